@@ -1,0 +1,283 @@
+"""The command `phi-sol`. Heavy imports happen inside the commands, so that `--help` answers at once."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="phi-sol",
+    help="Coarse PDE solvers made accurate by neural networks that are trained inside the solver's loop.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+SceneArgument = Annotated[str, typer.Argument(metavar="SCENE", help="Name of a known scene, or path of a scene file.")]
+OutOption = Annotated[Path | None, typer.Option(help="Folder for the output.", show_default=False)]
+DataOption = Annotated[Path | None, typer.Option(help="Data folder. Default: data/SCENE.", show_default=False)]
+
+
+@app.command()
+def scenes():
+    """List the known scenes, one line each."""
+    from .experiment import scene_summaries
+
+    summaries = scene_summaries()
+    width = max(map(len, summaries))
+    for name, summary in summaries.items():
+        typer.echo(f"{name:{width}}  {summary}")
+
+
+@app.command()
+def generate(
+    scene: SceneArgument,
+    split: Annotated[str | None, typer.Option(help="train, test or all.", show_default="all, or train with --param")] = None,
+    param: Annotated[list[str] | None, typer.Option(help="Parameter values, e.g. reynolds=250,900, instead of the scene's.")] = None,
+    frames: Annotated[int | None, typer.Option(help="Recorded steps; frame 0 is the start.", show_default="the scene's")] = None,
+    warmup: Annotated[int | None, typer.Option(help="Steps discarded before frame 0.", show_default="the scene's")] = None,
+    out: OutOption = None,
+):
+    """
+    Compute reference simulations and store them as PhiFlow scenes.
+
+    Default output: data/SCENE/train and data/SCENE/test. With --out DIR, one split goes right into DIR, both into
+    DIR/train and DIR/test. A run that was interrupted goes on where it stopped; what is finished is skipped.
+    """
+    from .errors import InputError
+    from .experiment import SPLITS, load_experiment
+
+    experiment = load_experiment(scene)
+    parameters = parse_parameters(param or [])
+    split = split or ("train" if parameters else "all")
+    if split not in (*SPLITS, "all"):
+        raise InputError(f"Unknown split {split!r}. Known: train, test, all.")
+    if parameters and split == "all":
+        raise InputError("--param needs one split: add --split train or --split test.")
+    folders = {s: Path("data") / experiment.name / s for s in SPLITS}
+    if out is not None:
+        folders = {s: out / s for s in SPLITS} if split == "all" else {split: out}
+    chosen = SPLITS if split == "all" else (split,)
+    for s in chosen:  # refuse bad values before TensorFlow is loaded
+        experiment.simulations(s, parameters or None)
+    from .data.generate import Generator
+
+    generators = {s: Generator(experiment, s, folders[s], parameters or None, frames, warmup) for s in chosen}
+    with progress_bar("steps/s") as bar:
+        for s, generator in generators.items():
+            total = len(generator.jobs) * generator.steps
+            done = sum(job.done for job in generator.jobs) * generator.steps
+            task = bar.add_task(f"{experiment.name} {s}", total=total, completed=done)
+
+            def show(simulation, step, steps, task=task):
+                bar.update(task, completed=max(simulation * steps + step, bar.tasks[task].completed))
+
+            generator.run(show)
+            bar.update(task, completed=total)
+    for s, generator in generators.items():
+        typer.echo(f"{len(generator.jobs)} simulations with {generator.frames} frames in {folders[s]}")
+
+
+@app.command()
+def train(
+    scene: SceneArgument,
+    data: DataOption = None,
+    method: Annotated[str, typer.Option(help="non or sol.")] = "sol",
+    unroll: Annotated[int | None, typer.Option(help="Unrolled steps n of SOL-n.", show_default="the scene's")] = None,
+    network: Annotated[str | None, typer.Option(help="resnet (the paper's, 260k parameters) or small (94k).", show_default="the scene's")] = None,
+    steps: Annotated[int | None, typer.Option(help="Training iterations.", show_default="the scene's")] = None,
+    budget: Annotated[str | None, typer.Option(help="Training time instead of iterations, e.g. 90s, 20m, 2h.", show_default=False)] = None,
+    batch: Annotated[int | None, typer.Option(help="Windows per iteration.", show_default="the scene's")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of weights and data order.")] = 0,
+    curriculum: Annotated[bool, typer.Option(help="Start with n/4 and n/2 unrolled steps.")] = True,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
+    out: OutOption = None,
+):
+    """
+    Train a corrector inside the loop of the source solver.
+
+    Default output: runs/SCENE/METHOD. Interrupt with Ctrl-C at any time and go on with --resume.
+    """
+    from .errors import InputError
+    from .experiment import load_experiment
+
+    experiment = load_experiment(scene)
+    if steps is not None and budget is not None:
+        raise InputError("Give either --steps or --budget, not both.")
+    folder = out if out is not None else Path("runs") / experiment.name / method
+    data = data if data is not None else Path("data") / experiment.name
+    schedule = experiment.schedule
+    from .data.dataset import Dataset, find_simulations
+
+    folders = find_simulations(data, "train")
+    quiet_tensorflow()
+    from .training import Plan, Stage, Trainer, make_method, parse_duration
+    from .training import curriculum as stages_of
+
+    n = make_method(method, schedule.unroll if unroll is None else unroll).unroll
+    plan = Plan(
+        stages_of(n) if curriculum else (Stage(n, 1.0),),
+        schedule.batch if batch is None else batch,
+        schedule.learning_rate,
+        steps=None if budget is not None else schedule.steps if steps is None else steps,
+        budget=None if budget is None else parse_duration(budget),
+    )
+    trainer = Trainer(
+        Dataset(experiment.pair, folders), folder, plan, method, network or schedule.network, experiment.correct, seed, experiment.name, resume
+    )
+    if trainer.progress >= 1:
+        typer.echo(f"The training in {folder} is finished ({trainer.step} iterations).")
+        return
+    from .training.callbacks import ProgressBar
+
+    with progress_bar() as bar:
+        trainer.fit([ProgressBar(bar, trainer, f"{experiment.name} {method}")])
+    typer.echo(f"{trainer.step} iterations, corrector with {trainer.network.count_params()} parameters in {folder}")
+
+
+@app.command()
+def evaluate(
+    scene: SceneArgument,
+    data: DataOption = None,
+    run: Annotated[list[Path] | None, typer.Option(help="Folder of a corrector; may be repeated. Default: all in runs/SCENE.")] = None,
+    frames: Annotated[int | None, typer.Option(help="Steps of the rollouts.", show_default="as recorded, at most 500")] = None,
+    out: OutOption = None,
+):
+    """
+    Compare the source and every corrector with the reference, over the test simulations.
+
+    Writes results.json, error_curves.png and fields.png. Default output: runs/SCENE/evaluation.
+    """
+    from .errors import MissingError
+    from .experiment import load_experiment
+
+    experiment = load_experiment(scene)
+    root = Path("runs") / experiment.name
+    data = data if data is not None else Path("data") / experiment.name
+    from .data.dataset import find_simulations
+
+    find_simulations(data, "test")
+    for folder in run or []:
+        if not (folder / "corrector.json").is_file():
+            raise MissingError(f"There is no corrector in {folder}: train one first ('phi-sol train {scene}'), or name another run.")
+    quiet_tensorflow()
+    from rich.console import Console
+
+    from .evaluation.evaluate import evaluate as run_evaluation
+    from .evaluation.evaluate import find_runs
+    from .evaluation.report import table
+
+    runs = list(run) if run else find_runs(root)
+    with progress_bar("steps/s") as bar:
+        tasks = {}
+
+        def show(solver, done, total):
+            if solver not in tasks:
+                tasks[solver] = bar.add_task(solver, total=total)
+            bar.update(tasks[solver], completed=done)
+
+        command = " ".join(["phi-sol", *sys.argv[1:]])
+        result = run_evaluation(experiment, runs, data, out if out is not None else root / "evaluation", frames, command, show)
+    console = Console(width=None if sys.stdout.isatty() else 110)
+    console.print(table(result.results))
+    for file in result.files:
+        typer.echo(str(file))
+
+
+def parse_parameters(options: list[str]) -> dict[str, list[float]]:
+    """
+    `["reynolds=250,900"]` -> `{"reynolds": [250.0, 900.0]}`.
+
+    Raises:
+        InputError: if an option is not of this form.
+    """
+    from .errors import InputError
+
+    result = {}
+    for option in options:
+        name, equals, values = option.partition("=")
+        if not equals or not name or not values.strip():
+            raise InputError(f"--param {option!r} must have the form NAME=VALUE,VALUE, e.g. reynolds=250,900.")
+        try:
+            result[name.strip()] = [float(v) for v in values.split(",")]
+        except ValueError:
+            raise InputError(f"--param {option!r}: {values!r} is not a comma-separated list of numbers.") from None
+    return result
+
+
+def progress_bar(unit: str = ""):
+    """A rich progress display on stderr: bar, share, speed in `unit` or the task's `info`, elapsed and remaining time."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, ProgressColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.text import Text
+
+    class Info(ProgressColumn):
+        def render(self, task):
+            speed = task.finished_speed or task.speed
+            return Text(task.fields.get("info", f"{speed:.0f} {unit}" if speed and unit else ""))
+
+    console = Console(stderr=True)
+    name = TextColumn("{task.description}")
+    return Progress(name, BarColumn(), TaskProgressColumn(), Info(), TimeElapsedColumn(), TimeRemainingColumn(), console=console)
+
+
+def quiet_tensorflow():
+    """Imports TensorFlow without the start-up notes that it prints before its own log filter is in place."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    sys.stderr.flush()
+    keep = os.dup(2)
+    try:
+        with open(os.devnull, "w") as null:
+            os.dup2(null.fileno(), 2)
+            import tensorflow as tf
+
+            tf.config.list_physical_devices()
+    finally:
+        os.dup2(keep, 2)
+        os.close(keep)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs a command. Exit codes: 0 done, 2 wrong use or bad input, 1 anything else, 130 interrupted."""
+    from .errors import DivergedError, InputError
+
+    try:
+        command = typer.main.get_command(app)
+        given = sys.argv[1:] if arguments is None else arguments
+        code = command.main(given or ["--help"], prog_name="phi-sol", standalone_mode=False)
+    except KeyboardInterrupt:
+        code = interrupted()
+    except InputError as err:
+        code = fail(err, 2)
+    except DivergedError as err:
+        code = fail(err, 1)
+    except OSError as err:  # disk full, no permission
+        code = fail(err, 2 if isinstance(err, PermissionError) else 1)
+    except Exception as err:
+        if type(err).__name__ == "Abort":  # what typer makes of Ctrl-C
+            code = interrupted()
+        elif hasattr(err, "exit_code"):  # wrong use, found by typer
+            code = fail(err, err.exit_code)
+        else:
+            raise
+    if arguments is None:
+        sys.exit(code or 0)
+    return code or 0
+
+
+def interrupted() -> int:
+    print("phi-sol: interrupted; what is finished is kept.", file=sys.stderr)
+    return 130
+
+
+def fail(err: Exception, code: int) -> int:
+    """One line on stderr."""
+    message = err.format_message() if hasattr(err, "format_message") else str(err)
+    print("phi-sol: " + " ".join(message.split()), file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""Grids <-> channels: the only place that knows the shapes of both."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """
+    Converts native arrays of a flow to the channels of a network and back.
+
+    Every array becomes one channel on the grid of cells. A centred array keeps its cells. Of a staggered component the
+    stored faces are taken in order, one a cell, without interpolation: where the grid stores one face less than cells
+    (closed on both sides) the last cell gets zero, where it stores one more (open on both sides) the last face is left
+    out and gets no correction. Parameters become channels that are constant in space.
+
+    Attributes:
+        resolution: Cells per axis, in order.
+        inputs: Names of the arrays that the network sees.
+        outputs: Names of the arrays that it corrects.
+        parameters: Names of the parameters that it sees.
+    """
+
+    resolution: tuple[int, ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    parameters: tuple[str, ...]
+
+    @property
+    def input_channels(self) -> int:
+        return len(self.inputs) + len(self.parameters)
+
+    def to_channels(self, arrays: dict[str, tf.Tensor], parameters: dict[str, tf.Tensor]) -> tf.Tensor:
+        """
+        Args:
+            arrays: Shape (batch, *faces or cells) each.
+            parameters: Shape (batch,) each.
+
+        Returns:
+            Shape (batch, *resolution, input_channels).
+        """
+        channels = [fit(arrays[n], self.resolution) for n in self.inputs]
+        rank = len(self.resolution)
+        for name in self.parameters:
+            channels.append(tf.reshape(parameters[name], [-1] + [1] * rank) * tf.ones_like(channels[0]))
+        return tf.stack(channels, -1)
+
+    def from_channels(self, channels: tf.Tensor, like: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """
+        Args:
+            channels: Shape (batch, *resolution, outputs).
+            like: Arrays whose shapes the result takes.
+
+        Returns:
+            One array per output name.
+        """
+        return {n: fit(channels[..., i], like[n].shape[1:]) for i, n in enumerate(self.outputs)}
+
+
+def fit(array: tf.Tensor, sizes: Sequence[int]) -> tf.Tensor:
+    """Crops or zero-pads all but the first dimension of `array` at the upper end."""
+    array = array[(slice(None), *(slice(0, n) for n in sizes))]
+    missing = [(0, n - have) for n, have in zip(sizes, array.shape[1:], strict=True)]
+    return tf.pad(array, [(0, 0), *missing]) if any(m for _, m in missing) else array

@@ -1,0 +1,121 @@
+"""A corrector: network, adapter and normalisation, as one object that can be saved and loaded."""
+
+import os
+from dataclasses import asdict
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from ..data.statistics import Statistics
+from ..data.store import read_json, write_json
+from ..errors import InputError, MissingError
+from ..flows import Flow
+from ..stepping import Arrays, array_names
+from .adapter import Adapter
+from .networks import build_network
+
+NETWORK_FILE, DESCRIPTION_FILE = "corrector.keras", "corrector.json"
+
+
+class Corrector:
+    """
+    Maps a source state to an additive correction of it:
+
+        correction = scale · network((state - mean) / std, (log parameter - mean) / std)
+
+    with the statistics of the training data; `scale` is the root mean square of the correction that one source step
+    needs, so that the network works with numbers of order one on both sides.
+
+    Attributes:
+        network: Keras model, (batch, *resolution, input channels) -> (batch, *resolution, outputs).
+        adapter: Converts between arrays and channels.
+        statistics: Normalisation.
+        description: JSON-ready facts: flow configuration, method, versions and the like.
+    """
+
+    def __init__(self, network: keras.Model, adapter: Adapter, statistics: Statistics, description: dict):
+        self.network, self.adapter, self.statistics, self.description = network, adapter, statistics, description
+
+    @staticmethod
+    def create(flow: Flow, network: str, statistics: Statistics, correct: tuple[str, ...] = ("velocity",), seed: int = 0) -> "Corrector":
+        """
+        An untrained corrector for `flow`. It corrects nothing yet: the last layer starts at zero.
+
+        Args:
+            flow: The source flow.
+            network: Name of a network, see `phi_sol.correctors.networks`.
+            statistics: Statistics of the training data.
+            correct: Fields that are seen and corrected.
+            seed: Seed of the initial weights.
+
+        Raises:
+            InputError: for an unknown network.
+        """
+        names = tuple(n for n in array_names(flow) if n.partition(".")[0] in correct)
+        adapter = Adapter(tuple(flow.resolution.values()), names, names, flow.parameters)
+        model = build_network(network, adapter.input_channels, len(names), len(flow.resolution), seed)
+        return Corrector(model, adapter, statistics, {"flow": flow.config(), "network": network})
+
+    def __call__(self, arrays: Arrays, parameters: Arrays) -> Arrays:
+        """
+        Args:
+            arrays: State after a source step, shape (batch, *spatial) each.
+            parameters: Shape (batch,) each.
+
+        Returns:
+            The correction of each corrected array, of the same shape and type.
+        """
+        s, adapter = self.statistics, self.adapter
+        normalised = {n: (arrays[n] - s.mean[n]) / s.std[n] for n in adapter.inputs}
+        logs = {n: (tf.math.log(parameters[n]) - s.log_mean[n]) / s.log_std[n] for n in adapter.parameters}
+        channels = adapter.to_channels(normalised, logs)
+        output = self.network(tf.cast(channels, self.network.compute_dtype))
+        correction = adapter.from_channels(tf.cast(output, channels.dtype), arrays)
+        return {n: c * s.correction[n] for n, c in correction.items()}
+
+    def check_flow(self, flow: Flow):
+        """
+        Raises:
+            InputError: if the corrector was trained for another flow or grid.
+        """
+        from ..data.store import first_difference
+
+        difference = first_difference(self.description["flow"], flow.config())
+        if difference:
+            raise InputError(f"The corrector was trained for another flow: {difference}.")
+
+    def save(self, folder: str | Path):
+        """Writes `corrector.keras` and `corrector.json` into `folder`, each atomically."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        part = folder / f".part-{os.getpid()}-{NETWORK_FILE}"
+        self.network.save(part)
+        os.replace(part, folder / NETWORK_FILE)
+        content = self.description | {"adapter": asdict(self.adapter), "statistics": self.statistics.to_dict()}
+        write_json(folder / DESCRIPTION_FILE, content)
+
+    @staticmethod
+    def load(folder: str | Path) -> "Corrector":
+        """
+        Reads what `save` wrote; needs neither the scene nor the data. Nothing in the files is executed (Keras's safe mode).
+
+        Raises:
+            MissingError: if there is no corrector in `folder`.
+            InputError: if a file is damaged.
+        """
+        folder = Path(folder)
+        if not (folder / NETWORK_FILE).is_file() or not (folder / DESCRIPTION_FILE).is_file():
+            raise MissingError(f"There is no corrector in {folder}: train one first ('phi-sol train'), or name another folder.")
+        content = read_json(folder / DESCRIPTION_FILE)
+        try:
+            network = keras.models.load_model(folder / NETWORK_FILE, compile=False, safe_mode=True)
+        except Exception as err:  # Keras raises whatever the unzipping, JSON or HDF5 library raises
+            reason = str(err).strip().partition("\n")[0]
+            raise InputError(f"{folder / NETWORK_FILE} is damaged ({reason}): train again.") from err
+        try:
+            adapter = Adapter(**{k: tuple(v) for k, v in content.pop("adapter").items()})
+            statistics = Statistics(**content.pop("statistics"))
+        except (KeyError, TypeError, AttributeError) as err:
+            raise InputError(f"{folder / DESCRIPTION_FILE} is damaged: {err!r}.") from err
+        return Corrector(network, adapter, statistics, content)

@@ -1,0 +1,1 @@
+"""Simulations on disk: written, read, and cut into training windows."""

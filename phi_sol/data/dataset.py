@@ -1,0 +1,99 @@
+"""Recorded simulations in memory, and windows of them for training."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import InputError, MissingError
+from ..pair import SolverPair
+from .store import DESCRIPTION, REFERENCE, first_difference, frame_file, read_frame, read_json
+
+
+def find_simulations(folder: Path, split: str) -> list[Path]:
+    """
+    The simulation folders in `folder`, or in its sub-folder `split`.
+
+    Raises:
+        MissingError: if there are none.
+    """
+    folder = Path(folder)
+    for place in (folder, folder / split):
+        simulations = sorted(p for p in place.glob("sim_*") if p.is_dir()) if place.is_dir() else []
+        if simulations:
+            return simulations
+    if not folder.is_dir():
+        raise MissingError(f"There is no data folder {folder}: run 'phi-sol generate' first, or name one with --data.")
+    raise MissingError(f"There are no simulations (sim_000000, ...) in {folder} or {folder / split}: run 'phi-sol generate' first.")
+
+
+class Dataset:
+    """
+    Restricted reference frames of several simulations, in memory.
+
+    Attributes:
+        pair: The solver pair that the frames belong to.
+        folders: Folder of each simulation.
+        arrays: By array name (`velocity.y`, ...), shape (simulations, frames + 1, *spatial), float32.
+        parameters: By parameter name, shape (simulations,), float32.
+        simulations: Parameters of each simulation as they were given.
+        fingerprints: Configuration fingerprint of each simulation.
+    """
+
+    def __init__(self, pair: SolverPair, folders: Sequence[Path], frames: int | None = None):
+        """
+        Reads all frames.
+
+        Args:
+            pair: The solver pair that the data must have been made with.
+            folders: Simulation folders, see `find_simulations`.
+            frames: Reads the first so many frames after frame 0 only.
+
+        Raises:
+            InputError: if a simulation is unfinished, damaged, has fewer frames, or belongs to another pair.
+            MissingError: if a file is missing.
+        """
+        self.pair, self.folders = pair, [Path(f) for f in folders]
+        descriptions = [self._check(f) for f in self.folders]
+        recorded = min(d["frames"] for d in descriptions)
+        if frames is not None and frames > recorded:
+            raise InputError(f"{frames} frames are asked for, but {self.folders[0].parent} holds simulations of {recorded} frames.")
+        self.frames = recorded if frames is None else frames
+        simulations = [[read_frame(pair.source, f, i) for i in range(self.frames + 1)] for f in self.folders]
+        self.arrays = {n: np.stack([[frame[n] for frame in s] for s in simulations]).astype(np.float32) for n in simulations[0][0]}
+        for name, array in self.arrays.items():
+            for folder, values in zip(self.folders, array, strict=True):
+                bad = np.flatnonzero(~np.isfinite(values).reshape(len(values), -1).all(1))
+                if len(bad):
+                    path = frame_file(folder, name.partition(".")[0], bad[0])
+                    raise InputError(f"Frame {path} holds values that are not finite: delete it and run 'phi-sol generate' again.")
+        self.parameters = {p: np.array([d["parameters"][p] for d in descriptions], np.float32) for p in pair.source.parameters}
+        self.simulations = [d["parameters"] for d in descriptions]
+        self.fingerprints = [d["fingerprint"] for d in descriptions]
+
+    def _check(self, folder: Path) -> dict:
+        description = read_json(folder / DESCRIPTION)
+        if "pair" not in description or "fingerprint" not in description:
+            raise InputError(f"{folder / DESCRIPTION} was not written by 'phi-sol generate'.")
+        if description["pair"] != self.pair.config:
+            difference = first_difference(description["pair"], self.pair.config)
+            raise InputError(f"{folder} was made with another solver pair: {difference}.")
+        if not description.get("complete"):
+            raise InputError(f"{folder} is unfinished: run 'phi-sol generate' again to complete it.")
+        return description
+
+    def __len__(self) -> int:
+        return len(self.folders)
+
+    def frame(self, index: int) -> dict[str, np.ndarray]:
+        """One frame of all simulations: arrays of shape (simulations, *spatial)."""
+        return {n: a[:, index] for n, a in self.arrays.items()}
+
+    def reference_frame(self, simulation: int, index: int) -> dict[str, np.ndarray]:
+        """
+        A full-resolution frame of one simulation.
+
+        Raises:
+            MissingError: if it was not kept.
+        """
+        return read_frame(self.pair.reference, self.folders[simulation] / REFERENCE, index)

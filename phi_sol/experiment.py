@@ -1,0 +1,184 @@
+"""Experiments: what a scene file says, and where scene files are found."""
+
+import ast
+import importlib
+import importlib.util
+import json
+import pkgutil
+from dataclasses import asdict, dataclass, field
+from difflib import get_close_matches
+from functools import cached_property
+from pathlib import Path
+
+from .errors import InputError, MissingError
+from .flows import Flow
+from .pair import SolverPair
+
+SPLITS = ("train", "test")
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """
+    How a scene is trained unless the command says otherwise.
+
+    Attributes:
+        network: Name of a network in `phi_sol.correctors.networks`.
+        unroll: Unrolled steps n of SOL-n.
+        steps: Training iterations in all.
+        batch: Windows per iteration.
+        learning_rate: Adam's, at the start of a cosine decay to 1 % of it.
+    """
+
+    network: str = "resnet"
+    unroll: int = 8
+    steps: int = 3000
+    batch: int = 6
+    learning_rate: float = 1e-3
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """
+    One experiment: flow pair, parameter lists and training schedule. A scene file fills it in.
+
+    Attributes:
+        name: Name of the scene, also of its data and run folders.
+        flow: Class of the flow.
+        source: Resolution of the source grid.
+        ratio: Reference cells per source cell and axis.
+        train: Parameter values of the training simulations, by parameter name: lists of equal length.
+        test: The same for the test simulations; never seen in training.
+        warmup: Reference steps that are discarded before the first frame.
+        frames: Recorded steps; frame 0 is the state after the warm-up.
+        keep_reference_every: Every so many frames the full-resolution reference state is stored, too.
+        correct: Fields that the corrector corrects.
+        schedule: Training schedule.
+        options: Further arguments of the flow, e.g. `dict(dt=0.5)`.
+    """
+
+    name: str
+    flow: type[Flow]
+    source: dict[str, int]
+    train: dict[str, tuple]
+    test: dict[str, tuple]
+    ratio: int = 4
+    warmup: int = 1000
+    frames: int = 500
+    keep_reference_every: int = 50
+    correct: tuple[str, ...] = ("velocity",)
+    schedule: Schedule = Schedule()
+    options: dict = field(default_factory=dict)
+
+    def __post_init__(self):
+        for split in SPLITS:
+            self.simulations(split)
+        for name, least in (("warmup", 0), ("frames", 1), ("keep_reference_every", 1)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                raise InputError(f"Scene {self.name!r}: {name} must be an integer of at least {least}, not {value!r}.")
+        for name in self.correct:
+            if name not in self.flow.fields:
+                raise InputError(f"Scene {self.name!r} corrects {name!r}, but {self.flow.__name__} has the fields {', '.join(self.flow.fields)}.")
+
+    @cached_property
+    def pair(self) -> SolverPair:
+        """The source and reference flow."""
+        return SolverPair(self.flow, self.source, self.ratio, **self.options)
+
+    def simulations(self, split: str, parameters: dict[str, list] | None = None) -> list[dict[str, float]]:
+        """
+        Parameters of each simulation of a split.
+
+        Args:
+            split: `train` or `test`.
+            parameters: Values that replace the scene's own, by name.
+
+        Raises:
+            InputError: for unknown names, values that are not positive and finite, or lists of unequal length.
+        """
+        values = getattr(self, split) if parameters is None else parameters
+        for name, given in values.items():
+            if name not in self.flow.parameters:
+                raise InputError(f"Scene {self.name!r} has no parameter {name!r}. Its parameters: {', '.join(self.flow.parameters)}.")
+            for value in given:
+                if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+                    raise InputError(f"{name}={value!r} is not possible: it must be a positive, finite number.")
+            if len(set(given)) < len(given):
+                raise InputError(f"{name} names the same value twice: {', '.join(f'{v:g}' for v in given)}.")
+        missing = [n for n in self.flow.parameters if not values.get(n)]
+        if missing:
+            raise InputError(f"Scene {self.name!r} needs values for {', '.join(missing)}.")
+        lengths = {len(v) for v in values.values()}
+        if len(lengths) > 1:
+            raise InputError("All parameters need lists of the same length: " + ", ".join(f"{n} has {len(v)}" for n, v in values.items()) + ".")
+        return [dict(zip(values, map(float, combination), strict=True)) for combination in zip(*values.values(), strict=True)]
+
+    def config(self) -> dict:
+        """The experiment as JSON-ready data."""
+        content = {k: v for k, v in asdict(self).items() if k != "flow"}
+        return json.loads(json.dumps(content | {"pair": self.pair.config}))
+
+
+def scene_names() -> list[str]:
+    """Names of the scenes that come with the package."""
+    scenes = importlib.import_module("phi_sol.scenes")
+    return sorted(m.name for m in pkgutil.iter_modules(scenes.__path__))
+
+
+def scene_summaries() -> dict[str, str]:
+    """The first docstring line of every scene that comes with the package, by name; nothing is imported."""
+    scenes = importlib.import_module("phi_sol.scenes")
+    files = {name: next(Path(p) / f"{name}.py" for p in scenes.__path__ if (Path(p) / f"{name}.py").is_file()) for name in scene_names()}
+    return {name: (ast.get_docstring(ast.parse(f.read_text())) or "").partition("\n")[0] for name, f in files.items()}
+
+
+def load_experiment(scene: str) -> Experiment:
+    """
+    The experiment of a scene.
+
+    Args:
+        scene: Name of a known scene (`karman_2d`) or path of a scene file (`my_scene.py`), a Python file that defines
+            `experiment = Experiment(...)`. The file is executed.
+
+    Raises:
+        MissingError: if there is no such scene or file.
+        InputError: if the file can't be executed or defines no experiment.
+    """
+    if scene.endswith(".py") or "/" in scene:
+        path = Path(scene)
+        if not path.is_file():
+            raise MissingError(f"There is no scene file {scene!r}.")
+        spec = importlib.util.spec_from_file_location(f"phi_sol_scene_{path.stem}", path)
+        if spec is None:
+            raise InputError(f"The scene file {scene!r} must be a Python file (.py).")
+        module = importlib.util.module_from_spec(spec)
+        try:
+            spec.loader.exec_module(module)
+        except InputError as err:
+            raise InputError(f"{scene}: {err}") from err
+        except Exception as err:
+            line = getattr(err, "lineno", None) or _line_in(err, path)
+            raise InputError(f"{scene}{f', line {line}' if line else ''}: {type(err).__name__}: {err}") from err
+    else:
+        if scene not in scene_names():
+            close = get_close_matches(scene, scene_names(), 1)
+            hint = f" Did you mean {close[0]!r}?" if close else ""
+            raise MissingError(f"Unknown scene {scene!r}.{hint} Known scenes: {', '.join(scene_names())}; or give the path of a scene file (.py).")
+        module = importlib.import_module(f"phi_sol.scenes.{scene}")
+    experiment = getattr(module, "experiment", None)
+    if not isinstance(experiment, Experiment):
+        raise InputError(
+            f"The scene file {scene!r} defines no experiment: it must contain 'experiment = Experiment(...)', as phi_sol/scenes/karman_2d.py does."
+        )
+    return experiment
+
+
+def _line_in(err: BaseException, path: Path) -> int | None:
+    """Line of `path` at which an exception came through."""
+    line, trace = None, err.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == str(path):
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line

@@ -1,0 +1,198 @@
+"""What every flow has: a grid, fields, parameters and one step of physics."""
+
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+from phi import math
+from phi.field import CenteredGrid, Field, StaggeredGrid
+from phi.geom import Box, Geometry
+from phi.math import Shape, Tensor, batch, spatial
+from phi.math.extrapolation import Extrapolation
+from phi.physics import advect
+
+from ..errors import InputError
+from ..pressure import Projection
+from .state import State
+
+ADVECTION = {"semi_lagrangian": advect.semi_lagrangian}
+
+
+class Flow(ABC):
+    """
+    One PDE system with its domain, boundary conditions, obstacles, parameters and time step, on a grid.
+
+    A subclass names its `fields` and `parameters`, gives the domain and boundaries, and writes `initial_state` and
+    `physics` with PhiFlow operators. The resolution decides whether it is 2D or 3D. Everything here runs on any
+    PhiFlow backend; `step` uses the compiled form of `physics` for TensorFlow fields.
+    """
+
+    fields: tuple[str, ...] = ("velocity", "marker")
+    """Names of the fields that a step advances, in order."""
+    staggered: tuple[str, ...] = ("velocity",)
+    """Those of `fields` that live on faces."""
+    parameters: tuple[str, ...] = ()
+    """Names of the physical parameters that may differ between simulations."""
+    size: dict[str, float]
+    """Size of the domain per axis, in domain units."""
+
+    def __init__(self, dt: float = 1.0, advection: str = "semi_lagrangian", **resolution: int):
+        """
+        Args:
+            dt: Default time step in domain units.
+            advection: `semi_lagrangian` (first order, the paper's).
+            resolution: Cells per axis, e.g. `y=64, x=32`.
+
+        Raises:
+            InputError: for an unknown advection scheme, axis names that do not fit, or a resolution or dt that is not
+                positive.
+        """
+        if advection not in ADVECTION:
+            raise InputError(f"Unknown advection scheme {advection!r}. Known: {', '.join(ADVECTION)}.")
+        if set(resolution) != set(self.size):
+            raise InputError(
+                f"{type(self).__name__} needs a resolution for the axes {', '.join(self.size)}, not for {', '.join(resolution) or 'none'}."
+            )
+        for dim, n in resolution.items():
+            if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 4:
+                raise InputError(f"The resolution {dim}={n!r} of {type(self).__name__} must be an integer of at least 4.")
+        if not (np.isfinite(dt) and dt > 0):
+            raise InputError(f"The time step must be positive and finite, not {dt!r}.")
+        self.dt = float(dt)
+        self.advection = advection
+        self.resolution = {d: int(resolution[d]) for d in self.size}
+
+    # --- what a subclass defines ---
+
+    @property
+    @abstractmethod
+    def boundaries(self) -> dict[str, Extrapolation]:
+        """Boundary condition per field."""
+
+    @property
+    def obstacles(self) -> Sequence[Geometry]:
+        """Static obstacles."""
+        return ()
+
+    @abstractmethod
+    def initial_state(self, **parameters) -> State:
+        """The state at t = 0 for the given parameters (numbers, lists for a batch, or PhiML tensors)."""
+
+    @abstractmethod
+    def physics(self, state: State, dt: Tensor) -> State:
+        """One time step, in PhiFlow operators."""
+
+    # --- what every flow can do ---
+
+    def step(self, state: State, dt: float | Tensor | None = None) -> State:
+        """
+        Advances `state` by `dt` (default: the flow's own).
+
+        TensorFlow fields go through a step that is compiled once per batch size and precision (`stepping.py`), whatever
+        the parameters and dt; fields of other backends through PhiFlow's operators directly.
+
+        Raises:
+            InputError: if `state` does not belong to this flow and resolution.
+        """
+        if "tensorflow" in sys.modules and isinstance(state, State):
+            names = {t.default_backend.name for t in [f.values for f in state.fields.values()] + [*state.parameters.values()]}
+            if "tensorflow" in names | {math.backend.default_backend().name}:
+                from ..stepping import step
+
+                return step(self, state, dt)
+        return self.physics(state, math.wrap(self.dt if dt is None else dt))
+
+    @cached_property
+    def compiled(self):
+        """The compiled step on native TensorFlow arrays, a `phi_sol.stepping.CompiledFlow`."""
+        from ..stepping import CompiledFlow
+
+        return CompiledFlow(self)
+
+    @cached_property
+    def shape(self) -> Shape:
+        """Resolution as a PhiML shape."""
+        return spatial(**self.resolution)
+
+    @cached_property
+    def bounds(self) -> Box:
+        with math.NUMPY, math.precision(64):
+            return Box(**self.size)
+
+    @property
+    def spacing(self) -> dict[str, float]:
+        """Cell size per axis, in domain units."""
+        return {d: self.size[d] / n for d, n in self.resolution.items()}
+
+    @cached_property
+    def templates(self) -> dict[str, Field]:
+        """A zero field per name, with NumPy values, that carries grid and boundary."""
+        with math.NUMPY:
+            make = {f: StaggeredGrid if f in self.staggered else CenteredGrid for f in self.fields}
+            fields = {f: make[f](0.0, self.boundaries[f], self.bounds, self.shape) for f in self.fields}
+            for f in fields.values():  # cached geometry first computed inside a trace would leak a symbolic tensor
+                _ = f.points, f.geometry.center, f.dx
+                for component in f.vector if f.is_staggered else ():
+                    _ = component.points
+        return fields
+
+    @cached_property
+    def projection(self) -> Projection:
+        """The pressure projection of this flow's velocity."""
+        return Projection(self.templates["velocity"], self.obstacles)
+
+    def field(self, name: str, values) -> Field:
+        """A field of this flow from anything that PhiFlow's grids accept: numbers, functions, geometries, tensors."""
+        grid = StaggeredGrid if name in self.staggered else CenteredGrid
+        return grid(values, self.boundaries[name], self.bounds, self.shape)
+
+    def advect(self, field: Field, velocity: Field, dt: Tensor) -> Field:
+        """`field` carried along `velocity` for `dt` by the flow's advection scheme."""
+        return ADVECTION[self.advection](field, velocity, dt)
+
+    def parameter_tensors(self, given: dict) -> dict[str, Tensor]:
+        """
+        Checks parameter values and turns lists into tensors with a batch dimension `batch`.
+
+        Raises:
+            InputError: for missing, unknown or not positive values.
+        """
+        for name in given:
+            if name not in self.parameters:
+                known = ", ".join(self.parameters) or "none"
+                raise InputError(f"{type(self).__name__} has no parameter {name!r}. Its parameters: {known}.")
+        result = {}
+        for name in self.parameters:
+            if name not in given:
+                raise InputError(f"{type(self).__name__} needs the parameter {name!r}.")
+            value = given[name]
+            if not isinstance(value, Tensor):
+                try:
+                    array = np.asarray(value, np.float64)
+                except (TypeError, ValueError):
+                    raise InputError(f"The parameter {name}={value!r} must be a number or a list of numbers.") from None
+                if array.ndim > 1 or array.size == 0:
+                    raise InputError(f"The parameter {name} must be a number or a list of numbers, not of shape {array.shape}.")
+                value = math.wrap(array, batch(batch=array.size) if array.ndim else math.EMPTY_SHAPE)
+            if value.available:
+                numbers = value.numpy(value.shape)
+                if not (np.isfinite(numbers) & (numbers > 0)).all():
+                    raise InputError(f"The parameter {name} must be positive and finite, not {numbers.tolist()!r}.")
+            result[name] = math.to_float(value)
+        return result
+
+    def config(self) -> dict:
+        """All that defines this flow, as JSON-ready data."""
+        return {
+            "type": type(self).__name__,
+            "resolution": dict(self.resolution),
+            "size": dict(self.size),
+            "dt": self.dt,
+            "advection": self.advection,
+        }
+
+    def __repr__(self):
+        resolution = ", ".join(f"{d}={n}" for d, n in self.resolution.items())
+        return f"{type(self).__name__}({resolution}, dt={self.dt:g}, advection={self.advection!r})"

@@ -1,0 +1,53 @@
+"""The hybrid solver: source step followed by the corrector."""
+
+from .correctors import Corrector
+from .flows import Flow, State
+from .stepping import Arrays, compile_whole, pack, rollout, tf, unpack
+
+
+class HybridSolver:
+    """
+    A source solver with a corrector in its loop: `s_{t+1} = P(s_t) + C(P(s_t))`, P the source step, C the corrector.
+
+    Called on native arrays it is one step that TensorFlow can differentiate, with respect to the state and the
+    network's weights. `step` and `rollout` take and return PhiFlow states.
+    """
+
+    def __init__(self, flow: Flow, corrector: Corrector):
+        """
+        Raises:
+            InputError: if the corrector was trained for another flow or grid.
+        """
+        corrector.check_flow(flow)
+        self.flow, self.corrector = flow, corrector
+        self._compiled = tf.function(self.advance, autograph=False, jit_compile=compile_whole())
+
+    def advance(self, arrays: Arrays, parameters: Arrays, dt: tf.Tensor) -> Arrays:
+        """One hybrid step, for use inside a compiled function. Arguments as for `CompiledFlow`."""
+        arrays = self.flow.compiled(arrays, parameters, dt)
+        return arrays | {n: arrays[n] + c for n, c in self.corrector(arrays, parameters).items()}
+
+    def __call__(self, arrays: Arrays, parameters: Arrays, dt: tf.Tensor) -> Arrays:
+        """One compiled hybrid step on native arrays."""
+        return self._compiled(arrays, parameters, dt)
+
+    def step(self, state: State, dt: float | None = None) -> State:
+        """One hybrid step of a PhiFlow state."""
+        arrays, parameters, shape = pack(self.flow, state)
+        dt = tf.constant(self.flow.dt if dt is None else dt, next(iter(arrays.values())).dtype)
+        return unpack(self.flow, self(arrays, parameters, dt), parameters, shape)
+
+    def rollout(self, state: State, steps: int, keep_every: int = 1) -> list[State]:
+        """
+        Many hybrid steps without gradients.
+
+        Args:
+            state: Start, with any batch dimensions.
+            steps: Number of steps.
+            keep_every: Keeps every so many steps.
+
+        Returns:
+            The states after `keep_every`, `2 keep_every`, ... steps.
+        """
+        arrays, parameters, shape = pack(self.flow, state)
+        return [unpack(self.flow, kept, parameters, shape) for kept in rollout(self, arrays, parameters, steps, keep_every)]

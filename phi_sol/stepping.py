@@ -1,0 +1,172 @@
+"""
+Compiled stepping: PhiFlow fields <-> native TensorFlow tensors, and one `tf.function` per flow.
+
+Inside a training or evaluation loop states travel as plain dictionaries of tensors ("arrays"): one entry per centred
+field and one per component of a staggered field (`velocity.y`, `velocity.x`, `marker`), each of shape
+`(batch, *spatial)` with the flow's axis order, holding the faces that PhiFlow stores.
+"""
+
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up chatter; errors stay
+
+import tensorflow as tf
+from phi import math
+from phi.math import EMPTY_SHAPE, NUMPY, Shape, Tensor, batch, dual, reshaped_tensor, spatial
+from phi.tf import TENSORFLOW  # noqa: F401  registers the backend without making it the default
+
+from .errors import InputError
+from .flows import Flow, State
+
+LOG = logging.getLogger(__name__)
+
+Arrays = dict[str, tf.Tensor]
+
+
+def compile_whole() -> bool | None:
+    """
+    Whether XLA compiles a whole step with its network: on a GPU yes. On a CPU it is for the solver only, since XLA runs
+    convolutions many times slower than TensorFlow's own kernels there; the solver stays a compiled unit inside.
+    """
+    return True if tf.config.list_physical_devices("GPU") else None
+
+
+def array_names(flow: Flow) -> list[str]:
+    """Names of the native arrays of a flow's state, in order."""
+    return [n for f in flow.fields for n in ([f"{f}.{d}" for d in flow.resolution] if f in flow.staggered else [f])]
+
+
+def pack(flow: Flow, state: State) -> tuple[Arrays, Arrays, Shape]:
+    """
+    The native form of a state.
+
+    Returns:
+        arrays: By array name, shape (batch, *spatial). All batch dimensions are packed into one; size 1 if there is none.
+        parameters: By parameter name, shape (batch,).
+        batch: The batch dimensions, to be given to `unpack`.
+    """
+    check_state(flow, state)
+    dims, shape = list(flow.resolution), state.batch_shape
+    arrays = {}
+    for name in flow.fields:
+        values = state.fields[name].values
+        parts = {f"{name}.{d}": values[{"~vector": d}] for d in dims} if name in flow.staggered else {name: values}
+        for key, part in parts.items():
+            arrays[key] = tf.convert_to_tensor(math.expand(part, shape).native([shape, *dims]))
+    dtype = arrays[array_names(flow)[0]].dtype
+    parameters = {n: tf.cast(math.expand(state.parameters[n], shape).native([shape]), dtype) for n in flow.parameters}
+    return {n: tf.cast(a, dtype) for n, a in arrays.items()}, parameters, shape
+
+
+def unpack(flow: Flow, arrays: Arrays, parameters: Arrays, shape: Shape = EMPTY_SHAPE) -> State:
+    """The state of native arrays, the inverse of `pack`. Works inside a trace and on NumPy arrays."""
+    dims = [spatial(d) for d in flow.resolution]
+
+    def tensor(array):
+        return reshaped_tensor(array, [shape, *dims], convert=False)
+
+    fields = {}
+    for name, template in flow.templates.items():
+        if name in flow.staggered:
+            values = math.stack([tensor(arrays[f"{name}.{d}"]) for d in flow.resolution], dual(vector=list(flow.resolution)))
+        else:
+            values = tensor(arrays[name])
+        fields[name] = template.with_values(values)
+    return State(fields, {n: reshaped_tensor(parameters[n], [shape], convert=False) for n in flow.parameters})
+
+
+def check_state(flow: Flow, state: State):
+    """
+    Raises:
+        InputError: if `state` lacks fields or parameters of `flow` or lives on another grid.
+    """
+    if not isinstance(state, State):
+        raise InputError(f"{type(flow).__name__} steps a State (from initial_state), not {type(state).__name__}.")
+    for name in (*flow.fields, *flow.parameters):
+        if name not in state.fields and name not in state.parameters:
+            raise InputError(f"{type(flow).__name__} needs {name!r} but the state has {', '.join([*state.fields, *state.parameters])}.")
+    for name in flow.fields:
+        field, template = state.fields[name], flow.templates[name]
+        if field.resolution.untyped_dict != flow.resolution or field.is_staggered != template.is_staggered:
+            kind = "staggered" if template.is_staggered else "centred"
+            raise InputError(f"{flow} needs a {kind} {name!r} of resolution {flow.resolution} but it has {field.resolution}.")
+
+
+class CompiledFlow:
+    """
+    The compiled step of a flow on native arrays.
+
+    Traced once per batch size and precision: parameters and dt are tensors. AutoGraph is off, since it would rewrite
+    all of PhiML (minutes instead of seconds to compile). XLA compiles the step as a whole; called inside another
+    `tf.function` it stays a compiled unit of its own there, with its gradient.
+
+    Attributes:
+        traces: How often the step was traced so far.
+    """
+
+    def __init__(self, flow: Flow):
+        self.flow = flow
+        self.traces = 0
+        _ = flow.templates, flow.projection, flow.obstacles  # geometry caches must not be filled inside a trace
+        with NUMPY:
+            self._warm_caches()
+        self._function = tf.function(self._step, autograph=False, jit_compile=True)
+
+    def _warm_caches(self):
+        state = State(dict(self.flow.templates), {n: math.wrap(1.0) for n in self.flow.parameters})
+        with warnings.catch_warnings():  # about stability, which does not matter here
+            warnings.simplefilter("ignore")
+            self.flow.physics(state, math.wrap(self.flow.dt))
+
+    def _step(self, arrays: Arrays, parameters: Arrays, dt: tf.Tensor) -> Arrays:
+        self.traces += 1
+        LOG.debug("tracing %s for %s", self.flow, {n: a.shape for n, a in arrays.items()})
+        example = next(iter(arrays.values()))
+        shape = batch(batch=example.shape[0])
+        with math.precision(example.dtype.size * 8):
+            state = unpack(self.flow, arrays, parameters, shape)
+            state = self.flow.physics(state, reshaped_tensor(dt, [], convert=False))
+            result, _, _ = pack(self.flow, state)
+        return result
+
+    def __call__(self, arrays: Arrays, parameters: Arrays, dt: tf.Tensor) -> Arrays:
+        """
+        One step.
+
+        Args:
+            arrays: By array name, shape (batch, *spatial), float32 or float64.
+            parameters: By parameter name, shape (batch,), of the same type.
+            dt: Scalar of the same type.
+        """
+        return self._function(arrays, parameters, dt)
+
+
+def step(flow: Flow, state: State, dt=None) -> State:
+    """`Flow.step` for TensorFlow fields; see there."""
+    arrays, parameters, shape = pack(flow, state)
+    dtype = next(iter(arrays.values())).dtype
+    dt = flow.dt if dt is None else dt.native() if isinstance(dt, Tensor) else dt
+    arrays = flow.compiled(arrays, parameters, tf.cast(dt, dtype))
+    return unpack(flow, arrays, parameters, shape)
+
+
+def rollout(solver, arrays: Arrays, parameters: Arrays, steps: int, keep_every: int = 1) -> Iterator[Arrays]:
+    """
+    Repeated steps without gradients.
+
+    Args:
+        solver: `CompiledFlow` or `HybridSolver`: callable on (arrays, parameters, dt), with the attribute `flow`.
+        steps: Number of steps.
+        keep_every: Yields every so many steps.
+
+    Yields:
+        The arrays after `keep_every`, `2 keep_every`, ... steps.
+    """
+    dt = tf.constant(solver.flow.dt, next(iter(arrays.values())).dtype)
+    for i in range(1, steps + 1):
+        arrays = solver(arrays, parameters, dt)
+        if i % keep_every == 0:
+            yield arrays

@@ -1,0 +1,71 @@
+"""Shared pieces: a wake scene on tiny grids, its data and a trained run, made once per test session."""
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import pytest
+
+TINY_SCENE = '''"""A wake on tiny grids, for tests."""
+
+from phi_sol import Experiment, Schedule, WakeFlow
+
+experiment = Experiment(
+    name="tiny",
+    flow=WakeFlow,
+    source=dict(y=24, x=12),
+    ratio=2,
+    train=dict(reynolds=(150.0, 600.0)),
+    test=dict(reynolds=(300.0,)),
+    warmup=15,
+    frames=12,
+    keep_reference_every=5,
+    schedule=Schedule(network="small", unroll=2, steps=4, batch=2),
+)
+'''
+
+
+@pytest.fixture(scope="session")
+def tiny_scene(tmp_path_factory) -> Path:
+    """Path of a scene file."""
+    path = tmp_path_factory.mktemp("scene") / "tiny.py"
+    path.write_text(TINY_SCENE)
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny(tiny_scene):
+    """The experiment of the tiny scene."""
+    from phi_sol import load_experiment
+
+    return load_experiment(str(tiny_scene))
+
+
+@pytest.fixture(scope="session")
+def tiny_data(tiny, tmp_path_factory) -> Path:
+    """Folder with the generated simulations of the tiny scene, in train/ and test/. Not to be written to."""
+    from phi_sol import Generator
+
+    folder = tmp_path_factory.mktemp("data")
+    for split in ("train", "test"):
+        Generator(tiny, split, folder / split).run()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_train(tiny, tiny_data):
+    """The training set of the tiny scene."""
+    from phi_sol.data.dataset import Dataset, find_simulations
+
+    return Dataset(tiny.pair, find_simulations(tiny_data, "train"))
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tiny, tiny_train, tmp_path_factory) -> Path:
+    """Folder of a finished short training. Not to be written to."""
+    from phi_sol.training import Plan, Trainer, curriculum
+
+    folder = tmp_path_factory.mktemp("runs") / "sol"
+    Trainer(tiny_train, folder, Plan(curriculum(2), batch=2, learning_rate=1e-3, steps=4), "sol", "small", scene="tiny").fit()
+    return folder

@@ -1,0 +1,59 @@
+"""The wake step written with PhiFlow's own operators and its conjugate gradients, independent of phi_sol."""
+
+from phi import math
+from phi.field import CenteredGrid, Field, StaggeredGrid, divergence, spatial_gradient, stagger
+from phi.geom import Box, Sphere
+from phi.math import Solve, extrapolation
+from phi.physics import advect, diffuse
+from phi.physics.fluid import masked_laplace
+
+
+class PhiFlowWake:
+    def __init__(self, y: int, x: int, tolerance: float):
+        self.tolerance = tolerance
+        self.boundary = {"x": math.vec(y=1.0, x=0.0), "y-": math.vec(y=1.0, x=0.0), "y+": extrapolation.ZERO_GRADIENT}
+        self.bounds, self.res = Box(y=200, x=100), dict(y=y, x=x)
+        self.cylinder = Sphere(y=50, x=50, radius=10)
+        with math.NUMPY:
+            v = StaggeredGrid(0, self.boundary, self.bounds, **self.res)
+            outside = extrapolation.combine_sides(
+                {"y-": extrapolation.ZERO, "y+": extrapolation.ONE, "x-": extrapolation.ZERO, "x+": extrapolation.ZERO}
+            )
+            fluid = Field(v.geometry, ~self.cylinder, outside)
+            self.fluid = fluid.with_boundary(extrapolation.NONE)
+            self.open = stagger(fluid, math.minimum, v.boundary, at="face", dims="y,x")
+            self.inflow = CenteredGrid(Box(y=(5, 10), x=(25, 75)), extrapolation.ZERO_GRADIENT, self.bounds, **self.res)
+
+    def velocity(self, values) -> Field:
+        return StaggeredGrid(values, self.boundary, self.bounds, **self.res)
+
+    def marker(self, values) -> Field:
+        return CenteredGrid(values, extrapolation.ZERO_GRADIENT, self.bounds, **self.res)
+
+    def project(self, velocity: Field) -> Field:
+        velocity = (velocity * self.open).with_boundary(velocity.boundary)
+        div = divergence(velocity) * self.fluid
+        start = Field(div.geometry, 0, {"x": extrapolation.ZERO_GRADIENT, "y-": extrapolation.ZERO_GRADIENT, "y+": 0})
+        solve = Solve("CG", self.tolerance, self.tolerance, x0=start, max_iterations=20000)
+        pressure = math.solve_linear(
+            masked_laplace,
+            div,
+            solve,
+            velocity.boundary,
+            self.open,
+            self.fluid,
+            wide_stencil=False,
+            order=2,
+            implicit=None,
+            upwind=None,
+            correct_skew=False,
+        )
+        gradient = spatial_gradient(pressure, velocity.boundary, at="face") * self.open
+        return (velocity - gradient).with_boundary(velocity.boundary)
+
+    def step(self, velocity: Field, marker: Field, reynolds, dt: float) -> tuple[Field, Field]:
+        velocity = diffuse.explicit(velocity, 10.0 / reynolds, dt)
+        velocity = (velocity * self.open).with_boundary(velocity.boundary)
+        marker = advect.semi_lagrangian(marker + self.inflow * dt, velocity, dt)
+        velocity = advect.semi_lagrangian(velocity, velocity, dt)
+        return self.project(velocity), marker
