@@ -6,6 +6,7 @@ import os
 import platform
 import zipfile
 import zlib
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -52,10 +53,8 @@ def write_atomic(path: Path, data: bytes):
         file.flush()
         os.fsync(file.fileno())
     os.replace(part, path)
-    try:
+    with suppress(OSError):  # another part is under way
         part.parent.rmdir()
-    except OSError:  # another part is under way
-        pass
 
 
 def write_json(path: Path, content: dict):

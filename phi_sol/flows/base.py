@@ -148,6 +148,15 @@ class Flow(ABC):
         grid = StaggeredGrid if name in self.staggered else CenteredGrid
         return grid(values, self.boundaries[name], self.bounds, self.shape)
 
+    def covered_fraction(self, box: dict[str, tuple[float, float]]) -> Tensor:
+        """Fraction of each cell that lies in an axis-aligned box, exactly; its integral does not depend on the grid."""
+        fraction = 1.0
+        for dim, (lower, upper) in box.items():
+            edges = np.linspace(0, self.size[dim], self.resolution[dim] + 1)
+            overlap = np.clip(np.minimum(edges[1:], upper) - np.maximum(edges[:-1], lower), 0, None) / np.diff(edges)
+            fraction = fraction * math.wrap(overlap, spatial(dim))
+        return fraction
+
     def advect(self, field: Field, velocity: Field, dt: Tensor) -> Field:
         """`field` carried along `velocity` for `dt` by the flow's advection scheme."""
         return ADVECTION[self.advection](field, velocity, dt)

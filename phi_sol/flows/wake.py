@@ -53,9 +53,8 @@ class WakeFlow(Flow):
 
     @cached_property
     def inflow(self) -> Field:
-        """Marker added per unit time."""
-        with math.NUMPY:
-            return self.field("marker", Box(y=(5, 10), x=(25, 75)))
+        """Marker added per unit time: the covered fraction of each cell, the same amount on every grid."""
+        return self.field("marker", self.covered_fraction(dict(y=(5, 10), x=(25, 75))))
 
     def initial_state(self, reynolds, poke: float = 1.0) -> State:
         """

@@ -137,11 +137,9 @@ def test_stream_is_mirror_symmetric_without_poke():
         np.testing.assert_allclose(u_y[-1].mean(), 1.0, atol=1e-12)
 
 
-def test_marker_inflow_is_conserved_far_from_the_outlet():
+def test_marker_inflow():
     with math.NUMPY, math.precision(64):
         flow = WakeFlow(y=64, x=32)
-        state = flow.initial_state(reynolds=100.0, poke=0.0)
-        state = flow.physics(state, math.wrap(1.0))
-        cell = np.prod(list(flow.spacing.values()))
-        inflow = 5 * 50  # domain units squared, at rate 1
-        assert state.marker.values.sum * cell == pytest.approx(inflow, rel=0.4)  # the mask takes whole cells
+        state = flow.physics(flow.initial_state(reynolds=100.0, poke=0.0), math.wrap(1.0))
+        # 5 x 50 domain units at rate 1; the stream carries it by one unit, and the lookup is not conservative
+        assert float(state.marker.values.sum) * np.prod(list(flow.spacing.values())) == pytest.approx(250, rel=0.02)

@@ -1,0 +1,105 @@
+"""The package as installed: import time behaviour, layers, wheel and editable install."""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import phi_sol
+
+ROOT = Path(phi_sol.__file__).parent
+REPOSITORY = ROOT.parent
+
+# from the bottom to the top; a module may import modules of its own or a lower layer
+LAYERS = [
+    {"errors"},
+    {"pressure"},
+    {"flows"},
+    {"stepping"},
+    {"pair", "data.statistics", "data.store"},
+    {"correctors", "data.dataset"},
+    {"hybrid"},
+    {"experiment"},
+    {"training", "evaluation", "data.generate"},
+    {"cli"},
+]
+TENSORFLOW_ALLOWED = {"stepping", "training", "correctors"}
+
+
+def layer(module: str) -> int:
+    for i, names in enumerate(LAYERS):
+        if any(module == n or module.startswith(n + ".") for n in names):
+            return i
+    raise AssertionError(f"{module} belongs to no layer")
+
+
+def modules():
+    for path in sorted(ROOT.rglob("*.py")):
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        if name not in ("__init__", "data"):
+            yield name, path
+
+
+def imported(path: Path, module: str) -> set[str]:
+    """Names of the phi_sol modules that a file imports when it is loaded."""
+    package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
+    found = set()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = package[: len(package) - node.level + 1]
+            name = ".".join(base + ([node.module] if node.module else []))
+            found |= {name} if name else {a.name for a in node.names}
+    return {f for f in found if f != "data"}
+
+
+@pytest.mark.parametrize("module, path", list(modules()), ids=lambda v: v if isinstance(v, str) else "")
+def test_imports_run_one_way(module, path):
+    for other in imported(path, module):
+        assert layer(other) <= layer(module), f"{module} imports {other}"
+
+
+@pytest.mark.parametrize("module, path", list(modules()), ids=lambda v: v if isinstance(v, str) else "")
+def test_tensorflow_is_imported_where_the_design_allows_it(module, path):
+    names = {a.name.partition(".")[0] for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Import) for a in n.names}
+    names |= {(n.module or "").partition(".")[0] for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.ImportFrom) and not n.level}
+    if names & {"tensorflow", "keras"}:
+        assert module.partition(".")[0] in TENSORFLOW_ALLOWED | {"cli"}
+
+
+def run_python(code: str, **kwargs) -> str:
+    return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, **kwargs).stdout
+
+
+def test_import_is_light():
+    code = "import sys, phi_sol; from phi_sol import WakeFlow, SolverPair, load_experiment; load_experiment('karman_2d'); print('tensorflow' in sys.modules)"
+    assert run_python(code).strip() == "False"
+
+
+def test_public_names_exist():
+    for name in phi_sol.__all__:
+        assert getattr(phi_sol, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = phi_sol.nonsense
+
+
+def test_editable_install_has_the_scenes(tmp_path):
+    code = "import phi_sol.scenes, phi_sol.scenes.karman_2d as k; print(k.experiment.name, phi_sol.scenes.__path__[0])"
+    name, path = run_python(code, cwd=tmp_path).split(maxsplit=1)
+    assert name == "karman_2d" and (Path(path.strip()) / "karman_2d.py").is_file()
+
+
+def test_wheel_has_the_scenes(tmp_path):
+    if not (REPOSITORY / "setup.cfg").is_file():
+        pytest.skip("phi_sol is not installed from its source tree")
+    command = [sys.executable, "-m", "build", "--wheel", "--outdir", str(tmp_path), str(REPOSITORY)]
+    subprocess.run(command, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("phi_sol-*.whl")
+    site = tmp_path / "site"
+    subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(site), str(wheel)], check=True)
+    code = "import phi_sol, phi_sol.scenes.karman_2d as k; print(phi_sol.__file__); print(k.__file__); print(k.experiment.name)"
+    output = run_python(code, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(site)}).split()
+    assert output[2] == "karman_2d"
+    assert all(Path(f).is_relative_to(site) for f in output[:2])

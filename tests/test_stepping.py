@@ -1,0 +1,84 @@
+"""Native arrays, tracing, and rollouts."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from phi import math
+from phi.math import batch, expand, wrap
+
+from phi_sol import InputError, WakeFlow
+from phi_sol.stepping import array_names, pack, rollout, unpack
+
+
+@pytest.fixture(scope="module")
+def flow():
+    return WakeFlow(y=16, x=8)
+
+
+def test_pack_and_unpack_are_inverse(flow):
+    with math.NUMPY:
+        state = flow.step(flow.initial_state(reynolds=[100.0, 400.0, 900.0]))
+        arrays, parameters, shape = pack(flow, state)
+        assert list(arrays) == array_names(flow) == ["velocity.y", "velocity.x", "marker"]
+        assert [tuple(a.shape) for a in arrays.values()] == [(3, 16, 8), (3, 16, 7), (3, 16, 8)]
+        again = unpack(flow, arrays, parameters, shape)
+        assert again.batch_shape == state.batch_shape
+        for d in "yx":
+            expected = state.velocity.values[{"~vector": d}].numpy("batch,y,x")
+            np.testing.assert_array_equal(again.velocity.values[{"~vector": d}].numpy("batch,y,x"), expected)
+        np.testing.assert_array_equal(again.reynolds.numpy("batch"), [100, 400, 900])
+
+
+def test_several_batch_dimensions_and_none(flow):
+    with math.NUMPY:
+        many = flow.initial_state(reynolds=expand(wrap([100.0, 400.0], batch("re")), batch(copies=2)))
+        arrays, _, shape = pack(flow, many)
+        assert arrays["marker"].shape[0] == 4 and set(shape.names) == {"re", "copies"}
+        single = flow.initial_state(reynolds=100.0)
+        arrays, parameters, shape = pack(flow, single)
+        assert arrays["marker"].shape == (1, 16, 8) and not shape
+        assert not unpack(flow, arrays, parameters, shape).batch_shape
+
+
+def test_one_trace_for_ten_reynolds_numbers():
+    flow = WakeFlow(y=16, x=8)
+    with math.NUMPY:
+        for reynolds in np.geomspace(50, 5000, 10):
+            arrays, parameters, _ = pack(flow, flow.initial_state(reynolds=float(reynolds)))
+            for dt in (1.0, 0.5):
+                result = flow.compiled(arrays, parameters, tf.constant(dt))
+    assert np.isfinite(result["marker"]).all()
+    assert flow.compiled.traces == 1
+
+
+def test_float64_fields_are_stepped_in_float64():
+    flow = WakeFlow(y=16, x=8)
+    with math.NUMPY, math.precision(64):
+        state = flow.initial_state(reynolds=200.0)
+        expected = flow.physics(state, wrap(1.0)).velocity.values[{"~vector": "y"}].numpy("y,x")
+        arrays, parameters, _ = pack(flow, state)
+    assert arrays["marker"].dtype == tf.float64
+    result = flow.compiled(arrays, parameters, tf.constant(1.0, tf.float64))
+    np.testing.assert_allclose(result["velocity.y"][0], expected, atol=1e-13)
+
+
+def test_rollout_is_repeated_stepping(flow):
+    with math.NUMPY:
+        arrays, parameters, _ = pack(flow, flow.initial_state(reynolds=[100.0]))
+    kept = list(rollout(flow.compiled, arrays, parameters, steps=7, keep_every=3))
+    assert len(kept) == 2
+    for _ in range(6):
+        arrays = flow.compiled(arrays, parameters, tf.constant(1.0))
+    np.testing.assert_array_equal(kept[1]["velocity.x"], arrays["velocity.x"])
+
+
+def test_wrong_states_are_named(flow):
+    with math.NUMPY:
+        other = WakeFlow(y=32, x=16).initial_state(reynolds=100.0)
+        with pytest.raises(InputError, match="'velocity' of resolution"):
+            pack(flow, other)
+        with pytest.raises(InputError, match="not Field"):
+            pack(flow, other.velocity)
+        state = flow.initial_state(reynolds=100.0)
+        with pytest.raises(InputError, match="needs 'reynolds'"):
+            pack(flow, type(state)(state.fields))
