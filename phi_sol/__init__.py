@@ -11,7 +11,7 @@ _HOMES = {
     "flows": ["Flow", "State", "WakeFlow"],
     "pair": ["SolverPair"],
     "experiment": ["Experiment", "Schedule", "load_experiment"],
-    "errors": ["InputError", "MissingError"],
+    "errors": ["DivergedError", "InputError", "MissingError"],
     "pressure": ["DirectPoisson", "Projection"],
     "data.generate": ["Generator"],
     "data.dataset": ["Dataset"],

@@ -88,6 +88,8 @@ class Generator:
             "keep_reference_every": experiment.keep_reference_every,
         }
         simulations = experiment.simulations(split, parameters)
+        for simulation in simulations:
+            self.pair.reference.check_stability(self.pair.reference.dt, **simulation)
         self.jobs = self._check_folder([common | {"parameters": s} for s in simulations])
         self._frame_function = tf.function(self._frame_values, autograph=False, jit_compile=True)
 

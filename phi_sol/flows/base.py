@@ -84,6 +84,12 @@ class Flow(ABC):
     def physics(self, state: State, dt: Tensor) -> State:
         """One time step, in PhiFlow operators."""
 
+    def check_stability(self, dt: float, **parameters: float):
+        """
+        Raises:
+            InputError: if explicit terms are unstable at these parameters on this grid. The base class knows none.
+        """
+
     # --- what every flow can do ---
 
     def step(self, state: State, dt: float | Tensor | None = None) -> State:

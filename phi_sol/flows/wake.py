@@ -9,6 +9,7 @@ from phi.math import Tensor
 from phi.math.extrapolation import ZERO_GRADIENT, combine_by_direction, combine_sides
 from phi.physics import diffuse
 
+from ..errors import InputError
 from .base import Flow
 from .state import State
 
@@ -77,6 +78,16 @@ class WakeFlow(Flow):
     def viscosity(self, reynolds: Tensor) -> Tensor:
         """Kinematic viscosity ν = U L / Re in domain units; independent of the resolution."""
         return self.speed * self.radius / reynolds
+
+    def check_stability(self, dt: float, reynolds: float):
+        """
+        Raises:
+            InputError: if ν dt Σ_d 1/dx_d² > 1/2, where explicit diffusion amplifies the shortest waves.
+        """
+        inverse = sum(1 / h**2 for h in self.spacing.values())
+        least = 2 * self.speed * self.radius * dt * inverse
+        if reynolds < least:
+            raise InputError(f"reynolds={reynolds:g} is too viscous for {self}: explicit diffusion needs reynolds >= {least:.4g} (or a smaller dt).")
 
     def physics(self, state: State, dt: Tensor) -> State:
         velocity = diffuse.explicit(state.velocity, self.viscosity(state.reynolds), dt)

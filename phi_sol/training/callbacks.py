@@ -25,7 +25,7 @@ class Checkpoints(keras.callbacks.Callback):
         for path in reversed(self.manager.checkpoints):
             try:
                 self.manager.checkpoint.restore(path).assert_existing_objects_matched()
-            except (tf.errors.OpError, ValueError, AssertionError):  # truncated: try the one before
+            except (tf.errors.OpError, ValueError, IndexError, AssertionError):  # truncated: try the one before
                 continue
             self.saved_step = self.trainer.step
             return True

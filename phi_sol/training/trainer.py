@@ -185,7 +185,7 @@ class Trainer:
             if self.step % EPOCH == 0 or ends:
                 calls.on_epoch_end(epoch, logs)
                 losses, epoch = [], self.step // EPOCH
-                if ends:
+                if ends or self.network.stop_training:
                     return
                 calls.on_epoch_begin(epoch)
 

@@ -1,0 +1,95 @@
+"""Correctors: normalisation, saving, loading, and what does not fit."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from phi import math
+
+from phi_sol import Corrector, HybridSolver, InputError, MissingError, WakeFlow
+from phi_sol.data.statistics import Statistics
+from phi_sol.stepping import pack
+
+STATISTICS = Statistics(
+    mean={"velocity.y": 0.9, "velocity.x": 0.1, "marker": 1.0},
+    std={"velocity.y": 0.5, "velocity.x": 0.4, "marker": 2.0},
+    correction={"velocity.y": 0.02, "velocity.x": 0.03},
+    log_mean={"reynolds": 5.0},
+    log_std={"reynolds": 2.0},
+)
+
+
+@pytest.fixture(scope="module")
+def flow():
+    return WakeFlow(y=16, x=8)
+
+
+@pytest.fixture(scope="module")
+def state(flow):
+    with math.NUMPY:
+        return pack(flow, flow.step(flow.initial_state(reynolds=[100.0, 400.0])))
+
+
+def test_untrained_corrector_corrects_nothing(flow, state):
+    hybrid = HybridSolver(flow, Corrector.create(flow, "small", STATISTICS))
+    arrays, parameters, _ = state
+    expected = flow.compiled(arrays, parameters, tf.constant(1.0))
+    for name, value in hybrid(arrays, parameters, tf.constant(1.0)).items():
+        np.testing.assert_array_equal(value, expected[name])
+
+
+def test_normalisation_of_inputs_and_outputs(flow, state):
+    corrector = Corrector.create(flow, "small", STATISTICS)
+    arrays, parameters, _ = state
+    seen = []
+
+    def network(channels):
+        seen.append(channels.numpy())
+        return tf.ones((2, 16, 8, 2)) * tf.constant([1.0, 2.0])
+
+    network.compute_dtype = "float32"
+    corrector.network = network
+    correction = corrector(arrays, parameters)
+    np.testing.assert_allclose(seen[0][..., 0], (arrays["velocity.y"] - 0.9) / 0.5, rtol=1e-5)
+    np.testing.assert_allclose(seen[0][..., :7, 1], (arrays["velocity.x"] - 0.1) / 0.4, rtol=1e-5)
+    np.testing.assert_allclose(seen[0][:, 3, 3, 2], (np.log([100, 400]) - 5) / 2, rtol=1e-5)
+    np.testing.assert_allclose(correction["velocity.y"], np.full((2, 16, 8), 0.02), rtol=1e-6)
+    np.testing.assert_allclose(correction["velocity.x"], np.full((2, 16, 7), 0.06), rtol=1e-6)
+
+
+def test_save_and_load(flow, state, tmp_path):
+    corrector = Corrector.create(flow, "small", STATISTICS, seed=3)
+    last = corrector.network.layers[-1]
+    last.set_weights([np.random.default_rng(0).standard_normal(w.shape) for w in last.get_weights()])
+    corrector.save(tmp_path)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["corrector.json", "corrector.keras"]
+    loaded = Corrector.load(tmp_path)
+    arrays, parameters, _ = state
+    for name, value in loaded(arrays, parameters).items():
+        assert np.abs(value).max() > 0
+        np.testing.assert_array_equal(value, corrector(arrays, parameters)[name])
+    assert loaded.description["flow"] == flow.config()
+
+
+def test_corrector_of_another_grid(flow):
+    corrector = Corrector.create(flow, "small", STATISTICS)
+    with pytest.raises(InputError, match="another flow: resolution.y is 16 instead of 32"):
+        HybridSolver(WakeFlow(y=32, x=16), corrector)
+
+
+def test_missing_and_damaged_files(tiny_run, tmp_path):
+    with pytest.raises(MissingError, match="no corrector in"):
+        Corrector.load(tmp_path)
+    shutil.copytree(tiny_run, tmp_path / "run")
+    file = tmp_path / "run" / "corrector.keras"
+    file.write_bytes(file.read_bytes()[:1000])
+    with pytest.raises(InputError, match="corrector.keras is damaged"):
+        Corrector.load(tmp_path / "run")
+    shutil.copy(tiny_run / "corrector.keras", file)
+    description = json.loads((tiny_run / "corrector.json").read_text())
+    del description["statistics"]
+    (tmp_path / "run" / "corrector.json").write_text(json.dumps(description))
+    with pytest.raises(InputError, match="corrector.json is damaged"):
+        Corrector.load(tmp_path / "run")

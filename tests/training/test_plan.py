@@ -1,0 +1,37 @@
+"""Plans: stages, learning rates, durations."""
+
+import pytest
+
+from phi_sol import InputError
+from phi_sol.training import Plan, Stage, curriculum, parse_duration
+
+
+def test_curriculum():
+    assert [s.unroll for s in curriculum(16)] == [4, 8, 16]
+    assert [s.unroll for s in curriculum(4)] == [2, 4]
+    assert [s.unroll for s in curriculum(3)] == [3] and curriculum(1) == (Stage(1, 1.0),)
+    assert [s.until for s in curriculum(8)] == pytest.approx([0.2, 0.5, 1.0])
+    assert [s.until for s in curriculum(4)] == pytest.approx([0.375, 1.0])
+
+
+def test_progress_stage_and_rate():
+    plan = Plan(curriculum(8), batch=2, learning_rate=1e-3, steps=100)
+    assert [plan.progress(s, 1e9) for s in (0, 50, 100, 200)] == [0, 0.5, 1, 1]
+    assert [plan.stage(p) for p in (0, 0.19, 0.21, 0.49, 0.51, 1.0)] == [0, 0, 1, 1, 2, 2]
+    assert plan.rate(0) == pytest.approx(1e-3) and plan.rate(1) == pytest.approx(1e-5) and plan.rate(0.5) == pytest.approx(5.05e-4)
+    timed = Plan(curriculum(8), batch=2, learning_rate=1e-3, budget=60)
+    assert timed.progress(10**9, 30) == 0.5
+    assert Plan.from_dict(plan.to_dict()) == plan
+
+
+@pytest.mark.parametrize("wrong", [dict(), dict(steps=5, budget=5.0), dict(steps=0), dict(budget=-1.0), dict(steps=5, batch=0)])
+def test_impossible_plans(wrong):
+    with pytest.raises(InputError):
+        Plan(**dict(stages=curriculum(2), batch=2, learning_rate=1e-3) | wrong)
+
+
+def test_durations():
+    assert [parse_duration(t) for t in ("90", "90s", "1.5m", "2h")] == [90, 90, 90, 7200]
+    for wrong in ("", "0", "-5m", "soon", "5 days", "1e3"):
+        with pytest.raises(InputError, match="not a duration"):
+            parse_duration(wrong)

@@ -1,0 +1,129 @@
+"""The training loop: runs, resuming, interruption, divergence."""
+
+import csv
+import json
+import shutil
+
+import keras
+import numpy as np
+import pytest
+
+from phi_sol import Corrector, DivergedError, InputError, MissingError
+from phi_sol.training import Plan, Trainer, curriculum, make_method
+
+
+def trainer(data, folder, steps=6, method="sol", unroll=2, **kwargs):
+    plan = Plan(curriculum(unroll), batch=2, learning_rate=1e-3, steps=steps)
+    return Trainer(data, folder, plan, method, "small", scene="tiny", **kwargs)
+
+
+def weights(corrector):
+    return np.concatenate([w.ravel() for w in corrector.network.get_weights()])
+
+
+def test_what_a_run_leaves(tiny_run, tiny_train):
+    run = json.loads((tiny_run / "run.json").read_text())
+    assert run["complete"] and run["method"] == "sol" and run["unroll"] == 2 and run["steps_done"] == 4
+    assert run["data"] == tiny_train.fingerprints and run["versions"]["tensorflow"]
+    with open(tiny_run / "log.csv") as file:
+        rows = list(csv.DictReader(file))
+    assert float(rows[-1]["progress"]) == 1 and float(rows[-1]["loss"]) > 0
+    assert Corrector.load(tiny_run).description["network"] == "small"
+
+
+def test_training_lowers_the_loss(tiny_train, tmp_path):
+    losses = []
+
+    class Record(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            losses.append(logs["loss"])
+
+    trainer(tiny_train, tmp_path / "run", steps=40).fit([Record()])
+    assert len(losses) == 40
+    assert losses[-1] < 0.7 * losses[0]  # running mean over the epoch
+
+
+class StopAfter(keras.callbacks.Callback):
+    def __init__(self, step):
+        super().__init__()
+        self.stop = step
+
+    def on_train_batch_end(self, batch, logs=None):
+        if batch + 1 == self.stop:
+            raise KeyboardInterrupt
+
+
+def test_interrupted_and_resumed_run_equals_an_uninterrupted_one(tiny_train, tmp_path):
+    whole = trainer(tiny_train, tmp_path / "whole", steps=7, unroll=4).fit()
+    with pytest.raises(KeyboardInterrupt):
+        trainer(tiny_train, tmp_path / "parts", steps=7, unroll=4).fit([StopAfter(2)])
+    again = trainer(tiny_train, tmp_path / "parts", steps=7, unroll=4, resume=True)
+    assert again.step == 2
+    with pytest.raises(KeyboardInterrupt):
+        again.fit([StopAfter(5)])
+    parts = trainer(tiny_train, tmp_path / "parts", steps=999, unroll=4, resume=True).fit()  # the plan is the run's own
+    np.testing.assert_array_equal(weights(parts), weights(whole))
+    assert json.loads((tmp_path / "parts" / "run.json").read_text())["complete"]
+    assert trainer(tiny_train, tmp_path / "parts", steps=7, unroll=4, resume=True).progress == 1
+
+
+def test_seed_decides_the_result(tiny_train, tmp_path):
+    a = trainer(tiny_train, tmp_path / "a", steps=2, seed=1).fit()
+    b = trainer(tiny_train, tmp_path / "b", steps=2, seed=1).fit()
+    c = trainer(tiny_train, tmp_path / "c", steps=2, seed=2).fit()
+    np.testing.assert_array_equal(weights(a), weights(b))
+    assert np.abs(weights(a) - weights(c)).max() > 0
+
+
+def test_truncated_checkpoint_falls_back_to_the_one_before(tiny_train, tmp_path):
+    run = trainer(tiny_train, tmp_path / "run", steps=60)
+    with pytest.raises(KeyboardInterrupt):
+        run.fit([StopAfter(55)])
+    newest = tmp_path / "run" / "checkpoints" / "ckpt-55.data-00000-of-00001"
+    newest.write_bytes(newest.read_bytes()[:1000])
+    assert trainer(tiny_train, tmp_path / "run", steps=60, resume=True).step == 50
+
+
+def test_nan_ends_the_run_and_keeps_the_last_checkpoint(tiny_train, tmp_path):
+    run = trainer(tiny_train, tmp_path / "run", steps=60)
+
+    class Poison(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == 52:
+                run.network.layers[-1].bias.assign([np.nan, np.nan])
+
+    with pytest.raises(DivergedError, match="The loss is nan at iteration 54"):
+        run.fit([Poison()])
+    assert np.isfinite(weights(Corrector.load(tmp_path / "run"))).all()
+    assert trainer(tiny_train, tmp_path / "run", steps=60, resume=True).step == 50
+
+
+def test_keras_early_stopping_works(tiny_train, tmp_path):
+    run = trainer(tiny_train, tmp_path / "run", steps=1000)
+    run.fit([keras.callbacks.EarlyStopping(monitor="loss", min_delta=1e9, patience=0)])
+    assert run.step <= 100 and not json.loads((tmp_path / "run" / "run.json").read_text())["complete"]
+
+
+def test_folders_in_use(tiny_run, tiny_train, tmp_path):
+    with pytest.raises(InputError, match="in use .--resume goes on with it"):
+        trainer(tiny_train, tiny_run)
+    with pytest.raises(MissingError, match="no run to resume"):
+        trainer(tiny_train, tmp_path / "nothing", resume=True)
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match="not a run of phi_sol"):
+        trainer(tiny_train, tmp_path)
+    with pytest.raises(InputError, match="is a file"):
+        trainer(tiny_train, tmp_path / "notes.txt")
+    shutil.copytree(tiny_run, tmp_path / "run")
+    with pytest.raises(InputError, match="another run: seed is 0 instead of 5"):
+        trainer(tiny_train, tmp_path / "run", resume=True, seed=5)
+
+
+def test_bad_methods_and_unrolls(tiny_train, tmp_path):
+    with pytest.raises(InputError, match="Unknown method 'sl'. Known: non, sol"):
+        make_method("sl", 2)
+    with pytest.raises(InputError, match="at least 1, not 0"):
+        make_method("sol", 0)
+    with pytest.raises(InputError, match="13 unrolled steps need simulations of at least 13 frames"):
+        trainer(tiny_train, tmp_path / "run", unroll=13)
+    assert not (tmp_path / "run").exists()

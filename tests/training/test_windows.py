@@ -1,0 +1,57 @@
+"""Training windows."""
+
+import numpy as np
+import pytest
+
+from phi_sol import InputError
+from phi_sol.training.windows import one_step_corrections, windows
+
+
+def batches(data, **kwargs):
+    arguments = dict(length=4, batch=5, seed=1, start=0, stop=4, names=list(data.arrays)) | kwargs
+    return [({n: a.numpy() for n, a in w.items()}, {n: a.numpy() for n, a in p.items()}) for w, p in windows(data, **arguments)]
+
+
+def place(data, window, i):
+    """(simulation, first frame) at which a window was cut."""
+    for simulation in range(len(data)):
+        for first in range(data.frames + 2 - window["marker"].shape[1]):
+            if all(np.array_equal(w[i], data.arrays[n][simulation, first : first + w.shape[1]]) for n, w in window.items()):
+                return simulation, first
+    raise AssertionError("not a window of the data")
+
+
+def test_an_epoch_visits_every_window_once(tiny_train):
+    found = batches(tiny_train)  # 2 simulations x 10 windows of 4 frames = 4 batches of 5
+    places = [place(tiny_train, w, i) for w, _ in found for i in range(5)]
+    assert sorted(places) == [(s, f) for s in range(2) for f in range(10)]
+    assert places != sorted(places)
+    reynolds = [p["reynolds"][i] for _, p in found for i in range(5)]
+    assert reynolds == [tiny_train.parameters["reynolds"][s] for s, _ in places]
+
+
+def test_order_depends_on_seed_and_epoch_alone(tiny_train):
+    def places(**kwargs):
+        return [place(tiny_train, w, i) for w, _ in batches(tiny_train, **kwargs) for i in range(5)]
+
+    whole = places(stop=8)
+    assert whole[25:35] == places(start=5, stop=7)  # goes on anywhere
+    assert whole[:20] != whole[20:] and sorted(whole[:20]) == sorted(whole[20:])  # the next epoch, in another order
+    assert whole[:20] != places(seed=2)
+
+
+def test_too_short_simulations(tiny_train):
+    with pytest.raises(InputError, match="13 unrolled steps needs simulations of at least 13 frames, but these have 12"):
+        windows(tiny_train, 14, 1, 0, 0, 1, ["marker"])
+    assert batches(tiny_train, length=13, batch=2, stop=1)[0][0]["marker"].shape == (2, 13, 24, 12)
+
+
+def test_one_step_corrections(tiny, tiny_train):
+    corrections = one_step_corrections(tiny_train, ["velocity.y"])["velocity.y"]
+    flow = tiny.pair.source
+    import tensorflow as tf
+
+    arrays = {n: tf.constant(a[:, 3]) for n, a in tiny_train.arrays.items()}
+    after = flow.compiled(arrays, {n: tf.constant(p) for n, p in tiny_train.parameters.items()}, tf.constant(1.0))
+    expected = tiny_train.arrays["velocity.y"][:, 4] - after["velocity.y"].numpy()
+    np.testing.assert_allclose(corrections[[3, 12 + 3]], expected, atol=1e-6)
