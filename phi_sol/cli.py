@@ -62,6 +62,11 @@ def generate(
     chosen = SPLITS if split == "all" else (split,)
     for s in chosen:  # refuse bad values before TensorFlow is loaded
         experiment.simulations(s, parameters or None)
+    if out is not None and split == "all" and out.is_dir():
+        foreign = sorted({p.name for p in out.iterdir() if not p.name.startswith(".")} - set(SPLITS))
+        if foreign:
+            raise InputError(f"{out} is not a phi_sol data folder: it holds {foreign[0]!r}. Choose another folder with --out.")
+    quiet_tensorflow()
     from .data.generate import Generator
 
     generators = {s: Generator(experiment, s, folders[s], parameters or None, frames, warmup) for s in chosen}

@@ -84,7 +84,7 @@ class Flow(ABC):
     def physics(self, state: State, dt: Tensor) -> State:
         """One time step, in PhiFlow operators."""
 
-    def check_stability(self, dt: float, **parameters: float):
+    def check_stability(self, dt: float, **parameters: float):  # noqa: B027  nothing to check is a valid answer
         """
         Raises:
             InputError: if explicit terms are unstable at these parameters on this grid. The base class knows none.

@@ -1,0 +1,187 @@
+"""The commands as users run them, in processes of their own."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+COMMAND = [sys.executable, "-m", "phi_sol.cli"]
+
+
+def run(*arguments, cwd, check=True) -> subprocess.CompletedProcess:
+    result = subprocess.run([*COMMAND, *map(str, arguments)], cwd=cwd, capture_output=True, text=True)
+    if check:
+        assert result.returncode == 0, result.stderr
+    return result
+
+
+def refused(*arguments, cwd) -> str:
+    """The one line on stderr of a command that ends with exit code 2."""
+    result = run(*arguments, cwd=cwd, check=False)
+    lines = result.stderr.strip().splitlines()
+    assert result.returncode == 2 and len(lines) == 1, (result.returncode, result.stderr)
+    assert "Traceback" not in result.stderr
+    return lines[0]
+
+
+@pytest.fixture(scope="module")
+def workplace(tiny_scene, tmp_path_factory) -> Path:
+    """A folder in which the tiny scene went through generate, train and evaluate."""
+    folder = tmp_path_factory.mktemp("work")
+    shutil.copy(tiny_scene, folder / "tiny.py")
+    run("generate", "tiny.py", cwd=folder)
+    run("train", "tiny.py", "--method", "sol", "--unroll", 2, "--steps", 6, cwd=folder)
+    run("train", "tiny.py", "--method", "non", "--budget", "1s", cwd=folder)
+    return folder
+
+
+def test_the_whole_way(workplace):
+    assert sorted(p.name for p in (workplace / "data" / "tiny").iterdir()) == ["test", "train"]
+    assert sorted(p.name for p in (workplace / "runs" / "tiny").iterdir()) == ["non", "sol"]
+    result = run("evaluate", "tiny.py", cwd=workplace)
+    out = workplace / "runs" / "tiny" / "evaluation"
+    content = json.loads((out / "results.json").read_text())
+    assert list(content["solvers"]) == ["SRC", "non", "sol", "REF"]
+    assert content["frames"] == 12 and content["command"] == "phi-sol evaluate tiny.py"
+    assert content["solvers"]["SRC"]["mae"]["12"] > 0
+    # the table shows what the file holds, and the paths of what was written
+    for name in ("SRC", "sol"):
+        (row,) = [line for line in result.stdout.splitlines() if re.search(rf"[│|]\s*{name}\s", line)]
+        assert f"{content['solvers'][name]['mae']['12']:.4f}" in row
+    for file in ("results.json", "error_curves.png", "fields.png"):
+        assert str(Path("runs/tiny/evaluation") / file) in result.stdout and (out / file).stat().st_size > 500
+
+
+def test_run_and_data_by_folder(workplace, tmp_path):
+    run("generate", workplace / "tiny.py", "--split", "test", "--param", "reynolds=250,900", "--frames", 8, "--out", tmp_path / "mine", cwd=tmp_path)
+    assert sorted(p.name for p in (tmp_path / "mine").iterdir()) == ["sim_000000", "sim_000001"]
+    sol = workplace / "runs" / "tiny" / "sol"
+    run("evaluate", workplace / "tiny.py", "--data", tmp_path / "mine", "--run", sol, "--frames", 5, "--out", tmp_path / "out", cwd=tmp_path)
+    content = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert list(content["solvers"]) == ["SRC", "sol", "REF"] and list(content["solvers"]["sol"]["mae"]) == ["5"]
+    assert content["parameters"] == [{"reynolds": 250.0}, {"reynolds": 900.0}]
+
+
+def test_finished_work_is_not_repeated(workplace):
+    before = {p: p.stat().st_mtime_ns for p in (workplace / "data").rglob("*.npz")}
+    result = run("generate", "tiny.py", cwd=workplace)
+    assert {p: p.stat().st_mtime_ns for p in (workplace / "data").rglob("*.npz")} == before
+    assert "2 simulations with 12 frames in data/tiny/train" in result.stdout
+    assert "is finished (6 iterations)" in run("train", "tiny.py", "--unroll", 2, "--steps", 6, "--resume", cwd=workplace).stdout
+
+
+def test_scenes_and_help(tmp_path):
+    assert re.search(r"^karman_2d +Karman vortex street", run("scenes", cwd=tmp_path).stdout, re.M)
+    for command in ("generate", "train", "evaluate"):
+        assert "SCENE" in run(command, "--help", cwd=tmp_path).stdout
+    assert "generate" in run(cwd=tmp_path).stdout
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["generate", "karman_3x"], "Unknown scene 'karman_3x'"),
+        (["generate", "nothing.py"], "no scene file"),
+        (["generate", "empty.py"], "defines no experiment"),
+        (["generate", "karman_2d", "--param", "reynolds=0"], "reynolds=0.0 is not possible"),
+        (["generate", "karman_2d", "--param", "reynolds=-5"], "reynolds=-5.0 is not possible"),
+        (["generate", "karman_2d", "--param", "reynolds=nan"], "reynolds=nan is not possible"),
+        (["generate", "karman_2d", "--param", "reynolds=fast"], "not a comma-separated list of numbers"),
+        (["generate", "karman_2d", "--param", "reynolds"], "must have the form NAME=VALUE"),
+        (["generate", "karman_2d", "--param", "re=100"], "no parameter 're'"),
+        (["generate", "karman_2d", "--param", "reynolds=100", "--split", "all"], "--param needs one split"),
+        (["generate", "karman_2d", "--split", "validation"], "Known: train, test, all"),
+        (["generate", "karman_2d", "--frames", "0"], "at least 1"),
+        (["generate", "karman_2d", "--frames", "many"], "--frames"),
+        (["generate", "karman_2d", "--out", "."], "not a phi_sol data folder: it holds 'empty.py'"),
+        (["generate", "karman_2d", "--split", "test", "--out", "."], "not a phi_sol data folder: it holds 'empty.py'"),
+        (["train", "karman_2d"], "no data folder data/karman_2d"),
+        (["evaluate", "karman_2d"], "no data folder data/karman_2d"),
+        (["train", "karman_2d", "--steps", "5", "--budget", "5m"], "either --steps or --budget"),
+        (["simulate"], "No such command 'simulate'"),
+        (["generate"], "Missing argument 'SCENE'"),
+    ],
+)
+def test_wrong_use(arguments, message, tmp_path):
+    (tmp_path / "empty.py").write_text("x = 1\n")
+    assert message in refused(*arguments, cwd=tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["empty.py"], "something was written"
+
+
+def test_wrong_use_with_data(workplace, tmp_path):
+    scene, data = workplace / "tiny.py", workplace / "data" / "tiny"
+    common = dict(cwd=tmp_path)
+    assert "another configuration: frames is 12 instead of 9" in refused("generate", scene, "--frames", 9, "--out", data, **common)
+    assert "13 unrolled steps need" in refused("train", scene, "--data", data, "--unroll", 13, **common)
+    assert "Known: non, sol" in refused("train", scene, "--data", data, "--method", "sool", **common)
+    assert "Known: resnet, small" in refused("train", scene, "--data", data, "--network", "big", **common)
+    assert "not a duration" in refused("train", scene, "--data", data, "--budget", "soon", **common)
+    assert "no run to resume" in refused("train", scene, "--data", data, "--resume", **common)
+    assert "--resume goes on" in refused("train", scene, "--data", data, "--out", workplace / "runs" / "tiny" / "sol", **common)
+    assert "another solver pair" in refused("train", "karman_2d", "--data", data, **common)
+    assert "No corrector to evaluate" in refused("evaluate", scene, "--data", data, **common)
+    assert "no corrector in nowhere" in refused("evaluate", scene, "--data", data, "--run", "nowhere", **common)
+    assert "13 frames are asked for" in refused("evaluate", scene, "--data", data, "--run", workplace / "runs/tiny/sol", "--frames", 13, **common)
+    assert not list(tmp_path.iterdir())
+    shutil.copytree(data, tmp_path / "broken")
+    frame = tmp_path / "broken" / "train" / "sim_000001" / "velocity_000004.npz"
+    frame.write_bytes(frame.read_bytes()[:300])
+    assert "velocity_000004.npz is damaged" in refused("train", scene, "--data", "broken", **common)
+
+
+def interrupt(process: subprocess.Popen, when) -> int:
+    """Sends Ctrl-C as soon as `when()` is true."""
+    deadline = time.monotonic() + 120
+    while not when():
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    return process.wait(60)
+
+
+def start(*arguments, cwd) -> subprocess.Popen:
+    return subprocess.Popen([*COMMAND, *map(str, arguments)], cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_ctrl_c_during_generation_and_what_comes_after(workplace, tmp_path):
+    scene = tmp_path / "longer.py"
+    scene.write_text((workplace / "tiny.py").read_text().replace("frames=12", "frames=400"))
+    process = start("generate", scene, "--split", "test", "--out", "data", cwd=tmp_path)
+    sim = tmp_path / "data" / "sim_000000"
+    assert interrupt(process, lambda: (sim / "velocity_000120.npz").exists()) == 130
+    assert "Traceback" not in process.stderr.read()
+    assert not json.loads((sim / "description.json").read_text())["complete"]
+    assert "unfinished" in refused("train", scene, "--data", "data", cwd=tmp_path)
+    run("generate", scene, "--split", "test", "--out", "data", cwd=tmp_path)
+    run("generate", scene, "--split", "test", "--out", "whole", cwd=tmp_path)
+    a, b = ({p.relative_to(tmp_path / f): p.read_bytes() for p in (tmp_path / f).rglob("*") if p.is_file()} for f in ("data", "whole"))
+    assert a == b
+
+
+def test_ctrl_c_during_training_and_resume(workplace, tmp_path):
+    arguments = ["train", workplace / "tiny.py", "--data", workplace / "data" / "tiny", "--unroll", 2, "--steps", 100000, "--out", "run"]
+    process = start(*arguments, cwd=tmp_path)
+    assert interrupt(process, lambda: (tmp_path / "run" / "log.csv").exists() and os.path.getsize(tmp_path / "run" / "log.csv") > 100) == 130
+    assert "Traceback" not in process.stderr.read()
+    assert (tmp_path / "run" / "corrector.keras").is_file()
+    process = start(*arguments, "--resume", cwd=tmp_path)
+    rows = len((tmp_path / "run" / "log.csv").read_text().splitlines())
+    assert interrupt(process, lambda: len((tmp_path / "run" / "log.csv").read_text().splitlines()) > rows) == 130
+    epochs = [line.split(",")[0] for line in (tmp_path / "run" / "log.csv").read_text().splitlines()[1:]]
+    assert epochs == sorted(epochs, key=int)
+
+
+def test_ctrl_c_at_the_start(tmp_path):
+    process = start("generate", "karman_2d", cwd=tmp_path)
+    time.sleep(1.0)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 130
+    assert "Traceback" not in process.stderr.read()

@@ -1,0 +1,78 @@
+"""Scenes: the known ones, a user's own file, and files that define nothing."""
+
+import pytest
+
+from phi_sol import Experiment, InputError, MissingError, WakeFlow, load_experiment
+from phi_sol.experiment import scene_names, scene_summaries
+
+
+def test_the_paper_s_wake():
+    scene = load_experiment("karman_2d")
+    assert scene.train == {"reynolds": (97.65625, 195.3125, 390.625, 781.25, 1562.5, 3125.0)}
+    assert scene.test == {"reynolds": (146.484375, 292.96875, 585.9375, 1171.875, 2343.75)}
+    assert scene.pair.source.resolution == dict(y=64, x=32) and scene.pair.reference.resolution == dict(y=256, x=128)
+    assert (scene.warmup, scene.frames, scene.pair.source.dt) == (1000, 500, 1.0)
+
+
+def test_known_scenes_have_summaries():
+    assert "karman_2d" in scene_names()
+    for name, summary in scene_summaries().items():
+        assert len(summary) > 20 and load_experiment(name).name == name
+
+
+def test_a_user_s_scene_file(tiny_scene, tiny):
+    assert load_experiment(str(tiny_scene)) == tiny
+    assert tiny.simulations("train") == [{"reynolds": 150.0}, {"reynolds": 600.0}]
+
+
+def test_unknown_scenes():
+    with pytest.raises(MissingError, match=r"Unknown scene 'karman2d'. Did you mean 'karman_2d'\? Known scenes: .*karman_2d"):
+        load_experiment("karman2d")
+    with pytest.raises(MissingError, match="no scene file 'nothing.py'"):
+        load_experiment("nothing.py")
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        ("x = 1\n", "defines no experiment"),
+        ("experiment = 3\n", "defines no experiment"),
+        ("x = 1\nthis is no Python\n", "line 2: SyntaxError"),
+        ("\nraise RuntimeError('broken')\n", "line 2: RuntimeError: broken"),
+        ("from phi_sol import Nonsense\n", "line 1: ImportError"),
+        ("from phi_sol import *\nexperiment = Experiment('a', WakeFlow, dict(y=8, x=4), dict(reynolds=(0.0,)), dict(reynolds=(1.0,)))\n", "reynolds=0.0 is not possible"),
+    ],
+)
+def test_broken_scene_files(tmp_path, content, message):
+    path = tmp_path / "scene.py"
+    path.write_text(content)
+    with pytest.raises(InputError, match=message):
+        load_experiment(str(path))
+
+
+def experiment(**kwargs):
+    return Experiment(**dict(name="x", flow=WakeFlow, source=dict(y=16, x=8), train=dict(reynolds=(100.0,)), test=dict(reynolds=(200.0,))) | kwargs)
+
+
+@pytest.mark.parametrize(
+    "wrong, message",
+    [
+        (dict(train=dict(re=(100.0,))), "no parameter 're'. Its parameters: reynolds"),
+        (dict(train=dict(reynolds=())), "needs values for reynolds"),
+        (dict(test=dict(reynolds=(float("nan"),))), "reynolds=nan is not possible"),
+        (dict(test=dict(reynolds=("fast",))), "reynolds='fast' is not possible"),
+        (dict(test=dict(reynolds=(100.0, 100.0))), "the same value twice"),
+        (dict(frames=0), "frames must be an integer of at least 1"),
+        (dict(correct=("pressure",)), "WakeFlow has the fields velocity, marker"),
+    ],
+)
+def test_impossible_experiments(wrong, message):
+    with pytest.raises(InputError, match=message):
+        experiment(**wrong)
+
+
+def test_impossible_pairs():
+    with pytest.raises(InputError, match="axes y, x"):
+        _ = experiment(source=dict(y=16)).pair
+    with pytest.raises(InputError, match="positive integer"):
+        _ = experiment(ratio=1.5).pair
