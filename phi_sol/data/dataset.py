@@ -71,6 +71,11 @@ class Dataset:
         self.simulations = [d["parameters"] for d in descriptions]
         self.fingerprints = [d["fingerprint"] for d in descriptions]
 
+    @classmethod
+    def load(cls, pair: SolverPair, folder: str | Path, split: str = "train", frames: int | None = None) -> "Dataset":
+        """All simulations in `folder`, or in its sub-folder `split`. Errors as for the class."""
+        return cls(pair, find_simulations(Path(folder), split), frames)
+
     def _check(self, folder: Path) -> dict:
         description = read_json(folder / DESCRIPTION)
         if "pair" not in description or "fingerprint" not in description:

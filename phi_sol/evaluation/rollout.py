@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..data.dataset import Dataset
-from ..hybrid import HybridSolver
 from ..stepping import array_names, rollout, tf
 from .metrics import mean_absolute_error
 
@@ -98,6 +97,3 @@ def time_reference(data: Dataset) -> float:
     flow = data.pair.reference
     arrays = {n: tf.constant(a[None].astype(np.float32)) for n, a in data.reference_frame(0, 0).items()}
     return time_step(flow.compiled, arrays, {n: tf.constant(p[:1]) for n, p in data.parameters.items()})
-
-
-__all__ = ["HybridSolver", "Rollout", "run_solver", "time_reference", "time_step"]
