@@ -40,7 +40,10 @@ def test_unknown_scenes():
         ("x = 1\nthis is no Python\n", "line 2: SyntaxError"),
         ("\nraise RuntimeError('broken')\n", "line 2: RuntimeError: broken"),
         ("from phi_sol import Nonsense\n", "line 1: ImportError"),
-        ("from phi_sol import *\nexperiment = Experiment('a', WakeFlow, dict(y=8, x=4), dict(reynolds=(0.0,)), dict(reynolds=(1.0,)))\n", "reynolds=0.0 is not possible"),
+        (
+            "from phi_sol import *\nexperiment = Experiment('a', WakeFlow, dict(y=8, x=4), dict(reynolds=(0.0,)), dict(reynolds=(1.0,)))\n",
+            "reynolds=0.0 is not possible",
+        ),
     ],
 )
 def test_broken_scene_files(tmp_path, content, message):

@@ -27,21 +27,21 @@ def mean_absolute_error(arrays: dict[str, np.ndarray], reference: dict[str, np.n
 
 def vorticity(flow: Flow, arrays: dict[str, np.ndarray]) -> np.ndarray:
     """
-    ω = ∂u_y/∂x - ∂u_x/∂y at the nodes of a 2D grid with axes (y, x), by PhiFlow's `curl`; second order.
+    ω = ∂u_y/∂x - ∂u_x/∂y at the inner nodes of a 2D grid, by PhiFlow's `curl`; second order.
 
     Args:
         flow: The flow whose velocity it is; gives grid and boundary.
         arrays: `velocity.y` and `velocity.x`, shape (simulations, *faces).
 
     Returns:
-        Shape (simulations, ny + 1, nx + 1), in 1 / time unit. The sign is that of a right-handed (x, y) plane.
+        Shape (simulations, ny - 1, nx - 1), in 1 / time unit; positive where the flow turns from x to y.
     """
     dims = list(flow.resolution)
     with math.NUMPY:
         shape = batch(batch=len(next(iter(arrays.values()))))
         parts = [reshaped_tensor(np.asarray(arrays[f"velocity.{d}"]), [shape, *[spatial(d) for d in dims]]) for d in dims]
         velocity = flow.templates["velocity"].with_values(math.stack(parts, dual(vector=dims)))
-        result = curl(velocity).values.numpy(["batch", *dims])
+        result = curl(velocity).values.numpy(["batch", *dims])[:, 1:-1, 1:-1]
     return result if dims == ["x", "y"] else -result  # PhiFlow takes the axes in the order of the grid
 
 

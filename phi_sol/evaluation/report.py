@@ -65,30 +65,29 @@ def error_figure(runs: dict[str, Rollout], path: Path, dt: float, title: str):
 
 
 def fields_figure(data: Dataset, runs: dict[str, Rollout], path: Path, simulation: int, frames: list[int]):
-    """Vorticity of source, hybrids and reference side by side, one row per frame, one colour scale in all."""
+    """Vorticity of source, hybrids and reference, one row each, one column per frame, one colour scale in all."""
     plt = _pyplot()
     flow = data.pair.source
-    rows = []
-    for frame in frames:
-        row = {name: run.kept[frame] for name, run in runs.items()} | {"reference (restricted)": data.frame(frame)}
-        rows.append({name: vorticity(flow, arrays)[simulation] for name, arrays in row.items()})
-    limit = max(np.nanpercentile(np.abs(w["reference (restricted)"]), 99.5) for w in rows)
+    rows = {name: [run.kept[f] for f in frames] for name, run in runs.items()} | {"reference, restricted": [data.frame(f) for f in frames]}
+    rows = {name: [-vorticity(flow, arrays)[simulation] for arrays in row] for name, row in rows.items()}  # as seen with y to the right
+    limit = max(np.percentile(np.abs(w), 99.5) for w in rows["reference, restricted"])
     ny, nx = (flow.size[d] for d in flow.resolution)
-    width = len(rows[0])
-    fig, axes = plt.subplots(len(frames), width, figsize=(1.2 + 3.4 * width, 0.6 + 2.2 * len(frames)), layout="constrained", squeeze=False)
-    for row, frame, line in zip(rows, frames, axes, strict=True):
-        for ax, (name, values) in zip(line, row.items(), strict=True):
-            image = ax.imshow(values.T, origin="lower", extent=(0, ny, 0, nx), vmin=-limit, vmax=limit, cmap="RdBu_r", interpolation="nearest")
+    dy, dx = (flow.spacing[d] for d in flow.resolution)
+    extent = (dy / 2, ny - dy / 2, dx / 2, nx - dx / 2)  # around the inner nodes
+    size = (1.6 + 4.4 * len(frames), 0.8 + 2.3 * len(rows))
+    fig, axes = plt.subplots(len(rows), len(frames), figsize=size, layout="constrained", squeeze=False, sharex=True, sharey=True)
+    for (name, row), line in zip(rows.items(), axes, strict=True):
+        for values, ax in zip(row, line, strict=True):
+            image = ax.imshow(values.T, origin="lower", extent=extent, vmin=-limit, vmax=limit, cmap="RdBu_r", interpolation="nearest")
             for obstacle in flow.obstacles:
-                center, radius = obstacle.center.numpy("vector"), float(obstacle.radius)
-                ax.add_patch(plt.Circle(tuple(center), radius, color="0.6"))
-            ax.set_title(f"{name}, frame {frame}", fontsize=10)
-            ax.set(xticks=[0, 50, 100, 150, 200], yticks=[0, 50, 100])
-        line[0].set_ylabel("x")
+                ax.add_patch(plt.Circle(tuple(obstacle.center.numpy("vector")), float(obstacle.radius), color="0.6"))
+        line[0].set_ylabel(f"{name}\nx")
+    for ax, frame in zip(axes[0], frames, strict=True):
+        ax.set_title(f"frame {frame}")
     for ax in axes[-1]:
         ax.set_xlabel("y (stream from the left)")
-    fig.colorbar(image, ax=axes, label="vorticity (1 / time)", shrink=0.8)
-    parameters = ", ".join(f"{n} {v[simulation]:g}" for n, v in data.parameters.items())
+    fig.colorbar(image, ax=axes, label="vorticity (1 / time), counter-clockwise positive", shrink=0.8)
+    parameters = ", ".join(f"{n} {v:g}" for n, v in data.simulations[simulation].items())
     fig.suptitle(f"Vorticity, {parameters}")
     _save(fig, path)
 
