@@ -120,13 +120,13 @@ class Generator:
         if description.get("fingerprint") != fingerprint(config):
             difference = first_difference(description, config) or "its content was changed"
             raise InputError(f"{folder} holds another configuration: {difference}. {advice}")
-        return Job(folder, config, done=bool(description.get("complete")) and not self._missing(folder))
+        return Job(folder, config, done=bool(description.get("complete")) and not self._missing(folder, self.frames + 1))
 
-    def _missing(self, folder: Path) -> list[Path]:
-        every = self.experiment.keep_reference_every
-        fields = self.pair.source.fields
-        files = [frame_file(folder, f, i) for f in fields for i in range(self.frames + 1)]
-        files += [frame_file(folder / REFERENCE, f, i) for f in fields for i in range(0, self.frames + 1, every)]
+    def _missing(self, folder: Path, frames: int) -> list[Path]:
+        """Files of the first so many frames that are not there."""
+        every, fields = self.experiment.keep_reference_every, self.pair.source.fields
+        files = [frame_file(folder, f, i) for f in fields for i in range(frames)]
+        files += [frame_file(folder / REFERENCE, f, i) for f in fields for i in range(0, frames, every)]
         return [f for f in files if not f.is_file()]
 
     def run(self, progress: Callable[[int, int, int], None] = lambda simulation, step, total: None) -> list[Path]:
@@ -209,6 +209,4 @@ class Generator:
                 arrays = {n: stored[n] for n in array_names(self.pair.reference)}
         except Exception:
             return 0, None
-        written = range(max(0, step - self.warmup))
-        complete = all(frame_file(folder, f, i).is_file() for f in self.pair.source.fields for i in written)
-        return (step, arrays) if complete else (0, None)
+        return (0, None) if self._missing(folder, max(0, step - self.warmup)) else (step, arrays)
