@@ -91,6 +91,7 @@ class Generator:
         for simulation in simulations:
             self.pair.reference.check_stability(self.pair.reference.dt, **simulation)
         self.jobs = self._check_folder([common | {"parameters": s} for s in simulations])
+        self._coarse, self._fine = FrameFormat(self.pair.source), FrameFormat(self.pair.reference)
         self._frame_function = tf.function(self._frame_values, autograph=False, jit_compile=True)
 
     @property
@@ -156,7 +157,6 @@ class Generator:
             shutil.rmtree(part, ignore_errors=True)
         description = job.config | {"versions": versions(), "fingerprint": fingerprint(job.config), "complete": False}
         write_json(folder / DESCRIPTION, description)
-        coarse, fine = (FrameFormat(flow, folder / PARTIAL) for flow in (self.pair.source, reference))
         start, arrays = self._restore(folder)
         initial, parameters, _ = pack(reference, reference.initial_state(**job.config["parameters"]))
         arrays = initial if arrays is None else {n: tf.constant(a) for n, a in arrays.items()}
@@ -164,7 +164,7 @@ class Generator:
         for step in range(start, self.steps + 1):
             frame = step - self.warmup
             if frame >= 0:
-                self._write_frame(folder, frame, arrays, parameters, coarse, fine)
+                self._write_frame(folder, frame, arrays, parameters)
             if step % CHECKPOINT_EVERY == 0 and step > start:
                 self._save(folder, step, arrays, job)
             if step % 10 == 0:
@@ -177,18 +177,16 @@ class Generator:
             shutil.rmtree(part, ignore_errors=True)
         write_json(folder / DESCRIPTION, description | {"complete": True})
 
-    def _write_frame(self, folder: Path, frame: int, arrays, parameters, coarse: FrameFormat, fine: FrameFormat):
-        self._formats = coarse, fine
-        coarse_values, fine_values = self._frame_function(arrays, parameters)
-        coarse.write(folder, frame, coarse_values)
+    def _write_frame(self, folder: Path, frame: int, arrays, parameters):
+        coarse, fine = self._frame_function(arrays, parameters)
+        self._coarse.write(folder, frame, coarse)
         if frame % self.experiment.keep_reference_every == 0:
-            fine.write(folder / REFERENCE, frame, fine_values)
+            self._fine.write(folder / REFERENCE, frame, fine)
 
     def _frame_values(self, arrays, parameters):
         """Restriction and PhiFlow's file layout, in one compiled function."""
         state = unpack(self.pair.reference, arrays, parameters)
-        coarse, fine = self._formats
-        return coarse.file_values(self.pair.restrict(state)), fine.file_values(state)
+        return self._coarse.file_values(self.pair.restrict(state)), self._fine.file_values(state)
 
     def _check_finite(self, arrays, job: Job, step: int):
         if not all(np.isfinite(a).all() for a in arrays.values()):

@@ -9,6 +9,7 @@ import zlib
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import phi.field
@@ -86,21 +87,15 @@ class FrameFormat:
     can be written without building a `Field` each.
     """
 
-    def __init__(self, flow: Flow, folder: Path):
-        """
-        Args:
-            flow: The flow whose states are written.
-            folder: A folder for a temporary file.
-        """
+    def __init__(self, flow: Flow):
         self.flow = flow
         self.headers = {}
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, template in flow.templates.items():
-            sample = folder / f"{name}.npz"
-            phi.field.write(template, str(sample))
-            with np.load(sample, allow_pickle=True) as stored:  # our own file of a moment ago
-                self.headers[name] = {k: stored[k] for k in stored.files if k != "data"}
-            sample.unlink()
+        with TemporaryDirectory() as folder:
+            for name, template in flow.templates.items():
+                sample = Path(folder) / f"{name}.npz"
+                phi.field.write(template, str(sample))
+                with np.load(sample, allow_pickle=True) as stored:  # our own file of a moment ago
+                    self.headers[name] = {k: stored[k] for k in stored.files if k != "data"}
 
     def file_values(self, state: State) -> dict:
         """What PhiFlow stores of each field of an unbatched state: native tensors of shape (*resolution[+1], [vector])."""
