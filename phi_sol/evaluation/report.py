@@ -86,7 +86,7 @@ def fields_figure(data: Dataset, runs: dict[str, Rollout], path: Path, simulatio
         ax.set_title(f"frame {frame}")
     for ax in axes[-1]:
         ax.set_xlabel("y (stream from the left)")
-    fig.colorbar(image, ax=axes, label="vorticity (1 / time), counter-clockwise positive", shrink=0.8)
+    fig.colorbar(image, ax=axes, label="vorticity (1 / time), counter-clockwise positive", shrink=0.8, aspect=12 * len(rows))
     parameters = ", ".join(f"{n} {v:g}" for n, v in data.simulations[simulation].items())
     fig.suptitle(f"Vorticity, {parameters}")
     _save(fig, path)
