@@ -244,37 +244,25 @@ def quiet_tensorflow():
         os.close(keep)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Runs a command. Exit codes: 0 done, 2 wrong use or bad input, 1 anything else, 130 interrupted."""
+def main(arguments: list[str]) -> int:
+    """Runs a command and returns its exit code: 0 done, 2 wrong use or bad input, 1 anything else, 130 interrupted."""
     from .errors import DivergedError, InputError
 
     try:
         command = typer.main.get_command(app)
-        given = sys.argv[1:] if arguments is None else arguments
-        code = command.main(given or ["--help"], prog_name="phi-sol", standalone_mode=False)
-    except KeyboardInterrupt:
-        code = interrupted()
+        return command.main(arguments or ["--help"], prog_name="phi-sol", standalone_mode=False) or 0
     except InputError as err:
-        code = fail(err, 2)
+        return fail(err, 2)
     except DivergedError as err:
-        code = fail(err, 1)
+        return fail(err, 1)
     except OSError as err:  # disk full, no permission
-        code = fail(err, 2 if isinstance(err, PermissionError) else 1)
+        return fail(err, 2 if isinstance(err, PermissionError) else 1)
     except Exception as err:
         if type(err).__name__ == "Abort":  # what typer makes of Ctrl-C
-            code = interrupted()
-        elif hasattr(err, "exit_code"):  # wrong use, found by typer
-            code = fail(err, err.exit_code)
-        else:
-            raise
-    if arguments is None:
-        sys.exit(code or 0)
-    return code or 0
-
-
-def interrupted() -> int:
-    print("phi-sol: interrupted; what is finished is kept.", file=sys.stderr)
-    return 130
+            return 130
+        if hasattr(err, "exit_code"):  # wrong use, found by typer
+            return fail(err, err.exit_code)
+        raise
 
 
 def fail(err: Exception, code: int) -> int:
@@ -282,7 +270,3 @@ def fail(err: Exception, code: int) -> int:
     message = err.format_message() if hasattr(err, "format_message") else str(err)
     print("phi-sol: " + " ".join(message.split()), file=sys.stderr)
     return code
-
-
-if __name__ == "__main__":
-    main()

@@ -24,7 +24,7 @@ LAYERS = [
     {"hybrid"},
     {"experiment"},
     {"training", "evaluation", "data.generate"},
-    {"cli"},
+    {"cli", "__main__"},
 ]
 TENSORFLOW_ALLOWED = {"stepping", "training", "correctors"}
 
