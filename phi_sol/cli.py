@@ -216,16 +216,17 @@ def progress_bar(unit: str = ""):
     """A rich progress display on stderr: bar, share, speed in `unit` or the task's `info`, elapsed and remaining time."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, ProgressColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.table import Column
     from rich.text import Text
 
     class Info(ProgressColumn):
         def render(self, task):
             speed = task.finished_speed or task.speed
-            return Text(task.fields.get("info", f"{speed:.0f} {unit}" if speed and unit else ""))
+            return Text(task.fields.get("info", f"{speed:.0f} {unit}" if speed and unit else ""), no_wrap=True)
 
     console = Console(stderr=True)
-    name = TextColumn("{task.description}")
-    return Progress(name, BarColumn(), TaskProgressColumn(), Info(), TimeElapsedColumn(), TimeRemainingColumn(), console=console)
+    name = TextColumn("{task.description}", table_column=Column(no_wrap=True))
+    return Progress(name, BarColumn(14), TaskProgressColumn(), Info(), TimeElapsedColumn(), TimeRemainingColumn(), console=console)
 
 
 def quiet_tensorflow():
@@ -255,8 +256,9 @@ def main(arguments: list[str]) -> int:
         return fail(err, 2)
     except DivergedError as err:
         return fail(err, 1)
-    except OSError as err:  # disk full, no permission
-        return fail(err, 2 if isinstance(err, PermissionError) else 1)
+    except OSError as err:  # such as a full disk; the first three are a folder that can't be used
+        wrong_use = isinstance(err, NotADirectoryError | FileExistsError | PermissionError)
+        return fail(OSError(f"{err.filename}: {err.strerror}") if err.filename else err, 2 if wrong_use else 1)
     except Exception as err:
         if type(err).__name__ == "Abort":  # what typer makes of Ctrl-C
             return 130

@@ -63,5 +63,5 @@ class ProgressBar(keras.callbacks.Callback):
         self.ends.append(time.perf_counter())
         elapsed = self.ends[-1] - self.ends[0]
         speed = f"{(len(self.ends) - 1) / elapsed:.1f} it/s" if elapsed else ""
-        info = f"iteration {self.trainer.step}  n={logs['unroll']}  loss {logs['loss']:.2e}  {speed}"
+        info = f"n={logs['unroll']:.0f} loss {logs['loss']:.1e} {speed}"
         self.bar.update(self.task, completed=logs["progress"], info=info)
