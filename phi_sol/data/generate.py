@@ -101,8 +101,9 @@ class Generator:
 
     def _check_folder(self, configs: list[dict]) -> list[Job]:
         advice = "Choose another folder with --out, or remove this one."
-        if self.folder.exists() and not self.folder.is_dir():
-            raise InputError(f"{self.folder} is a file, not a folder. {advice}")
+        for path in (self.folder, *self.folder.parents):
+            if path.exists() and not path.is_dir():
+                raise InputError(f"{path} is a file, not a folder. {advice}")
         present = sorted(p for p in self.folder.iterdir() if not p.name.startswith(".")) if self.folder.is_dir() else []
         for path in present:
             if not (path.is_dir() and re.fullmatch(r"sim_\d{6}", path.name)):

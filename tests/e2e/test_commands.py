@@ -131,7 +131,7 @@ def test_wrong_use_with_data(workplace, tmp_path):
     assert "13 frames are asked for" in refused("evaluate", scene, "--data", data, "--run", workplace / "runs/tiny/sol", "--frames", 13, **common)
     assert not list(tmp_path.iterdir())
     (tmp_path / "data").write_text("a file")
-    assert "data/tiny/test: Not a directory" in refused("generate", scene, "--split", "test", **common)
+    assert "data is a file, not a folder" in refused("generate", scene, "--split", "test", **common)
     (tmp_path / "data").unlink()
     shutil.copytree(data, tmp_path / "broken")
     frame = tmp_path / "broken" / "train" / "sim_000001" / "velocity_000004.npz"
