@@ -17,6 +17,7 @@ from .store import (
     PARTIAL,
     REFERENCE,
     FrameFormat,
+    check_no_file_in_the_way,
     fingerprint,
     first_difference,
     frame_file,
@@ -101,9 +102,7 @@ class Generator:
 
     def _check_folder(self, configs: list[dict]) -> list[Job]:
         advice = "Choose another folder with --out, or remove this one."
-        for path in (self.folder, *self.folder.parents):
-            if path.exists() and not path.is_dir():
-                raise InputError(f"{path} is a file, not a folder. {advice}")
+        check_no_file_in_the_way(self.folder, advice)
         present = sorted(p for p in self.folder.iterdir() if not p.name.startswith(".")) if self.folder.is_dir() else []
         for path in present:
             if not (path.is_dir() and re.fullmatch(r"sim_\d{6}", path.name)):

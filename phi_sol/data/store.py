@@ -21,6 +21,16 @@ from ..flows import Flow, State
 DESCRIPTION, PARTIAL, REFERENCE = "description.json", ".partial", "reference"
 
 
+def check_no_file_in_the_way(folder: Path, advice: str):
+    """
+    Raises:
+        InputError: if `folder` or a folder above it is a file.
+    """
+    for path in (folder, *folder.parents):
+        if path.exists() and not path.is_dir():
+            raise InputError(f"{path} is a file, not a folder. {advice}")
+
+
 def sim_folder(root: Path, index: int) -> Path:
     return root / f"sim_{index:06d}"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..correctors import Corrector
 from ..data.dataset import Dataset, find_simulations
-from ..data.store import versions, write_json
+from ..data.store import check_no_file_in_the_way, versions, write_json
 from ..errors import InputError, MissingError
 from ..experiment import Experiment
 from ..hybrid import HybridSolver
@@ -63,6 +63,8 @@ def evaluate(
         raise InputError(f"The number of frames must be at least 1, not {frames}.")
     if not runs:
         raise MissingError(f"No corrector to evaluate: train one first ('phi-sol train {experiment.name}'), or name a run with --run.")
+    out = Path(out)
+    check_no_file_in_the_way(out, "Name another folder with --out.")
     flow = experiment.pair.source
     correctors: dict[str, Corrector] = {}
     for run in runs:
@@ -95,7 +97,6 @@ def evaluate(
         "versions": versions(),
         "command": command,
     }
-    out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     files = [out / "results.json", out / "error_curves.png", out / "fields.png"]
     write_json(files[0], results)

@@ -11,7 +11,7 @@ import tensorflow as tf
 from ..correctors import Corrector
 from ..data.dataset import Dataset
 from ..data.statistics import Statistics
-from ..data.store import first_difference, read_json, versions, write_json
+from ..data.store import check_no_file_in_the_way, first_difference, read_json, versions, write_json
 from ..errors import DivergedError, InputError, MissingError
 from ..hybrid import HybridSolver
 from ..stepping import array_names, compile_whole
@@ -114,8 +114,7 @@ class Trainer:
 
     def _check_folder(self, config: dict, resume: bool):
         path = self.folder / RUN_FILE
-        if self.folder.exists() and not self.folder.is_dir():
-            raise InputError(f"{self.folder} is a file, not a folder: name another one with --out.")
+        check_no_file_in_the_way(self.folder, "Name another folder with --out.")
         if resume:
             if not path.is_file():
                 raise MissingError(f"There is no run to resume in {self.folder}.")

@@ -70,6 +70,9 @@ def test_refused(tiny, tiny_run, tiny_data, tmp_path):
     with pytest.raises(InputError, match="other: The corrector was trained for another flow: radius is 12.0 instead of 10.0"):
         evaluate(tiny, [tmp_path / "other"], tiny_data, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(InputError, match="file is a file, not a folder"):
+        evaluate(tiny, [tiny_run], tiny_data, tmp_path / "file" / "out")
 
 
 def test_milestones():
