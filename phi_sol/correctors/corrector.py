@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from ..data.statistics import Statistics
-from ..data.store import read_json, write_json
+from ..data.store import first_difference, read_json, write_json
 from ..errors import InputError, MissingError
 from ..flows import Flow
 from ..stepping import Arrays, array_names
@@ -79,8 +79,6 @@ class Corrector:
         Raises:
             InputError: if the corrector was trained for another flow or grid.
         """
-        from ..data.store import first_difference
-
         difference = first_difference(self.description["flow"], flow.config())
         if difference:
             raise InputError(f"The corrector was trained for another flow: {difference}.")

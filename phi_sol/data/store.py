@@ -13,7 +13,6 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import phi.field
-from phi import math
 
 from ..errors import InputError, MissingError
 from ..flows import Flow, State
@@ -169,11 +168,3 @@ def first_difference(a: dict, b: dict, path: str = "") -> str:
         elif a.get(key) != b.get(key):
             return f"{here} is {a.get(key)} instead of {b.get(key)}"
     return ""
-
-
-def to_state(flow: Flow, arrays: dict[str, np.ndarray], parameters: dict[str, float]) -> State:
-    """The PhiFlow state of one stored frame, with NumPy values."""
-    from ..stepping import unpack
-
-    with math.NUMPY:
-        return unpack(flow, {n: a[None] for n, a in arrays.items()}, {n: np.asarray([v], np.float32) for n, v in parameters.items()})

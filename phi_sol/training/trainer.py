@@ -66,8 +66,7 @@ class Trainer:
         """
         self.data, self.folder, self.plan, self.seed = data, Path(folder), plan, seed
         self.flow = data.pair.source
-        self.methods: list[Method] = [make_method(method, s.unroll) for s in plan.stages]
-        longest = max(m.unroll for m in self.methods)
+        longest = max(make_method(method, s.unroll).unroll for s in plan.stages)
         if longest > data.frames:
             raise InputError(f"{longest} unrolled steps need simulations of at least {longest} frames, but these have {data.frames}.")
         config = {
@@ -83,6 +82,7 @@ class Trainer:
         }
         names = [n for n in array_names(self.flow) if n.partition(".")[0] in correct]
         self._check_folder(config, resume)
+        self.methods: list[Method] = [make_method(method, s.unroll) for s in self.plan.stages]  # a resumed run has its own plan
         statistics = Statistics.of(data.arrays, one_step_corrections(data, names), data.parameters)
         self.corrector = Corrector.create(self.flow, network, statistics, correct, seed)
         self.corrector.description |= config | {"versions": versions()}

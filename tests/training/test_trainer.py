@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from phi_sol import Corrector, DivergedError, InputError, MissingError
-from phi_sol.training import Plan, Trainer, curriculum, make_method
+from phi_sol.training import Plan, Stage, Trainer, curriculum, make_method
 
 
 def trainer(data, folder, steps=6, method="sol", unroll=2, **kwargs):
@@ -65,6 +65,14 @@ def test_interrupted_and_resumed_run_equals_an_uninterrupted_one(tiny_train, tmp
     np.testing.assert_array_equal(weights(parts), weights(whole))
     assert json.loads((tmp_path / "parts" / "run.json").read_text())["complete"]
     assert trainer(tiny_train, tmp_path / "parts", steps=7, unroll=4, resume=True).progress == 1
+
+
+def test_resumed_run_keeps_its_own_stages(tiny_train, tmp_path):
+    plain = Plan((Stage(4, 1.0),), batch=2, learning_rate=1e-3, steps=3)
+    with pytest.raises(KeyboardInterrupt):
+        Trainer(tiny_train, tmp_path / "run", plain, "sol", "small", scene="tiny").fit([StopAfter(1)])
+    again = trainer(tiny_train, tmp_path / "run", unroll=4, resume=True)  # asks for stages of 2 and 4
+    assert [m.unroll for m in again.methods] == [4] and again.plan == plain
 
 
 def test_seed_decides_the_result(tiny_train, tmp_path):
