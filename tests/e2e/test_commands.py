@@ -147,11 +147,20 @@ def interrupt(process: subprocess.Popen, when) -> int:
         assert time.monotonic() < deadline
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    return process.wait(60)
+    return end(process)
 
 
 def start(*arguments, cwd) -> subprocess.Popen:
-    return subprocess.Popen([*COMMAND, *map(str, arguments)], cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    pipe = subprocess.PIPE
+    heed = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731  a test run in the background ignores Ctrl-C, and so would its children
+    return subprocess.Popen([*COMMAND, *map(str, arguments)], cwd=cwd, stdout=pipe, stderr=pipe, text=True, preexec_fn=heed)
+
+
+def end(process: subprocess.Popen) -> int:
+    try:
+        return process.wait(60)
+    finally:
+        process.kill()
 
 
 def test_ctrl_c_during_generation_and_what_comes_after(workplace, tmp_path):
@@ -187,5 +196,5 @@ def test_ctrl_c_at_the_start(tmp_path, delay):
     process = start("generate", "karman_2d", cwd=tmp_path)
     time.sleep(delay)
     process.send_signal(signal.SIGINT)
-    assert process.wait(60) == 130
+    assert end(process) == 130
     assert process.stderr.read().splitlines()[-1] == "phi-sol: interrupted; what is finished is kept."
