@@ -9,7 +9,7 @@ field and one per component of a staggered field (`velocity.y`, `velocity.x`, `m
 import logging
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up chatter; errors stay
 
@@ -100,13 +100,52 @@ def check_state(flow: Flow, state: State):
             raise InputError(f"{flow} needs a {kind} {name!r} of resolution {flow.resolution} but it has {field.resolution}.")
 
 
+def differentiable(function: Callable) -> Callable:
+    """
+    `function`, compiled by XLA as one unit, and so is its gradient.
+
+    The gradient computes the values of `function` again instead of keeping what happened inside: for a solver step this is
+    faster than to write all intermediate arrays to memory, and they don't accumulate over many steps. Gradients of gradients
+    are made in the same way.
+
+    Args:
+        function: Of floating-point tensors, returns a list of tensors.
+    """
+    compiled = tf.function(function, autograph=False, jit_compile=True)
+    backward = None  # made when it is first needed
+
+    def gradient(*given: tf.Tensor) -> list[tf.Tensor]:
+        values, upstream = given[: len(given) - outputs], given[len(given) - outputs :]
+        with tf.GradientTape() as tape:
+            tape.watch(values)
+            results = function(*values)
+        return tape.gradient(results, values, list(upstream), unconnected_gradients=tf.UnconnectedGradients.ZERO)
+
+    outputs = 0
+
+    @tf.custom_gradient
+    def result(*values):
+        nonlocal backward, outputs
+        results = compiled(*values)
+        outputs = len(results)
+
+        def grad(*upstream):
+            nonlocal backward
+            backward = backward or differentiable(gradient)
+            return backward(*values, *upstream)
+
+        return results, grad
+
+    return result
+
+
 class CompiledFlow:
     """
     The compiled step of a flow on native arrays.
 
     Traced once per batch size and precision: parameters and dt are tensors. AutoGraph is off, since it would rewrite
     all of PhiML (minutes instead of seconds to compile). XLA compiles the step as a whole; called inside another
-    `tf.function` it stays a compiled unit of its own there, with its gradient.
+    `tf.function` it stays a compiled unit of its own there, and so does its gradient.
 
     Attributes:
         traces: How often the step was traced so far.
@@ -118,13 +157,20 @@ class CompiledFlow:
         _ = flow.templates, flow.projection, flow.obstacles  # geometry caches must not be filled inside a trace
         with NUMPY:
             self._warm_caches()
-        self._function = tf.function(self._step, autograph=False, jit_compile=True)
+        self._names = array_names(flow)
+        self._function = differentiable(self._flat_step)
 
     def _warm_caches(self):
         state = State(dict(self.flow.templates), {n: math.wrap(1.0) for n in self.flow.parameters})
         with warnings.catch_warnings():  # about stability, which does not matter here
             warnings.simplefilter("ignore")
             self.flow.physics(state, math.wrap(self.flow.dt))
+
+    def _flat_step(self, *values: tf.Tensor) -> list[tf.Tensor]:
+        names = [*self._names, *self.flow.parameters]
+        given = dict(zip(names, values, strict=False))
+        result = self._step({n: given[n] for n in self._names}, {n: given[n] for n in self.flow.parameters}, values[-1])
+        return [result[n] for n in self._names]
 
     def _step(self, arrays: Arrays, parameters: Arrays, dt: tf.Tensor) -> Arrays:
         self.traces += 1
@@ -146,7 +192,8 @@ class CompiledFlow:
             parameters: By parameter name, shape (batch,), of the same type.
             dt: Scalar of the same type.
         """
-        return self._function(arrays, parameters, dt)
+        values = [arrays[n] for n in self._names] + [parameters[n] for n in self.flow.parameters]
+        return dict(zip(self._names, self._function(*values, dt), strict=True))
 
 
 def step(flow: Flow, state: State, dt=None) -> State:

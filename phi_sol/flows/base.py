@@ -11,13 +11,11 @@ from phi.field import CenteredGrid, Field, StaggeredGrid
 from phi.geom import Box, Geometry
 from phi.math import Shape, Tensor, batch, spatial
 from phi.math.extrapolation import Extrapolation
-from phi.physics import advect
 
 from ..errors import InputError
 from ..pressure import Projection
+from .advection import REACH, SCHEMES
 from .state import State
-
-ADVECTION = {"semi_lagrangian": advect.semi_lagrangian}
 
 
 class Flow(ABC):
@@ -35,6 +33,8 @@ class Flow(ABC):
     """Those of `fields` that live on faces."""
     parameters: tuple[str, ...] = ()
     """Names of the physical parameters that may differ between simulations."""
+    reach = REACH
+    """Displacement `|v| dt / dx` in cells up to which advection works without gather; beyond it the result is the same."""
     size: dict[str, float]
     """Size of the domain per axis, in domain units."""
 
@@ -42,15 +42,15 @@ class Flow(ABC):
         """
         Args:
             dt: Default time step in domain units.
-            advection: `semi_lagrangian` (first order, the paper's).
+            advection: `semi_lagrangian` (first order, the paper's) or `mac_cormack` (second order, limited).
             resolution: Cells per axis, e.g. `y=64, x=32`.
 
         Raises:
             InputError: for an unknown advection scheme, axis names that do not fit, or a resolution or dt that is not
                 positive.
         """
-        if advection not in ADVECTION:
-            raise InputError(f"Unknown advection scheme {advection!r}. Known: {', '.join(ADVECTION)}.")
+        if advection not in SCHEMES:
+            raise InputError(f"Unknown advection scheme {advection!r}. Known: {', '.join(SCHEMES)}.")
         if set(resolution) != set(self.size):
             raise InputError(
                 f"{type(self).__name__} needs a resolution for the axes {', '.join(self.size)}, not for {', '.join(resolution) or 'none'}."
@@ -165,7 +165,7 @@ class Flow(ABC):
 
     def advect(self, field: Field, velocity: Field, dt: Tensor) -> Field:
         """`field` carried along `velocity` for `dt` by the flow's advection scheme."""
-        return ADVECTION[self.advection](field, velocity, dt)
+        return SCHEMES[self.advection](field, velocity, dt, self.reach)
 
     def parameter_tensors(self, given: dict) -> dict[str, Tensor]:
         """

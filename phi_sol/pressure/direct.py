@@ -5,74 +5,79 @@ The operator is that of PhiFlow's `masked_laplace`: minus the finite-volume Lapl
 and a solid cell, and the faces of closed sides, carry no flux.
 """
 
+import logging
+from functools import cached_property
+
 import numpy as np
 from phi.math import DType, Tensor, precision, reshaped_tensor
-from phi.math.backend import choose_backend
+from phi.math.backend import Backend, choose_backend
 
-OPEN, CLOSED, PERIODIC = "open", "closed", "periodic"
+from ..kernels import kernels_for
+from .axes import OPEN, PERIODIC, Axis, check_sides, choose_way
+from .cg import MaskedLaplace, preconditioned_cg
 
+LOG = logging.getLogger(__name__)
 
-def axis_operator(size: int, spacing: float, lower: str, upper: str) -> np.ndarray:
-    """
-    Minus the 1D Laplacian, `(K p)_i = (2 p_i - p_{i-1} - p_{i+1}) / spacing²`, as a dense symmetric matrix.
-
-    Args:
-        size: Number of cells.
-        spacing: Cell size.
-        lower: Side at the first cell: `open` (p = 0 in the cell beyond), `closed` (no gradient) or `periodic`.
-        upper: Side at the last cell.
-    """
-    if (lower == PERIODIC) != (upper == PERIODIC):
-        raise ValueError(f"An axis is periodic on both sides or on none, not {lower!r} and {upper!r}.")
-    off = np.eye(size, k=1)
-    if lower == PERIODIC:
-        off[-1, 0] += 1  # also right for one and two cells
-    K = 2 * np.eye(size) - off - off.T
-    if lower == CLOSED:
-        K[0, 0] -= 1
-    if upper == CLOSED:
-        K[-1, -1] -= 1
-    return K / spacing**2
+# Chosen from `benchmarks/run.py pressure` on two cores: from these sizes on, the other way is faster.
+SWEEP_FROM = 64
+FOURIER_FROM = 96
+CAPACITANCE_BUDGET = 512 * 2**20
+"""Bytes that the capacitance matrix of an obstacle may take; beyond it conjugate gradients take over."""
 
 
 class DirectPoisson:
     """
-    Solves `-∇² p = b` exactly (to round-off), without iterations.
+    Solves `-∇² p = b` to round-off.
 
     Without obstacle the operator is a sum over the axes, `K₀ = Σ_d K_d`, and is diagonal in the product of the axes'
-    eigenbases `K_d = V_d Λ_d V_dᵀ`: `p = V (Σ Λ_d)⁻¹ Vᵀ b`, dense products of cost `O(N Σ n_d)` for N cells.
+    eigenbases (`Axis`). One axis, if it is long and not periodic, is not transformed: for each mode of the others it
+    leaves a tridiagonal system, solved by elimination ("sweep"). Cost for N cells: O(N) for the swept axis, O(N log n)
+    for Fourier transforms, `O(N n)` for dense products on short axes. On GPUs nothing is swept.
 
     The faces between fluid and solid cells ("cut faces") carry no flux: with one column of C per cut face, 1/dx in one
     cell and -1/dx in the other, `K = K₀ - C Cᵀ`. The Woodbury identity gives
 
         p = K₀⁻¹ (b + C S⁺ Cᵀ K₀⁻¹ b),      S = I - Cᵀ K₀⁻¹ C   (the capacitance matrix).
 
-    Only the block of cells around the obstacle takes part in the inner product, so that this costs about as much as
-    one solve without obstacle. S is singular once per enclosed region (its pressure is free up to a constant); the
-    pseudo-inverse leaves these constants out.
+    Only the cut cells take part in the inner product, so that this costs about as much as one solve without obstacle.
+    S is singular once per enclosed region (its pressure is free up to a constant); the pseudo-inverse leaves these
+    constants out.
 
-    A domain without an open side is singular as a whole: the mean of `b` is removed per solve and `p` has mean zero
-    over all cells.
+    Set-up and memory: for m cut cells 8 m² bytes, O(m³) operations, and 8 r² N / n bytes on the way, where r is the
+    extent of the obstacle along the first axis, of n cells. Where 8 m² exceeds `budget` (at 512 MiB: m > 8192, a
+    large obstacle in 3D), conjugate gradients on K, preconditioned by K₀⁻¹, take the place of the capacitance matrix: a
+    warning says so once.
 
-    Set-up: an eigenproblem per axis, and for m cut faces O(m N Σ n_d) operations and m² numbers of memory.
+    A domain without an open side is singular as a whole: the means of `b` and of `p` over the fluid are removed.
 
     All solves run in float64 inside, whatever the precision of `b`: in float32 the rounding of p alone, amplified by
     1/dx², would leave a divergence near 1e-4 after an impulsive start. The result has the precision of `b`.
 
-    The operator is symmetric, so the reverse-mode gradient with respect to `b` is one more such solve; any PhiML
-    backend differentiates it.
+    The operator is symmetric, so the reverse-mode gradient with respect to `b` is one more such solve, and can be
+    differentiated again. A NaN in `b` makes the whole p of that batch entry NaN, and no other.
 
     Source: B. L. Buzbee, F. W. Dorr, J. A. George, G. H. Golub, "The direct solution of the discrete Poisson equation
     on irregular regions", SIAM J. Numer. Anal. 8 (1971).
     """
 
-    def __init__(self, resolution: dict[str, int], spacing: dict[str, float], sides: dict[str, tuple[str, str]], solid: np.ndarray | None = None):
+    def __init__(
+        self,
+        resolution: dict[str, int],
+        spacing: dict[str, float],
+        sides: dict[str, tuple[str, str]],
+        solid: np.ndarray | None = None,
+        budget: int = CAPACITANCE_BUDGET,
+        ways: dict[str, str] | None = None,
+    ):
         """
         Args:
             resolution: Cells per axis, by dimension name.
             spacing: Cell size per axis.
             sides: (lower, upper) per axis, each `open`, `closed` or `periodic`.
             solid: Boolean array in the order of `resolution`, true inside obstacles.
+            budget: Bytes that the capacitance matrix may take.
+            ways: How axes are treated, instead of the choice by size: `sweep` (one axis at most, not periodic), `dense`,
+                `parity` or `fourier`, by dimension name.
 
         Raises:
             ValueError: if no fluid cell is left or the shapes do not fit.
@@ -85,52 +90,78 @@ class DirectPoisson:
         if solid.all():
             raise ValueError("The obstacle leaves no fluid cell in the domain.")
         self.fluid = ~solid
-        operators = [axis_operator(n, spacing[d], *sides[d]) for d, n in resolution.items()]
-        eigen = [np.linalg.eigh(K) for K in operators]
-        self.bases = [basis for _, basis in eigen]
-        eigenvalues = sum(np.reshape(w, [-1 if i == j else 1 for j in range(len(eigen))]) for i, (w, _) in enumerate(eigen))
-        self.singular = not any(OPEN in sides[d] for d in self.dims)
-        if self.singular:  # the constant mode: K₀ + 1 1ᵀ/N has the same solutions of mean zero
-            eigenvalues.flat[np.argmin(np.abs(eigenvalues))] = 1.0
-        self.inverse_eigenvalues = 1.0 / eigenvalues
-        self._set_up_obstacle(solid, [spacing[d] for d in self.dims], [sides[d][0] == PERIODIC for d in self.dims])
+        self.sides = {d: tuple(sides[d]) for d in self.dims}
+        for d, (lower, upper) in self.sides.items():
+            check_sides(lower, upper, d)
+        self.spacing = {d: float(spacing[d]) for d in self.dims}
+        self.singular = not any(OPEN in s for s in self.sides.values())
+        self._forced_ways = ways or {}
+        self._plans = {}
+        self._free = _CutFaces(solid, self.spacing, self.sides)
+        self.cut_faces = self._free.count
+        self.iterative = 8 * len(self._free.cells) ** 2 > budget
+        if self.iterative:
+            LOG.warning(
+                "An obstacle with %d cut cells exceeds the budget of %d MiB for a direct pressure solve: conjugate gradients take over.",
+                len(self._free.cells),
+                budget // 2**20,
+            )
 
-    def _set_up_obstacle(self, solid: np.ndarray, spacing: list[float], periodic: list[bool]):
-        index = np.arange(solid.size).reshape(solid.shape)
-        cut = []
-        for axis, (h, wrap) in enumerate(zip(spacing, periodic, strict=True)):
-            last = None if wrap else -1
-            a, b = np.moveaxis(index, axis, 0)[:last].ravel(), np.moveaxis(np.roll(index, -1, axis), axis, 0)[:last].ravel()
-            is_cut = solid.flat[a] != solid.flat[b]
-            cut += [(i, j, 1 / h) for i, j in zip(a[is_cut], b[is_cut], strict=True)]
-        self.cut_faces = len(cut)
-        if not cut:
-            return
-        cells = np.unique([(i, j) for i, j, _ in cut])
-        position = {cell: k for k, cell in enumerate(cells)}
-        C = np.zeros((len(cells), len(cut)))
-        for k, (i, j, g) in enumerate(cut):
-            C[position[i], k], C[position[j], k] = g, -g
-        # block of cells around the cut faces, and the positions of the cut cells in it
-        coordinates = np.array(np.unravel_index(cells, solid.shape))
-        lower, upper = coordinates.min(1), coordinates.max(1) + 1
-        self.block_shape = tuple(int(n) for n in upper - lower)
-        self.block_bases = [V[lo:up] for V, lo, up in zip(self.bases, lower, upper, strict=True)]
-        self.cells_in_block = np.ravel_multi_index(coordinates - lower[:, None], self.block_shape).astype(np.int32)
-        self.block_to_cells = np.full(int(np.prod(self.block_shape)), len(cells), np.int32)  # default: a zero appended below
-        self.block_to_cells[self.cells_in_block] = np.arange(len(cells))
-        # K₀⁻¹ between cut cells
-        inverse = np.empty((len(cells), len(cells)))
-        for k, cell in enumerate(coordinates.T):
-            unit = self.inverse_eigenvalues
-            for axis, V in enumerate(self.bases):
-                unit = unit * V[cell[axis]].reshape([-1 if i == axis else 1 for i in range(len(self.shape))])
-            for V in self.block_bases:  # contracting the first axis moves the result to the end: the order comes back
-                unit = np.tensordot(unit, V, ([0], [1]))
-            inverse[:, k] = unit.ravel()[self.cells_in_block]
-        w, U = np.linalg.eigh(np.eye(len(cut)) - C.T @ inverse @ C)
+    # --- set-up ---
+
+    def ways(self, sweeps: bool) -> dict[str, str]:
+        """How each axis is treated: `sweep`, `dense`, `parity` or `fourier`. `sweeps`: whether loops and Fourier transforms pay."""
+        result = {}
+        candidates = [d for d, n in zip(self.dims, self.shape, strict=True) if n >= SWEEP_FROM and PERIODIC not in self.sides[d]]
+        # an axis that is open at one end only has no Fourier transform, so it is the first to be swept; then the longest
+        swept = max(candidates, key=lambda d: (len(set(self.sides[d])), self.shape[self.dims.index(d)]), default=None) if sweeps else None
+        for d, n in zip(self.dims, self.shape, strict=True):
+            result[d] = "sweep" if d == swept else choose_way(n, *self.sides[d], lambda size: sweeps and size >= FOURIER_FROM)
+        return result | self._forced_ways
+
+    def _plan(self, sweeps: bool) -> "_Plan":
+        if sweeps not in self._plans:
+            ways = self.ways(sweeps)
+            axes = {
+                d: Axis(n, self.spacing[d], *self.sides[d], "dense" if ways[d] == "sweep" else ways[d])
+                for d, n in zip(self.dims, self.shape, strict=True)
+            }
+            self._plans[sweeps] = _Plan(axes, ways, self._free)
+        return self._plans[sweeps]
+
+    @cached_property
+    def capacitance(self) -> np.ndarray:
+        """`C S⁺ Cᵀ` between the cut cells."""
+        C, G = self._free.columns(), self._free_inverse()
+        w, U = np.linalg.eigh(np.eye(self.cut_faces) - C.T @ G @ C)
         w_inverse = np.where(np.abs(w) > 1e-10, 1 / np.where(w == 0, 1, w), 0)
-        self.capacitance = C @ (U * w_inverse) @ U.T @ C.T
+        CU = C @ U
+        return (CU * w_inverse) @ CU.T
+
+    def _free_inverse(self) -> np.ndarray:
+        """K₀⁻¹ between the cut cells, row pair by row pair of the first axis."""
+        axes = [Axis(n, self.spacing[d], *self.sides[d]) for d, n in zip(self.dims, self.shape, strict=True)]
+        rows, *columns = self._free.coordinates
+        modes = np.ones((len(rows), 1))
+        others = np.zeros(1)
+        for axis, j in zip(axes[1:], columns, strict=True):
+            modes = (modes[:, :, None] * axis.basis[j][:, None, :]).reshape(len(rows), -1)
+            others = (others[:, None] + axis.eigenvalues).ravel()
+        total = axes[0].eigenvalues[:, None] + others
+        inverse = np.divide(1, total, out=np.zeros_like(total), where=total > 1e-12 * total.max())
+        G = np.empty((len(rows), len(rows)))
+        used = np.unique(rows)
+        at = {r: np.flatnonzero(rows == r) for r in used}
+        first = axes[0].basis
+        for r in used:
+            profile = (first[used] * first[r]) @ inverse  # (rows, modes): K₀⁻¹ from row r to the others, per mode
+            for s, p in zip(used, profile, strict=True):
+                if s >= r:
+                    G[np.ix_(at[r], at[s])] = (modes[at[r]] * p) @ modes[at[s]].T
+                    G[np.ix_(at[s], at[r])] = G[np.ix_(at[r], at[s])].T
+        return G
+
+    # --- solving ---
 
     def solve(self, b: Tensor) -> Tensor:
         """
@@ -138,7 +169,8 @@ class DirectPoisson:
 
         Args:
             b: Right-hand side with the spatial dimensions of the grid and any batch dimensions. Values in solid cells
-                are ignored. If a region of fluid has no open side, `b` must sum to zero over it.
+                are ignored. In a domain without an open side its mean over the fluid is removed; if a region enclosed by
+                obstacles has no open side, `b` must sum to zero over it.
 
         Returns:
             Tensor of the shape and precision of `b`.
@@ -147,28 +179,148 @@ class DirectPoisson:
         native = b.native([batch, *self.dims])
         backend = choose_backend(native)
         dtype = backend.dtype(native)
-        with precision(64):
-            p = self._solve_native(backend, backend.cast(native, DType(float, 64)))
+        p = self._solve_native(backend, backend.cast(native, DType(float, 64)))
         return reshaped_tensor(backend.cast(p, dtype), [batch, *[b.shape[d] for d in self.dims]], convert=False)
 
-    def _solve_native(self, backend, b):
-        fluid = backend.as_tensor(self.fluid.astype(np.float64))
-        b = b * fluid
-        if self.singular:
-            b = b - fluid * (backend.sum(b, tuple(range(1, b.ndim)), keepdims=True) / self.fluid.sum())
-        inverse_eigenvalues = backend.as_tensor(self.inverse_eigenvalues)
-        spectrum = self._transform(backend, b, self.bases, 0) * inverse_eigenvalues
-        if self.cut_faces:
-            block = backend.reshape(self._transform(backend, spectrum, self.block_bases, 1), (-1, len(self.block_to_cells)))
-            at_cells = backend.gather(block, backend.as_tensor(self.cells_in_block), 1)
-            at_cells = backend.tensordot(at_cells, (1,), backend.as_tensor(self.capacitance), (0,))
-            at_cells = backend.pad(at_cells, ((0, 0), (0, 1)), "constant", 0)
-            block = backend.gather(at_cells, backend.as_tensor(self.block_to_cells), 1)
-            block = backend.reshape(block, (-1, *self.block_shape))
-            spectrum = spectrum + self._transform(backend, block, self.block_bases, 0) * inverse_eigenvalues
-        return self._transform(backend, spectrum, self.bases, 1) * fluid
+    def _solve_native(self, backend: Backend, b):
+        kernels = kernels_for(backend)
+        self._plan(kernels.sweeps)  # set-up is NumPy's and must not happen inside the function that is traced
+        if self.cut_faces and not self.iterative:
+            _ = self.capacitance
 
-    def _transform(self, backend, x, bases, contract: int):
-        for V in bases:  # each product moves the contracted axis to the end, so that the order comes back
-            x = backend.tensordot(x, (1,), backend.as_tensor(V), (contract,))
-        return x
+        def solve(b):
+            with precision(64):  # here, since it also serves as the gradient, later
+                return self._solve(backend, b)
+
+        return kernels.self_adjoint(backend, solve)(b)
+
+    def _solve(self, backend: Backend, b):
+        fluid = backend.as_tensor(self.fluid.astype(np.float64))
+        axes = tuple(range(1, b.ndim))
+        b = backend.where(backend.cast(fluid, DType(bool)), b, backend.zeros_like(b))
+        if self.singular:
+            b = b - fluid * (backend.sum(b, axes, keepdims=True) / self.fluid.sum())
+        plan = self._plan(kernels_for(backend).sweeps)
+        if self.iterative:
+            operator = MaskedLaplace(self.fluid, list(self.spacing.values()), list(self.sides.values()))
+            p = preconditioned_cg(backend, lambda p: operator(backend, p), b, lambda r: fluid * plan.solve(backend, r))
+        else:
+            p = plan.solve(backend, b, self.capacitance if self.cut_faces else None)
+        p = p * fluid
+        if self.singular:  # with the mean over the fluid, not over all cells, the whole operation is symmetric
+            p = p - fluid * (backend.sum(p, axes, keepdims=True) / self.fluid.sum())
+        return p
+
+    def matrix(self):
+        """K as a `scipy.sparse` matrix over all cells, for checks and for other solvers; rows of solid cells are zero."""
+        import scipy.sparse as sp
+
+        operator = MaskedLaplace(self.fluid, list(self.spacing.values()), list(self.sides.values()))
+        return sp.csr_matrix(operator.matrix())
+
+
+class _CutFaces:
+    """Faces between fluid and solid cells, and the cells on both sides of them."""
+
+    def __init__(self, solid: np.ndarray, spacing: dict[str, float], sides: dict[str, tuple[str, str]]):
+        self.shape = solid.shape
+        index = np.arange(solid.size).reshape(solid.shape)
+        first, second, weight = [], [], []
+        for axis, (d, h) in enumerate(spacing.items()):
+            last = None if PERIODIC in sides[d] else -1
+            a, b = np.moveaxis(index, axis, 0)[:last].ravel(), np.moveaxis(np.roll(index, -1, axis), axis, 0)[:last].ravel()
+            is_cut = solid.flat[a] != solid.flat[b]
+            first.append(a[is_cut])
+            second.append(b[is_cut])
+            weight.append(np.full(is_cut.sum(), 1 / h))
+        self.first, self.second, self.weight = map(np.concatenate, (first, second, weight))
+        self.count = len(self.first)
+        self.cells = np.unique(np.concatenate([self.first, self.second]))
+        self.coordinates = np.array(np.unravel_index(self.cells, solid.shape))
+
+    def columns(self) -> np.ndarray:
+        """C, shape (cut cells, cut faces)."""
+        C = np.zeros((len(self.cells), self.count))
+        faces = np.arange(self.count)
+        C[np.searchsorted(self.cells, self.first), faces] = self.weight
+        C[np.searchsorted(self.cells, self.second), faces] = -self.weight
+        return C
+
+
+class _Plan:
+    """The solve without obstacle, K₀⁻¹, with one way per axis, and the correction for the cut faces."""
+
+    def __init__(self, axes: dict[str, Axis], ways: dict[str, str], cut: _CutFaces):
+        names = list(axes)
+        self.swept = next((i for i, d in enumerate(names) if ways[d] == "sweep"), None)
+        self.others = [axes[d] for i, d in enumerate(names) if i != self.swept]
+        eigenvalues = np.zeros(())
+        for axis in self.others:
+            eigenvalues = eigenvalues[..., None] + axis.eigenvalues
+        if self.swept is None:
+            nonzero = np.abs(eigenvalues) > 1e-12 * np.abs(eigenvalues).max()
+            self.inverse_eigenvalues = np.divide(1, eigenvalues, out=np.zeros_like(eigenvalues), where=nonzero)
+        else:
+            axis = axes[names[self.swept]]
+            self.pivots = axis.pivots(eigenvalues.ravel())
+            self.scale = axis.spacing**2
+        self.rank = len(names)
+        if cut.count:
+            order = [i for i in range(self.rank) if i != self.swept]
+            lower, upper = cut.coordinates.min(1), cut.coordinates.max(1) + 1
+            self.rows = None if self.swept is None else (int(lower[self.swept]), int(upper[self.swept]))
+            self.block = [axes[names[i]].basis[lower[i] : upper[i]] for i in order]
+            extents = [upper[i] - lower[i] for i in ([] if self.swept is None else [self.swept]) + order]
+            local = [cut.coordinates[i] - lower[i] for i in ([] if self.swept is None else [self.swept]) + order]
+            self.block_shape = tuple(int(n) for n in extents)
+            self.cells_in_block = np.ravel_multi_index(local, self.block_shape).astype(np.int32)
+            self.block_to_cells = np.full(int(np.prod(self.block_shape)), len(cut.cells), np.int32)  # default: a zero appended below
+            self.block_to_cells[self.cells_in_block] = np.arange(len(cut.cells))
+
+    def solve(self, backend: Backend, b, capacitance: np.ndarray | None = None):
+        """`K₀⁻¹ (b + capacitance K₀⁻¹ b)`, for b of shape (batch, *spatial)."""
+        kernels = kernels_for(backend)
+        x = b if self.swept is None else backend.transpose(b, (self.swept + 1, 0, *[i + 1 for i in range(self.rank) if i != self.swept]))
+        for axis in self.others:
+            x = axis.forward(backend, kernels, self._next_last(backend, x))
+        p = self._invert(backend, kernels, x)
+        if capacitance is not None:
+            p = p + self._invert(backend, kernels, self._correction(backend, p, capacitance))
+        for axis in self.others:
+            p = axis.inverse(backend, kernels, self._next_last(backend, p))
+        if self.swept is None:
+            return p
+        order = [1, *range(2, self.rank + 1)]
+        order.insert(self.swept + 1, 0)
+        return backend.transpose(p, tuple(order))
+
+    def _next_last(self, backend: Backend, x):
+        """The first axis that is transformed, moved to the end: after one round the order is back."""
+        first = x.ndim - len(self.others)
+        return backend.transpose(x, (*range(first), *range(first + 1, x.ndim), first)) if len(self.others) > 1 else x
+
+    def _invert(self, backend: Backend, kernels, x):
+        if self.swept is None:
+            return x * backend.as_tensor(self.inverse_eigenvalues)
+        rows, batch = x.shape[:2]
+        p = kernels.sweep(backend.reshape(x, (rows, batch, -1)) * self.scale, backend.as_tensor(self.pivots))
+        return backend.reshape(p, x.shape)
+
+    def _correction(self, backend: Backend, p, capacitance: np.ndarray):
+        """The modes of `capacitance` times p at the cut cells."""
+        x = p
+        if self.rows:
+            x = backend.transpose(x[self.rows[0] : self.rows[1]], (1, 0, *range(2, x.ndim)))
+        for V in self.block:
+            x = backend.tensordot(x, (x.ndim - len(self.block),), backend.as_tensor(V), (1,))
+        x = backend.reshape(x, (-1, len(self.block_to_cells)))
+        x = backend.gather(x, backend.as_tensor(self.cells_in_block), 1)
+        x = backend.tensordot(x, (1,), backend.as_tensor(capacitance), (0,))
+        x = backend.pad(x, ((0, 0), (0, 1)), "constant", 0)
+        x = backend.reshape(backend.gather(x, backend.as_tensor(self.block_to_cells), 1), (-1, *self.block_shape))
+        for V in self.block:
+            x = backend.tensordot(x, (x.ndim - len(self.block),), backend.as_tensor(V), (0,))
+        if self.rows is None:
+            return x
+        x = backend.transpose(x, (1, 0, *range(2, x.ndim)))
+        return backend.pad(x, ((self.rows[0], p.shape[0] - self.rows[1]), *[(0, 0)] * (x.ndim - 1)), "constant", 0)

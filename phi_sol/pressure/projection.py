@@ -9,7 +9,8 @@ from phi.geom import Geometry, union
 from phi.math import extrapolation
 from phi.math.extrapolation import Extrapolation
 
-from .direct import CLOSED, OPEN, PERIODIC, DirectPoisson
+from .axes import CLOSED, OPEN, PERIODIC
+from .direct import DirectPoisson
 
 
 def side_of(boundary: Extrapolation, dim: str, upper: bool) -> str:

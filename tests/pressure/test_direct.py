@@ -1,5 +1,6 @@
 """The direct Poisson solver against scipy's sparse direct solver and against its own invariants."""
 
+import contextlib
 import itertools
 
 import numpy as np
@@ -43,9 +44,11 @@ def sparse_operator(shape, spacing, sides, solid):
     return K.tocsr()
 
 
-def check(shape, spacing, sides, solid, rng):
+def check(shape, spacing, sides, solid, rng, **options):
     names = "zyx"[-len(shape) :]
-    solver = DirectPoisson(dict(zip(names, shape, strict=True)), dict(zip(names, spacing, strict=True)), dict(zip(names, sides, strict=True)), solid)
+    solver = DirectPoisson(
+        dict(zip(names, shape, strict=True)), dict(zip(names, spacing, strict=True)), dict(zip(names, sides, strict=True)), solid, **options
+    )
     K = sparse_operator(shape, spacing, sides, solid)
     fluid = ~solid.ravel()
     p_true = rng.standard_normal((3, fluid.size)) * fluid
@@ -84,6 +87,68 @@ def test_1d_and_3d(sides):
     solid = np.zeros((4, 5, 6), bool)
     solid[1:3, 2:4, :] = True  # touches the walls
     check((4, 5, 6), (1.0, 0.5, 0.25), [sides, ("closed", "closed"), ("closed", "open")], solid, rng)
+
+
+WAYS = [(way, sides) for sides in SIDES for way in ("sweep", "dense", "parity", "fourier")]
+WAYS = [(w, s) for w, s in WAYS if w == "dense" or (s[0] != "periodic" if w == "sweep" else s[0] == s[1])]
+
+
+@pytest.mark.parametrize(("way", "sides"), WAYS, ids=str)
+def test_every_way_of_every_axis(way, sides):
+    rng = np.random.default_rng(6)
+    other = ("closed", "closed")
+    for size in (4, 10):
+        check((size, 6), (0.5, 0.3), [sides, other], np.zeros((size, 6), bool), rng, ways=dict(y=way, x="dense"))
+        check((6, size), (0.5, 0.3), [other, sides], rng.random((6, size)) < 0.3, rng, ways=dict(y="parity", x=way))
+        solid = rng.random((4, size, 6)) < 0.2
+        check(
+            (4, size, 6),
+            (1.0, 0.5, 0.3),
+            [("open", "open"), sides, other],
+            solid,
+            rng,
+            ways=dict(z="sweep" if way != "sweep" else "dense", y=way, x="fourier"),
+        )
+
+
+def test_conjugate_gradients_beyond_the_budget(caplog):
+    rng = np.random.default_rng(7)
+    solid = rng.random((9, 8, 6)) < 0.15
+    for sides in (("closed", "open"), ("closed", "closed")):
+        caplog.clear()
+        check((9, 8, 6), (1.0, 0.5, 0.3), [sides, ("closed", "closed"), ("periodic", "periodic")], solid, rng, budget=1000)
+        assert len([r for r in caplog.records if "conjugate gradients take over" in r.message]) == 1
+
+
+@pytest.mark.parametrize("backend", ["numpy", "tensorflow"])
+@pytest.mark.parametrize("ways", [dict(y="sweep", x="fourier"), dict(y="dense", x="parity")], ids=str)
+def test_a_nan_stays_in_its_batch_entry(backend, ways):
+    sides = dict(y=("closed", "open"), x=("closed", "closed"))
+    solid = np.zeros((8, 6), bool)
+    solid[3:5, 2:4] = True
+    solver = DirectPoisson(dict(y=8, x=6), dict(y=1.0, x=1.0), sides, solid, ways=ways)
+    b = np.random.default_rng(8).standard_normal((2, 8, 6))
+    b[1, 3, 3] = np.nan  # in a solid cell: not read
+    context = contextlib.nullcontext()
+    if backend == "tensorflow":
+        from phi.tf import TENSORFLOW as context
+    with math.precision(64), context:
+        clean = solver.solve(math.tensor(b, batch("batch"), spatial("y,x"))).numpy("batch,y,x")
+        b[1, 0, 0] = np.nan
+        result = solver.solve(math.tensor(b, batch("batch"), spatial("y,x"))).numpy("batch,y,x")
+    assert np.isfinite(clean).all()
+    np.testing.assert_array_equal(result[0], clean[0])
+    assert np.isnan(result[1][~solid]).all()
+
+
+def test_the_choice_of_ways():
+    wake = dict(y=("closed", "open"), x=("closed", "closed"))
+    spacing = dict(y=1.0, x=1.0)
+    assert DirectPoisson(dict(y=32, x=16), spacing, wake).ways(sweeps=True) == dict(y="dense", x="parity")
+    assert DirectPoisson(dict(y=128, x=256), spacing, wake).ways(sweeps=True) == dict(y="sweep", x="fourier")
+    assert DirectPoisson(dict(y=128, x=256), spacing, wake).ways(sweeps=False) == dict(y="dense", x="parity")
+    periodic = dict(y=("periodic", "periodic"), x=("periodic", "periodic"))
+    assert DirectPoisson(dict(y=256, x=256), spacing, periodic).ways(sweeps=True) == dict(y="fourier", x="fourier")
 
 
 def test_enclosed_pocket_of_fluid():

@@ -1,0 +1,51 @@
+"""Kernels from PhiML's own operations: right on every backend, fast on none."""
+
+from collections.abc import Callable
+
+from phi.math.backend import Backend
+
+
+class Kernels:
+    """
+    Operations on native arrays of one backend.
+
+    Attributes:
+        sweeps: Whether loops over the rows of a grid (`sweep`) and real Fourier transforms are there and pay off.
+    """
+
+    sweeps = False
+
+    def branch(self, backend: Backend, condition, yes: Callable, no: Callable, *inputs):
+        """
+        `yes(*inputs)` if the scalar `condition` holds, else `no(*inputs)`: the same differentiable function of the inputs, computed
+        in two ways. Here: `no` in a trace, where the condition is not known yet.
+        """
+        known = backend.is_available(condition) and bool(backend.numpy(condition))
+        return yes(*inputs) if known else no(*inputs)
+
+    def gather(self, backend: Backend, values, index):
+        """`values[b, index[b, i]]`, for values of shape (batch, n) and index of shape (batch, m)."""
+        return backend.batched_gather_nd(values[:, :, None], index[:, :, None])[:, :, 0]
+
+    def self_adjoint(self, backend: Backend, function: Callable) -> Callable:
+        """`function`, which must be linear and self-adjoint, with itself as its gradient; here: with the gradient of its parts."""
+        return function
+
+    def sweep(self, b, e):
+        """
+        Solves one tridiagonal system per column by Gaussian elimination: `y_i = e_i (b_i + y_{i-1})` downwards,
+        `p_i = y_i + e_i p_{i+1}` upwards.
+
+        Args:
+            b: Right-hand side, shape (rows, batch, columns).
+            e: Reciprocal pivots, shape (rows, columns).
+        """
+        raise NotImplementedError
+
+    def rfft(self, x):
+        """Real and imaginary part of the one-sided Fourier transform along the last axis."""
+        raise NotImplementedError
+
+    def irfft(self, real, imaginary, size: int):
+        """The inverse of `rfft`, with `size` values along the last axis."""
+        raise NotImplementedError

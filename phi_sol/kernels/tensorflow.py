@@ -1,0 +1,70 @@
+"""Kernels for TensorFlow tensors."""
+
+import tensorflow as tf
+
+from .generic import Kernels
+
+
+class TensorFlowKernels(Kernels):
+    """Loops and branches of the graph, which XLA compiles; on GPUs, where a loop costs a kernel launch a row, no sweeps."""
+
+    def __init__(self):
+        self.sweeps = not tf.config.list_physical_devices("GPU")
+
+    def branch(self, backend, condition, yes, no, *inputs):
+        # the gradient of tf.cond keeps what happened inside, in a form that XLA refuses across compiled units; this one chooses anew
+        @tf.custom_gradient
+        def result(*inputs):
+            value = tf.cond(condition, lambda: yes(*inputs), lambda: no(*inputs))
+            return value, lambda *upstream: self.branch(
+                backend, condition, _gradient(yes, len(inputs)), _gradient(no, len(inputs)), *inputs, *upstream
+            )
+
+        return result(*inputs)
+
+    def gather(self, backend, values, index):
+        if values.shape[0] != index.shape[0]:
+            values = tf.broadcast_to(values, (index.shape[0], values.shape[1]))
+        return tf.gather(values, index, batch_dims=1)
+
+    def self_adjoint(self, backend, function):
+        @tf.custom_gradient
+        def result(x):
+            return function(x), result  # the gradient can be differentiated in turn
+
+        return result
+
+    def sweep(self, b, e):
+        rows = b.shape[0]
+
+        def down(i, above, p):
+            above = e[i] * (b[i] + above)
+            return i + 1, above, tf.tensor_scatter_nd_update(p, [[i]], above[None])
+
+        def up(i, below, p):
+            below = p[i] + e[i] * below
+            return i - 1, below, tf.tensor_scatter_nd_update(p, [[i]], below[None])
+
+        zero = tf.zeros_like(b[0])
+        _, last, p = tf.while_loop(lambda i, *_: i < rows, down, (0, zero, tf.zeros_like(b)), maximum_iterations=rows)
+        return tf.while_loop(lambda i, *_: i >= 0, up, (rows - 2, last, p), maximum_iterations=rows)[2]
+
+    def rfft(self, x):
+        spectrum = tf.signal.rfft(x)
+        return tf.math.real(spectrum), tf.math.imag(spectrum)
+
+    def irfft(self, real, imaginary, size):
+        return tf.signal.irfft(tf.complex(real, imaginary), [size])
+
+
+def _gradient(function, count: int):
+    """The product of upstream gradients with the Jacobian of `function` of `count` tensors: a function of both, in this order."""
+
+    def gradient(*given):
+        inputs, upstream = given[:count], given[count:]
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            value = function(*inputs)
+        return tape.gradient(value, inputs, upstream if isinstance(value, list | tuple) else upstream[0], unconnected_gradients="zero")
+
+    return gradient
