@@ -2,7 +2,7 @@
 
 from .correctors import Corrector
 from .flows import Flow, State
-from .stepping import Arrays, compile_whole, pack, rollout, tf, unpack
+from .stepping import Arrays, Loop, compile_whole, pack, rollout, tf, unpack
 
 
 class HybridSolver:
@@ -20,7 +20,9 @@ class HybridSolver:
         """
         corrector.check_flow(flow)
         self.flow, self.corrector = flow, corrector
-        self._compiled = tf.function(self.advance, autograph=False, jit_compile=compile_whole())
+        self.jit_compile = compile_whole()
+        self.loop = Loop(self)
+        self._compiled = tf.function(self.advance, autograph=False, jit_compile=self.jit_compile)
 
     def advance(self, arrays: Arrays, parameters: Arrays, dt: tf.Tensor) -> Arrays:
         """One hybrid step, for use inside a compiled function. Arguments as for `CompiledFlow`."""

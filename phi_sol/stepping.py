@@ -10,9 +10,11 @@ import logging
 import os
 import warnings
 from collections.abc import Callable, Iterator
+from functools import cached_property
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up chatter; errors stay
 
+import numpy as np
 import tensorflow as tf
 from phi import math
 from phi.math import EMPTY_SHAPE, NUMPY, Shape, Tensor, batch, dual, reshaped_tensor, spatial
@@ -29,6 +31,9 @@ LOG = logging.getLogger(__name__)
 tf.config.optimizer.set_experimental_options({"remapping": False})
 
 Arrays = dict[str, tf.Tensor]
+
+LOOP_FRAMES = 50  # frames kept by one compiled loop, at most,
+LOOP_BYTES = 64 * 2**20  # and the memory that they may take
 
 
 def compile_whole() -> bool | None:
@@ -139,6 +144,53 @@ def differentiable(function: Callable) -> Callable:
     return result
 
 
+class Loop:
+    """
+    Many steps of a solver in one compiled loop, so that nothing is dispatched between them.
+
+    Traced once per batch size, precision and number of kept frames; the numbers of steps are tensors.
+    """
+
+    def __init__(self, solver):
+        """
+        Args:
+            solver: `CompiledFlow` or `HybridSolver`: with the method `advance(arrays, parameters, dt)` and the attributes `flow`
+                and `jit_compile` (whether XLA compiles the loop as a whole).
+        """
+        self.solver = solver
+        self._steps = tf.function(self._advance, autograph=False, jit_compile=solver.jit_compile)
+        self._frames = tf.function(self._keep, autograph=False, jit_compile=solver.jit_compile)
+
+    def steps(self, arrays: Arrays, parameters: Arrays, dt: tf.Tensor, steps: int) -> Arrays:
+        """The arrays after `steps` steps."""
+        return self._steps(arrays, parameters, dt, tf.constant(steps))
+
+    def frames(self, arrays: Arrays, parameters: Arrays, dt: tf.Tensor, count: int, every: int, room: int) -> tuple[Arrays, Arrays]:
+        """
+        Runs `count * every` steps and keeps the arrays after every `every` of them.
+
+        Returns:
+            The last arrays, and the kept ones, of shape (room, batch, *spatial); entries from `count` on mean nothing.
+        """
+        return self._frames(arrays, parameters, dt, tf.constant(count), tf.constant(every), room)
+
+    def _advance(self, arrays, parameters, dt, steps):
+        def body(i, arrays):
+            return i + 1, self.solver.advance(arrays, parameters, dt)
+
+        return tf.while_loop(lambda i, _: i < steps, body, (0, arrays), parallel_iterations=1)[1]
+
+    def _keep(self, arrays, parameters, dt, count, every, room: int):
+        kept = {n: tf.TensorArray(a.dtype, room, element_shape=a.shape) for n, a in arrays.items()}
+
+        def body(i, arrays, kept):
+            arrays = self._advance(arrays, parameters, dt, every)
+            return i + 1, arrays, {n: kept[n].write(i, a) for n, a in arrays.items()}
+
+        _, arrays, kept = tf.while_loop(lambda i, *_: i < count, body, (0, arrays, kept), parallel_iterations=1)
+        return arrays, {n: k.stack() for n, k in kept.items()}
+
+
 class CompiledFlow:
     """
     The compiled step of a flow on native arrays.
@@ -183,6 +235,21 @@ class CompiledFlow:
             result, _, _ = pack(self.flow, state)
         return result
 
+    jit_compile = True
+
+    @cached_property
+    def loop(self) -> Loop:
+        """Many steps in one compiled loop."""
+        return Loop(self)
+
+    def rollout(self, arrays: Arrays, parameters: Arrays, dt: tf.Tensor, steps: int) -> Arrays:
+        """The arrays after `steps` steps in one compiled loop; arguments as for one step."""
+        return self.loop.steps(arrays, parameters, dt, steps)
+
+    def advance(self, arrays: Arrays, parameters: Arrays, dt: tf.Tensor) -> Arrays:
+        """One step, for use inside a compiled function."""
+        return self(arrays, parameters, dt)
+
     def __call__(self, arrays: Arrays, parameters: Arrays, dt: tf.Tensor) -> Arrays:
         """
         One step.
@@ -207,10 +274,12 @@ def step(flow: Flow, state: State, dt=None) -> State:
 
 def rollout(solver, arrays: Arrays, parameters: Arrays, steps: int, keep_every: int = 1) -> Iterator[Arrays]:
     """
-    Repeated steps without gradients.
+    Repeated steps without gradients, many of them in one compiled loop.
 
     Args:
-        solver: `CompiledFlow` or `HybridSolver`: callable on (arrays, parameters, dt), with the attribute `flow`.
+        solver: `CompiledFlow` or `HybridSolver`.
+        arrays: Start, shape (batch, *spatial) each.
+        parameters: Shape (batch,) each.
         steps: Number of steps.
         keep_every: Yields every so many steps.
 
@@ -218,7 +287,11 @@ def rollout(solver, arrays: Arrays, parameters: Arrays, steps: int, keep_every: 
         The arrays after `keep_every`, `2 keep_every`, ... steps.
     """
     dt = tf.constant(solver.flow.dt, next(iter(arrays.values())).dtype)
-    for i in range(1, steps + 1):
-        arrays = solver(arrays, parameters, dt)
-        if i % keep_every == 0:
-            yield arrays
+    size = sum(a.dtype.size * int(np.prod(a.shape)) for a in arrays.values())
+    room = int(np.clip(LOOP_BYTES // size, 1, LOOP_FRAMES))
+    frames = steps // keep_every
+    for first in range(0, frames, room):
+        count = min(room, frames - first)
+        arrays, kept = solver.loop.frames(arrays, parameters, dt, count, keep_every, room)
+        for i in range(count):
+            yield {n: k[i] for n, k in kept.items()}

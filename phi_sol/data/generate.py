@@ -28,6 +28,7 @@ from .store import (
     write_json,
 )
 
+BLOCK = 10  # steps of the warm-up in one compiled loop
 CHECKPOINT, CHECKPOINT_EVERY = "checkpoint.npz", 100
 
 
@@ -161,16 +162,20 @@ class Generator:
         initial, parameters, _ = pack(reference, reference.initial_state(**job.config["parameters"]))
         arrays = initial if arrays is None else {n: tf.constant(a) for n, a in arrays.items()}
         dt = tf.constant(reference.dt, tf.float32)
-        for step in range(start, self.steps + 1):
+        step = start
+        while step <= self.steps:
             frame = step - self.warmup
             if frame >= 0:
                 self._write_frame(folder, frame, arrays, parameters)
             if step % CHECKPOINT_EVERY == 0 and step > start:
                 self._save(folder, step, arrays, job)
-            if step % 10 == 0:
+            if step % BLOCK == 0:
                 progress(index, step, self.steps)
+            # up to the first frame in blocks that begin at multiples of their length, so that a resumed run takes the same ones
+            block = BLOCK - step % BLOCK if step + BLOCK <= self.warmup else 1
             if step < self.steps:
-                arrays = reference.compiled(arrays, parameters, dt)
+                arrays = reference.compiled.rollout(arrays, parameters, dt, block)
+            step += block
         self._check_finite(arrays, job, self.steps)
         (folder / CHECKPOINT).unlink(missing_ok=True)
         for part in (folder / PARTIAL, folder / REFERENCE / PARTIAL):

@@ -72,24 +72,27 @@ def run_solver(solver, data: Dataset, frames: int, keep: list[int], progress: Ca
     return Rollout(mae, kept, time_step(solver, {n: a[:1] for n, a in start.items()}, {n: p[:1] for n, p in parameters.items()}))
 
 
-def time_step(solver: Callable, arrays, parameters, seconds: float = 1.0) -> float:
+def time_step(solver, arrays, parameters, seconds: float = 1.0, steps: int = 20) -> float:
     """
-    Median wall time of one step in milliseconds, over at least 5 steps and about `seconds`; tracing is not counted.
+    Median wall time of one step in milliseconds, in compiled loops of some steps, over at least 3 loops and about `seconds`; tracing
+    is not counted.
 
     Args:
         solver: `CompiledFlow` or `HybridSolver`.
         arrays: State, batch size 1 for the time of one simulation.
         parameters: Parameters of the state.
+        seconds: Time to spend.
+        steps: Steps of one loop.
     """
     dt = tf.constant(solver.flow.dt, next(iter(arrays.values())).dtype)
-    solver(arrays, parameters, dt)
+    solver.loop.steps(arrays, parameters, dt, steps)
     times, begin = [], time.perf_counter()
-    while len(times) < 5 or time.perf_counter() - begin < seconds:
+    while len(times) < 3 or time.perf_counter() - begin < seconds:
         t = time.perf_counter()
-        result = solver(arrays, parameters, dt)
+        result = solver.loop.steps(arrays, parameters, dt, steps)
         _ = next(iter(result.values())).numpy()
         times.append(time.perf_counter() - t)
-    return 1e3 * float(np.median(times))
+    return 1e3 * float(np.median(times)) / steps
 
 
 def time_reference(data: Dataset) -> float:

@@ -31,14 +31,14 @@ class Kernels:
         """`function`, which must be linear and self-adjoint, with itself as its gradient; here: with the gradient of its parts."""
         return function
 
-    def sweep(self, b, e):
+    def sweep(self, b, lower, upper):
         """
-        Solves one tridiagonal system per column by Gaussian elimination: `y_i = e_i (b_i + y_{i-1})` downwards,
-        `p_i = y_i + e_i p_{i+1}` upwards.
+        Gaussian elimination row by row: `y_i = b_i + lower_i y_{i-1}` downwards, then `p_i = y_i + upper_i p_{i+1}` upwards.
 
         Args:
-            b: Right-hand side, shape (rows, batch, columns).
-            e: Reciprocal pivots, shape (rows, columns).
+            b: Shape (rows, batch, columns).
+            lower: Shape (rows, 1, columns).
+            upper: Shape (rows, 1, columns).
         """
         raise NotImplementedError
 

@@ -13,13 +13,13 @@ class NumpyKernels(Kernels):
     def gather(self, backend, values, index):
         return np.take_along_axis(np.broadcast_to(values, (len(index), values.shape[1])), index, 1)
 
-    def sweep(self, b, e):
+    def sweep(self, b, lower, upper):
         p = np.empty_like(b)
         above = np.zeros_like(b[0])
         for i in range(len(b)):
-            p[i] = above = e[i] * (b[i] + above)
+            p[i] = above = b[i] + lower[i] * above
         for i in range(len(b) - 2, -1, -1):
-            p[i] += e[i] * p[i + 1]
+            p[i] += upper[i] * p[i + 1]
         return p
 
     def rfft(self, x):

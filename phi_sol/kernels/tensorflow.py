@@ -23,9 +23,9 @@ class TensorFlowKernels(Kernels):
         return result(*inputs)
 
     def gather(self, backend, values, index):
-        if values.shape[0] != index.shape[0]:
-            values = tf.broadcast_to(values, (index.shape[0], values.shape[1]))
-        return tf.gather(values, index, batch_dims=1)
+        # one flat gather is faster than a batched one
+        offset = tf.range(values.shape[0])[:, None] * values.shape[1]
+        return tf.gather(tf.reshape(values, [-1]), index + offset)
 
     def self_adjoint(self, backend, function):
         @tf.custom_gradient
@@ -34,15 +34,15 @@ class TensorFlowKernels(Kernels):
 
         return result
 
-    def sweep(self, b, e):
+    def sweep(self, b, lower, upper):
         rows = b.shape[0]
 
         def down(i, above, p):
-            above = e[i] * (b[i] + above)
+            above = b[i] + lower[i] * above
             return i + 1, above, tf.tensor_scatter_nd_update(p, [[i]], above[None])
 
         def up(i, below, p):
-            below = p[i] + e[i] * below
+            below = p[i] + upper[i] * below
             return i - 1, below, tf.tensor_scatter_nd_update(p, [[i]], below[None])
 
         zero = tf.zeros_like(b[0])

@@ -87,24 +87,12 @@ class Axis:
         K[-1, -1] -= self.upper == CLOSED
         return K / self.spacing**2
 
-    def pivots(self, others: np.ndarray) -> np.ndarray:
-        """
-        Reciprocal pivots `e_i` of the tridiagonal systems `(K + others) h²`, for `Kernels.sweep`: `e_i = 1 / (d_i - e_{i-1})`
-        with the diagonal d. A singular system (no open side, `others` zero) gets zero as its last one, so that p = 0 there.
-
-        Args:
-            others: Eigenvalues of the other axes together, any shape.
-
-        Returns:
-            Shape (n, *others.shape).
-        """
-        e = np.empty((self.size, *others.shape))
-        diagonal = 2 + others * self.spacing**2
-        for i in range(self.size):
-            pivot = diagonal - (e[i - 1] if i else float(self.lower == CLOSED)) - (self.upper == CLOSED and i == self.size - 1)
-            singular = np.abs(pivot) < 1e-12 * diagonal
-            e[i] = np.where(singular, 0, 1 / np.where(singular, 1, pivot))
-        return e
+    def diagonal(self, others: np.ndarray) -> np.ndarray:
+        """Diagonal of `(K + others) h²`, shape (n, *others.shape)."""
+        diagonal = np.broadcast_to(2 + others * self.spacing**2, (self.size, *others.shape)).copy()
+        diagonal[0] -= self.lower == CLOSED
+        diagonal[-1] -= self.upper == CLOSED
+        return diagonal
 
     def forward(self, backend, kernels, x):
         """Coefficients `Vᵀ x` along the last dimension."""

@@ -15,12 +15,14 @@ from phi.math.backend import Backend, choose_backend
 from ..kernels import kernels_for
 from .axes import OPEN, PERIODIC, Axis, check_sides, choose_way
 from .cg import MaskedLaplace, preconditioned_cg
+from .tridiagonal import Tridiagonal, reciprocal
 
 LOG = logging.getLogger(__name__)
 
 # Chosen from `benchmarks/run.py pressure` on two cores: from these sizes on, the other way is faster.
-SWEEP_FROM = 64
+SWEEP_FROM = 48
 FOURIER_FROM = 96
+REDUCTIONS = 2
 CAPACITANCE_BUDGET = 512 * 2**20
 """Bytes that the capacitance matrix of an obstacle may take; beyond it conjugate gradients take over."""
 
@@ -262,8 +264,8 @@ class _Plan:
             self.inverse_eigenvalues = np.divide(1, eigenvalues, out=np.zeros_like(eigenvalues), where=nonzero)
         else:
             axis = axes[names[self.swept]]
-            self.pivots = axis.pivots(eigenvalues.ravel())
             self.scale = axis.spacing**2
+            self.system = Tridiagonal(axis.diagonal(eigenvalues.ravel()), REDUCTIONS)
         self.rank = len(names)
         if cut.count:
             order = [i for i in range(self.rank) if i != self.swept]
@@ -273,9 +275,26 @@ class _Plan:
             extents = [upper[i] - lower[i] for i in ([] if self.swept is None else [self.swept]) + order]
             local = [cut.coordinates[i] - lower[i] for i in ([] if self.swept is None else [self.swept]) + order]
             self.block_shape = tuple(int(n) for n in extents)
+            if self.rows:
+                self._set_up_rows(axes[names[self.swept]], eigenvalues.ravel())
             self.cells_in_block = np.ravel_multi_index(local, self.block_shape).astype(np.int32)
             self.block_to_cells = np.full(int(np.prod(self.block_shape)), len(cut.cells), np.int32)  # default: a zero appended below
             self.block_to_cells[self.cells_in_block] = np.arange(len(cut.cells))
+
+    def _set_up_rows(self, axis: Axis, others: np.ndarray):
+        """The swept systems for sources in the rows of the obstacle only: the rows above and below are eliminated in advance."""
+        first, last = self.rows
+        diagonal = axis.diagonal(others)
+        block = diagonal[first:last].copy()
+        above, below = np.empty_like(diagonal[:first]), np.empty_like(diagonal[last:])  # p in a row relative to the next one inwards
+        for i in range(first):
+            above[i] = reciprocal(diagonal[i] - (above[i - 1] if i else 0))
+        for i in reversed(range(len(below))):
+            below[i] = reciprocal(diagonal[last + i] - (below[i + 1] if i + 1 < len(below) else 0))
+        block[0] -= above[-1] if first else 0
+        block[-1] -= below[0] if len(below) else 0
+        self.rows_system = Tridiagonal(block)
+        self.above, self.below = np.cumprod(above[::-1], 0)[::-1], np.cumprod(below, 0)
 
     def solve(self, backend: Backend, b, capacitance: np.ndarray | None = None):
         """`K₀⁻¹ (b + capacitance K₀⁻¹ b)`, for b of shape (batch, *spatial)."""
@@ -285,7 +304,7 @@ class _Plan:
             x = axis.forward(backend, kernels, self._next_last(backend, x))
         p = self._invert(backend, kernels, x)
         if capacitance is not None:
-            p = p + self._invert(backend, kernels, self._correction(backend, p, capacitance))
+            p = p + self._invert_rows(backend, kernels, self._correction(backend, p, capacitance))
         for axis in self.others:
             p = axis.inverse(backend, kernels, self._next_last(backend, p))
         if self.swept is None:
@@ -303,11 +322,20 @@ class _Plan:
         if self.swept is None:
             return x * backend.as_tensor(self.inverse_eigenvalues)
         rows, batch = x.shape[:2]
-        p = kernels.sweep(backend.reshape(x, (rows, batch, -1)) * self.scale, backend.as_tensor(self.pivots))
+        p = self.system.solve(backend, kernels, backend.reshape(x, (rows, batch, -1)) * self.scale)
         return backend.reshape(p, x.shape)
 
+    def _invert_rows(self, backend: Backend, kernels, x):
+        if self.swept is None:
+            return x * backend.as_tensor(self.inverse_eigenvalues)
+        rows, batch = x.shape[:2]
+        p = self.rows_system.solve(backend, kernels, backend.reshape(x, (rows, batch, -1)) * self.scale)
+        parts = [p[:1] * backend.as_tensor(self.above[:, None]), p, p[-1:] * backend.as_tensor(self.below[:, None])]
+        p = backend.concat(parts, 0)
+        return backend.reshape(p, (p.shape[0], *x.shape[1:]))
+
     def _correction(self, backend: Backend, p, capacitance: np.ndarray):
-        """The modes of `capacitance` times p at the cut cells."""
+        """The modes of `capacitance` times p at the cut cells; of a swept axis only the rows of the obstacle."""
         x = p
         if self.rows:
             x = backend.transpose(x[self.rows[0] : self.rows[1]], (1, 0, *range(2, x.ndim)))
@@ -322,5 +350,4 @@ class _Plan:
             x = backend.tensordot(x, (x.ndim - len(self.block),), backend.as_tensor(V), (0,))
         if self.rows is None:
             return x
-        x = backend.transpose(x, (1, 0, *range(2, x.ndim)))
-        return backend.pad(x, ((self.rows[0], p.shape[0] - self.rows[1]), *[(0, 0)] * (x.ndim - 1)), "constant", 0)
+        return backend.transpose(x, (1, 0, *range(2, x.ndim)))
