@@ -12,7 +12,7 @@ _HOMES = {
     "pair": ["SolverPair"],
     "experiment": ["Experiment", "Schedule", "load_experiment"],
     "errors": ["DivergedError", "InputError", "MissingError"],
-    "pressure": ["DirectPoisson", "Projection"],
+    "pressure": ["DirectPoisson", "Projection", "make_incompressible"],
     "data.generate": ["Generator"],
     "data.dataset": ["Dataset"],
     "correctors": ["Corrector"],

@@ -13,21 +13,35 @@ class HybridSolver:
     network's weights. `step` and `rollout` take and return PhiFlow states.
     """
 
-    def __init__(self, flow: Flow, corrector: Corrector):
+    def __init__(self, flow: Flow, corrector: Corrector, remat: bool = False):
         """
+        Args:
+            flow: The source flow.
+            corrector: Corrector for this flow.
+            remat: Whether a gradient computes the network's activations of each step again instead of keeping those of all
+                steps (gradient checkpointing): about a third more time, and memory that hardly grows with the number of steps.
+
         Raises:
             InputError: if the corrector was trained for another flow or grid.
         """
         corrector.check_flow(flow)
-        self.flow, self.corrector = flow, corrector
+        self.flow, self.corrector, self.remat = flow, corrector, remat
+        self._recomputed = tf.recompute_grad(self._advance)
         self.jit_compile = compile_whole()
         self.loop = Loop(self)
         self._compiled = tf.function(self.advance, autograph=False, jit_compile=self.jit_compile)
 
-    def advance(self, arrays: Arrays, parameters: Arrays, dt: tf.Tensor) -> Arrays:
-        """One hybrid step, for use inside a compiled function. Arguments as for `CompiledFlow`."""
+    def advance(self, arrays: Arrays, parameters: Arrays, dt: tf.Tensor, weights: list[tf.Tensor] | None = None) -> Arrays:
+        """
+        One hybrid step, for use inside a compiled function. Arguments as for `CompiledFlow`, and the network's weights as
+        tensors (`Corrector.weights`), which a gradient with `remat` or of a loop needs.
+        """
+        advance = self._recomputed if self.remat and weights is not None else self._advance
+        return advance(arrays, parameters, dt, weights)
+
+    def _advance(self, arrays: Arrays, parameters: Arrays, dt: tf.Tensor, weights: list[tf.Tensor] | None) -> Arrays:
         arrays = self.flow.compiled(arrays, parameters, dt)
-        return arrays | {n: arrays[n] + c for n, c in self.corrector(arrays, parameters).items()}
+        return arrays | {n: arrays[n] + c for n, c in self.corrector(arrays, parameters, weights).items()}
 
     def __call__(self, arrays: Arrays, parameters: Arrays, dt: tf.Tensor) -> Arrays:
         """One compiled hybrid step on native arrays."""

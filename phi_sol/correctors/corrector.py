@@ -57,11 +57,16 @@ class Corrector:
         model = build_network(network, adapter.input_channels, len(names), len(flow.resolution), seed)
         return Corrector(model, adapter, statistics, {"flow": flow.config(), "network": network})
 
-    def __call__(self, arrays: Arrays, parameters: Arrays) -> Arrays:
+    def weights(self) -> list[tf.Tensor]:
+        """The values of the network's trainable weights, as tensors that loops and recomputed gradients can be given."""
+        return [tf.convert_to_tensor(v) for v in self.network.trainable_variables]
+
+    def __call__(self, arrays: Arrays, parameters: Arrays, weights: list[tf.Tensor] | None = None) -> Arrays:
         """
         Args:
             arrays: State after a source step, shape (batch, *spatial) each.
             parameters: Shape (batch,) each.
+            weights: Values to use instead of the network's own, from `weights()`.
 
         Returns:
             The correction of each corrected array, of the same shape and type.
@@ -70,7 +75,12 @@ class Corrector:
         normalised = {n: (arrays[n] - s.mean[n]) / s.std[n] for n in adapter.inputs}
         logs = {n: (tf.math.log(parameters[n]) - s.log_mean[n]) / s.log_std[n] for n in adapter.parameters}
         channels = adapter.to_channels(normalised, logs)
-        output = self.network(tf.cast(channels, self.network.compute_dtype))
+        channels_in = tf.cast(channels, self.network.compute_dtype)
+        if weights is None:
+            output = self.network(channels_in)
+        else:
+            fixed = [tf.convert_to_tensor(v) for v in self.network.non_trainable_variables]
+            output, _ = self.network.stateless_call(weights, fixed, channels_in)
         correction = adapter.from_channels(tf.cast(output, channels.dtype), arrays)
         return {n: c * s.correction[n] for n, c in correction.items()}
 

@@ -8,6 +8,8 @@ from ..errors import InputError
 from ..hybrid import HybridSolver
 from ..stepping import Arrays
 
+LOOP_FROM = 10**9
+
 
 @dataclass(frozen=True)
 class Method:
@@ -18,11 +20,13 @@ class Method:
         name: `non` or `sol`.
         unroll: Hybrid steps n inside one loss.
         through_solver: Whether gradients flow through the solver from step to step.
+        looped: Whether the steps are a loop in the training graph rather than written out; None: by the number of steps.
     """
 
     name: str
     unroll: int
     through_solver: bool
+    looped: bool | None = None
 
     def loss(self, hybrid: HybridSolver, window: Arrays, parameters: Arrays, dt: tf.Tensor) -> tf.Tensor:
         """
@@ -42,17 +46,26 @@ class Method:
         Returns:
             Scalar.
         """
-        arrays = {n: w[:, 0] for n, w in window.items()}
+        looped = self.unroll >= LOOP_FROM if self.looped is None else self.looped
         corrector = hybrid.corrector
-        total = 0.0
-        for i in range(1, self.unroll + 1):
-            arrays = hybrid.advance(arrays, parameters, dt)
+        weights = corrector.weights()
+
+        def step(i, arrays, total):
+            arrays = hybrid.advance(arrays, parameters, dt, weights)
             for name in corrector.adapter.outputs:
                 difference = (arrays[name] - window[name][:, i]) / corrector.statistics.std[name]
                 total += tf.reduce_mean(tf.square(difference))
             if not self.through_solver:
                 arrays = {n: tf.stop_gradient(a) for n, a in arrays.items()}
-        return total
+            return i + 1, arrays, total
+
+        arrays = {n: w[:, 0] for n, w in window.items()}
+        state = (1, arrays, tf.zeros((), next(iter(arrays.values())).dtype))
+        if looped:
+            return tf.while_loop(lambda i, *_: i <= self.unroll, step, state, maximum_iterations=self.unroll, parallel_iterations=1)[2]
+        for _ in range(self.unroll):
+            state = step(*state)
+        return state[2]
 
 
 METHODS = {
