@@ -1,21 +1,18 @@
 """
 Advection of fields along a velocity: PhiFlow's semi-Lagrangian and MacCormack steps without scattered memory access.
 
-Both look up a field at `x - v dt`. With the displacement `s = -v dt / dx` in cells, linear interpolation along one axis is
-`(1 - r) f[i + c] + r f[i + c + 1]`, c = floor(s), r = s - c. While |s| <= K, this is a sum over 2 K + 1 shifted copies of the
-field with weights that are zero for all but two: dense arithmetic, no gather, and a gradient without scatter.
+Both look up a field at `x - v dt`. While the displacement `|v| dt / dx` is at most a few cells, the interpolation is a sum over
+shifted copies of the field, most of them with the weight zero: dense arithmetic, no gather, and a gradient without scatter
+(`interpolation.py`).
 """
 
-import itertools
-
-import numpy as np
 from phi import math
 from phi.field import Field, sample
-from phi.math import DType, Tensor, dual, reshaped_tensor
-from phi.math.backend import Backend, choose_backend
+from phi.math import Tensor, dual, reshaped_tensor
+from phi.math.backend import choose_backend
 from phi.math.extrapolation import Extrapolation
 
-from ..kernels import kernels_for
+from .interpolation import Interpolation
 
 REACH = 1
 """Default bound K in cells; measured on CPUs: with one cell the copies are twice as fast as the gather, with two they equal it."""
@@ -107,134 +104,39 @@ def _assemble(field: Field, parts: list[Tensor]) -> Field:
 
 
 class _Lookup:
-    """Values of one array at displaced sample points, on native arrays of shape (batch, *spatial)."""
+    """Values of one array at displaced sample points."""
 
     def __init__(self, values: Tensor, extrapolation: Extrapolation, speed: dict[str, Tensor], dt: Tensor | float, reach: int):
         for kind in _kinds(extrapolation.to_dict()):
             if kind not in ("constant", "zero-gradient", "boundary", "periodic"):
                 raise ValueError(f"Advection knows constant, zero-gradient and periodic boundaries, not {kind!r}.")
-        self.dims = tuple(speed)
-        self.extrapolation, self.reach = extrapolation, reach
+        dims = list(speed)
         displacement = [-(s * dt) for s in speed.values()]
-        self.batch = math.merge_shapes(values.shape, *[s.shape for s in displacement]).without(self.dims)
-        self.shape = values.shape.only(self.dims, reorder=True)
-        self.f_batch = self.batch.only(values.shape)
-        self.f = values.native([self.f_batch, *self.dims])
-        self.s = [math.expand(s, self.batch & self.shape).native([self.batch, *self.dims]) for s in displacement]
-        self.backend: Backend = choose_backend(*self.s)
+        self.batch = math.merge_shapes(values.shape, *[s.shape for s in displacement]).without(dims)
+        self.shape = values.shape.only(dims, reorder=True)
+        self.s = [math.expand(s, self.batch & self.shape).native([self.batch, *dims]) for s in displacement]
+        backend = choose_backend(*self.s)
+        periodic = tuple(_is_periodic(extrapolation, d) for d in dims)
+        self.interpolation = Interpolation(backend, self.shape.sizes, periodic, reach, backend.dtype(self.s[0]).precision)
+        width = self.interpolation.width
+        padded = math.pad(values, {d: (width, width) for d in dims}, extrapolation)
+        self.f = math.expand(padded, self.batch).native([self.batch, *dims])
 
     def values(self) -> Tensor:
         """The interpolated values."""
-        return self._tensor(self._choose(lambda *given: self._blend(*given)[0], lambda *given: self._gather(*given)[0]))
+        return self._tensor(self.interpolation.values(self.f, self.s))
 
     def values_and_range(self) -> tuple[Tensor, Tensor, Tensor]:
         """The interpolated values, and the least and the greatest of the values that each was interpolated from."""
-        stacked = self._choose(lambda *given: self._stack(self._blend(*given, True)), lambda *given: self._stack(self._gather(*given, True)))
-        return tuple(self._tensor(stacked[i]) for i in range(3))
-
-    def _stack(self, results: list):
-        return self.backend.stack(results, 0)
-
-    def _choose(self, blend, gather):
-        backend, bits = self.backend, self.backend.dtype(self.s[0]).precision
-
-        def at_precision(way):
-            def result(f, *s):
-                with math.precision(bits):  # here, since gradients are computed later
-                    return way(f, s)
-
-            return result
-
-        if not self.reach:
-            return at_precision(gather)(self.f, *self.s)
-        greatest = backend.max(backend.stack([backend.max(backend.abs(s)) for s in self.s], 0))
-        ways = at_precision(blend), at_precision(gather)  # a NaN is not within reach: gathers
-        return kernels_for(backend).branch(backend, greatest <= self.reach, *ways, self.f, *self.s)
+        result = self.interpolation.values_and_range(self.f, self.s)
+        return tuple(self._tensor(result[i]) for i in range(3))
 
     def _tensor(self, native) -> Tensor:
         return reshaped_tensor(native, [self.batch, *self.shape], convert=False)
 
-    def _padded(self, f, width: int):
-        tensor = reshaped_tensor(f, [self.f_batch, *self.shape], convert=False)
-        return math.pad(tensor, {d: (width, width) for d in self.dims}, self.extrapolation).native([self.f_batch, *self.dims])
 
-    def _blend(self, f, displacement, limits: bool = False) -> list:
-        """Sum over shifted copies: the weights of shift o are `1 - r` where floor(s) = o and r where floor(s) = o - 1."""
-        K, backend = self.reach, self.backend
-        f = self._padded(f, K)
-        offsets = range(-K, K + 1)
-        weights, near = [], []
-        for s in displacement:
-            cell = backend.minimum(backend.floor(s), K - 1)  # s = K is the upper end of the last cell
-            r = s - cell
-            zero = backend.zeros_like(r)
-            at = [cell == o for o in range(-K, K)]
-            lower = [backend.where(a, 1 - r, zero) for a in at]
-            upper = [backend.where(a, r, zero) for a in at]
-            weights.append([*lower[:1], *[a + b for a, b in zip(lower[1:], upper[:-1], strict=True)], *upper[-1:]])
-            near.append([*at[:1], *[a | b for a, b in zip(at[1:], at[:-1], strict=True)], *at[-1:]])
-
-        def copy(shift):
-            return f[(slice(None), *(slice(K + o, K + o + n) for o, n in zip(shift, self.shape.sizes, strict=True)))]
-
-        def total(axis: int, shift: tuple[int, ...]):  # nested, so that the inner sums need one weight a term
-            if axis == len(self.dims):
-                return copy(shift)
-            return sum(weights[axis][o + K] * total(axis + 1, (*shift, o)) for o in offsets)
-
-        if not limits:
-            return [total(0, ())]
-        infinite = backend.zeros_like(displacement[0]) + np.inf
-        low, high = infinite, -infinite
-        for shift in itertools.product(offsets, repeat=len(self.dims)):
-            inside = near[0][shift[0] + K]
-            for n, o in zip(near[1:], shift[1:], strict=True):
-                inside = inside & n[o + K]
-            low = backend.minimum(low, backend.where(inside, copy(shift), infinite))
-            high = backend.maximum(high, backend.where(inside, copy(shift), -infinite))
-        return [total(0, ()), low, high]
-
-    def _gather(self, f, displacement, limits: bool = False) -> list:
-        """The 2^d corners of each lookup, from a flat array."""
-        backend = self.backend
-        f = self._padded(f, 1)
-        sizes = self.shape.sizes
-        strides = [int(np.prod([n + 2 for n in sizes[i + 1 :]])) for i in range(len(sizes))]
-        position, r = 0, []
-        for axis, (d, n, s) in enumerate(zip(self.dims, sizes, displacement, strict=True)):
-            index = np.arange(n).reshape([-1 if i == axis else 1 for i in range(len(sizes))]) + 1
-            x = s + backend.cast(backend.as_tensor(index.astype(np.float64)), backend.dtype(s))
-            if self._periodic(d):
-                x = 1 + (x - 1) - n * backend.floor((x - 1) / n)
-                least, greatest = 1, n
-            else:
-                x = backend.clip(x, 0, n + 1)
-                least, greatest = 0, n
-            cell = backend.clip(backend.floor(x), least, greatest)
-            cell = backend.where(backend.isfinite(cell), cell, backend.zeros_like(cell))  # a NaN stays in r
-            r.append(x - cell)
-            position = position + backend.cast(cell, DType(int, 32)) * strides[axis]
-        flat, index = backend.reshape(f, (f.shape[0], -1)), backend.reshape(position, (position.shape[0], -1))
-        corners = {}
-        for corner in itertools.product((0, 1), repeat=len(sizes)):
-            offset = sum(c * stride for c, stride in zip(corner, strides, strict=True))
-            corners[corner] = backend.reshape(kernels_for(backend).gather(backend, flat, index + offset), position.shape)
-
-        def total(axis: int, corner: tuple[int, ...]):
-            if axis == len(sizes):
-                return corners[corner]
-            return (1 - r[axis]) * total(axis + 1, (*corner, 0)) + r[axis] * total(axis + 1, (*corner, 1))
-
-        result = [total(0, ())]
-        if limits:
-            low = high = corners[(0,) * len(sizes)]
-            for value in corners.values():
-                low, high = backend.minimum(low, value), backend.maximum(high, value)
-            result += [low, high]
-        return result
-
-    def _periodic(self, dim: str) -> bool:
-        spec = self.extrapolation.to_dict()
-        if spec["type"] == "mixed_v2":
-            spec = spec["dims"].get(dim + "-", spec["dims"].get(dim))
-        return spec["type"] == "periodic"
+def _is_periodic(extrapolation: Extrapolation, dim: str) -> bool:
+    spec = extrapolation.to_dict()
+    if spec["type"] == "mixed_v2":
+        spec = spec["dims"].get(dim + "-", spec["dims"].get(dim))
+    return spec["type"] == "periodic"

@@ -27,6 +27,14 @@ class Kernels:
         """`values[b, index[b, i]]`, for values of shape (batch, n) and index of shape (batch, m)."""
         return backend.batched_gather_nd(values[:, :, None], index[:, :, None])[:, :, 0]
 
+    def scatter_add(self, backend: Backend, index, values, size: int):
+        """The transpose of `gather`: an array of shape (batch, size) in which values of the same index are summed."""
+        raise NotImplementedError
+
+    def with_gradient(self, function: Callable, gradient: Callable) -> Callable:
+        """`function(*inputs)` with the vector-Jacobian products `gradient(*inputs, upstream)`; here: with the gradient of its parts."""
+        return function
+
     def self_adjoint(self, backend: Backend, function: Callable) -> Callable:
         """`function`, which must be linear and self-adjoint, with itself as its gradient; here: with the gradient of its parts."""
         return function

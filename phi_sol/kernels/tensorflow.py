@@ -15,7 +15,8 @@ class TensorFlowKernels(Kernels):
         # the gradient of tf.cond keeps what happened inside, in a form that XLA refuses across compiled units; this one chooses anew
         @tf.custom_gradient
         def result(*inputs):
-            value = tf.cond(condition, lambda: yes(*inputs), lambda: no(*inputs))
+            fixed = _fixed(inputs)
+            value = tf.cond(condition, lambda: yes(*fixed), lambda: no(*fixed))
             return value, lambda *upstream: self.branch(
                 backend, condition, _gradient(yes, len(inputs)), _gradient(no, len(inputs)), *inputs, *upstream
             )
@@ -27,10 +28,22 @@ class TensorFlowKernels(Kernels):
         offset = tf.range(values.shape[0])[:, None] * values.shape[1]
         return tf.gather(tf.reshape(values, [-1]), index + offset)
 
+    def scatter_add(self, backend, index, values, size):
+        count = index.shape[0]
+        offset = tf.range(count)[:, None] * size
+        return tf.reshape(tf.math.unsorted_segment_sum(tf.reshape(values, [-1]), tf.reshape(index + offset, [-1]), count * size), (count, size))
+
+    def with_gradient(self, function, gradient):
+        @tf.custom_gradient
+        def result(*inputs):
+            return function(*_fixed(inputs)), lambda upstream: gradient(*inputs, upstream)
+
+        return result
+
     def self_adjoint(self, backend, function):
         @tf.custom_gradient
         def result(x):
-            return function(x), result  # the gradient can be differentiated in turn
+            return function(*_fixed([x])), result  # the gradient can be differentiated in turn
 
         return result
 
@@ -55,6 +68,11 @@ class TensorFlowKernels(Kernels):
 
     def irfft(self, real, imaginary, size):
         return tf.signal.irfft(tf.complex(real, imaginary), [size])
+
+
+def _fixed(inputs):
+    """The same values, unknown to gradient tapes: what happens inside a custom gradient must not be recorded, too."""
+    return [tf.stop_gradient(x) for x in inputs]
 
 
 def _gradient(function, count: int):
