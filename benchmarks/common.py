@@ -140,17 +140,22 @@ class Side:
     global settings (PhiFlow switches JAX to 64 bits, for example). It waits idle while another side is measured.
     """
 
-    def __init__(self, build: Callable[..., dict[str, Case]], timeout: float = 600.0):
+    def __init__(self, build: Callable[..., dict[str, Case]], timeout: float = 600.0, **environment: str):
         """
         Args:
             build: Called in the process with the arguments of `prepare`; imports its libraries there and returns cases.
                 A case does one call to the end, with nothing left running, and returns arrays by name, or nothing.
             timeout: Seconds after which a request is given up and the process ended.
+            environment: Environment variables of the process, which libraries read when they are imported.
         """
         context = multiprocessing.get_context("spawn")
         self._connection, far_end = context.Pipe()
         self._process = context.Process(target=_serve, args=(far_end, build), daemon=True)
+        before = dict(os.environ)
+        os.environ.update(environment)
         self._process.start()
+        os.environ.clear()
+        os.environ.update(before)
         far_end.close()
         self.timeout = timeout
 

@@ -13,6 +13,8 @@ from common import Case, Effort, Side, SkippedError, alternate, lazily, row, siz
 RTOL = 1e-5
 DIRECT_CELLS = 100_000
 """Cells beyond which a sparse factorisation in 3D needs more memory and time than a workstation has to spare."""
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
+"""For peers whose solvers run in one thread: with more, scalar products of vectors wait for cores (CG 10 times slower on a busy machine)."""
 OURS, OURS_FLOAT32 = "phi_sol", "phi_sol, float32"
 PYAMG, SPLU = "pyamg, smoothed aggregation + CG", "scipy splu"
 
@@ -150,7 +152,7 @@ def measure(problem: Problem, effort: Effort) -> list[dict]:
     direct = len(problem.resolution) == 2 or np.prod(list(problem.resolution.values())) < DIRECT_CELLS
     if not direct:
         skip(f"{SPLU}, {size}", "the factors of so large a 3D problem do not fit into memory")
-    with Side(direct_cases) as ours, Side(scipy_cases) as scipy, Side(pyamg_cases) as pyamg:
+    with Side(direct_cases) as ours, Side(scipy_cases, **ONE_THREAD) as scipy, Side(pyamg_cases, **ONE_THREAD) as pyamg:
         first = ours.prepare(problem)
         cases = {name: (ours, name) for name in first}
         for side, arguments in ((scipy, (direct,)), (pyamg, ())):

@@ -52,6 +52,20 @@ def faulty() -> dict[str, common.Case]:
     raise ModuleNotFoundError("No module named 'phi_sol.gone'", name="phi_sol.gone")
 
 
+def environment() -> dict[str, common.Case]:
+    import os
+
+    return {"threads": lambda: {"n": int(os.environ.get("OPENBLAS_NUM_THREADS", 0))}}
+
+
+def test_environment_of_a_side(monkeypatch):
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    with common.Side(environment, OPENBLAS_NUM_THREADS="1") as one, common.Side(environment) as other:
+        one.prepare()
+        other.prepare()
+        assert (one.value("threads")["n"], other.value("threads")["n"]) == (1, 0)
+
+
 def slow() -> dict[str, common.Case]:
     import time
 
