@@ -12,7 +12,7 @@ from common import Case, Effort, Side, SkippedError, alternate, lazily, row, siz
 
 RTOL = 1e-5
 DIRECT_CELLS = 100_000
-"""Cells beyond which a sparse factorisation in 3D needs more memory and time than a workstation has to spare."""
+"""Cells beyond which a sparse factorisation in 3D is not tried: its fill-in grows with the cells to the power of 4/3."""
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
 """For peers whose solvers run in one thread: with more, scalar products of vectors wait for cores (CG 10 times slower on a busy machine)."""
 OURS, OURS_FLOAT32 = "phi_sol", "phi_sol, float32"
@@ -151,7 +151,7 @@ def measure(problem: Problem, effort: Effort) -> list[dict]:
     size = size_name(problem.resolution)
     direct = len(problem.resolution) == 2 or np.prod(list(problem.resolution.values())) < DIRECT_CELLS
     if not direct:
-        skip(f"{SPLU}, {size}", "the factors of so large a 3D problem do not fit into memory")
+        skip(f"{SPLU}, {size}", "in 3D the fill-in of a factorisation grows with the cells to the power of 4/3")
     with Side(direct_cases) as ours, Side(scipy_cases, **ONE_THREAD) as scipy, Side(pyamg_cases, **ONE_THREAD) as pyamg:
         first = ours.prepare(problem)
         cases = {name: (ours, name) for name in first}
