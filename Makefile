@@ -1,7 +1,8 @@
-# Every target does its own set-up: a virtual environment in .venv with the package and its tools.
+# Every target does its own set-up: a virtual environment in .venv with the package and its tools (in .venv-bench with their peers, too).
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+BENCH_VENV := .venv-bench
 DEMO := demo
 DEMO_BUDGET ?= 10m
 
@@ -20,6 +21,16 @@ demo: $(VENV)/.installed
 	$(BIN)/phi-sol train karman_2d --data $(DEMO)/data --method sol --unroll 8 --network small --budget $(DEMO_BUDGET) --out $(DEMO)/runs/sol $(if $(wildcard $(DEMO)/runs/sol/run.json),--resume)
 	$(BIN)/phi-sol evaluate karman_2d --data $(DEMO)/data --run $(DEMO)/runs/sol --out $(DEMO)/runs/evaluation
 
+$(BENCH_VENV)/.installed: setup.cfg pyproject.toml
+	$(PYTHON) -m venv $(BENCH_VENV)
+	$(BENCH_VENV)/bin/python -m pip install --quiet --upgrade pip
+	$(BENCH_VENV)/bin/python -m pip install --quiet --editable ".[bench]"
+	touch $@
+
+# Some parts only: make bench PARTS="step pressure". See benchmarks/README.md.
+bench: $(BENCH_VENV)/.installed
+	$(BENCH_VENV)/bin/python benchmarks/run.py $(PARTS)
+
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest -m "not slow"
 
@@ -31,4 +42,4 @@ lint: $(VENV)/.installed
 	$(BIN)/ruff format --check .
 
 clean:
-	rm -rf $(VENV) $(DEMO) build *.egg-info
+	rm -rf $(VENV) $(BENCH_VENV) $(DEMO) build *.egg-info

@@ -4,7 +4,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from common import report
+from common import processor, show, versions, write_json
 
 from phi_sol import Generator, load_experiment
 
@@ -17,7 +17,9 @@ def main():
         seconds = time.perf_counter() - begin
         size = sum(f.stat().st_size for f in Path(folder).rglob("*") if f.is_file())
     steps = generator.steps * len(generator.jobs)
-    report("generation", [{"simulations": len(generator.jobs), "steps": steps, "seconds": seconds, "steps_per_s": steps / seconds, "MB": size / 1e6}])
+    rows = [{"simulations": len(generator.jobs), "steps": steps, "seconds": seconds, "steps_per_s": steps / seconds, "MB": size / 1e6}]
+    show("generation", rows)
+    write_json(Path(__file__).parent / "results" / "generation.json", {"machine": {"processor": processor(), "versions": versions()}, "rows": rows})
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ class PhiFlowWake:
     def __init__(self, y: int, x: int, tolerance: float):
         self.tolerance = tolerance
         self.boundary = {"x": math.vec(y=1.0, x=0.0), "y-": math.vec(y=1.0, x=0.0), "y+": extrapolation.ZERO_GRADIENT}
+        self.pressure_boundary = {"x": extrapolation.ZERO_GRADIENT, "y-": extrapolation.ZERO_GRADIENT, "y+": extrapolation.ZERO}
         self.bounds, self.res = Box(y=200, x=100), dict(y=y, x=x)
         self.cylinder = Sphere(y=50, x=50, radius=10)
         with math.NUMPY:
@@ -37,7 +38,7 @@ class PhiFlowWake:
     def project(self, velocity: Field) -> Field:
         velocity = (velocity * self.open).with_boundary(velocity.boundary)
         div = divergence(velocity) * self.fluid
-        start = Field(div.geometry, 0, {"x": extrapolation.ZERO_GRADIENT, "y-": extrapolation.ZERO_GRADIENT, "y+": 0})
+        start = Field(div.geometry, 0, self.pressure_boundary)
         solve = Solve("CG", self.tolerance, self.tolerance, x0=start, max_iterations=20000)
         pressure = math.solve_linear(
             masked_laplace,

@@ -1,0 +1,135 @@
+"""The benchmark suite: its table and files, and parts of it on tiny grids. No times are asserted."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
+import common
+import pressure
+import run
+
+KEYS = ["name", "size", "batch", "median_ms", "baseline", "baseline_ms", "ratio"]
+TINY = common.Effort(seconds=0.0, block=0.0, rounds=1)
+
+
+def row(name: str, ms: float = 2.0, **further) -> dict:
+    return common.row(name, "64x32", 1, ms, "peer", 3.0, **further)
+
+
+def test_rows_have_the_keys_of_the_contract_first():
+    assert list(row("a")) == KEYS
+    assert list(row("a", peak_mb=1.0, note="n")) == [*KEYS, "peak_mb", "note"]
+    assert row("a")["ratio"] == 1.5
+    assert row("a", 1 / 3)["median_ms"] == 0.33333
+
+
+def test_a_part_replaces_its_own_rows(tmp_path):
+    path = tmp_path / "results.json"
+    common.save(path, "pressure", [row("p")])
+    common.save(path, "step", [row("a"), row("b")])
+    common.save(path, "step", [row("c")])
+    rows = json.loads(path.read_text())
+    assert [(r["part"], r["name"]) for r in rows] == [("step", "c"), ("pressure", "p")]
+    assert list(rows[0]) == [*KEYS, "part"]
+    assert [p.name for p in tmp_path.iterdir()] == ["results.json"]
+
+
+def test_table_with_keys_that_only_some_rows_have(capsys):
+    common.show("training", [row("a"), row("b", 1234.5, first_s=7.25)])
+    printed = capsys.readouterr().out
+    for text in ("training", *KEYS, "first_s", "7.25", "1.5"):
+        assert text in printed, text
+
+
+def without_jax_cfd() -> dict[str, common.Case]:
+    raise ModuleNotFoundError("No module named 'jax_cfd'", name="jax_cfd")
+
+
+def faulty() -> dict[str, common.Case]:
+    raise ModuleNotFoundError("No module named 'phi_sol.gone'", name="phi_sol.gone")
+
+
+def environment() -> dict[str, common.Case]:
+    import os
+
+    return {"threads": lambda: {"n": int(os.environ.get("OPENBLAS_NUM_THREADS", 0))}}
+
+
+def test_environment_of_a_side(monkeypatch):
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    with common.Side(environment, OPENBLAS_NUM_THREADS="1") as one, common.Side(environment) as other:
+        one.prepare()
+        other.prepare()
+        assert (one.value("threads")["n"], other.value("threads")["n"]) == (1, 0)
+
+
+def slow() -> dict[str, common.Case]:
+    import time
+
+    return {"slow": lambda: time.sleep(60)}
+
+
+def test_missing_peers_and_slow_cases_are_skipped_and_errors_are_not():
+    with common.Side(without_jax_cfd) as side, pytest.raises(common.SkippedError, match="^jax_cfd is not installed$"):
+        side.prepare()
+    with common.Side(faulty) as side, pytest.raises(RuntimeError, match=r"phi_sol\.gone"):
+        side.prepare()
+    with common.Side(slow, timeout=1.0) as side:
+        with pytest.raises(common.SkippedError, match="more than 1 s"):
+            side.prepare()
+        with pytest.raises(common.SkippedError, match="has ended"):
+            side.prepare()
+
+
+def test_a_part_from_end_to_end_without_one_peer(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(pressure, "PROBLEMS", [pressure.Problem(dict(y=16, x=8), radius=20.0)])
+    monkeypatch.setattr(pressure, "pyamg_cases", without_pyamg)
+    monkeypatch.setattr(run, "Effort", lambda: TINY)
+    assert run.main(["pressure", "--out", str(tmp_path / "results.json")]) == 0
+    rows = json.loads((tmp_path / "results.json").read_text())
+    assert {r["baseline"] for r in rows} == {"scipy cg", "scipy splu", "phi_sol"}
+    for r in rows:
+        assert list(r)[:7] == KEYS
+        assert (r["size"], r["batch"], r["part"]) == ("16x8", 1, "pressure")
+        assert r["median_ms"] > 0
+        assert r["ratio"] == pytest.approx(r["baseline_ms"] / r["median_ms"], rel=1e-3)
+    machine = json.loads((tmp_path / "machine.json").read_text())
+    assert machine["parts"]["pressure"]["versions"]["phi_sol"]
+    assert "skipped pressure solve, 16x8: pyamg is not installed" in capsys.readouterr().out
+
+
+def without_pyamg(problem) -> dict[str, common.Case]:
+    raise ModuleNotFoundError("No module named 'pyamg'", name="pyamg")
+
+
+def test_a_wrong_solution_is_an_error():
+    problem = pressure.Problem(dict(y=16, x=8))
+    A, b = problem.system()
+    import scipy.sparse.linalg
+
+    p = scipy.sparse.linalg.spsolve(A, b)
+    pressure.check(problem, {pressure.OURS: p, "same": p * (1 + 1e-6)})
+    with pytest.raises(RuntimeError, match="other, 16x8"):
+        pressure.check(problem, {pressure.OURS: p, "other": p * 1.01})
+
+
+def test_failed_part_leaves_the_file_as_it_is(tmp_path, monkeypatch, capsys):
+    out = tmp_path / "results.json"
+    common.save(out, "pressure", [row("before")])
+
+    def fails(effort):
+        raise RuntimeError("no result")
+
+    monkeypatch.setattr(pressure, "run", fails)
+    assert run.main(["pressure", "--out", str(out)]) == 1
+    assert "no result" in capsys.readouterr().err
+    assert [r["name"] for r in json.loads(out.read_text())] == ["before"]
+
+
+def test_unknown_part(capsys):
+    with pytest.raises(SystemExit):
+        run.main(["pressures"])
+    assert "unknown part 'pressures'" in capsys.readouterr().err
