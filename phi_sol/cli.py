@@ -97,6 +97,10 @@ def train(
     batch: Annotated[int | None, typer.Option(help="Windows per iteration.", show_default="the scene's")] = None,
     seed: Annotated[int, typer.Option(help="Seed of weights and data order.")] = 0,
     curriculum: Annotated[bool, typer.Option(help="Start with n/4 and n/2 unrolled steps.")] = True,
+    remat: Annotated[
+        bool | None,
+        typer.Option("--remat/--no-remat", help="Compute activations again instead of keeping them: less memory.", show_default="from SOL-64 on"),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
     out: OutOption = None,
 ):
@@ -130,7 +134,7 @@ def train(
         budget=None if budget is None else parse_duration(budget),
     )
     trainer = Trainer(
-        Dataset(experiment.pair, folders), folder, plan, method, network or schedule.network, experiment.correct, seed, experiment.name, resume
+        Dataset(experiment.pair, folders), folder, plan, method, network or schedule.network, experiment.correct, seed, experiment.name, resume, remat
     )
     if trainer.progress >= 1:
         typer.echo(f"The training in {folder} is finished ({trainer.step} iterations).")

@@ -16,7 +16,7 @@ from ..errors import DivergedError, InputError, MissingError
 from ..hybrid import HybridSolver
 from ..stepping import array_names, compile_whole
 from .callbacks import Checkpoints
-from .methods import Method, make_method
+from .methods import REMAT_FROM, Method, make_method
 from .plan import Plan, Stage
 from .windows import one_step_corrections, windows
 
@@ -47,6 +47,7 @@ class Trainer:
         seed: int = 0,
         scene: str = "",
         resume: bool = False,
+        remat: bool | None = None,
     ):
         """
         Args:
@@ -59,6 +60,7 @@ class Trainer:
             seed: Seed of weights and data order.
             scene: Name of the scene, for the record.
             resume: Goes on with the run in `folder`, with the plan that it was started with.
+            remat: Whether gradients compute the network's activations again (see `HybridSolver`); None: from SOL-64 on.
 
         Raises:
             InputError: if `folder` is in use and `resume` is false, or holds another run; if the frames are too few.
@@ -86,7 +88,7 @@ class Trainer:
         statistics = Statistics.of(data.arrays, one_step_corrections(data, names), data.parameters)
         self.corrector = Corrector.create(self.flow, network, statistics, correct, seed)
         self.corrector.description |= config | {"versions": versions()}
-        self.hybrid = HybridSolver(self.flow, self.corrector)
+        self.hybrid = HybridSolver(self.flow, self.corrector, longest >= REMAT_FROM if remat is None else remat)
         self.optimizer = keras.optimizers.Adam(plan.learning_rate)
         self.optimizer.build(self.network.trainable_variables)
         self.clock = tf.Variable(0.0, dtype=tf.float64, trainable=False)

@@ -1,0 +1,67 @@
+"""Losses in all forms of the training graph: written out or looped, activations kept or computed again."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from phi_sol import Corrector, HybridSolver, WakeFlow
+from phi_sol.data.statistics import Statistics
+from phi_sol.stepping import array_names
+from phi_sol.training.methods import Method
+
+
+@pytest.fixture(scope="module")
+def parts():
+    flow = WakeFlow(y=16, x=8)
+    ones = {n: 1.0 for n in array_names(flow)}
+    corrector = Corrector.create(flow, "small", Statistics(ones, ones, {n: 0.01 for n in ones}, {"reynolds": 6.0}, {"reynolds": 1.0}))
+    rng = np.random.default_rng(0)
+    for variable in corrector.network.trainable_variables:  # the last layer starts at zero, where gradients of the others vanish
+        variable.assign(variable + 0.1 * rng.standard_normal(variable.shape))
+    shapes = {"velocity.y": (16, 8), "velocity.x": (16, 7), "marker": (16, 8)}
+    window = {n: tf.constant(0.2 * rng.random((2, 5, *s)), tf.float32) for n, s in shapes.items()}
+    return flow, corrector, window
+
+
+def loss_and_gradient(parts, name, looped, remat):
+    flow, corrector, window = parts
+    hybrid, method = HybridSolver(flow, corrector, remat), Method(name, 4, through_solver=name == "sol", looped=looped)
+    variables = corrector.network.trainable_variables
+
+    @tf.function(autograph=False)
+    def evaluate():
+        with tf.GradientTape() as tape:
+            loss = method.loss(hybrid, window, {"reynolds": tf.constant([200.0, 500.0])}, tf.constant(1.0))
+        return loss, tape.gradient(loss, variables)
+
+    return evaluate()
+
+
+@pytest.mark.parametrize("name", ["sol", "detached"])
+def test_all_forms_of_the_graph_compute_the_same(parts, name):
+    expected, gradients = loss_and_gradient(parts, name, looped=False, remat=False)
+    assert all(np.abs(g).max() > 0 for g in gradients)
+    for looped, remat in ((True, False), (False, True), (True, True)):
+        loss, others = loss_and_gradient(parts, name, looped, remat)
+        np.testing.assert_allclose(loss, expected, rtol=1e-5)
+        for a, b in zip(others, gradients, strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-4 * np.abs(b).max())
+
+
+def test_recomputation_keeps_no_activations(parts):
+    """The largest arrays that the gradient of a loop keeps from step to step: with `remat` states, without it activations."""
+    flow, corrector, window = parts
+    sizes = {}
+    for remat in (False, True):
+        hybrid, method = HybridSolver(flow, corrector, remat), Method("sol", 4, through_solver=True, looped=True)
+
+        @tf.function(autograph=False)
+        def gradient(hybrid=hybrid, method=method):
+            with tf.GradientTape() as tape:
+                loss = method.loss(hybrid, window, {"reynolds": tf.constant([200.0, 500.0])}, tf.constant(1.0))
+            return tape.gradient(loss, corrector.network.trainable_variables)
+
+        graph = gradient.get_concrete_function().graph
+        loops = [op for op in graph.get_operations() if op.type in ("While", "StatelessWhile")]
+        sizes[remat] = max(sum(t.dtype == tf.variant for t in op.outputs) for op in loops)
+    assert sizes[True] < sizes[False] / 2
