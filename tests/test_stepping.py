@@ -72,6 +72,52 @@ def test_rollout_is_repeated_stepping(flow):
     np.testing.assert_array_equal(kept[1]["velocity.x"], arrays["velocity.x"])
 
 
+def test_rollouts_of_any_length_share_one_trace_and_split_into_loops(monkeypatch):
+    from phi_sol import stepping
+
+    monkeypatch.setattr(stepping, "LOOP_FRAMES", 4)
+    flow = WakeFlow(y=16, x=8)
+    with math.NUMPY:
+        arrays, parameters, _ = pack(flow, flow.initial_state(reynolds=[100.0, 300.0]))
+    frames = {steps: list(rollout(flow.compiled, arrays, parameters, steps, 1)) for steps in (3, 4, 11)}
+    assert [len(f) for f in frames.values()] == [3, 4, 11]
+    assert flow.compiled.traces == 1
+    for kept in frames.values():
+        np.testing.assert_array_equal(kept[2]["velocity.y"], frames[11][2]["velocity.y"])
+    dt = tf.constant(1.0)
+    last = flow.compiled.rollout(arrays, parameters, dt, 11)
+    for name, array in last.items():
+        np.testing.assert_allclose(array, frames[11][10][name], atol=1e-6)
+    again = flow.compiled.rollout(arrays, parameters, dt, 0)
+    np.testing.assert_array_equal(again["marker"], arrays["marker"])
+
+
+@pytest.mark.slow
+def test_second_derivative_of_a_step():
+    """Hessian times direction of a cubic function of the next state, against a difference of gradients."""
+    flow = WakeFlow(y=16, x=8)
+    with math.NUMPY, math.precision(64):
+        arrays, parameters, _ = pack(flow, flow.initial_state(reynolds=[100.0]))
+    dt = tf.constant(1.0, tf.float64)
+    arrays = flow.compiled(arrays, parameters, dt)
+    direction = tf.constant(np.random.default_rng(0).standard_normal(arrays["velocity.y"].shape))
+
+    def gradient(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            value = tf.reduce_sum(flow.compiled(arrays | {"velocity.y": x}, parameters, dt)["velocity.y"] ** 3)
+        return tape.gradient(value, x)
+
+    x = arrays["velocity.y"]
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        slope = tf.reduce_sum(gradient(x) * direction)
+    hessian = tape.gradient(slope, x)
+    eps = 1e-5
+    expected = (gradient(x + eps * direction) - gradient(x - eps * direction)) / (2 * eps)
+    np.testing.assert_allclose(tf.reduce_sum(hessian * direction), tf.reduce_sum(expected * direction), rtol=1e-6)
+
+
 def test_wrong_states_are_named(flow):
     with math.NUMPY:
         other = WakeFlow(y=32, x=16).initial_state(reynolds=100.0)

@@ -175,6 +175,14 @@ def test_gradient_is_the_same_solve():
         value = tf.reduce_sum(solve(b) * cotangent)
     np.testing.assert_allclose(tape.gradient(value, b), solve(cotangent), atol=1e-11)
 
+    with tf.GradientTape() as outer:  # twice: the Hessian of sum p³ times a direction is K⁻¹ (6 p K⁻¹ direction)
+        outer.watch(b)
+        with tf.GradientTape() as inner:
+            inner.watch(b)
+            value = tf.reduce_sum(solve(b) ** 3)
+        slope = tf.reduce_sum(inner.gradient(value, b) * cotangent)
+    np.testing.assert_allclose(outer.gradient(slope, b), solve(6 * solve(b) * solve(cotangent)), atol=1e-10)
+
 
 def test_precision_of_the_result_is_that_of_the_right_hand_side():
     solver = DirectPoisson(dict(y=8, x=6), dict(y=1.0, x=1.0), dict(y=("open", "open"), x=("closed", "closed")))
