@@ -36,7 +36,10 @@ class Flow(ABC):
     parameters: tuple[str, ...] = ()
     """Names of the physical parameters that may differ between simulations."""
     size: dict[str, float]
-    """Size of the domain per axis, in domain units."""
+    """
+    Size of the domain per axis, in domain units. A class may name three axes: a flow with a resolution for the first two
+    of them is 2D, one with a resolution for all is 3D. Of a flow: its own axes only.
+    """
 
     def __init__(self, dt: float = 1.0, advection: str = "semi_lagrangian", **resolution: int):
         """
@@ -51,10 +54,10 @@ class Flow(ABC):
         """
         if advection not in ADVECTION:
             raise InputError(f"Unknown advection scheme {advection!r}. Known: {', '.join(ADVECTION)}.")
-        if set(resolution) != set(self.size):
-            raise InputError(
-                f"{type(self).__name__} needs a resolution for the axes {', '.join(self.size)}, not for {', '.join(resolution) or 'none'}."
-            )
+        axes = list(self.size)
+        if set(resolution) not in (set(axes), set(axes[:2])):
+            known = f"{', '.join(axes[:2])}{f' (and {axes[2]} in 3D)' if axes[2:] else ''}"
+            raise InputError(f"{type(self).__name__} needs a resolution for the axes {known}, not for {', '.join(resolution) or 'none'}.")
         for dim, n in resolution.items():
             if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 4:
                 raise InputError(f"The resolution {dim}={n!r} of {type(self).__name__} must be an integer of at least 4.")
@@ -62,6 +65,7 @@ class Flow(ABC):
             raise InputError(f"The time step must be positive and finite, not {dt!r}.")
         self.dt = float(dt)
         self.advection = advection
+        self.size = {d: float(self.size[d]) for d in axes if d in resolution}
         self.resolution = {d: int(resolution[d]) for d in self.size}
 
     # --- what a subclass defines ---
