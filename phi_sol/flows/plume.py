@@ -31,9 +31,9 @@ class BuoyantPlume(Flow):
 
     One step: semi-Lagrangian advection of marker and velocity by u, buoyancy of the new marker, pressure projection. First order
     in time (Euler lookups; buoyancy is added after advection) and, by the linear interpolation of the advection, first order in
-    space at a fixed CFL number. Advection keeps the marker within the bounds that it had (no new extrema), but
-    not its mass: per step that changes by a fraction of the order of (dt |∇u|)². Good values: buoyancy 0.01 to 0.1
-    with dt = 1; 64x32 (source) and 256x128 (reference), in 3D 32x16x16 and 128x64x64.
+    space at a fixed CFL number. Advection keeps the marker within the bounds that it had (no new extrema), but not its mass: per
+    step that changes by at most a fraction dt |∇u|, in practice by a few per cent of this. Good values: buoyancy 0.01
+    to 0.1 with dt = 1; 64x32 (source) and 256x128 (reference), in 3D 32x16x16 and 128x64x64.
 
     Source: Um et al., NeurIPS 2020 (arXiv:2007.00016), appendix B.2; domain size and smoke volumes are phi_sol's.
     """
