@@ -1,4 +1,4 @@
-"""Wake of a cylinder in 3D, periodic along its axis and perturbed along it (the paper's 3D wake)."""
+"""Wake of an inclined cylinder in 3D: oblique vortices (the paper's 3D wake, whose cylinder stands upright)."""
 
 from phi_sol import Experiment, Schedule, WakeFlow
 
@@ -14,5 +14,5 @@ experiment = Experiment(
     keep_reference_every=50,
     correct=("velocity",),
     schedule=Schedule(network="small", unroll=4, steps=1000, batch=3, learning_rate=1e-3),
-    options=dict(obstacle="cylinder"),  # or "sphere"
+    options=dict(obstacle="inclined"),  # or "cylinder", "sphere"
 )

@@ -90,7 +90,7 @@ def test_3d_from_the_same_class():
         WakeFlow(y=32, z=16)
     with pytest.raises(InputError, match="2D WakeFlow has no obstacle 'sphere'. Known: cylinder"):
         WakeFlow(y=32, x=16, obstacle="sphere")
-    with pytest.raises(InputError, match="3D WakeFlow has no obstacle 'cube'. Known: cylinder, sphere"):
+    with pytest.raises(InputError, match="3D WakeFlow has no obstacle 'cube'. Known: cylinder, inclined, sphere"):
         WakeFlow(y=32, x=16, z=16, obstacle="cube")
     for obstacle, volume in (("cylinder", np.pi * 10**2 * 100), ("sphere", 4 / 3 * np.pi * 10**3)):
         flow = WakeFlow(y=64, x=32, z=32, obstacle=obstacle)

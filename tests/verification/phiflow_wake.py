@@ -3,14 +3,14 @@
 import numpy as np
 from phi import math
 from phi.field import CenteredGrid, Field, StaggeredGrid, divergence, spatial_gradient, stagger
-from phi.geom import Box, Sphere, embed
+from phi.geom import Box, Sphere, cylinder, embed
 from phi.math import Solve, extrapolation
 from phi.physics import advect, diffuse
 from phi.physics.fluid import masked_laplace
 
 
 class PhiFlowWake:
-    """In 2D, or in 3D with a cylinder along z (periodic) or a sphere (moving walls)."""
+    """In 2D, or in 3D with a cylinder along z (periodic) or an inclined cylinder or a sphere (moving walls)."""
 
     def __init__(self, tolerance: float, obstacle: str = "cylinder", **resolution: int):
         self.tolerance, self.res = tolerance, resolution
@@ -30,6 +30,8 @@ class PhiFlowWake:
         self.obstacle = Sphere(**{d: 50 for d in resolution}, radius=10)
         if periodic:
             self.obstacle = embed(Sphere(y=50, x=50, radius=10), "z")
+        elif obstacle == "inclined":
+            self.obstacle = cylinder(math.vec(y=50, x=50, z=50), 10, 1000, axis=math.vec(y=0.0, x=math.sin(math.PI / 9), z=math.cos(math.PI / 9)))
         with math.NUMPY:
             v = StaggeredGrid(0, self.boundary, self.bounds, **self.res)
             fluid = Field(v.geometry, ~self.obstacle, extrapolation.combine_sides(outside))
