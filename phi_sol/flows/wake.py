@@ -135,9 +135,13 @@ class WakeFlow(Flow):
 
     def check_stability(self, dt: float, reynolds: float):
         """
+        Lookups of the advection are held to at most 10 cells per step at twice the speed of the stream.
+
         Raises:
-            InputError: if ν dt Σ_d 1/dx_d² > 1/2, where explicit diffusion amplifies the shortest waves.
+            InputError: if ν dt Σ_d 1/dx_d² > 1/2, where explicit diffusion amplifies the shortest waves, or if a lookup goes
+                beyond 10 cells.
         """
+        self.check_cfl(dt, 2 * self.speed)
         inverse = sum(1 / h**2 for h in self.spacing.values())
         least = 2 * self.speed * self.radius * dt * inverse
         if reynolds < least:

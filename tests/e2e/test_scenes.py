@@ -81,3 +81,40 @@ def check_corrector(name: str, run: Path):
 
     layers = {type(layer).__name__ for layer in Corrector.load(run).network.layers}
     assert f"Conv{len(scene.source)}D" in layers
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["plume_2d", "--param", "seed=-1"], "seed=-1.0 is not possible: it must be an integer of at least 0"),
+        (["plume_2d", "--param", "seed=0.5"], "seed=0.5 is not possible"),
+        (["plume_2d", "--param", "buoyancy=-0.1", "--param", "seed=1"], "buoyancy=-0.1 is not possible: it must be positive and finite"),
+        (["plume_2d", "--param", "reynolds=100"], "no parameter 'reynolds'. Its parameters: seed, buoyancy"),
+        (["plume_2d", "--param", "buoyancy=0.1"], "needs values for seed"),
+        (["plume_2d", "--param", "buoyancy=100", "--param", "seed=1"], "crosses 256 cells per step, at most 10 are allowed: dt <= 0.03"),
+        (["forced_advection_2d", "--param", "seed=1000"], "seed=1000 is not possible: forced advection knows the seeds 0 to 999"),
+        (["forced_advection_2d", "--param", "seed=1", "--param", "viscosity=0.5"], "viscosity=0.5 is too large"),
+        (["karman_3d", "--param", "reynolds=-100"], "reynolds=-100.0 is not possible"),
+        (["karman_3d", "--param", "reynolds=1"], "too viscous"),
+    ],
+    ids=lambda v: v if isinstance(v, str) else " ".join(v),
+)
+def test_refused_in_one_line_with_nothing_written(arguments, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["generate", *arguments]) == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1 and message in lines[0]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_data_of_another_configuration_stay_as_they_are(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    scene = str(tiny_file("plume_2d", tmp_path))
+    assert main(["generate", scene, "--split", "test"]) == 0
+    before = {p: p.read_bytes() for p in (tmp_path / "data").rglob("*") if p.is_file()}
+    other = Path(scene).with_name("other.py")
+    other.write_text(Path(scene).read_text().replace("ratio=2", "ratio=2, options=dict(top='open')"))
+    for extra in ([], ["--dry-run"]):
+        assert main(["generate", str(other), "--split", "test", *extra]) == 2
+        assert "holds another configuration: pair.source.top is closed instead of open" in capsys.readouterr().err
+    assert {p: p.read_bytes() for p in (tmp_path / "data").rglob("*") if p.is_file()} == before
