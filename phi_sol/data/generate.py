@@ -136,7 +136,7 @@ class Generator:
 
         Returns:
             `simulations` in all, `finished` ones, `steps` to compute at most, `files` of fields per simulation, and the `bytes` of all
-            of these files if compression gained nothing (it usually saves a tenth to a half).
+            of these files before compression.
         """
         every, finished = self.experiment.keep_reference_every, sum(job.done for job in self.jobs)
         coarse, fine = self.frames + 1, self.frames // every + 1
