@@ -8,7 +8,7 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 
 _HOMES = {
-    "flows": ["Flow", "State", "WakeFlow"],
+    "flows": ["BuoyantPlume", "Flow", "ForcedAdvection", "State", "WakeFlow"],
     "pair": ["SolverPair"],
     "experiment": ["Experiment", "Schedule", "load_experiment"],
     "errors": ["DivergedError", "InputError", "MissingError"],

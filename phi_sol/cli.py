@@ -39,6 +39,7 @@ def generate(
     frames: Annotated[int | None, typer.Option(help="Recorded steps; frame 0 is the start.", show_default="the scene's")] = None,
     warmup: Annotated[int | None, typer.Option(help="Steps discarded before frame 0.", show_default="the scene's")] = None,
     out: OutOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be written, and write nothing.")] = False,
 ):
     """
     Compute reference simulations and store them as PhiFlow scenes.
@@ -70,6 +71,14 @@ def generate(
     from .data.generate import Generator
 
     generators = {s: Generator(experiment, s, folders[s], parameters or None, frames, warmup) for s in chosen}
+    if dry_run:
+        for s, generator in generators.items():
+            plan = generator.plan()
+            typer.echo(
+                f"{folders[s]}: {plan['simulations']} simulations ({plan['finished']} finished) of {plan['files']} files with "
+                f"{generator.frames + 1} frames, at most {plan['bytes'] / 1e6:.1f} MB; {plan['steps']} reference steps to compute"
+            )
+        return
     with progress_bar("steps/s") as bar:
         for s, generator in generators.items():
             total = len(generator.jobs) * generator.steps

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from .errors import InputError, MissingError
 from .flows import Flow
+from .flows.base import kind_of, possible
 from .pair import SolverPair
 
 SPLITS = ("train", "test")
@@ -47,7 +48,7 @@ class Experiment:
         flow: Class of the flow.
         source: Resolution of the source grid.
         ratio: Reference cells per source cell and axis.
-        train: Parameter values of the training simulations, by parameter name: lists of equal length.
+        train: Parameter values of the training simulations, by parameter name: lists of equal length, or of one value for all.
         test: The same for the test simulations; never seen in training.
         warmup: Reference steps that are discarded before the first frame.
         frames: Recorded steps; frame 0 is the state after the warm-up.
@@ -78,8 +79,10 @@ class Experiment:
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise InputError(f"Scene {self.name!r}: {name} must be an integer of at least {least}, not {value!r}.")
         for name in self.correct:
-            if name not in self.flow.fields:
-                raise InputError(f"Scene {self.name!r} corrects {name!r}, but {self.flow.__name__} has the fields {', '.join(self.flow.fields)}.")
+            free = [f for f in self.flow.fields if f not in self.flow.prescribed]
+            if name not in free:
+                kind = "is prescribed" if name in self.flow.fields else "does not exist"
+                raise InputError(f"Scene {self.name!r} corrects {name!r}, but this {kind}: {self.flow.__name__} has the fields {', '.join(free)}.")
 
     @cached_property
     def pair(self) -> SolverPair:
@@ -92,27 +95,33 @@ class Experiment:
 
         Args:
             split: `train` or `test`.
-            parameters: Values that replace the scene's own, by name.
+            parameters: Values that replace the scene's own, by name. A parameter that is not named keeps the scene's value if
+                this is the same for all simulations.
 
         Raises:
-            InputError: for unknown names, values that are not positive and finite, or lists of unequal length.
+            InputError: for unknown names, values that are not possible, lists of unequal length, or equal simulations.
         """
-        values = getattr(self, split) if parameters is None else parameters
+        own = getattr(self, split)
+        values = own if parameters is None else {n: v[:1] for n, v in own.items() if len(set(v)) == 1} | parameters
         for name, given in values.items():
             if name not in self.flow.parameters:
                 raise InputError(f"Scene {self.name!r} has no parameter {name!r}. Its parameters: {', '.join(self.flow.parameters)}.")
             for value in given:
-                if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
-                    raise InputError(f"{name}={value!r} is not possible: it must be a positive, finite number.")
-            if len(set(given)) < len(given):
-                raise InputError(f"{name} names the same value twice: {', '.join(f'{v:g}' for v in given)}.")
+                if isinstance(value, bool) or not isinstance(value, int | float) or not possible(name, value):
+                    raise InputError(f"{name}={value!r} is not possible: it must be {kind_of(name)}.")
         missing = [n for n in self.flow.parameters if not values.get(n)]
         if missing:
             raise InputError(f"Scene {self.name!r} needs values for {', '.join(missing)}.")
-        lengths = {len(v) for v in values.values()}
-        if len(lengths) > 1:
+        count = max(map(len, values.values()))
+        if {len(v) for v in values.values()} - {1, count}:
             raise InputError("All parameters need lists of the same length: " + ", ".join(f"{n} has {len(v)}" for n, v in values.items()) + ".")
-        return [dict(zip(values, map(float, combination), strict=True)) for combination in zip(*values.values(), strict=True)]
+        columns = {n: values[n] if len(values[n]) == count else values[n] * count for n in self.flow.parameters}
+        simulations = [dict(zip(columns, map(float, combination), strict=True)) for combination in zip(*columns.values(), strict=True)]
+        for i, simulation in enumerate(simulations):
+            if simulation in simulations[:i]:
+                shown = ", ".join(f"{n}={v:g}" for n, v in simulation.items())
+                raise InputError(f"Scene {self.name!r} has the same value twice: {shown}.")
+        return simulations
 
     def config(self) -> dict:
         """The experiment as JSON-ready data."""

@@ -9,7 +9,7 @@ import matplotlib
 import pytest
 
 REPOSITORY = Path(__file__).parents[1]
-PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
+PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
 SMALLER = {
     '"karman_2d"': "SCENE",
     "y=64, x=32": "y=24, x=12",
@@ -53,3 +53,33 @@ def test_scene_copied_as_the_docs_say(tmp_path):
     shutil.copy(REPOSITORY / "scenes" / "karman_2d.py", tmp_path / "my_wake.py")
     assert load_experiment(str(tmp_path / "my_wake.py")).name == "karman_2d"
     assert os.path.exists(REPOSITORY / "docs" / "getting-started.md")
+
+
+def test_flow_of_the_extending_page(tmp_path, monkeypatch):
+    """The very code of the page, as a scene file, on a smaller grid and with fewer frames, through all commands."""
+    from phi_sol.cli import main
+
+    (code,) = re.findall(r"```python\n(.*?)```", (REPOSITORY / "docs" / "extending.md").read_text(), re.S)
+    assert len(code.strip().splitlines()) < 60
+    for old, new in {
+        "y=32, x=32": "y=12, x=12",
+        "ratio=4": "ratio=2",
+        "frames=150": "frames=5",
+        "unroll=4, steps=500": "unroll=2, steps=3, batch=2",
+    }.items():
+        assert old in code
+        code = code.replace(old, new)
+    monkeypatch.chdir(tmp_path)
+    Path("shear_layer.py").write_text(code)
+    for command in ("generate", "train", "evaluate"):
+        assert main([command, "shear_layer.py"]) == 0
+    assert (tmp_path / "runs" / "shear_layer" / "evaluation" / "results.json").is_file()
+    assert main(["generate", "shear_layer.py", "--param", "viscosity=0.5", "--out", "other"]) == 2
+
+
+def test_every_scene_has_a_page():
+    from phi_sol.experiment import scene_names
+
+    for name in scene_names():
+        page = (REPOSITORY / "docs" / "scenes" / f"{name}.md").read_text()
+        assert f"../images/{name}" in page and f"phi-sol generate {name}" in page

@@ -2,7 +2,7 @@
 
 import pytest
 
-from phi_sol import Experiment, InputError, MissingError, WakeFlow, load_experiment
+from phi_sol import Experiment, ForcedAdvection, InputError, MissingError, WakeFlow, load_experiment
 from phi_sol.experiment import scene_names, scene_summaries
 
 
@@ -79,3 +79,39 @@ def test_impossible_pairs():
         _ = experiment(source=dict(y=16)).pair
     with pytest.raises(InputError, match="positive integer"):
         _ = experiment(ratio=1.5).pair
+
+
+def forced(**kwargs):
+    scene = dict(name="x", flow=ForcedAdvection, source=dict(y=8, x=8), train=dict(seed=(0, 1, 2), viscosity=(0.1,), amplitude=(0.1, 0.1, 0.1)))
+    return Experiment(**scene | dict(test=dict(seed=(7,), viscosity=(0.1,), amplitude=(0.2,))) | kwargs)
+
+
+def test_one_value_holds_for_all_simulations():
+    expected = [{"seed": s, "viscosity": 0.1, "amplitude": 0.1} for s in (0.0, 1.0, 2.0)]
+    assert forced().simulations("train") == expected
+    assert forced().simulations("train", {"seed": [5.0, 6.0]}) == [e | {"seed": s} for e, s in zip(expected[:2], (5.0, 6.0), strict=True)]
+    assert forced().simulations("test", {"viscosity": [0.2, 0.3]}) == [{"seed": 7.0, "viscosity": v, "amplitude": 0.2} for v in (0.2, 0.3)]
+
+
+@pytest.mark.parametrize(
+    "wrong, message",
+    [
+        (dict(seed=(0, 0), viscosity=(0.1,), amplitude=(0.1,)), "the same value twice: seed=0, viscosity=0.1, amplitude=0.1"),
+        (dict(seed=(-1,), viscosity=(0.1,), amplitude=(0.1,)), "seed=-1 is not possible: it must be an integer of at least 0"),
+        (dict(seed=(1.5,), viscosity=(0.1,), amplitude=(0.1,)), "seed=1.5 is not possible"),
+        (dict(seed=(0,), viscosity=(-0.1,), amplitude=(0.1,)), "viscosity=-0.1 is not possible: it must be positive and finite"),
+        (dict(seed=(0, 1), viscosity=(0.1, 0.1, 0.1), amplitude=(0.1,)), "the same length: seed has 2, viscosity has 3, amplitude has 1"),
+        (dict(seed=(0,), viscosity=(0.1,)), "needs values for amplitude"),
+    ],
+)
+def test_impossible_seeds_and_parameters(wrong, message):
+    with pytest.raises(InputError, match=message):
+        forced(train=wrong)
+    with pytest.raises(InputError, match="needs values for seed"):
+        forced().simulations("train", {"viscosity": [0.1]})
+
+
+@pytest.mark.parametrize("name", ["forcing", "time"])
+def test_prescribed_fields_are_not_corrected(name):
+    with pytest.raises(InputError, match=f"corrects '{name}', but this is prescribed: ForcedAdvection has the fields velocity"):
+        forced(correct=("velocity", name))

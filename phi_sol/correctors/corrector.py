@@ -11,6 +11,7 @@ from ..data.statistics import Statistics
 from ..data.store import first_difference, read_json, write_json
 from ..errors import InputError, MissingError
 from ..flows import Flow
+from ..flows.base import SEED
 from ..stepping import Arrays, array_names
 from .adapter import Adapter
 from .networks import build_network
@@ -46,14 +47,15 @@ class Corrector:
             flow: The source flow.
             network: Name of a network, see `phi_sol.correctors.networks`.
             statistics: Statistics of the training data.
-            correct: Fields that are seen and corrected.
+            correct: Fields that are seen and corrected. The network sees the flow's `inputs` and parameters (not a seed), too.
             seed: Seed of the initial weights.
 
         Raises:
             InputError: for an unknown network.
         """
         names = tuple(n for n in array_names(flow) if n.partition(".")[0] in correct)
-        adapter = Adapter(tuple(flow.resolution.values()), names, names, flow.parameters)
+        seen = tuple(n for n in array_names(flow) if n in names or n.partition(".")[0] in flow.inputs)
+        adapter = Adapter(tuple(flow.resolution.values()), seen, names, tuple(p for p in flow.parameters if p != SEED))
         model = build_network(network, adapter.input_channels, len(names), len(flow.resolution), seed)
         return Corrector(model, adapter, statistics, {"flow": flow.config(), "network": network})
 

@@ -131,6 +131,25 @@ class Generator:
         files += [frame_file(folder / REFERENCE, f, i) for f in fields for i in range(0, frames, every)]
         return [f for f in files if not f.is_file()]
 
+    def plan(self) -> dict[str, int]:
+        """
+        What `run` would do, without writing anything.
+
+        Returns:
+            `simulations` in all, `finished` ones, `steps` to compute at most, `files` of fields per simulation, and the `bytes` of all
+            of these files before compression.
+        """
+        every, finished = self.experiment.keep_reference_every, sum(job.done for job in self.jobs)
+        coarse, fine = self.frames + 1, self.frames // every + 1
+        size = coarse * self._coarse.frame_bytes + fine * self._fine.frame_bytes
+        return {
+            "simulations": len(self.jobs),
+            "finished": finished,
+            "steps": (len(self.jobs) - finished) * self.steps,
+            "files": (coarse + fine) * len(self.pair.source.fields),
+            "bytes": size * len(self.jobs),
+        }
+
     def run(self, progress: Callable[[int, int, int], None] = lambda simulation, step, total: None) -> list[Path]:
         """
         Computes what is not there yet.

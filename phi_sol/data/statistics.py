@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from ..errors import InputError
+from ..flows.base import SEED
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,7 @@ class Statistics:
         mean: Mean of each array over simulations, frames and space.
         std: Standard deviation likewise.
         correction: Root mean square of the correction that one source step needs, per array: the scale of the output.
-        log_mean: Mean of the logarithm of each parameter over the simulations.
+        log_mean: Mean of the logarithm of each parameter over the simulations; seeds are left out.
         log_std: Its standard deviation; 1 where all simulations have the same value.
     """
 
@@ -37,6 +38,7 @@ class Statistics:
         Raises:
             InputError: if a parameter is not positive.
         """
+        parameters = {n: v for n, v in parameters.items() if n != SEED}
         for name, values in parameters.items():
             if not (np.asarray(values) > 0).all():
                 raise InputError(f"The parameter {name} must be positive in all simulations.")

@@ -115,6 +115,15 @@ class FrameFormat:
             values[name] = tensor.native([*self.flow.resolution, *(["vector"] if field.is_staggered else [])])
         return values
 
+    @property
+    def frame_bytes(self) -> int:
+        """Bytes of one frame in float32 before compression, all fields together."""
+        sizes, total = tuple(self.flow.resolution.values()), 0
+        for name in self.flow.fields:
+            shape = (*[n + 1 for n in sizes], len(sizes)) if name in self.flow.staggered else sizes
+            total += 4 * int(np.prod(shape)) + sum(np.asarray(h).nbytes for h in self.headers[name].values())
+        return total
+
     def write(self, folder: Path, frame: int, values: dict[str, np.ndarray]):
         """Writes one file per field atomically."""
         for name, data in values.items():

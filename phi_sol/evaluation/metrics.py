@@ -1,9 +1,6 @@
 """Error measures of velocity fields. Pure functions on NumPy arrays named as in `phi_sol.stepping`."""
 
 import numpy as np
-from phi import math
-from phi.field import curl
-from phi.math import batch, dual, reshaped_tensor, spatial
 
 from ..flows import Flow
 
@@ -27,7 +24,7 @@ def mean_absolute_error(arrays: dict[str, np.ndarray], reference: dict[str, np.n
 
 def vorticity(flow: Flow, arrays: dict[str, np.ndarray]) -> np.ndarray:
     """
-    ω = ∂u_y/∂x - ∂u_x/∂y at the inner nodes of a 2D grid, by PhiFlow's `curl`; second order.
+    ω = ∂u_y/∂x - ∂u_x/∂y at the inner nodes of a 2D grid, or of the layer of cells in the middle of z of a 3D grid; second order.
 
     Args:
         flow: The flow whose velocity it is; gives grid and boundary.
@@ -36,13 +33,16 @@ def vorticity(flow: Flow, arrays: dict[str, np.ndarray]) -> np.ndarray:
     Returns:
         Shape (simulations, ny - 1, nx - 1), in 1 / time unit; positive where the flow turns from x to y.
     """
-    dims = list(flow.resolution)
-    with math.NUMPY:
-        shape = batch(batch=len(next(iter(arrays.values()))))
-        parts = [reshaped_tensor(np.asarray(arrays[f"velocity.{d}"]), [shape, *[spatial(d) for d in dims]]) for d in dims]
-        velocity = flow.templates["velocity"].with_values(math.stack(parts, dual(vector=dims)))
-        result = curl(velocity).values.numpy(["batch", *dims])[:, 1:-1, 1:-1]
-    return result if dims == ["x", "y"] else -result  # PhiFlow takes the axes in the order of the grid
+    parts, dims = {}, list(flow.resolution)
+    order = [0, *[1 + dims.index(d) for d in ("y", "x", "z") if d in dims]]
+    for axis, dim in enumerate("yx", 1):
+        values = np.transpose(np.asarray(arrays[f"velocity.{dim}"]), order)
+        lower_stored, _ = flow.templates["velocity"].boundary.valid_outer_faces(dim)
+        inner = [slice(None)] * values.ndim
+        inner[axis] = slice(int(lower_stored), int(lower_stored) + flow.resolution[dim] - 1)
+        values = values[tuple(inner)]
+        parts[dim] = values[..., flow.resolution["z"] // 2] if "z" in dims else values
+    return np.diff(parts["y"], axis=2) / flow.spacing["x"] - np.diff(parts["x"], axis=1) / flow.spacing["y"]
 
 
 def dominant_frequency(signal: np.ndarray, dt: float) -> float:

@@ -65,14 +65,14 @@ def error_figure(runs: dict[str, Rollout], path: Path, dt: float, title: str):
 
 
 def fields_figure(data: Dataset, runs: dict[str, Rollout], path: Path, simulation: int, frames: list[int]):
-    """Vorticity of source, hybrids and reference, one row each, one column per frame, one colour scale in all."""
+    """Vorticity of source, hybrids and reference (of 3D flows in the middle of z), one row each, one column per frame, one colour scale."""
     plt = _pyplot()
     flow = data.pair.source
     rows = {name: [run.kept[f] for f in frames] for name, run in runs.items()} | {"reference, restricted": [data.frame(f) for f in frames]}
     rows = {name: [-vorticity(flow, arrays)[simulation] for arrays in row] for name, row in rows.items()}  # as seen with y to the right
     limit = max(np.percentile(np.abs(w), 99.5) for w in rows["reference, restricted"])
-    ny, nx = (flow.size[d] for d in flow.resolution)
-    dy, dx = (flow.spacing[d] for d in flow.resolution)
+    ny, nx = (flow.size[d] for d in "yx")
+    dy, dx = (flow.spacing[d] for d in "yx")
     extent = (dy / 2, ny - dy / 2, dx / 2, nx - dx / 2)  # around the inner nodes
     size = (1.6 + 4.4 * len(frames), 0.8 + 2.3 * len(rows))
     fig, axes = plt.subplots(len(rows), len(frames), figsize=size, layout="constrained", squeeze=False, sharex=True, sharey=True)
@@ -80,15 +80,15 @@ def fields_figure(data: Dataset, runs: dict[str, Rollout], path: Path, simulatio
         for values, ax in zip(row, line, strict=True):
             image = ax.imshow(values.T, origin="lower", extent=extent, vmin=-limit, vmax=limit, cmap="RdBu_r", interpolation="nearest")
             for obstacle in flow.obstacles:
-                ax.add_patch(plt.Circle(tuple(obstacle.center.numpy("vector")), float(obstacle.radius), color="0.6"))
+                ax.add_patch(plt.Circle(tuple(obstacle.center.numpy("vector")[:2]), float(obstacle.radius), color="0.6"))
         line[0].set_ylabel(f"{name}\nx")
     for ax, frame in zip(axes[0], frames, strict=True):
         ax.set_title(f"frame {frame}")
     for ax in axes[-1]:
-        ax.set_xlabel("y (stream from the left)")
+        ax.set_xlabel("y")
     fig.colorbar(image, ax=axes, label="vorticity (1 / time), counter-clockwise positive", shrink=0.8, aspect=12 * len(rows))
     parameters = ", ".join(f"{n} {v:g}" for n, v in data.simulations[simulation].items())
-    fig.suptitle(f"Vorticity, {parameters}")
+    fig.suptitle(f"Vorticity{' in the middle of z' if 'z' in flow.resolution else ''}, {parameters}")
     _save(fig, path)
 
 

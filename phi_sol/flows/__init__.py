@@ -1,7 +1,9 @@
 """What is solved: one PDE system a file."""
 
 from .base import Flow
+from .forced_advection import ForcedAdvection
+from .plume import BuoyantPlume
 from .state import State
 from .wake import WakeFlow
 
-__all__ = ["Flow", "State", "WakeFlow"]
+__all__ = ["BuoyantPlume", "Flow", "ForcedAdvection", "State", "WakeFlow"]

@@ -17,6 +17,21 @@ from ..pressure import Projection
 from .advection import REACH, SCHEMES
 from .state import State
 
+SEED = "seed"  # the parameter of this name is an integer that random numbers are drawn from; networks don't see it
+MAX_CFL = 10.0  # cells per step; semi-Lagrangian lookups stay stable beyond, but have little to do with the flow
+
+
+def possible(name: str, value: float) -> bool:
+    """Whether `value` is possible for the parameter `name`."""
+    if not np.isfinite(value):
+        return False
+    return 0 <= value < 2**24 and value == int(value) if name == SEED else value > 0
+
+
+def kind_of(name: str) -> str:
+    """What the values of a parameter must be, in words."""
+    return "an integer of at least 0 and below 2^24" if name == SEED else "positive and finite"
+
 
 class Flow(ABC):
     """
@@ -31,12 +46,22 @@ class Flow(ABC):
     """Names of the fields that a step advances, in order."""
     staggered: tuple[str, ...] = ("velocity",)
     """Those of `fields` that live on faces."""
+    prescribed: tuple[str, ...] = ()
+    """Those of `fields` that are known beforehand (a forcing, the time): a step advances them, a corrector may not correct them."""
+    inputs: tuple[str, ...] = ()
+    """Those of `prescribed` that networks see, besides the fields that they correct."""
     parameters: tuple[str, ...] = ()
-    """Names of the physical parameters that may differ between simulations."""
+    """
+    Names of the parameters that may differ between simulations: physical ones, which are positive, and `seed`, an integer
+    of at least 0 that random initial states are drawn from.
+    """
     reach = REACH
     """Displacement `|v| dt / dx` in cells up to which advection works without gather; beyond it the result is the same."""
     size: dict[str, float]
-    """Size of the domain per axis, in domain units."""
+    """
+    Size of the domain per axis, in domain units. A class may name three axes: a flow with a resolution for the first two
+    of them is 2D, one with a resolution for all is 3D. Of a flow: its own axes only.
+    """
 
     def __init__(self, dt: float = 1.0, advection: str = "semi_lagrangian", **resolution: int):
         """
@@ -51,10 +76,10 @@ class Flow(ABC):
         """
         if advection not in SCHEMES:
             raise InputError(f"Unknown advection scheme {advection!r}. Known: {', '.join(SCHEMES)}.")
-        if set(resolution) != set(self.size):
-            raise InputError(
-                f"{type(self).__name__} needs a resolution for the axes {', '.join(self.size)}, not for {', '.join(resolution) or 'none'}."
-            )
+        axes = list(self.size)
+        if set(resolution) not in (set(axes), set(axes[:2])):
+            known = f"{', '.join(axes[:2])}{f' (and {axes[2]} in 3D)' if axes[2:] else ''}"
+            raise InputError(f"{type(self).__name__} needs a resolution for the axes {known}, not for {', '.join(resolution) or 'none'}.")
         for dim, n in resolution.items():
             if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 4:
                 raise InputError(f"The resolution {dim}={n!r} of {type(self).__name__} must be an integer of at least 4.")
@@ -62,6 +87,7 @@ class Flow(ABC):
             raise InputError(f"The time step must be positive and finite, not {dt!r}.")
         self.dt = float(dt)
         self.advection = advection
+        self.size = {d: float(self.size[d]) for d in axes if d in resolution}
         self.resolution = {d: int(resolution[d]) for d in self.size}
 
     # --- what a subclass defines ---
@@ -167,12 +193,24 @@ class Flow(ABC):
         """`field` carried along `velocity` for `dt` by the flow's advection scheme."""
         return SCHEMES[self.advection](field, velocity, dt, self.reach)
 
+    def check_cfl(self, dt: float, speed: float):
+        """
+        Raises:
+            InputError: if anything that moves with `speed` crosses more than `MAX_CFL` = 10 cells per step along an axis.
+        """
+        finest = min(self.spacing.values())
+        if speed * dt > MAX_CFL * finest:
+            raise InputError(
+                f"dt={dt:g} is too large for {self}: at speed {speed:.3g} the flow crosses {speed * dt / finest:.3g} cells per step, "
+                f"at most {MAX_CFL:g} are allowed: dt <= {MAX_CFL * finest / speed:.3g}."
+            )
+
     def parameter_tensors(self, given: dict) -> dict[str, Tensor]:
         """
         Checks parameter values and turns lists into tensors with a batch dimension `batch`.
 
         Raises:
-            InputError: for missing, unknown or not positive values.
+            InputError: for missing, unknown or not positive values, and seeds that are no integers of at least 0.
         """
         for name in given:
             if name not in self.parameters:
@@ -193,8 +231,8 @@ class Flow(ABC):
                 value = math.wrap(array, batch(batch=array.size) if array.ndim else math.EMPTY_SHAPE)
             if value.available:
                 numbers = value.numpy(value.shape)
-                if not (np.isfinite(numbers) & (numbers > 0)).all():
-                    raise InputError(f"The parameter {name} must be positive and finite, not {numbers.tolist()!r}.")
+                if not all(possible(name, v) for v in np.ravel(numbers)):
+                    raise InputError(f"The parameter {name} must be {kind_of(name)}, not {numbers.tolist()!r}.")
             result[name] = math.to_float(value)
         return result
 

@@ -80,3 +80,40 @@ def test_config_tells_flows_apart():
     assert WakeFlow(y=16, x=8).config() == WakeFlow(y=16, x=8).config()
     assert WakeFlow(y=16, x=8).config() != WakeFlow(y=16, x=8, dt=0.5).config()
     assert isinstance(WakeFlow(y=16, x=8).initial_state(10.0), State)
+
+
+def test_3d_from_the_same_class():
+    flow = WakeFlow(z=16, y=32, x=16)
+    assert list(flow.resolution) == list(flow.size) == list(flow.center) == ["y", "x", "z"]
+    assert flow.config()["obstacle"] == "cylinder" and WakeFlow(y=32, x=16, z=16, obstacle="sphere").config() != flow.config()
+    with pytest.raises(InputError, match=r"axes y, x \(and z in 3D\), not for y, z"):
+        WakeFlow(y=32, z=16)
+    with pytest.raises(InputError, match="2D WakeFlow has no obstacle 'sphere'. Known: cylinder"):
+        WakeFlow(y=32, x=16, obstacle="sphere")
+    with pytest.raises(InputError, match="3D WakeFlow has no obstacle 'cube'. Known: cylinder, inclined, sphere"):
+        WakeFlow(y=32, x=16, z=16, obstacle="cube")
+    for obstacle, volume in (("cylinder", np.pi * 10**2 * 100), ("sphere", 4 / 3 * np.pi * 10**3)):
+        flow = WakeFlow(y=64, x=32, z=32, obstacle=obstacle)
+        assert (~flow.projection.fluid).sum() * np.prod(list(flow.spacing.values())) == pytest.approx(volume, rel=0.15)
+
+
+def test_config_of_the_2d_wake_stays_as_stored_data_and_correctors_have_it():
+    assert WakeFlow(y=64, x=32).config() == {
+        "type": "WakeFlow",
+        "resolution": {"y": 64, "x": 32},
+        "size": {"y": 200.0, "x": 100.0},
+        "dt": 1.0,
+        "advection": "semi_lagrangian",
+        "speed": 1.0,
+        "radius": 10.0,
+        "center": {"y": 50.0, "x": 50.0},
+    }
+
+
+def test_time_steps_out_of_range():
+    flow = WakeFlow(y=256, x=128)
+    flow.check_stability(1.0, reynolds=100.0)
+    with pytest.raises(InputError, match="crosses 25.6 cells per step, at most 10 are allowed: dt <= 3.91"):
+        flow.check_stability(10.0, reynolds=5000.0)
+    with pytest.raises(InputError, match="too viscous"):
+        flow.check_stability(1.0, reynolds=50.0)

@@ -1,0 +1,186 @@
+"""A velocity that carries itself, diffuses, and is driven by travelling waves: forced advection-diffusion."""
+
+from functools import cached_property
+
+import numpy as np
+from phi import math
+from phi.field import Field
+from phi.math import Tensor, dual, instance, spatial
+from phi.math.extrapolation import PERIODIC
+from phi.physics import diffuse
+
+from ..errors import InputError
+from .base import SEED, Flow
+from .sampling import Intervals, intervals, seeded_field, wave_mean
+from .state import State
+
+WAVES, MODES, KNOWN_SEEDS = 20, 12, 1000
+
+
+class ForcedAdvection(Flow):
+    """
+    Forced advection-diffusion without pressure (the viscous Burgers equation in 2D or 3D):
+
+        ∂u/∂t + u·∇u = ν ∇²u + f,   f_c(x, t) = A Σ_{j=1..20} a_jc sin(k_j·x - ω_j t + φ_j)
+
+    u (`velocity`, staggered) in domain units per time, f (`forcing`, staggered) in domain units per time², t (`time`, centred,
+    the same in every cell). Parameters: ν (`viscosity`, domain units² per time), A (`amplitude`, as f) and `seed`, from which
+    the waves are drawn: direction angles (uniform in [0, π], in 3D with a uniform cosine to z), wave numbers |k_j| (in [0.8,
+    1.6]), a_jc (in [-1, 1]), φ_j (in [0, 2π]) and ω_j (in [-0.4, 0.4]); and the initial velocity: 12 harmonics of the box with
+    up to 3 periods, root mean square 0.5 per component. The domain is [0, 32] along y, x (and z), periodic. The
+    waves, as in the paper, are not: f jumps where the box closes.
+
+    The forcing is known beforehand: it is stored with every frame, networks see it and never correct it. Each value is the
+    exact mean of f over its face, so that the restricted forcing of the reference is the forcing of the source. A state's
+    forcing belongs to the state's time.
+
+    One step: semi-Lagrangian advection of u by itself, addition of dt f at the old time, explicit diffusion, forcing at the
+    new time. First order in time and, by the advection, in space at a fixed CFL number. Diffusion is stable for
+    ν dt Σ_d 1/dx_d² <= 1/2. Good values: ν = 0.1, A = 0.15, dt = 0.1; 32x32 (source) and 128x128 (reference).
+
+    Source: Um et al., NeurIPS 2020 (arXiv:2007.00016), appendix B.3; the initial velocity is phi_sol's.
+    """
+
+    fields = ("velocity", "forcing", "time")
+    staggered = ("velocity", "forcing")
+    prescribed = ("forcing", "time")
+    inputs = ("forcing",)
+    parameters = (SEED, "viscosity", "amplitude")
+    size = {"y": 32.0, "x": 32.0, "z": 32.0}
+    speed = 0.5
+    """Root mean square of each component of the initial velocity."""
+
+    def __init__(self, dt: float = 0.1, advection: str = "semi_lagrangian", **resolution: int):
+        """
+        Args:
+            dt: Default time step in domain units.
+            advection: Advection scheme, see `Flow`.
+            resolution: Cells per axis: `y=32, x=32`, or with `z=32` for 3D.
+
+        Raises:
+            InputError: as `Flow` does.
+        """
+        super().__init__(dt, advection, **resolution)
+
+    @property
+    def boundaries(self):
+        return dict.fromkeys(self.fields, PERIODIC)
+
+    @cached_property
+    def waves(self) -> dict[str, Tensor]:
+        """
+        Wave vectors `k`, angular `frequency`, `phase` and, per component of the forcing, `weight` (a_jc times the mean of the
+        wave over a face of this grid relative to its centre) for all seeds that the flow knows. Tables, so that a
+        compiled step looks them up by the seed, which is a tensor.
+        """
+        dims = list(self.size)
+        drawn = [_draw_waves(seed, dims) for seed in range(KNOWN_SEEDS)]
+        k = np.stack([[w["k"][d] for d in dims] for w in drawn])  # seeds, axes, waves
+        weight = np.stack([[w["a"][c] for c in dims] for w in drawn])
+        for i, c in enumerate(dims):
+            for j, d in enumerate(dims):
+                if d != c:
+                    weight[:, i] *= np.sinc(k[:, j] * self.spacing[d] / (2 * np.pi))
+        table = instance("seeds"), dual(vector=dims), instance("waves")
+        with math.NUMPY, math.precision(64):
+            scalars = {n: math.wrap(np.stack([w[n] for w in drawn]), instance("seeds,waves")) for n in ("frequency", "phase")}
+            return scalars | {"k": math.wrap(k, *table), "weight": math.wrap(weight, *table)}
+
+    @cached_property
+    def positions(self) -> dict[str, dict[str, Tensor]]:
+        """Coordinates of the face centres, per component and axis."""
+        with math.NUMPY, math.precision(64):
+            where = {c: intervals(self, "forcing", c) for c in self.size}
+            return {c: {d: math.wrap((lower + upper) / 2, spatial(d)) for d, (lower, upper) in w.items()} for c, w in where.items()}
+
+    def forcing(self, seed: Tensor, amplitude: Tensor, time: Tensor) -> Field:
+        """The forcing f at a time, as means over faces. Arguments without spatial dimensions."""
+        index = math.to_int32(math.round(seed))
+        wave = {n: math.to_float(table[{"seeds": index}]) for n, table in self.waves.items()}
+        components = []
+        for c in self.size:
+            angle = wave["phase"] - wave["frequency"] * time
+            for d, x in self.positions[c].items():
+                angle = angle + wave["k"][{"~vector": d}] * math.to_float(x)
+            components.append(amplitude * math.sum(wave["weight"][{"~vector": c}] * math.sin(angle), "waves"))
+        return self.templates["forcing"].with_values(math.stack(components, dual(vector=list(self.size))))
+
+    def initial_state(self, seed, viscosity=0.1, amplitude=0.15) -> State:
+        """
+        The random smooth velocity of a seed, and its forcing at t = 0.
+
+        Args:
+            seed: Integer from 0 to 999, list (a batch of simulations) or PhiML tensor.
+            viscosity: ν, positive: number, list or PhiML tensor.
+            amplitude: A, positive: number, list or PhiML tensor.
+
+        Raises:
+            InputError: for parameters that are not possible.
+        """
+        parameters = self.parameter_tensors({SEED: seed, "viscosity": viscosity, "amplitude": amplitude})
+        self._check_seed(float(parameters[SEED].max))
+        shape = math.merge_shapes(*parameters.values())
+        parameters = {n: math.expand(p, shape) for n, p in parameters.items()}
+        fields = {
+            "velocity": seeded_field(self, "velocity", parameters[SEED], self._smooth_velocity),
+            "forcing": self.forcing(parameters[SEED], parameters["amplitude"], math.wrap(0.0)),
+            "time": self.field("time", 0.0),
+        }
+        return State({n: math.expand(f, shape) for n, f in fields.items()}, parameters)
+
+    def _smooth_velocity(self, rng: np.random.Generator, component: str, where: Intervals) -> np.ndarray:
+        total = {}
+        for c in "yxz":  # all of them whatever the grid, so that every component has numbers of its own
+            periods, phases, parts = rng.integers(-3, 4, (MODES, 3)), rng.uniform(0, 2 * np.pi, MODES), rng.uniform(0.5, 1, MODES)
+            periods[~periods[:, :2].any(1), 0] = 1
+            total[c] = 0.0
+            for m, phase, part in zip(periods, phases, parts, strict=True):
+                wave = np.exp(1j * phase)
+                for n, d in zip(m, where, strict=False):
+                    wave = wave[..., None] * wave_mean(*where[d], 2 * np.pi * n / self.size[d])
+                total[c] = total[c] + part * wave.real
+            total[c] = total[c] * self.speed / np.sqrt(np.sum(parts**2) / 2)
+        return total[component]
+
+    def check_stability(self, dt: float, seed: float, viscosity: float, amplitude: float):
+        """
+        Besides diffusion, the lookups of the advection are held to at most 10 cells per step, at the speed 2 + sqrt(20 A λ): four
+        times the initial root mean square, and what half of the forcing's bound 20 A gives over a wave length λ = 2π / 0.8.
+
+        Raises:
+            InputError: if ν dt Σ_d 1/dx_d² > 1/2, where explicit diffusion amplifies the shortest waves, if a lookup
+                goes beyond 10 cells, or for a seed beyond 999.
+        """
+        self._check_seed(seed)
+        most = 0.5 / (dt * sum(1 / h**2 for h in self.spacing.values()))
+        if viscosity > most:
+            raise InputError(f"viscosity={viscosity:g} is too large for {self}: explicit diffusion needs viscosity <= {most:.4g} (or a smaller dt).")
+        self.check_cfl(dt, 4 * self.speed + (WAVES * amplitude * 2 * np.pi / 0.8) ** 0.5)
+
+    @staticmethod
+    def _check_seed(seed: float):
+        if seed >= KNOWN_SEEDS:
+            raise InputError(f"seed={seed:g} is not possible: forced advection knows the seeds 0 to {KNOWN_SEEDS - 1}.")
+
+    def physics(self, state: State, dt: Tensor) -> State:
+        velocity = self.advect(state.velocity, state.velocity, dt) + state.forcing * dt
+        velocity = diffuse.explicit(velocity, state.viscosity, dt)
+        time = state.time + dt
+        forcing = self.forcing(state.seed, state.amplitude, time.values[dict.fromkeys(self.size, 0)])
+        return state.with_fields(velocity=velocity, forcing=forcing, time=time)
+
+    def config(self) -> dict:
+        return super().config() | {"waves": WAVES, "speed": self.speed}
+
+
+def _draw_waves(seed: int, dims: list[str]) -> dict:
+    """Coefficients of the 20 waves of a seed, in domain units; those of 3D alone come last."""
+    rng = np.random.default_rng([seed, 1])  # not the stream of the initial velocity
+    angle, number = rng.uniform(0, np.pi, WAVES), rng.uniform(0.8, 1.6, WAVES)
+    a = {d: rng.uniform(-1, 1, WAVES) for d in "yx"}
+    phase, frequency = rng.uniform(0, 2 * np.pi, WAVES), rng.uniform(-0.4, 0.4, WAVES)
+    a["z"], cosine = rng.uniform(-1, 1, WAVES), rng.uniform(-1, 1, WAVES)
+    if "z" not in dims:
+        cosine = np.zeros(WAVES)
+    plane = number * np.sqrt(1 - cosine**2)
+    return {"k": {"y": plane * np.sin(angle), "x": plane * np.cos(angle), "z": number * cosine}, "a": a, "phase": phase, "frequency": frequency}

@@ -1,0 +1,130 @@
+"""Smoke that rises in a box and stirs the air: a buoyant plume."""
+
+from functools import cached_property
+
+import numpy as np
+from phi import math
+from phi.field import Field, resample
+from phi.math import Tensor
+from phi.math.extrapolation import ZERO, ZERO_GRADIENT, combine_sides
+
+from ..errors import InputError
+from .base import SEED, Flow
+from .sampling import Intervals, gaussian_mean, seeded_field
+from .state import State
+
+BLOBS = 4
+
+
+class BuoyantPlume(Flow):
+    """
+    Inviscid Boussinesq flow of hot smoke, marker and velocity coupled both ways:
+
+        ∂u/∂t + u·∇u = -∇p + b d e_y,   ∇·u = 0,   ∂d/∂t + u·∇d = inflow
+
+    u (`velocity`, staggered) in domain units per time, d (`marker`, centred) without unit, b (`buoyancy`) the acceleration
+    of marker 1 along +y in domain units per time². The domain is y in [0, 200], x in [0, 100] and in 3D z in [0, 100]. All
+    sides are walls at rest (u = 0, no flow through them; ∂d/∂n = 0), or the top is open (∂u/∂y = 0, p = 0; clear air
+    comes in). At the start the air rests and holds four Gaussian blobs of smoke in the lower half, with positions, widths
+    (5 to 12) and amounts (0.5 to 1) drawn from the parameter `seed`: one function of space, of which every grid has
+    the cell means. With the option `inflow` a source adds smoke at this rate in y in [10, 20], x and z in [40, 60].
+
+    One step: semi-Lagrangian advection of marker and velocity by u, buoyancy of the new marker, pressure projection. First order
+    in time (Euler lookups; buoyancy is added after advection) and, by the linear interpolation of the advection, first order in
+    space at a fixed CFL number. Advection keeps the marker within the bounds that it had (no new extrema), but not its mass: per
+    step that changes by at most a fraction dt |∇u|, in practice by a few per cent of this. Good values: buoyancy 0.01
+    to 0.1 with dt = 1; 64x32 (source) and 256x128 (reference), in 3D 32x16x16 and 128x64x64.
+
+    Source: Um et al., NeurIPS 2020 (arXiv:2007.00016), appendix B.2; domain size and smoke volumes are phi_sol's.
+    """
+
+    parameters = (SEED, "buoyancy")
+    size = {"y": 200.0, "x": 100.0, "z": 100.0}
+
+    def __init__(self, dt: float = 1.0, advection: str = "semi_lagrangian", top: str = "closed", inflow: float = 0.0, **resolution: int):
+        """
+        Args:
+            dt: Default time step in domain units.
+            advection: Advection scheme, see `Flow`.
+            top: `closed` or `open`.
+            inflow: Marker that the source adds per unit time; 0 for no source.
+            resolution: Cells per axis: `y=64, x=32`, or `y=32, x=16, z=16` for 3D.
+
+        Raises:
+            InputError: as `Flow` does, for another top, and for an inflow that is negative or not finite.
+        """
+        super().__init__(dt, advection, **resolution)
+        if top not in ("closed", "open"):
+            raise InputError(f"The top of a {type(self).__name__} is closed or open, not {top!r}.")
+        if not (np.isfinite(inflow) and inflow >= 0):
+            raise InputError(f"The inflow must be finite and at least 0, not {inflow!r}.")
+        self.top, self.inflow = top, float(inflow)
+
+    @property
+    def boundaries(self):
+        if self.top == "closed":
+            return {"velocity": ZERO, "marker": ZERO_GRADIENT}
+        sides = [d + side for d in self.size for side in "-+" if d + side != "y+"]
+        velocity, marker = dict.fromkeys(sides, ZERO), dict.fromkeys(sides, ZERO_GRADIENT)
+        return {"velocity": combine_sides(velocity | {"y+": ZERO_GRADIENT}), "marker": combine_sides(marker | {"y+": ZERO})}
+
+    @cached_property
+    def source(self) -> Field:
+        """Marker added per unit time: the covered fraction of each cell times `inflow`, the same amount on every grid."""
+        box = dict(y=(10, 20), x=(40, 60), z=(40, 60))
+        return self.field("marker", self.inflow * self.covered_fraction({d: box[d] for d in self.size}))
+
+    def initial_state(self, seed, buoyancy=0.03) -> State:
+        """
+        Air at rest with blobs of smoke.
+
+        Args:
+            seed: Integer of at least 0, list (a batch of simulations) or PhiML tensor.
+            buoyancy: Acceleration of marker 1, positive: number, list or PhiML tensor.
+
+        Raises:
+            InputError: for parameters that are not possible.
+        """
+        parameters = self.parameter_tensors({SEED: seed, "buoyancy": buoyancy})
+        marker = seeded_field(self, "marker", parameters[SEED], self._smoke)
+        fields = {"velocity": self.field("velocity", 0.0), "marker": marker}
+        shape = math.merge_shapes(*parameters.values())
+        return State({n: math.expand(f, shape) for n, f in fields.items()}, {n: math.expand(p, shape) for n, p in parameters.items()})
+
+    def _smoke(self, rng: np.random.Generator, component: str, where: Intervals) -> np.ndarray:
+        amounts, widths = rng.uniform(0.5, 1, BLOBS), rng.uniform(5, 12, BLOBS)
+        centers = {"y": rng.uniform(25, 90, BLOBS), "x": rng.uniform(25, 75, BLOBS), "z": rng.uniform(25, 75, BLOBS)}
+        total = 0.0
+        for i in range(BLOBS):
+            factors = [gaussian_mean(*where[d], centers[d][i], widths[i]) for d in where]
+            blob = factors[0]
+            for factor in factors[1:]:
+                blob = blob[..., None] * factor
+            total = total + amounts[i] * blob
+        return total
+
+    def check_stability(self, dt: float, seed: float, buoyancy: float):
+        """
+        Semi-Lagrangian advection is stable at any CFL number. It is held to at most 10 cells per step at the speed
+        sqrt(2 b H) of a parcel of marker 1 that rises freely through the height H.
+
+        Raises:
+            InputError: if sqrt(2 b H) dt is more than 10 cells.
+        """
+        self.check_cfl(dt, (2 * buoyancy * self.size["y"]) ** 0.5)
+
+    def buoyant_acceleration(self, marker: Field, buoyancy: Tensor) -> Field:
+        """b d e_y on the faces, by the mean of the two cells of a face; second order."""
+        direction = math.vec(**{d: float(d == "y") for d in self.size})
+        return resample(marker * (buoyancy * direction), self.templates["velocity"])
+
+    def physics(self, state: State, dt: Tensor) -> State:
+        marker = state.marker.with_values(state.marker.values + self.source.values * dt)
+        marker = self.advect(marker, state.velocity, dt)
+        velocity = self.advect(state.velocity, state.velocity, dt)
+        acceleration = self.buoyant_acceleration(marker, state.buoyancy)
+        velocity, _ = self.projection(velocity.with_values(velocity.values + acceleration.values * dt))
+        return state.with_fields(velocity=velocity, marker=marker)
+
+    def config(self) -> dict:
+        return super().config() | {"top": self.top, "inflow": self.inflow}

@@ -1,0 +1,120 @@
+"""Every scene on tiny grids through generate, train and evaluate, with the commands as users call them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from phi_sol import load_experiment
+from phi_sol.cli import main
+from phi_sol.experiment import scene_names
+
+TINY = {
+    "karman_2d": ("y=16, x=8", "dict(reynolds=(200.0, 400.0))", "dict(reynolds=(300.0,))"),
+    "karman_3d": ("y=8, x=4, z=4", "dict(reynolds=(200.0, 400.0))", "dict(reynolds=(300.0,))"),
+    "plume_2d": ("y=16, x=8", "dict(seed=(0, 1), buoyancy=(0.03,))", "dict(seed=(100,), buoyancy=(0.03,))"),
+    "plume_3d": ("y=8, x=4, z=4", "dict(seed=(0, 1), buoyancy=(0.03,))", "dict(seed=(100,), buoyancy=(0.03,))"),
+    "forced_advection_2d": (
+        "y=8, x=8",
+        "dict(seed=(0, 1), viscosity=(0.1,), amplitude=(0.15,))",
+        "dict(seed=(100,), viscosity=(0.1,), amplitude=(0.15,))",
+    ),
+}
+
+
+def tiny_file(name: str, folder: Path) -> Path:
+    """The scene with tiny grids, two training simulations and one test simulation; all else is the scene's own."""
+    source, train, test = TINY[name]
+    path = folder / f"{name}.py"
+    path.write_text(
+        f"""from dataclasses import replace
+from phi_sol import Schedule, load_experiment
+
+experiment = replace(
+    load_experiment({name!r}), source=dict({source}), ratio=2, train={train}, test={test}, warmup=2, frames=4, keep_reference_every=2,
+    schedule=Schedule(network="small", unroll=2, steps=3, batch=2),
+)
+"""
+    )
+    return path
+
+
+def test_all_scenes_are_covered():
+    assert set(TINY) == set(scene_names())
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_the_whole_way(name, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    scene = str(tiny_file(name, tmp_path))
+    assert main(["generate", scene, "--dry-run"]) == 0
+    planned = capsys.readouterr().out.splitlines()
+    assert not (tmp_path / "data").exists() and len(planned) == 2 and planned[0].startswith(f"data/{name}/train: 2 simulations (0 finished)")
+    assert main(["generate", scene]) == 0
+    written = [p for p in (tmp_path / "data" / name / "train").rglob("*.npz")]
+    assert f" of {len(written) // 2} files with 5 frames, at most " in planned[0]
+    most = float(planned[0].partition("at most ")[2].partition(" MB")[0]) * 1e6
+    raw = sum(sum(np.load(p, allow_pickle=True)[k].nbytes for k in np.load(p, allow_pickle=True).files) for p in written)
+    assert most == pytest.approx(raw, abs=5e4)
+    assert main(["train", scene]) == 0
+    assert main(["evaluate", scene]) == 0
+    out = tmp_path / "runs" / name / "evaluation"
+    results = json.loads((out / "results.json").read_text())
+    assert list(results["solvers"]) == ["SRC", "sol", "REF"]
+    for solver in ("SRC", "sol"):
+        assert results["solvers"][solver]["mae"]["4"] > 0 and results["solvers"][solver]["blow_ups"] == 0
+    assert all((out / f).read_bytes().startswith(b"\x89PNG") for f in ("error_curves.png", "fields.png"))
+    check_corrector(name, tmp_path / "runs" / name / "sol")
+
+
+def check_corrector(name: str, run: Path):
+    """It corrects what the scene says, sees prescribed forcings and physical parameters, and no seed; Conv3D in 3D."""
+    description, scene = json.loads((run / "corrector.json").read_text()), load_experiment(name)
+    adapter = description["adapter"]
+    velocity = [f"velocity.{d}" for d in scene.source]
+    assert adapter["outputs"] == velocity + ([] if "plume" not in name else ["marker"])
+    forcing = ["forcing.y", "forcing.x"] if "forced" in name else []
+    assert adapter["inputs"] == adapter["outputs"] + forcing
+    assert adapter["parameters"] == [p for p in scene.flow.parameters if p != "seed"]
+    from phi_sol import Corrector
+
+    layers = {type(layer).__name__ for layer in Corrector.load(run).network.layers}
+    assert f"Conv{len(scene.source)}D" in layers
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["plume_2d", "--param", "seed=-1"], "seed=-1.0 is not possible: it must be an integer of at least 0"),
+        (["plume_2d", "--param", "seed=0.5"], "seed=0.5 is not possible"),
+        (["plume_2d", "--param", "buoyancy=-0.1", "--param", "seed=1"], "buoyancy=-0.1 is not possible: it must be positive and finite"),
+        (["plume_2d", "--param", "reynolds=100"], "no parameter 'reynolds'. Its parameters: seed, buoyancy"),
+        (["plume_2d", "--param", "buoyancy=0.1"], "needs values for seed"),
+        (["plume_2d", "--param", "buoyancy=100", "--param", "seed=1"], "crosses 256 cells per step, at most 10 are allowed: dt <= 0.03"),
+        (["forced_advection_2d", "--param", "seed=1000"], "seed=1000 is not possible: forced advection knows the seeds 0 to 999"),
+        (["forced_advection_2d", "--param", "seed=1", "--param", "viscosity=0.5"], "viscosity=0.5 is too large"),
+        (["karman_3d", "--param", "reynolds=-100"], "reynolds=-100.0 is not possible"),
+        (["karman_3d", "--param", "reynolds=1"], "too viscous"),
+    ],
+    ids=lambda v: v if isinstance(v, str) else " ".join(v),
+)
+def test_refused_in_one_line_with_nothing_written(arguments, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["generate", *arguments]) == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1 and message in lines[0]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_data_of_another_configuration_stay_as_they_are(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    scene = str(tiny_file("plume_2d", tmp_path))
+    assert main(["generate", scene, "--split", "test"]) == 0
+    before = {p: p.read_bytes() for p in (tmp_path / "data").rglob("*") if p.is_file()}
+    other = Path(scene).with_name("other.py")
+    other.write_text(Path(scene).read_text().replace("ratio=2", "ratio=2, options=dict(top='open')"))
+    for extra in ([], ["--dry-run"]):
+        assert main(["generate", str(other), "--split", "test", *extra]) == 2
+        assert "holds another configuration: pair.source.top is closed instead of open" in capsys.readouterr().err
+    assert {p: p.read_bytes() for p in (tmp_path / "data").rglob("*") if p.is_file()} == before
