@@ -26,7 +26,7 @@ def phiflow_peer(flow):
     class Peer(PhiFlowWake):
         def __init__(self):
             self.tolerance, self.res, self.bounds, self.inflow = TOLERANCE, flow.resolution, flow.bounds, flow.inflow
-            self.boundary = flow.boundaries["velocity"]
+            self.boundary, self.marker_boundary = flow.boundaries["velocity"], flow.boundaries["marker"]
             kinds = {f"{d}{s}": side_type(self.boundary, d, s) for d in flow.resolution for s in "-+"}
             outside = {"zero-gradient": extrapolation.ONE, "periodic": extrapolation.PERIODIC}
             pressure = {"zero-gradient": extrapolation.ZERO, "periodic": extrapolation.PERIODIC}
