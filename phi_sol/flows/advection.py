@@ -6,6 +6,7 @@ shifted copies of the field, most of them with the weight zero: dense arithmetic
 (`interpolation.py`).
 """
 
+import numpy as np
 from phi import math
 from phi.field import Field, sample
 from phi.math import Tensor, dual, reshaped_tensor
@@ -38,7 +39,8 @@ def semi_lagrangian(field: Field, velocity: Field, dt: Tensor | float, reach: in
     Raises:
         ValueError: for other boundaries of `field`.
     """
-    parts = [_Lookup(*part, dt, reach).values() for part in _parts(field, velocity)]
+    within = _within(velocity, dt, reach)
+    parts = [_Lookup(*part, dt, reach).values(within) for part in _parts(field, velocity)]
     return _assemble(field, parts)
 
 
@@ -56,14 +58,14 @@ def mac_cormack(field: Field, velocity: Field, dt: Tensor | float, reach: int = 
     Source: A. Selle, R. Fedkiw, B. Kim, Y. Liu, J. Rossignac, "An unconditionally stable MacCormack method",
     J. Sci. Comput. 35 (2008).
     """
-    parts = list(_parts(field, velocity))
+    parts, within = list(_parts(field, velocity)), _within(velocity, dt, reach)
     lookups = [_Lookup(*part, dt, reach) for part in parts]
-    forward, lower, upper = zip(*[lookup.values_and_range() for lookup in lookups], strict=True)
+    forward, lower, upper = zip(*[lookup.values_and_range(within) for lookup in lookups], strict=True)
     # f₁ takes the boundary conditions of the field as a whole, so that it is put together before the way back
     moved = _assemble(field, list(forward))
     result = []
     for (values, extrapolation, displacement), f1, low, high in zip(_parts(moved, velocity, parts), forward, lower, upper, strict=True):
-        back = _Lookup(values, extrapolation, {d: -s for d, s in displacement.items()}, dt, reach).values()
+        back = _Lookup(values, extrapolation, {d: -s for d, s in displacement.items()}, dt, reach).values(within)
         result.append((f1, back, low, high))
     before = [values for values, _, _ in parts]
     corrected = [math.clip(f1 + 0.5 * (f - back), low, high) for f, (f1, back, low, high) in zip(before, result, strict=True)]
@@ -71,6 +73,29 @@ def mac_cormack(field: Field, velocity: Field, dt: Tensor | float, reach: int = 
 
 
 SCHEMES = {"semi_lagrangian": semi_lagrangian, "mac_cormack": mac_cormack}
+
+
+def _within(velocity: Field, dt: Tensor | float, reach: int):
+    """
+    Whether no displacement exceeds `reach` cells, as a native scalar: judged by the stored velocities and the boundary values,
+    of which all others are weighted means. False where there is a NaN.
+    """
+    greatest = 0.0
+    for d, h in zip(velocity.resolution.names, velocity.dx.numpy("vector").tolist(), strict=True):
+        values = velocity.values[{"~vector": d}] if velocity.is_staggered else velocity.values.vector[d]
+        beyond = _greatest_constant(velocity.boundary[{"vector": d}].to_dict())
+        speed = math.maximum(math.max(math.abs(values), values.shape), beyond) * math.abs(dt) / h
+        greatest = math.maximum(greatest, math.max(speed, speed.shape))
+    return (greatest <= reach).native()
+
+
+def _greatest_constant(spec: dict) -> float:
+    """Of the constants in a (mixed) extrapolation, given as a dictionary."""
+    if spec["type"] == "mixed_v2":
+        return max(map(_greatest_constant, spec["dims"].values()))
+    if spec["type"] == "normal-tangential":
+        return max(_greatest_constant(spec["normal"]), _greatest_constant(spec["tangential"]))
+    return float(np.max(np.abs(spec["value"]))) if spec["type"] == "constant" else 0.0
 
 
 def _kinds(spec: dict) -> set[str]:
@@ -122,13 +147,13 @@ class _Lookup:
         padded = math.pad(values, {d: (width, width) for d in dims}, extrapolation)
         self.f = math.expand(padded, self.batch).native([self.batch, *dims])
 
-    def values(self) -> Tensor:
+    def values(self, within) -> Tensor:
         """The interpolated values."""
-        return self._tensor(self.interpolation.values(self.f, self.s))
+        return self._tensor(self.interpolation.values(self.f, self.s, within))
 
-    def values_and_range(self) -> tuple[Tensor, Tensor, Tensor]:
+    def values_and_range(self, within) -> tuple[Tensor, Tensor, Tensor]:
         """The interpolated values, and the least and the greatest of the values that each was interpolated from."""
-        result = self.interpolation.values_and_range(self.f, self.s)
+        result = self.interpolation.values_and_range(self.f, self.s, within)
         return tuple(self._tensor(result[i]) for i in range(3))
 
     def _tensor(self, native) -> Tensor:

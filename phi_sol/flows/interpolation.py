@@ -37,28 +37,26 @@ class Interpolation:
         self.sizes, self.periodic, self.reach, self.bits = sizes, periodic, reach, bits
         self.width = max(reach, 1)  # of the padding that `f` needs
 
-    def values(self, f, s: list):
+    def values(self, f, s: list, within):
         """
         Args:
             f: Shape (batch, *(n + 2 width)): the array, padded by its boundary conditions.
             s: Displacement per axis, shape (batch, *sizes) each.
+            within: Boolean scalar; true only if |s| <= K everywhere.
 
         Returns:
             Shape (batch, *sizes).
         """
         blend = self._at_precision(self.kernels.with_gradient(self._at_precision(self._blend), self._at_precision(self._blend_gradient)))
         gather = self._at_precision(self.kernels.with_gradient(self._at_precision(self._gather), self._at_precision(self._gather_gradient)))
-        return self._choose(blend, gather, f, s)
+        return self._choose(within, blend, gather, f, s)
 
-    def values_and_range(self, f, s: list):
+    def values_and_range(self, f, s: list, within):
         """The same values with the least and the greatest of the corners that each was interpolated from, shape (3, batch, *sizes)."""
-        return self._choose(self._at_precision(self._blend_range), self._at_precision(self._gather_range), f, s)
+        return self._choose(within, self._at_precision(self._blend_range), self._at_precision(self._gather_range), f, s)
 
-    def _choose(self, blend, gather, f, s: list):
-        if not self.reach:
-            return gather(f, *s)
-        greatest = self.backend.max(self.backend.stack([self.backend.max(self.backend.abs(x)) for x in s], 0))
-        return self.kernels.branch(self.backend, greatest <= self.reach, blend, gather, f, *s)  # a NaN is not within reach
+    def _choose(self, within, blend, gather, f, s: list):
+        return self.kernels.branch(self.backend, within, blend, gather, f, *s) if self.reach else gather(f, *s)
 
     def _at_precision(self, function):
         def result(*given):

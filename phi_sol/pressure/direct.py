@@ -9,8 +9,12 @@ import logging
 from functools import cached_property
 
 import numpy as np
+import scipy.sparse as sp
 from phi.math import DType, Tensor, precision, reshaped_tensor
 from phi.math.backend import Backend, choose_backend
+from scipy import ndimage
+from scipy.linalg import lapack
+from scipy.sparse.csgraph import connected_components
 
 from ..kernels import kernels_for
 from .axes import OPEN, PERIODIC, Axis, check_sides, choose_way
@@ -45,10 +49,9 @@ class DirectPoisson:
     S is singular once per enclosed region (its pressure is free up to a constant); the pseudo-inverse leaves these
     constants out.
 
-    Set-up and memory: for m cut cells 8 m² bytes, O(m³) operations, and 8 r² N / n bytes on the way, where r is the
-    extent of the obstacle along the first axis, of n cells. Where 8 m² exceeds `budget` (at 512 MiB: m > 8192, a
-    large obstacle in 3D), conjugate gradients on K, preconditioned by K₀⁻¹, take the place of the capacitance matrix: a
-    warning says so once.
+    Set-up and memory: for m cut cells and as many cut faces 8 m² bytes, O(m³) operations, and about four times this memory on
+    the way. Where 8 m² exceeds `budget` (at 512 MiB: m > 8192, a large obstacle in 3D), conjugate gradients on K,
+    preconditioned by K₀⁻¹, take the place of the capacitance matrix: a warning says so once.
 
     A domain without an open side is singular as a whole: the means of `b` and of `p` over the fluid are removed.
 
@@ -134,11 +137,20 @@ class DirectPoisson:
     @cached_property
     def capacitance(self) -> np.ndarray:
         """`C S⁺ Cᵀ` between the cut cells."""
-        C, G = self._free.columns(), self._free_inverse()
-        w, U = np.linalg.eigh(np.eye(self.cut_faces) - C.T @ G @ C)
-        w_inverse = np.where(np.abs(w) > 1e-10, 1 / np.where(w == 0, 1, w), 0)
-        CU = C @ U
-        return (CU * w_inverse) @ CU.T
+        cut, C = self._free, self._free.columns()
+        G = self._free_inverse()
+        S = -(C.T @ (C.T @ G).T)  # C is sparse
+        S[np.diag_indices_from(S)] += 1
+        # for each region without an open side, the indicator χ of its cells gives a null vector Cᵀ χ of S
+        null, _ = np.linalg.qr(C.T @ cut.regions(self.fluid, self.sides))
+        S += null @ null.T
+        factor, info = lapack.dpotrf(S, lower=True, overwrite_a=True)
+        inverse, info = lapack.dpotri(factor, lower=True, overwrite_c=True) if info == 0 else (factor, info)
+        if info:
+            raise ArithmeticError(f"The capacitance matrix of {self.cut_faces} cut faces is not positive definite.")
+        inverse = np.tril(inverse) + np.tril(inverse, -1).T
+        inverse -= null @ null.T
+        return np.ascontiguousarray(C @ (C @ inverse).T)
 
     def _free_inverse(self) -> np.ndarray:
         """K₀⁻¹ between the cut cells, row pair by row pair of the first axis."""
@@ -213,10 +225,8 @@ class DirectPoisson:
             p = p - fluid * (backend.sum(p, axes, keepdims=True) / self.fluid.sum())
         return p
 
-    def matrix(self):
+    def matrix(self) -> sp.csr_matrix:
         """K as a `scipy.sparse` matrix over all cells, for checks and for other solvers; rows of solid cells are zero."""
-        import scipy.sparse as sp
-
         operator = MaskedLaplace(self.fluid, list(self.spacing.values()), list(self.sides.values()))
         return sp.csr_matrix(operator.matrix())
 
@@ -240,13 +250,37 @@ class _CutFaces:
         self.cells = np.unique(np.concatenate([self.first, self.second]))
         self.coordinates = np.array(np.unravel_index(self.cells, solid.shape))
 
-    def columns(self) -> np.ndarray:
+    def columns(self) -> sp.csr_array:
         """C, shape (cut cells, cut faces)."""
-        C = np.zeros((len(self.cells), self.count))
+        rows = np.concatenate([np.searchsorted(self.cells, self.first), np.searchsorted(self.cells, self.second)])
         faces = np.arange(self.count)
-        C[np.searchsorted(self.cells, self.first), faces] = self.weight
-        C[np.searchsorted(self.cells, self.second), faces] = -self.weight
-        return C
+        values = np.concatenate([self.weight, -self.weight])
+        return sp.csr_array((values, (rows, np.concatenate([faces, faces]))), shape=(len(self.cells), self.count))
+
+    def regions(self, fluid: np.ndarray, sides: dict[str, tuple[str, str]]) -> np.ndarray:
+        """Indicators, at the cut cells, of the connected regions of fluid or solid that have no open side; shape (cut cells, regions)."""
+        label, count = ndimage.label(fluid)
+        solid_label, solid_count = ndimage.label(~fluid)
+        label = np.where(fluid, label, solid_label + count) - 1
+        count += solid_count
+        pairs, open_labels = [np.zeros((0, 2), int)], []
+        for axis, (lower, upper) in enumerate(sides.values()):
+            first, last = (np.moveaxis(x, axis, 0)[end].ravel() for end in (0, -1) for x in (label,))
+            if lower == PERIODIC:
+                same = np.moveaxis(fluid, axis, 0)[0].ravel() == np.moveaxis(fluid, axis, 0)[-1].ravel()
+                pairs.append(np.unique(np.stack([first[same], last[same]], 1), axis=0))
+            open_labels += [first] * (lower == OPEN) + [last] * (upper == OPEN)
+        i, j = np.concatenate(pairs).T
+        count, merged = connected_components(sp.coo_array((np.ones(len(i)), (i, j)), shape=(count, count)), directed=False)
+        closed = np.ones(count, bool)
+        for labels in open_labels:
+            closed[merged[labels]] = False
+        at_cells = merged[label.flat[self.cells]]
+        found = np.unique(at_cells)
+        found = found[closed[found]]
+        if not open_labels:  # Cᵀ of all indicators together is zero: one of them is redundant
+            found = found[1:]
+        return (at_cells[:, None] == found).astype(float)
 
 
 class _Plan:

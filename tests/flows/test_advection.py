@@ -174,7 +174,7 @@ def test_gradient_where_lookups_fall_on_sample_points_is_one_sided_and_the_same_
             tape.watch(speed)
             tensor = lambda a: reshaped_tensor(a, [batch("batch"), spatial("y"), spatial("x")], convert=False)  # noqa: E731
             lookup = advection._Lookup(tensor(values_), PERIODIC, dict(y=tensor(speed), x=tensor(0 * speed)), 1.0, reach)
-            total = tf.reduce_sum(lookup.values().native("batch,y,x"))
+            total = tf.reduce_sum(lookup.values(True).native("batch,y,x"))
         results.append(tape.gradient(total, speed).numpy())
     forward = np.roll(values_, -1, 1) - values_.numpy()
     for result in results:
