@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import numpy as np
 from phi.math.backend import Backend
 
 
@@ -14,6 +15,10 @@ class Kernels:
     """
 
     sweeps = False
+
+    def constant(self, backend: Backend, array: np.ndarray):
+        """A NumPy array as a native one."""
+        return backend.as_tensor(array)
 
     def branch(self, backend: Backend, condition, yes: Callable, no: Callable, *inputs):
         """

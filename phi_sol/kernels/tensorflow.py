@@ -1,15 +1,31 @@
 """Kernels for TensorFlow tensors."""
 
+import weakref
+
 import tensorflow as tf
 
 from .generic import Kernels
+
+LARGE = 2**18  # bytes
 
 
 class TensorFlowKernels(Kernels):
     """Loops and branches of the graph, which XLA compiles; on GPUs, where a loop costs a kernel launch a row, no sweeps."""
 
     def __init__(self):
+        self._constants = {}
         self.sweeps = not tf.config.list_physical_devices("GPU")
+
+    def constant(self, backend, array):
+        # large ones are captured by graphs instead of being copied into each of them (graphs end at 2 GB, and XLA tries to fold them)
+        if array.nbytes < LARGE:
+            return tf.constant(array)
+        key = id(array)
+        if key not in self._constants:
+            with tf.init_scope():
+                self._constants[key] = tf.constant(array)
+            weakref.finalize(array, self._constants.pop, key, None)
+        return self._constants[key]
 
     def branch(self, backend, condition, yes, no, *inputs):
         # the gradient of tf.cond keeps what happened inside, in a form that XLA refuses across compiled units; this one chooses anew

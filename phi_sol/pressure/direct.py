@@ -95,6 +95,7 @@ class DirectPoisson:
         if solid.all():
             raise ValueError("The obstacle leaves no fluid cell in the domain.")
         self.fluid = ~solid
+        self._fluid = self.fluid.astype(np.float64)
         self.sides = {d: tuple(sides[d]) for d in self.dims}
         for d, (lower, upper) in self.sides.items():
             check_sides(lower, upper, d)
@@ -209,12 +210,13 @@ class DirectPoisson:
         return kernels.self_adjoint(backend, solve)(b)
 
     def _solve(self, backend: Backend, b):
-        fluid = backend.as_tensor(self.fluid.astype(np.float64))
+        kernels = kernels_for(backend)
+        fluid = kernels.constant(backend, self._fluid)
         axes = tuple(range(1, b.ndim))
         b = backend.where(backend.cast(fluid, DType(bool)), b, backend.zeros_like(b))
         if self.singular:
             b = b - fluid * (backend.sum(b, axes, keepdims=True) / self.fluid.sum())
-        plan = self._plan(kernels_for(backend).sweeps)
+        plan = self._plan(kernels.sweeps)
         if self.iterative:
             operator = MaskedLaplace(self.fluid, list(self.spacing.values()), list(self.sides.values()))
             p = preconditioned_cg(backend, lambda p: operator(backend, p), b, lambda r: fluid * plan.solve(backend, r))
@@ -328,7 +330,7 @@ class _Plan:
         block[0] -= above[-1] if first else 0
         block[-1] -= below[0] if len(below) else 0
         self.rows_system = Tridiagonal(block)
-        self.above, self.below = np.cumprod(above[::-1], 0)[::-1], np.cumprod(below, 0)
+        self.above, self.below = np.cumprod(above[::-1], 0)[::-1][:, None], np.cumprod(below, 0)[:, None]
 
     def solve(self, backend: Backend, b, capacitance: np.ndarray | None = None):
         """`K₀⁻¹ (b + capacitance K₀⁻¹ b)`, for b of shape (batch, *spatial)."""
@@ -338,7 +340,7 @@ class _Plan:
             x = axis.forward(backend, kernels, self._next_last(backend, x))
         p = self._invert(backend, kernels, x)
         if capacitance is not None:
-            p = p + self._invert_rows(backend, kernels, self._correction(backend, p, capacitance))
+            p = p + self._invert_rows(backend, kernels, self._correction(backend, kernels, p, capacitance))
         for axis in self.others:
             p = axis.inverse(backend, kernels, self._next_last(backend, p))
         if self.swept is None:
@@ -354,21 +356,21 @@ class _Plan:
 
     def _invert(self, backend: Backend, kernels, x):
         if self.swept is None:
-            return x * backend.as_tensor(self.inverse_eigenvalues)
+            return x * kernels.constant(backend, self.inverse_eigenvalues)
         rows, batch = x.shape[:2]
         p = self.system.solve(backend, kernels, backend.reshape(x, (rows, batch, -1)) * self.scale)
         return backend.reshape(p, x.shape)
 
     def _invert_rows(self, backend: Backend, kernels, x):
         if self.swept is None:
-            return x * backend.as_tensor(self.inverse_eigenvalues)
+            return x * kernels.constant(backend, self.inverse_eigenvalues)
         rows, batch = x.shape[:2]
         p = self.rows_system.solve(backend, kernels, backend.reshape(x, (rows, batch, -1)) * self.scale)
-        parts = [p[:1] * backend.as_tensor(self.above[:, None]), p, p[-1:] * backend.as_tensor(self.below[:, None])]
+        parts = [p[:1] * kernels.constant(backend, self.above), p, p[-1:] * kernels.constant(backend, self.below)]
         p = backend.concat(parts, 0)
         return backend.reshape(p, (p.shape[0], *x.shape[1:]))
 
-    def _correction(self, backend: Backend, p, capacitance: np.ndarray):
+    def _correction(self, backend: Backend, kernels, p, capacitance: np.ndarray):
         """The modes of `capacitance` times p at the cut cells; of a swept axis only the rows of the obstacle."""
         x = p
         if self.rows:
@@ -377,7 +379,7 @@ class _Plan:
             x = backend.tensordot(x, (x.ndim - len(self.block),), backend.as_tensor(V), (1,))
         x = backend.reshape(x, (-1, len(self.block_to_cells)))
         x = backend.gather(x, backend.as_tensor(self.cells_in_block), 1)
-        x = backend.tensordot(x, (1,), backend.as_tensor(capacitance), (0,))
+        x = backend.tensordot(x, (1,), kernels.constant(backend, capacitance), (0,))
         x = backend.pad(x, ((0, 0), (0, 1)), "constant", 0)
         x = backend.reshape(backend.gather(x, backend.as_tensor(self.block_to_cells), 1), (-1, *self.block_shape))
         for V in self.block:

@@ -29,16 +29,16 @@ class Tridiagonal:
             below = np.concatenate([gone[1:], np.zeros_like(gone[:1])])
             level = {"gone": gone, "up": up * gone, "down": down * below}
             level["from_above"] = np.concatenate([np.zeros_like(off[:1]), off[1::2]]) * gone
-            self.levels.append(level)
+            self.levels.append({n: x[:, None] for n, x in level.items()})
             d = d[1::2] - up**2 * gone - down**2 * below
             off = (down * below)[:-1] * off[2::2]
         pivot = np.empty_like(d)
         for i in range(len(d)):
             pivot[i] = reciprocal(d[i] - (off[i - 1] ** 2 * pivot[i - 1] if i else 0))
         zero = np.zeros_like(d[:1])
-        self.scale = pivot
-        self.lower = np.concatenate([zero, off]) * pivot
-        self.upper = np.concatenate([off, zero]) * pivot
+        self.scale = pivot[:, None]
+        self.lower = (np.concatenate([zero, off]) * pivot)[:, None]
+        self.upper = (np.concatenate([off, zero]) * pivot)[:, None]
 
     def solve(self, backend, kernels, b):
         """p for b of shape (rows, batch, columns)."""
@@ -46,7 +46,7 @@ class Tridiagonal:
 
     def _solve(self, backend, kernels, b, depth: int):
         def constant(array):
-            return backend.as_tensor(array[:, None])
+            return kernels.constant(backend, array)
 
         if depth == len(self.levels):
             return kernels.sweep(b * constant(self.scale), constant(self.lower), constant(self.upper))
