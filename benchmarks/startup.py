@@ -30,7 +30,7 @@ def first_step_of_phiflow(y: int, x: int):
     from phiflow_wake import PhiFlowWake
 
     arrays = {"velocity.y": np.ones((1, y, x)), "velocity.x": np.zeros((1, y, x - 1)), "marker": np.zeros((1, y, x))}
-    peer = PhiFlowWake(y, x, TOLERANCE)
+    peer = PhiFlowWake(TOLERANCE, y=y, x=x)
     tensorflow_case(peer, {n: a.astype(np.float32) for n, a in arrays.items()}, np.array([500.0]), 1.0)()
 
 
