@@ -8,7 +8,7 @@ import numpy as np
 from phi import math
 from phi.field import CenteredGrid, Field, divergence, spatial_gradient, stagger
 from phi.geom import Geometry, union
-from phi.math import Solve, extrapolation
+from phi.math import Solve, Tensor, extrapolation
 from phi.math.extrapolation import Extrapolation
 from phi.physics import fluid
 from phi.physics.fluid import Obstacle
@@ -51,11 +51,11 @@ class Projection:
     small constant everywhere.
     """
 
-    def __init__(self, velocity: Field, obstacles: Sequence[Geometry] = ()):
+    def __init__(self, velocity: Field, obstacles: Sequence[Geometry | Tensor | np.ndarray] = ()):
         """
         Args:
             velocity: Any staggered velocity with the grid and boundary to solve on; its values do not matter.
-            obstacles: Static obstacles in the space of the grid.
+            obstacles: Static obstacles: geometries, or boolean masks with one value per cell (tensors, or arrays in the order of the axes).
 
         Raises:
             ValueError: if an obstacle covers no cell, if the obstacles leave no fluid cell, or a boundary is of an unknown kind.
@@ -63,7 +63,8 @@ class Projection:
         with math.NUMPY, math.precision(64):
             for obstacle in obstacles:
                 if not solid_cells(velocity, [obstacle]).any():
-                    raise ValueError(f"The obstacle {obstacle} covers no cell of the grid: it lies outside of {velocity.bounds} or is too small.")
+                    name = obstacle if isinstance(obstacle, Geometry) else "mask"
+                    raise ValueError(f"The obstacle {name} covers no cell of the grid: it lies outside of {velocity.bounds} or is too small.")
             self._set_up(velocity, solid_cells(velocity, obstacles))
 
     def _set_up(self, velocity: Field, solid: np.ndarray):
@@ -176,12 +177,24 @@ def _projection(domain: _Domain) -> Projection:
     return projection
 
 
-def solid_cells(velocity: Field, obstacles: Sequence[Geometry]) -> np.ndarray:
-    """Cells whose centre lies in an obstacle, as a boolean array in the order of the grid's axes."""
-    dims = velocity.resolution.names
-    if not obstacles:
-        return np.zeros(velocity.resolution.sizes, bool)
-    return union(list(obstacles)).lies_inside(velocity.geometry.center).numpy(dims)
+def solid_cells(velocity: Field, obstacles: Sequence[Geometry | Tensor | np.ndarray]) -> np.ndarray:
+    """
+    Cells in an obstacle, as a boolean array in the order of the grid's axes: those whose centre lies in a geometry, and those of masks.
+
+    Raises:
+        ValueError: if a mask does not have the shape of the grid.
+    """
+    dims, shape = velocity.resolution.names, velocity.resolution.sizes
+    solid = np.zeros(shape, bool)
+    geometries = [o for o in obstacles if isinstance(o, Geometry)]
+    if geometries:
+        solid |= union(geometries).lies_inside(velocity.geometry.center).numpy(dims)
+    for mask in (o for o in obstacles if not isinstance(o, Geometry)):
+        mask = np.asarray(mask.numpy(dims) if isinstance(mask, Tensor) else mask)
+        if mask.shape != shape or mask.dtype != bool:
+            raise ValueError(f"An obstacle mask must be boolean with one value per cell {shape}, not {mask.dtype} of shape {mask.shape}.")
+        solid |= mask
+    return solid
 
 
 _SAME = {CLOSED: extrapolation.ZERO_GRADIENT, PERIODIC: extrapolation.PERIODIC}

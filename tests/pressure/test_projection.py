@@ -68,6 +68,19 @@ def test_make_incompressible_is_that_of_phiflow(domain, dims, blocked):
         assert pressure.resolution == velocity.resolution
 
 
+def test_masks_are_obstacles_like_geometries():
+    with math.precision(64):
+        velocity = random_velocity("wake", "yx")
+        ball, box, _ = obstacles("yx")
+        inside = ball.lies_inside(velocity.geometry.center)
+        by_geometry = arrays(Projection(velocity, [ball, box])(velocity)[0])
+        for mask in (inside, inside.numpy("y,x")):
+            for a, b in zip(arrays(Projection(velocity, [box, mask])(velocity)[0]), by_geometry, strict=True):
+                np.testing.assert_array_equal(a, b)
+        with pytest.raises(ValueError, match="boolean with one value per cell"):
+            Projection(velocity, [inside.numpy("x,y")])
+
+
 def test_one_obstacle_an_obstacle_object_and_a_sequence_are_the_same():
     with math.precision(64):
         velocity = random_velocity("wake", "yx")
