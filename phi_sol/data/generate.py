@@ -89,6 +89,9 @@ class Generator:
             "frames": self.frames,
             "keep_reference_every": experiment.keep_reference_every,
         }
+        for flow in (self.pair.source, self.pair.reference):
+            if flow.obstacles:
+                _ = flow.projection  # refuses grids that are too coarse for the obstacle, before anything is computed
         simulations = experiment.simulations(split, parameters)
         for simulation in simulations:
             self.pair.reference.check_stability(self.pair.reference.dt, **simulation)

@@ -13,6 +13,7 @@ from phi.math.extrapolation import Extrapolation
 from phi.physics import fluid
 from phi.physics.fluid import Obstacle
 
+from ..errors import InputError
 from .axes import CLOSED, OPEN, PERIODIC
 from .direct import DirectPoisson
 
@@ -58,13 +59,17 @@ class Projection:
             obstacles: Static obstacles: geometries, or boolean masks with one value per cell (tensors, or arrays in the order of the axes).
 
         Raises:
-            ValueError: if an obstacle covers no cell, if the obstacles leave no fluid cell, or a boundary is of an unknown kind.
+            InputError: if an obstacle covers no cell centre.
+            ValueError: if the obstacles leave no fluid cell, or a boundary is of an unknown kind.
         """
         with math.NUMPY, math.precision(64):
             for obstacle in obstacles:
                 if not solid_cells(velocity, [obstacle]).any():
-                    name = obstacle if isinstance(obstacle, Geometry) else "mask"
-                    raise ValueError(f"The obstacle {name} covers no cell of the grid: it lies outside of {velocity.bounds} or is too small.")
+                    kind = type(obstacle).__name__ if isinstance(obstacle, Geometry) else "mask"
+                    cell = " x ".join(f"{h:g}" for h in velocity.dx.numpy("vector"))
+                    raise InputError(
+                        f"The obstacle ({kind}) covers no cell centre: it lies outside of the domain, or cells of {cell} are too coarse for it."
+                    )
             self._set_up(velocity, solid_cells(velocity, obstacles))
 
     def _set_up(self, velocity: Field, solid: np.ndarray):

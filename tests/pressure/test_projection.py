@@ -113,7 +113,7 @@ def test_a_closed_domain_with_net_inflow_keeps_its_mean_divergence():
 
 def test_bad_input():
     velocity = random_velocity("wake", "yx")
-    with pytest.raises(ValueError, match="covers no cell"):
+    with pytest.raises(ValueError, match="covers no cell centre: it lies outside of the domain, or cells of 0.5 x 0.5"):
         Projection(velocity, [Sphere(y=100, x=100, radius=1)])
     with pytest.raises(ValueError, match="no fluid cell"):
         Projection(velocity, [Box(y=(-1, 10), x=(-1, 10))])
