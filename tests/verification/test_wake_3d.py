@@ -53,7 +53,7 @@ def test_compiled_step_equals_float64(obstacle):
 
     from phi_sol.stepping import pack
 
-    flow = WakeFlow(y=16, x=8, z=8, obstacle=obstacle)
+    flow = WakeFlow(y=16, x=10, z=10, obstacle=obstacle)
     with math.NUMPY, math.precision(64):
         state = rough_state(flow, 1)
         arrays, parameters, _ = pack(flow, state)
