@@ -44,7 +44,8 @@ def test_all_scenes_are_covered():
     assert set(TINY) == set(scene_names())
 
 
-@pytest.mark.parametrize("name", TINY)
+# one 3D scene is enough for every run; compiling in 3D takes long
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n == "plume_3d" else n for n in TINY])
 def test_the_whole_way(name, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     scene = str(tiny_file(name, tmp_path))
