@@ -10,7 +10,7 @@ import inspect
 import logging
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from importlib.util import find_spec
 from types import SimpleNamespace
@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import MissingError
+from ..errors import InputError, MissingError
 
 INCH = 70  # pixels that PhiFlow's Plotly figures take for one
 MARKS = 11  # labels on a slider
@@ -30,26 +30,20 @@ class Notice:
     """What a model's `get_field` returns where there is no field to show; `select_channel` and `plot` let it pass."""
 
     text: str
-    shape = ()
 
 
 @dataclass(frozen=True)
 class Shown:
     """
-    A field with the colour range that all views of its quantity share.
+    A field whose figure is made without PhiFlow: PhiML's operations are not safe in several threads, and a simulation runs in another.
 
     Attributes:
-        field: PhiFlow field, sampled at centres.
-        limits: Lower and upper end of the colours for a component (`x`, `y`, `z`, `abs` or None).
+        figure: Makes the Plotly figure of a component (`x`, `y`, `z`, `abs` or None for all); raises InputError if there is none.
+        component: The component that was chosen.
     """
 
-    field: Any
-    limits: Callable[[str | None], tuple[float, float] | None] = lambda component: None
+    figure: Callable[[str | None], Any]
     component: str | None = None
-
-    @property
-    def shape(self):
-        return self.field.shape
 
 
 @dataclass(frozen=True)
@@ -150,24 +144,21 @@ def _mend_plot():
     def mended_plot(value, size=None, **options):
         from plotly.graph_objects import Figure
 
+        if isinstance(value, Shown):
+            try:
+                return _Native(value.figure(value.component))
+            except InputError as err:
+                value = Notice(str(err))
         if isinstance(value, Notice):
-            plain = "rgba(0,0,0,0)"
-            return _Native(Figure(layout=dict(title_text=value.text, paper_bgcolor=plain, plot_bgcolor=plain)))
-        limits = value.limits(value.component) if isinstance(value, Shown) else None
-        figure = plot(value.field if isinstance(value, Shown) else value, size=None if size is None else [s / INCH for s in size], **options)
-        figure.update_layout(width=None, autosize=True, uirevision="kept", showlegend=False)  # as wide as the page
-        if limits is not None:
-            figure.update_traces(dict(zmin=limits[0], zmax=limits[1], colorscale="Viridis"), selector=dict(type="heatmap"))
-        return _Native(figure)
+            hidden = dict(visible=False)
+            return _Native(Figure(layout=dict(title_text=value.text, xaxis=hidden, yaxis=hidden, plot_bgcolor="white")))
+        return _Native(plot(value, size=None if size is None else [s / INCH for s in size], **options))
 
     @wraps(select_channel)
     def mended_select(value, channel):
-        if not isinstance(value, Shown):
-            return value if isinstance(value, Notice) else select_channel(value, channel)
-        try:
-            return Shown(select_channel(value.field, channel), value.limits, channel)
-        except ValueError as err:  # no such component
-            return Notice(one_line(err))
+        if isinstance(value, Shown):
+            return replace(value, component=channel)
+        return value if isinstance(value, Notice) else select_channel(value, channel)
 
     mended_plot.mended = True
     viewer.plot, viewer.select_channel = mended_plot, mended_select
@@ -188,13 +179,17 @@ def _sliders_in(containers) -> list:
 
 
 def _mend_marks():
+    from phi.vis._vis_base import is_log_control
+
     controls = _dash("model_controls")
     create = controls.create_sliders
 
     @wraps(create)
     def create_sliders(given):
         containers = create(given)
-        for slider in _sliders_in(containers):
+        for control, slider in zip(given, _sliders_in(containers), strict=True):
+            if is_log_control(control) and "allow_direct_input" in slider._prop_names:
+                slider.allow_direct_input = False  # Dash 4 would show the logarithm as a number
             values = list(slider.marks or {})
             if len(values) > MARKS:
                 slider.marks = {v: slider.marks[v] for v in values[:: -(-len(values) // (MARKS - 1))]}
@@ -326,7 +321,7 @@ def _mend_play():
 
 MENDS = (
     Mend("packages of Dash 1 (dash_core_components, dash_html_components)", "3.4", _aliases_needed, _alias),
-    Mend("Plotly figures of the field pages: native(), inches, shared colours, notices", "3.4", _plot_needed, _mend_plot),
+    Mend("Plotly figures of the field pages: native(), inches, own figures", "3.4", _plot_needed, _mend_plot),
     Mend("a label at every step of a slider", "3.4", _marks_needed, _mend_marks),
     Mend("controls that appear after the figures that listen to them", "3.4", _late_needed, _mend_late),
     Mend("numpy.float in curves that start again", "3.4", _join_needed, _mend_join),

@@ -1,12 +1,14 @@
 """Plotly figures: panels that share one colour scale, and curves."""
 
+from dataclasses import replace
+
 import numpy as np
 from plotly import graph_objects as go
 from plotly.subplots import make_subplots
 
 from ..flows import Flow
 from .values import Picture, Values, colour_range, is_signed, label
-from .views import DIFFERENCE, FIELDS, Ranges, View, obstacle_mask
+from .views import DIFFERENCE, FIELDS, Ranges, View, cached_mask
 
 PLAIN, SIGNED = "Viridis", "RdBu_r"  # both read in greyscale; diverging colours only around zero
 WIDTH = 1180  # pixels that a row of panels is laid out for
@@ -155,7 +157,7 @@ def _label_axes(figure: go.Figure, rows: list, view: View, some: Picture | None)
 
 def _draw_obstacles(figure: go.Figure, view: View, flow: Flow, rows: list[list[bool]]):
     """Solid bodies in grey over the panels that have a picture, as the cut of the body itself on a raster finer than the grid."""
-    mask = obstacle_mask(flow, view)
+    mask = cached_mask(flow, view)
     if mask is None:
         return
     vertical, horizontal = mask.coordinates.values()
@@ -163,6 +165,48 @@ def _draw_obstacles(figure: go.Figure, view: View, flow: Flow, rows: list[list[b
     for i, row in enumerate(rows, 1):
         for j in [j for j, has_picture in enumerate(row, 1) if has_picture]:
             figure.add_trace(go.Heatmap(x=horizontal, y=vertical, z=mask.values, **grey), i, j)
+
+
+ARROWS = 36  # per axis
+
+
+def single(values: Values, view: View, limits: tuple[float, float], arrows: bool = False) -> go.Figure:
+    """
+    One field, as wide as its place.
+
+    Args:
+        values: The field.
+        view: What is drawn.
+        limits: Colour range.
+        arrows: Whether the direction of a 2D vector field, or of a slice, is drawn, too: arrows as long as one and a half cells at most.
+    """
+    content = view.flat(view.whole(values))
+    figure = go.Figure(_trace(content, view.field, "coloraxis", view))
+    bar = dict(title=dict(text=label(view.field.rpartition(" ")[2], view.quantity), side="right"), thickness=14)
+    figure.update_layout(coloraxis=dict(cmin=limits[0], cmax=limits[1], colorscale=PLAIN, colorbar=bar), template="simple_white", uirevision="kept")
+    figure.update_layout(margin=dict(l=50, r=20, t=20, b=44))
+    if content.values.ndim == 2:
+        vertical, horizontal = content.coordinates
+        figure.update_xaxes(title_text=horizontal, constrain="domain")
+        figure.update_yaxes(title_text=vertical, scaleanchor="x", scaleratio=1, constrain="domain")
+        if arrows and {vertical, horizontal} <= set(values.parts):
+            figure.add_trace(_arrows(values, view, horizontal, vertical))
+    return figure
+
+
+def _arrows(values: Values, view: View, horizontal: str, vertical: str) -> go.Scatter:
+    """Lines with a dot at their tail."""
+    parts = [view.flat(replace(view, quantity=d).whole(values)).coarsened(ARROWS) for d in (horizontal, vertical)]
+    y, x = np.meshgrid(*parts[0].coordinates.values(), indexing="ij")
+    u, v = (p.values for p in parts)
+    longest = float(np.nanmax(np.hypot(u, v))) or 1.0
+    cell = min(float(c[1] - c[0]) for c in parts[0].coordinates.values() if len(c) > 1)
+    scale, gap = 1.5 * cell / longest, np.full(x.size, np.nan)
+    lines = [np.stack([c.ravel(), (c + scale * w).ravel(), gap], 1).ravel().astype(np.float32) for c, w in ((x, u), (y, v))]
+    marker = dict(size=np.tile([4, 0, 0], x.size), color="white", line_width=0)
+    return go.Scatter(
+        x=lines[0], y=lines[1], mode="lines+markers", line=dict(color="white", width=1.2), marker=marker, hoverinfo="skip", showlegend=False
+    )
 
 
 def curves(
@@ -187,8 +231,9 @@ def curves(
         figure.add_vline(x=mark, line=dict(color="#555", width=1, dash="dot"))
     if not lines and empty:
         figure.add_annotation(text=empty, x=0.5, y=0.5, xref="paper", yref="paper", showarrow=False, font=dict(size=13, color="#555"))
+        figure.update_xaxes(showticklabels=False, ticks="")
+        figure.update_yaxes(showticklabels=False, ticks="")
     figure.update_layout(height=280, margin=dict(l=60, r=20, t=16, b=44), template="simple_white", uirevision="kept", showlegend=True)
-    figure.update_layout(legend=dict(x=0.01, y=0.99, xanchor="left", yanchor="top", bgcolor="rgba(255,255,255,0.7)"))
     figure.update_xaxes(title_text=x_title)
     figure.update_yaxes(title_text=y_title, type="log" if logarithmic else "linear", rangemode="normal" if logarithmic else "tozero")
     if logarithmic:

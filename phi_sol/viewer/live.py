@@ -13,9 +13,9 @@ from ..errors import DivergedError, InputError
 from ..flows.base import SEED
 from ..pair import SolverPair
 from .recording import Recording
-from .rollouts import COMPUTING
 from .solvers import Drawable, restrict, swirl
 from .values import Values
+from .views import COMPUTING
 
 SOURCE, CORRECTED, REFERENCE = "source", "corrected", "reference"
 SOLVERS = (SOURCE, CORRECTED, REFERENCE)
@@ -83,9 +83,10 @@ class Live:
         if abs(value - self.parameters[name]) <= 1e-6 * abs(self.parameters[name]):
             return  # what a logarithmic slider makes of the same value
         changed = self.parameters | {name: value}
-        self.pair.source.parameter_tensors(changed)
-        for flow in (self.pair.source, self.pair.reference):
-            flow.check_stability(flow.dt, **changed)
+        with COMPUTING:
+            self.pair.source.parameter_tensors(changed)
+            for flow in (self.pair.source, self.pair.reference):
+                flow.check_stability(flow.dt, **changed)
         self.parameters = changed
         if name == SEED:
             self.start = ""

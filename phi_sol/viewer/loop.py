@@ -2,9 +2,9 @@
 
 import atexit
 import inspect
-import logging
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import count
@@ -21,7 +21,7 @@ from .plots import values_of
 from .recording import HIDDEN
 from .values import Values
 
-LOG = logging.getLogger(__name__)
+THROTTLE = 0.1  # seconds between two looks at the variables of a loop
 
 
 def view(
@@ -89,7 +89,8 @@ class LoopViewer(BaseModel):
         super().__init__(name, description)
         self._frame, self._step, self._stepped = frame, threading.Event(), threading.Event()
         self._sources: dict[str, Callable] = {}
-        self._values: dict[str, object] = {}
+        self._values: dict[str, Values | str] = {}
+        self._taken = 0.0
         self._scalars: dict[str, list] = {}
         self._playing = play
         self._in_loop = False
@@ -116,9 +117,11 @@ class LoopViewer(BaseModel):
             for step in range(*stop) if stop else count():
                 self._step.wait()
                 yield step
-                self._take()
                 self.steps = step + 1
+                if time.monotonic() - self._taken > THROTTLE:
+                    self._take()
                 self._release()
+            self._take()
         finally:
             self._in_loop = False
             self._release()
@@ -130,7 +133,7 @@ class LoopViewer(BaseModel):
             named |= dict(_parts(item)) if isinstance(item, State | dict) else {}
         for name in named:
             self._sources.pop(name, None)
-        self._values |= named
+        self._values |= {n: _shown(v) for n, v in named.items()}
         self._take()
 
     def log_scalars(self, **values: float):
@@ -191,9 +194,9 @@ class LoopViewer(BaseModel):
 
     def values(self, name: str) -> Values:
         value = self._values.get(name)
-        if value is None:
-            raise InputError(f"{name} has no value.")
-        return value if isinstance(value, Values) else values_of(value, {d: 0 for d in value.shape.batch.names} if hasattr(value, "shape") else None)
+        if not isinstance(value, Values):
+            raise InputError(value or f"{name} has no value.")
+        return value
 
     @property
     def curve_names(self) -> tuple:
@@ -227,10 +230,11 @@ class LoopViewer(BaseModel):
         return {**self._frame.f_globals, **self._frame.f_locals}
 
     def _take(self):
-        """Reads the followed variables, in the script's thread, so that the page sees one state."""
+        """Reads the followed variables in the script's thread, so that the page sees one state and PhiML is used by one thread only."""
         variables = self._variables() if self._sources else {}
         for name, source in self._sources.items():
-            self._values[name] = source(variables)
+            self._values[name] = _shown(source(variables))
+        self._taken = time.monotonic()
 
     def _follow(self, item):
         if isinstance(item, str):
@@ -277,6 +281,14 @@ class LoopViewer(BaseModel):
             value, limits, options = _control_of(name, given)
             self._settings[name] = value
             self._controls[name] = control(name, type(value), limits, lambda n=name: self._settings[n], **options)
+
+
+def _shown(value) -> Values | str:
+    """Values of a field, the first of a batch, or why there are none."""
+    try:
+        return value if isinstance(value, Values) else values_of(value, {d: 0 for d in value.shape.batch.names} if hasattr(value, "shape") else None)
+    except InputError as err:
+        return str(err)
 
 
 def _parts(item) -> list[tuple[str, object]]:

@@ -6,16 +6,18 @@ from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
 
+import numpy as np
+from phi.math import EMPTY_SHAPE, spatial
 from phi.vis._vis_base import Action, Control, VisModel
 
 from ..errors import InputError
 from ..flows.base import SEED
 from .compat import Notice, Shown, one_line
+from .figures import single
 from .live import SOLVERS, Live
-from .recording import Recording
-from .values import MAGNITUDE, VALUE, Values, colour_range, picture
-
-VECTOR_LIMIT = {1: 1000, 2: 64, 3: 16}  # cells per axis on PhiFlow's pages, by dimension
+from .recording import Recording, drawn_order
+from .values import MAGNITUDE, VALUE, Values, colour_range, quantities
+from .views import FIELDS, VOLUME, View
 
 
 class LiveControl(Control):
@@ -31,22 +33,6 @@ class LiveControl(Control):
 def control(name: str, kind: type, limits: tuple, current: Callable, description: str = "", **options) -> LiveControl:
     """A control whose value comes from `current()`."""
     return LiveControl(name, kind, None, limits, description, options | {"current": current})
-
-
-def to_field(values: Values):
-    """A PhiFlow field at the cell centres, coarse enough to be drawn."""
-    from phi import math
-    from phi.field import CenteredGrid
-    from phi.geom import Box
-    from phi.math import channel, spatial
-
-    limit = VECTOR_LIMIT[len(values.axes)]
-    pictures = {n: picture(Values(values.bounds, {"": p}), VALUE).coarsened(limit) for n, p in values.at_centres().items()}
-    with math.NUMPY:
-        tensors = {n: math.wrap(p.values, spatial(",".join(values.axes))) for n, p in pictures.items()}
-        tensor = tensors[""] if "" in tensors else math.stack(tensors, channel(vector=list(tensors)))
-        bounds = Box(**{d: (float(a), float(b)) for d, (a, b) in values.bounds.items()})
-        return CenteredGrid(tensor, 0.0, bounds=bounds)
 
 
 class BaseModel(VisModel):
@@ -104,18 +90,18 @@ class BaseModel(VisModel):
         thread.join(0.5)
 
     def get_field(self, name: str, dim_selection: dict):
-        """A `Shown` field, or a `Notice` why there is none."""
+        """What the pages draw of a field, or a `Notice` why there is nothing."""
         try:
-            values = self.values(name)
-            return Shown(to_field(values)[dim_selection], lambda component: self._limits(name, component))
+            self.values(name)
         except InputError as err:
             return Notice(str(err))
+        return Shown(lambda component: self._figure(name, dim_selection, component))
 
     def get_field_shape(self, name: str):
-        from phi.math import EMPTY_SHAPE
-
-        shown = self.get_field(name, {})
-        return shown.shape if isinstance(shown, Shown) else EMPTY_SHAPE
+        try:
+            return spatial(**self.values(name).resolution)
+        except InputError:
+            return EMPTY_SHAPE
 
     def values(self, name: str) -> Values:
         """Values of a field. Raises InputError where there are none."""
@@ -125,12 +111,21 @@ class BaseModel(VisModel):
         """Fields that share a colour scale with one."""
         return [name]
 
-    def _limits(self, name: str, component: str | None) -> tuple[float, float] | None:
-        all_values = [self.values(n) for n in self.peers(name)]
-        quantity = VALUE if not all_values[0].is_vector else MAGNITUDE if component == "abs" else component
-        if quantity is None or (quantity not in (VALUE, MAGNITUDE) and quantity not in all_values[0].parts):
-            return None
-        return colour_range([picture(v, quantity) for v in all_values], False)
+    def drawn(self, axes: list[str]) -> tuple[str, ...]:
+        """Axes in the order in which they are drawn."""
+        return drawn_order(axes, None)
+
+    def _figure(self, name: str, selection: dict[str, int], component: str | None):
+        values = self.values(name)
+        quantity = MAGNITUDE if values.is_vector and component in (None, "abs") else component if values.is_vector else VALUE
+        if quantity not in quantities(values):
+            raise InputError(f"{name} has no component {quantity}. Components: {', '.join(values.parts)}.")
+        across, index = next(iter(selection.items()), (VOLUME if len(values.axes) == 3 else "", 0))
+        position = values.bounds[across][0] + (index + 0.5) * values.spacing[across] if across in values.axes else 0.0
+        view = View(name, quantity, self.drawn(values.axes), FIELDS, across, position)
+        lengths = [colour_range([view.whole(self.values(n))], False) for n in self.peers(name)]
+        limits = min(a for a, _ in lengths), max(b for _, b in lengths)
+        return single(values, view, limits, arrows=values.is_vector and component is None)
 
 
 class LiveModel(BaseModel):
@@ -160,6 +155,9 @@ class LiveModel(BaseModel):
     def peers(self, name: str) -> list[str]:
         return [f"{s} {name.partition(' ')[2]}" for s in SOLVERS]
 
+    def drawn(self, axes: list[str]) -> tuple[str, ...]:
+        return drawn_order(axes, type(self.live.pair.source).__name__)
+
     def progress(self):
         with self.progress_lock:
             if self.safely(f"Step {self.live.steps + 1}", self.live.step):
@@ -171,8 +169,6 @@ class LiveModel(BaseModel):
         return tuple(f"{n}_velocity_MAE" for n, c in self.live.curves.items() if len(c))
 
     def get_curve(self, name: str) -> tuple:
-        import numpy as np
-
         points = np.array(self.live.curves[name.partition("_")[0]])
         return points[:, 0], points[:, 1]
 
@@ -229,6 +225,9 @@ class RecordedModel(BaseModel):
         if not frames:
             raise InputError("There is no complete frame yet.")
         return self.recording.read(name, frames[min(self.steps, len(frames) - 1)])
+
+    def drawn(self, axes: list[str]) -> tuple[str, ...]:
+        return drawn_order(axes, self.recording.flow_config.get("type"))
 
     def progress(self):
         with self.progress_lock:

@@ -17,10 +17,10 @@ from .compat import one_line
 from .recording import Recording
 from .solvers import Drawable, pair_of
 from .values import Values
+from .views import COMPUTING
 
 LOG = logging.getLogger(__name__)
 MEMORY = 1 << 30  # bytes of frames that are kept, all rollouts together
-COMPUTING = Lock()  # one use of TensorFlow at a time: traces share PhiML's global settings
 
 
 @dataclass

@@ -17,7 +17,7 @@ from ..pair import SolverPair
 from .catalogue import Catalogue
 from .compat import install
 from .recording import drawn_order
-from .solvers import Drawable, pair_of
+from .solvers import pair_of, zeros
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
 ATTEMPTS = 20  # ports that are tried
@@ -130,7 +130,7 @@ class Site:
 
     def example(self, field: str):
         """Zero values of a field of the live simulation, for what can be chosen before it runs."""
-        return Drawable(self.flow).zeros(field)
+        return zeros(self.flow, field)
 
 
 def make_app(model, select: list[str]):

@@ -98,15 +98,6 @@ class Drawable:
                 faces = [face, *faces] if end == 0 else [*faces, face]
         return np.concatenate(faces, axis)
 
-    def zeros(self, name: str) -> Values:
-        """A field that is zero."""
-        shape = tuple(self.flow.resolution.values())
-        if name not in self.flow.staggered:
-            return Values(self.bounds, {"": np.zeros(shape)})
-        return Values(
-            self.bounds, {d: np.zeros([n + (i == axis) for i, n in enumerate(shape)]) for axis, d in enumerate(self.bounds)}, staggered=True
-        )
-
     def stored(self, values: dict[str, Values]) -> dict[str, np.ndarray]:
         """The native arrays of values, the inverse of a call; fields that are the same everywhere are missing."""
         arrays = {}
@@ -119,6 +110,14 @@ class Drawable:
                 inner = slice(0 if lower is None else 1, None if upper is None else -1)
                 arrays[f"{name}.{d}"] = values[name].parts[d][(slice(None),) * axis + (inner,)]
         return arrays
+
+
+def zeros(flow: Flow, name: str) -> Values:
+    """A field of a flow that is zero; PhiFlow is not needed for it."""
+    shape, bounds = tuple(flow.resolution.values()), {d: (0.0, size) for d, size in flow.size.items()}
+    if name not in flow.staggered:
+        return Values(bounds, {"": np.zeros(shape)})
+    return Values(bounds, {d: np.zeros([n + (i == axis) for i, n in enumerate(shape)]) for axis, d in enumerate(bounds)}, staggered=True)
 
 
 def restrict(values: Values, ratio: int) -> Values:

@@ -1,12 +1,16 @@
 """What is drawn: which quantity of which field, in which plane, in which colours. Independent of any plotting library."""
 
+import json
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 
 from ..errors import InputError
 from ..flows import Flow
 from .values import DISPLAY_LIMIT, VOLUME_LIMIT, VORTICITY, Picture, Values, picture, quantities
+
+COMPUTING = Lock()  # held by whoever uses PhiML or TensorFlow: PhiML's settings are shared by all threads
 
 FIELDS, DIFFERENCE, BOTH = "fields", "difference", "both"
 VOLUME = "volume"
@@ -77,6 +81,25 @@ def make_view(values: Values, field: str, quantity: str | None, drawn: tuple[str
     across = across if across in (*drawn, VOLUME) and len(drawn) == 3 else drawn[2] if len(drawn) == 3 else ""
     lower, upper = values.bounds.get(across, (0.0, 0.0))
     return View(field, quantity, drawn, show, across, lower + (0.5 if share is None else share) * (upper - lower))
+
+
+_masks: dict[tuple, Picture | None] = {}
+
+
+def cached_mask(flow: Flow, view: View, patience: float = 0.3) -> Picture | None:
+    """
+    `obstacle_mask` for pages: computed once per plane, and only while no simulation uses PhiML, which is not safe in several threads. None
+    if it has to wait longer than `patience` seconds for that; the next picture will have it.
+    """
+    key = (json.dumps(flow.config(), sort_keys=True), view.drawn, view.across, view.position if len(flow.size) == 3 else 0.0)
+    if key not in _masks and COMPUTING.acquire(timeout=patience):
+        try:
+            if len(_masks) > 200:
+                _masks.clear()
+            _masks[key] = obstacle_mask(flow, view)
+        finally:
+            COMPUTING.release()
+    return _masks.get(key)
 
 
 def obstacle_mask(flow: Flow, view: View, cells: int = 200) -> Picture | None:

@@ -10,7 +10,7 @@ from ..figures import curves, panels
 from ..live import REFERENCE
 from ..values import Values, quantities
 from ..views import FIELDS, Ranges, default_quantity, make_view
-from .parts import FIXED, GRAPH, across_options, dropdown, labelled, view_controls
+from .parts import FIXED, GRAPH, across_options, clock, dropdown, labelled, steady_clock, view_controls
 
 POLL = 700  # ms between looks at what is being computed
 NO_RUN = "none"
@@ -119,18 +119,20 @@ def register(site):
         Output("cmp-status", "children"),
         Output("cmp-ready", "data"),
         Output("cmp-label", "children"),
-        Input("cmp-poll", "n_intervals"),
+        Output("cmp-tock", "data"),
+        Input("cmp-tick", "data"),
         Input("cmp-sim", "value"),
         Input("cmp-run", "value"),
         Input("cmp-frame", "value"),
         State("cmp-ready", "data"),
     )
-    def poll(_n, sim, run, index, before):
+    def poll(tick, sim, run, index, before):
+        tock = tick["n"] if tick else None
         try:
             recording = comparison.recording(sim)
         except InputError as err:
-            return str(err), no_update, ""
-        if recording.description.get("complete") is False and ctx.triggered_id == "cmp-poll":
+            return str(err), no_update, "", tock
+        if recording.description.get("complete") is False and ctx.triggered_id == "cmp-tick":
             recording.refresh()
         frame = recording.frames[min(index or 0, len(recording.frames) - 1)]
         status = comparison.progress(recording, run)
@@ -138,24 +140,25 @@ def register(site):
         ready = [sim, run, *[[len(r.frames) > frame, len(r.frames) // 50 if not r.done else -1, r.error] for r in rollouts.values()]]
         dt = recording.flow_config.get("dt")
         at = f"frame {frame} of {recording.frames[-1]}" + (f", time {frame * dt:g}" if isinstance(dt, int | float) else "")
-        return (f"Computing: {status}" if status else ""), (no_update if ready == before else ready), at
+        return (f"Computing: {status}" if status else ""), (no_update if ready == before else ready), at, tock
 
+    steady_clock(dash, "cmp")
     play(dash)
 
 
 def play(dash):
     """The player runs in the browser and goes on only when the last frame was drawn, so that requests never pile up."""
     dash.clientside_callback(
-        """function(clock, back, next, playing, frame, last, shown) {
+        """function(beat, back, next, playing, frame, last, shown) {
             const who = dash_clientside.callback_context.triggered.map(t => t.prop_id.split('.')[0]);
             const none = dash_clientside.no_update;
             if (who.includes('cmp-back')) return Math.max(0, frame - 1);
             if (who.includes('cmp-next')) return Math.min(last, frame + 1);
-            if (!who.includes('cmp-clock') || playing !== 'playing' || shown !== frame) return none;
+            if (!who.includes('cmp-beat') || playing !== 'playing' || shown !== frame) return none;
             return frame >= last ? 0 : frame + 1;
         }""",
         Output("cmp-frame", "value", allow_duplicate=True),
-        Input("cmp-clock", "n_intervals"),
+        Input("cmp-beat", "n_intervals"),
         Input("cmp-back", "n_clicks"),
         Input("cmp-next", "n_clicks"),
         State("cmp-playing", "data"),
@@ -171,13 +174,13 @@ def play(dash):
         }""",
         Output("cmp-playing", "data"),
         Output("cmp-play", "children"),
-        Output("cmp-clock", "disabled"),
+        Output("cmp-beat", "disabled"),
         Input("cmp-play", "n_clicks"),
         State("cmp-playing", "data"),
         prevent_initial_call=True,
     )
     dash.clientside_callback(
-        "function(speed) { return 1000 / speed; }", Output("cmp-clock", "interval"), Input("cmp-speed", "value"), prevent_initial_call=True
+        "function(speed) { return 1000 / speed; }", Output("cmp-beat", "interval"), Input("cmp-speed", "value"), prevent_initial_call=True
     )
 
 
@@ -238,8 +241,8 @@ def page(site) -> html.Div:
             ),
             html.Div(id="cmp-status", className="status"),
             dcc.Graph(id="cmp-errors", config=GRAPH),
-            dcc.Interval(id="cmp-poll", interval=POLL),
-            dcc.Interval(id="cmp-clock", interval=200, disabled=True),
+            *clock("cmp", POLL),
+            dcc.Interval(id="cmp-beat", interval=200, disabled=True),
             dcc.Store(id="cmp-playing", data="paused"),
             dcc.Store(id="cmp-shown"),
             dcc.Store(id="cmp-ready"),

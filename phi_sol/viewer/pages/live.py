@@ -11,8 +11,8 @@ from ...flows.base import SEED
 from ..figures import curves, panels
 from ..live import CORRECTED, REFERENCE, SOLVERS, SOURCE
 from ..values import colour_range, is_signed, quantities
-from ..views import Ranges, default_quantity, make_view
-from .parts import FIXED, GRAPH, dropdown, labelled, view_controls
+from ..views import DIFFERENCE, Ranges, default_quantity, make_view
+from .parts import FIXED, GRAPH, clock, dropdown, labelled, steady_clock, view_controls
 
 REFRESH = 400  # ms between two pictures
 NO_CORRECTOR = "none"
@@ -78,50 +78,46 @@ def register(site):
         names = quantities(site.example(field))
         return names, default_quantity(names, quantity)
 
+    steady_clock(dash, "live")
+
     @dash.callback(
         Output("live-panels", "figure"),
+        Output("live-curves", "figure"),
+        Output("live-status", "children"),
+        Output("live-error", "children"),
         Output("live-shown", "data"),
+        Output("live-tock", "data"),
         [Input(f"live-{n}", "value") for n in ("field", "quantity", "show", "scale", "across", "position", "full")],
-        Input("live-clock", "n_intervals"),
-        Input("live-did", "data"),
+        Input("live-tick", "data"),
         State("live-shown", "data"),
     )
-    def draw(field, quantity, show, scale, across, share, full, _n, _did, before):
-        settings = [field, quantity, show, scale, across, share, full, live.version]
+    def draw(field, quantity, show, scale, across, share, full, tick, before):
+        status, error = _status(site)
+        settings = [field, quantity, show, scale, across, share, full, live.version, live.message]
+        tock = tick["n"] if tick else None
         if settings == before:
-            return no_update, no_update
+            return no_update, no_update, status, error, no_update, tock
         try:
             shown = {s: live.values(s)[field] for s in SOLVERS}
             view = make_view(shown[SOURCE], field, quantity, site.drawn, show, across, share)
             ranges = _kept_ranges(kept, view, shown) if scale == FIXED else Ranges()
-            reference = REFERENCE
-            if full and show != "difference":  # the picture at full resolution, differences on the source grid
-                figure = panels(shown, view, ranges, reference, site.flow)
-                _replace_reference(figure, view, live.values(REFERENCE, full=True)[field], shown)
-            else:
-                figure = panels(shown, view, ranges, reference, site.flow)
+            figure = panels(shown, view, ranges, REFERENCE, site.flow)
+            if full and show != DIFFERENCE:  # differences stay on the source grid
+                _replace_reference(figure, view, live.values(REFERENCE, full=True)[field])
         except InputError as err:
-            return _waiting(str(err)), settings
-        return figure, settings
-
-    @dash.callback(
-        Output("live-status", "children"),
-        Output("live-error", "children"),
-        Output("live-curves", "figure"),
-        Input("live-clock", "n_intervals"),
-        Input("live-did", "data"),
-    )
-    def status(_n, _did):
-        running = bool(site.app.play_status)
-        speeds = live.speeds()
-        text = f"{'Running' if running else 'Paused'}, step {live.steps}, time {live.steps * live.pair.source.dt:g}"
-        shown = [html.Span(f"{n} {v:.4g}") for n, v in live.parameters.items()]
-        shown += [html.Span(f"{n}: {speeds[n]:.0f} steps/s") for n in SOLVERS if n in speeds]
-        message = live.message or model.message or ""
-        failed = "failed" in message
+            figure = _waiting(str(err))
         lines = {n: tuple(zip(*c, strict=True)) for n, c in live.curves.items() if len(c) and (n == SOURCE or live.correctors)}
-        figure = curves(lines, "step", "velocity MAE (length / time)", empty="not started")
-        return [html.B(text), *shown, html.Span("" if failed else message)], (message if failed else ""), figure
+        return figure, curves(lines, "step", "velocity MAE (length / time)", empty="not started"), status, error, settings, tock
+
+
+def _status(site) -> tuple[list, str]:
+    """The line on what runs how fast, and what went wrong."""
+    live = site.live
+    speeds, message = live.speeds(), live.message or site.model.message or ""
+    line = [html.B(f"{'Running' if site.app.play_status else 'Paused'}, step {live.steps}, time {live.steps * live.pair.source.dt:g}")]
+    line += [html.Span(f"{n} {v:.4g}") for n, v in live.parameters.items()]
+    line += [html.Span(f"{n}: {speeds[n]:.0f} steps/s") for n in SOLVERS if n in speeds]
+    return (line, message) if "failed" in message else ([*line, html.Span(message)], "")
 
 
 INITIAL = "initial state"
@@ -141,7 +137,7 @@ def _kept_ranges(kept: dict, view, shown) -> Ranges:
     return kept[key]
 
 
-def _replace_reference(figure: go.Figure, view, full, shown):
+def _replace_reference(figure: go.Figure, view, full):
     """Draws the reference panel at full resolution, in the colours of the others."""
     content = view.flat(view.whole(full))
     for trace in figure.data:
@@ -215,7 +211,7 @@ def page(site) -> html.Div:
             html.Div(id="live-error", className="error"),
             dcc.Graph(id="live-panels", config=GRAPH),
             dcc.Graph(id="live-curves", config=GRAPH),
-            dcc.Interval(id="live-clock", interval=REFRESH),
+            *clock("live", REFRESH),
             dcc.Store(id="live-did"),
             dcc.Store(id="live-set"),
             dcc.Store(id="live-shown"),

@@ -1,6 +1,6 @@
 """Pieces that several pages share: view controls, labels, the header."""
 
-from dash import dcc, html
+from dash import Input, Output, State, dcc, html
 
 from ..values import Values, quantities
 from ..views import BOTH, DIFFERENCE, FIELDS, VOLUME, default_quantity
@@ -56,6 +56,29 @@ def view_controls(prefix: str, fields: list[str], values: Values | None, drawn: 
         ],
         className="row",
     )
+
+
+def steady_clock(dash, prefix: str):
+    """
+    A clock for updates: `PREFIX-tick` changes with the interval `PREFIX-clock`, but not before the last update was answered by
+    `PREFIX-tock`, so that requests never pile up however slow the machine is.
+    """
+    dash.clientside_callback(
+        """function(interval, tick, tock) {
+            const now = Date.now();
+            if (tick && tick.n !== tock && now - tick.at < 20000) return dash_clientside.no_update;
+            return {n: tick ? tick.n + 1 : 1, at: now};
+        }""",
+        Output(f"{prefix}-tick", "data"),
+        Input(f"{prefix}-clock", "n_intervals"),
+        State(f"{prefix}-tick", "data"),
+        State(f"{prefix}-tock", "data"),
+    )
+
+
+def clock(prefix: str, milliseconds: int) -> list:
+    """The components of a steady clock."""
+    return [dcc.Interval(id=f"{prefix}-clock", interval=milliseconds), dcc.Store(id=f"{prefix}-tick"), dcc.Store(id=f"{prefix}-tock")]
 
 
 def across_options(drawn: tuple[str, ...]) -> list[dict]:

@@ -5,7 +5,7 @@ from urllib.parse import parse_qs
 from dash import Input, Output, State, dcc, html
 
 from ..figures import curves
-from .parts import GRAPH, labelled
+from .parts import GRAPH, clock, labelled, steady_clock
 
 REFRESH = 2000  # ms
 VALIDATION = "val_"
@@ -27,21 +27,24 @@ def register(site):
         Output("train-validation", "figure"),
         Output("train-rate", "figure"),
         Output("train-state", "children"),
+        Output("train-tock", "data"),
         Input("train-runs", "value"),
-        Input("train-clock", "n_intervals"),
+        Input("train-tick", "data"),
     )
-    def draw(keys, _n):
+    def draw(keys, tick):
         site.catalogue.scan()
         runs = {k: site.catalogue.runs[k] for k in keys or [] if k in site.catalogue.runs}
         columns = {k: run.curves() for k, run in runs.items()}
-        states = [html.Div([html.B(k), f": {run.state}", _progress(columns[k])]) for k, run in runs.items()]
+        states = [html.Div([html.B(k), run.state, _progress(columns[k])]) for k, run in runs.items()]
         loss = curves(
             lines(columns, ["loss"]), "epoch", "loss per unrolled step", logarithmic=True, empty="no epoch has ended yet" if runs else "choose a run"
         )
         names = sorted({n for c in columns.values() for n in c if n.startswith(VALIDATION)})
         validation = curves(lines(columns, names), "epoch", "validation", logarithmic=True, empty="the log has no validation columns")
         rate = curves(lines(columns, ["unroll"]), "epoch", "unrolled steps", empty="no epoch has ended yet")
-        return loss, validation, rate, states
+        return loss, validation, rate, states, tick["n"] if tick else None
+
+    steady_clock(dash, "train")
 
 
 def lines(columns: dict[str, dict[str, list[float]]], names: list[str]) -> dict[str, tuple[list, list]]:
@@ -78,7 +81,7 @@ def page(site) -> html.Div:
             dcc.Graph(id="train-validation", config=GRAPH),
             html.H2("Unrolled steps"),
             dcc.Graph(id="train-rate", config=GRAPH),
-            dcc.Interval(id="train-clock", interval=REFRESH),
+            *clock("train", REFRESH),
         ],
         className="page",
     )
