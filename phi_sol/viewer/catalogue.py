@@ -149,6 +149,11 @@ class Catalogue:
         resolved = Path(path).resolve()
         return any(resolved.is_relative_to(r) for r in self.roots)
 
+    def root_names(self) -> list[str]:
+        """The folders that may be read, as a user would write them here."""
+        here = Path.cwd()
+        return [str(r.relative_to(here) if r.is_relative_to(here) else r) for r in self.roots]
+
     def scan(self):
         """Looks again; what is being written appears as it grows."""
         runs, recordings, evaluations, seen = {}, {}, {}, set()

@@ -85,8 +85,8 @@ def _grid(rows: list, view: View, columns: int) -> go.Figure:
     if view.is_volume and some is not None:
         extents = [_extent(c) for c in some.coordinates.values()]
         aspect = dict(zip("xyz", (1.25 * e / max(extents) for e in extents), strict=True))
-        names = {f"{axis}axis_title_text": name for axis, name in zip("xyz", some.coordinates, strict=True)}
-        figure.update_scenes(aspectmode="manual", aspectratio=aspect, camera_eye=dict(x=1.1, y=-1.3, z=0.7), **names)
+        axes = {f"{a}axis": dict(title_text=n, nticks=4, tickfont_size=10) for a, n in zip("xyz", some.coordinates, strict=True)}
+        figure.update_scenes(aspectmode="manual", aspectratio=aspect, camera_eye=dict(x=1.4, y=-1.7, z=0.9), **axes)
     elif not view.is_volume:
         _label_axes(figure, rows, view, some)
     figure.update_layout(

@@ -244,8 +244,8 @@ def serve(
         InputError: if no port can be used.
     """
     site = Site(catalogue, prepare)
-    for root in catalogue.roots:
-        say(f"Reading {root}")
+    for name in catalogue.root_names():
+        say(f"Reading {name}")
     server = make_server(site.app, host, port, say)
     sys.stdout.flush()
     try:

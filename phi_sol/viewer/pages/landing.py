@@ -37,7 +37,7 @@ def page(site) -> html.Div:
 
 
 def _folders(site) -> html.P:
-    folders = ", ".join(str(r) for r in site.catalogue.roots) or "no folders"
+    folders = ", ".join(site.catalogue.root_names()) or "no folders"
     live = f" Live: {site.live_title}." if site.live is not None else ""
     return html.P(f"Read from {folders}.{live}", className="note")
 
