@@ -13,7 +13,7 @@ from ..errors import InputError, MissingError
 from ..flows import Flow
 from ..flows.base import SEED
 from ..stepping import Arrays, array_names
-from .adapter import Adapter
+from .adapter import Adapter, periodic_axes
 from .networks import build_network
 
 NETWORK_FILE, DESCRIPTION_FILE = "corrector.keras", "corrector.json"
@@ -39,9 +39,12 @@ class Corrector:
         self.network, self.adapter, self.statistics, self.description = network, adapter, statistics, description
 
     @staticmethod
-    def create(flow: Flow, network: str, statistics: Statistics, correct: tuple[str, ...] = ("velocity",), seed: int = 0) -> "Corrector":
+    def create(
+        flow: Flow, network: str, statistics: Statistics, correct: tuple[str, ...] = ("velocity",), seed: int = 0, policy: str | None = None
+    ) -> "Corrector":
         """
-        An untrained corrector for `flow`. It corrects nothing yet: the last layer starts at zero.
+        An untrained corrector for `flow`. It corrects nothing yet: the last layer starts at zero. Its network continues the fields
+        periodically along the periodic axes of the flow.
 
         Args:
             flow: The source flow.
@@ -49,14 +52,15 @@ class Corrector:
             statistics: Statistics of the training data.
             correct: Fields that are seen and corrected. The network sees the flow's `inputs` and parameters (not a seed), too.
             seed: Seed of the initial weights.
+            policy: Precision of the network, see `build_network`.
 
         Raises:
-            InputError: for an unknown network.
+            InputError: for an unknown network or policy.
         """
         names = tuple(n for n in array_names(flow) if n.partition(".")[0] in correct)
         seen = tuple(n for n in array_names(flow) if n in names or n.partition(".")[0] in flow.inputs)
         adapter = Adapter(tuple(flow.resolution.values()), seen, names, tuple(p for p in flow.parameters if p != SEED))
-        model = build_network(network, adapter.input_channels, len(names), len(flow.resolution), seed)
+        model = build_network(network, adapter.input_channels, len(names), len(flow.resolution), seed, periodic_axes(flow), policy)
         return Corrector(model, adapter, statistics, {"flow": flow.config(), "network": network})
 
     def weights(self) -> list[tf.Tensor]:
