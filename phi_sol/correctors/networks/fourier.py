@@ -25,7 +25,7 @@ class SpectralConv(keras.layers.Layer):
     k_d = -m..m-1 of the others: y = irfftn(R · rfftn(x)) with R = 0 for all other modes. On a grid too small for some of them
     (-n/2 <= k < n/2) the others remain, with the same weights. Shape (batch, *n, channels) -> (batch, *n, filters), any n.
 
-    The few coefficients are sums over one axis after the other, as products with matrices exp(-2π i k j/n): for so few modes as fast as
+    The few coefficients are sums over one axis after the other, as products with matrices exp(-2π i k j/n): for so few modes about as fast as
     full transforms, in any dimension and precision, differentiable (TensorFlow has no gradient for 3D real transforms), and defined
     where c2r transforms are not, for coefficients without Hermitian symmetry. Computed in the type of the variables, with mixed
     precision, too.
