@@ -7,7 +7,19 @@ import tensorflow as tf
 from phi_sol.correctors.networks.fourier import Extend, SpectralConv
 
 MODES = 3
-GRIDS = [(16,), (9,), (5,), (12, 10), (13, 7), (6, 6), (3, 4), (8, 9, 10), (6, 6, 6), (5, 3, 4)]  # the last of each are too small for all modes
+GRIDS = [
+    (16,),
+    (9,),
+    (5,),
+    (12, 10),
+    (13, 7),
+    (6, 6),
+    (3, 4),
+    (4, 3),
+    (8, 9, 10),
+    (6, 6, 6),
+    (4, 3, 5),
+]  # the last of each are too small for all modes
 
 
 def convolution(rank: int, dtype: str = "float64") -> tuple[SpectralConv, np.ndarray]:
