@@ -98,14 +98,26 @@ def generate(
 def train(
     scene: SceneArgument,
     data: DataOption = None,
-    method: Annotated[str, typer.Option(help="non or sol.")] = "sol",
-    unroll: Annotated[int | None, typer.Option(help="Unrolled steps n of SOL-n.", show_default="the scene's")] = None,
+    method: Annotated[str, typer.Option(help="pre, pre-sr, non, nog, sol or pure; see docs/methods.md.")] = "sol",
+    unroll: Annotated[int | None, typer.Option(help="Unrolled steps n of NOG-n, SOL-n and PURE-n.", show_default="the scene's")] = None,
+    placement: Annotated[str, typer.Option(help="Where the correction enters: after the step, or inside as a force.")] = "after",
+    project: Annotated[bool, typer.Option("--project", help="Make the corrected velocity divergence-free.")] = False,
+    truncate: Annotated[int | None, typer.Option(help="Cut the gradient after every so many steps.", show_default="never")] = None,
+    push_forward: Annotated[int, typer.Option(help="Steps without gradient before those of the loss.")] = 0,
+    noise: Annotated[float, typer.Option(help="Noise on the first state, in standard deviations of each field.")] = 0.0,
+    loss_weights: Annotated[str | None, typer.Option(help="Weights of fields in the loss, e.g. velocity=1,marker=0.2.", show_default="all 1")] = None,
+    gradient_loss: Annotated[float, typer.Option(help="Weight of squared differences of gradients in the loss.")] = 0.0,
+    spectral_loss: Annotated[float, typer.Option(help="Weight of squared differences of spectral amplitudes in the loss.")] = 0.0,
+    step_weights: Annotated[str, typer.Option(help="Weights of the unrolled steps: uniform, linear, last, or n numbers 1,1,2.")] = "uniform",
     network: Annotated[str | None, typer.Option(help="resnet (the paper's, 260k parameters) or small (94k).", show_default="the scene's")] = None,
     steps: Annotated[int | None, typer.Option(help="Training iterations.", show_default="the scene's")] = None,
     budget: Annotated[str | None, typer.Option(help="Training time instead of iterations, e.g. 90s, 20m, 2h.", show_default=False)] = None,
     batch: Annotated[int | None, typer.Option(help="Windows per iteration.", show_default="the scene's")] = None,
     seed: Annotated[int, typer.Option(help="Seed of weights and data order.")] = 0,
     curriculum: Annotated[bool, typer.Option(help="Start with n/4 and n/2 unrolled steps.")] = True,
+    stages: Annotated[
+        str | None, typer.Option(help="Curriculum of your own: unrolled steps and share of the training, e.g. 2:0.2,4:0.3,8:0.5.", show_default=False)
+    ] = None,
     remat: Annotated[
         bool | None,
         typer.Option("--remat/--no-remat", help="Compute activations again instead of keeping them: less memory.", show_default="from SOL-64 on"),
@@ -124,19 +136,32 @@ def train(
     experiment = load_experiment(scene)
     if steps is not None and budget is not None:
         raise InputError("Give either --steps or --budget, not both.")
-    folder = out if out is not None else Path("runs") / experiment.name / method
+    folder = out if out is not None else Path("runs") / experiment.name / (f"inc-{method}" if placement == "inside" else method)
     data = data if data is not None else Path("data") / experiment.name
     schedule = experiment.schedule
     from .data.dataset import Dataset, find_simulations
 
     folders = find_simulations(data, "train")
     quiet_tensorflow()
-    from .training import Plan, Stage, Trainer, make_method, parse_duration
+    from .training import Loss, Plan, Stage, Trainer, make_method, parse_duration, parse_stages
     from .training import curriculum as stages_of
 
-    n = make_method(method, schedule.unroll if unroll is None else unroll).unroll
+    if stages is not None and unroll is not None:
+        raise InputError("Give either --unroll or --stages, not both.")
+    given = None if stages is None else parse_stages(stages)
+    how = make_method(
+        method,
+        max(s.unroll for s in given) if given else schedule.unroll if unroll is None else unroll,
+        placement=placement,
+        project=project,
+        truncate=truncate,
+        push_forward=push_forward,
+        noise=noise,
+        loss=Loss.parse(loss_weights, gradient_loss, spectral_loss, step_weights),
+        seed=seed,
+    )
     plan = Plan(
-        stages_of(n) if curriculum else (Stage(n, 1.0),),
+        given or (stages_of(how.unroll) if curriculum else (Stage(how.unroll, 1.0),)),
         schedule.batch if batch is None else batch,
         schedule.learning_rate,
         steps=None if budget is not None else schedule.steps if steps is None else steps,
@@ -146,7 +171,7 @@ def train(
         Dataset(experiment.pair, folders),
         folder,
         plan,
-        make_method(method, n),
+        how,
         network or schedule.network,
         experiment.correct,
         seed,
@@ -160,7 +185,7 @@ def train(
     from .training.callbacks import ProgressBar
 
     with progress_bar() as bar:
-        trainer.fit([ProgressBar(bar, trainer, f"{experiment.name} {method}")])
+        trainer.fit([ProgressBar(bar, trainer, f"{experiment.name} {how}")])
     typer.echo(f"{trainer.step} iterations, corrector with {trainer.network.count_params()} parameters in {folder}")
 
 
