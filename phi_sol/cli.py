@@ -143,7 +143,16 @@ def train(
         budget=None if budget is None else parse_duration(budget),
     )
     trainer = Trainer(
-        Dataset(experiment.pair, folders), folder, plan, method, network or schedule.network, experiment.correct, seed, experiment.name, resume, remat
+        Dataset(experiment.pair, folders),
+        folder,
+        plan,
+        make_method(method, n),
+        network or schedule.network,
+        experiment.correct,
+        seed,
+        experiment.name,
+        resume,
+        remat,
     )
     if trainer.progress >= 1:
         typer.echo(f"The training in {folder} is finished ({trainer.step} iterations).")

@@ -39,7 +39,15 @@ class Corrector:
         self.network, self.adapter, self.statistics, self.description = network, adapter, statistics, description
 
     @staticmethod
-    def create(flow: Flow, network: str, statistics: Statistics, correct: tuple[str, ...] = ("velocity",), seed: int = 0) -> "Corrector":
+    def create(
+        flow: Flow,
+        network: str,
+        statistics: Statistics,
+        correct: tuple[str, ...] = ("velocity",),
+        seed: int = 0,
+        placement: str = "after",
+        project: bool = False,
+    ) -> "Corrector":
         """
         An untrained corrector for `flow`. It corrects nothing yet: the last layer starts at zero.
 
@@ -49,6 +57,8 @@ class Corrector:
             statistics: Statistics of the training data.
             correct: Fields that are seen and corrected. The network sees the flow's `inputs` and parameters (not a seed), too.
             seed: Seed of the initial weights.
+            placement: Where the correction enters, see `HybridSolver`.
+            project: Whether the corrected velocity is made divergence-free.
 
         Raises:
             InputError: for an unknown network.
@@ -57,7 +67,18 @@ class Corrector:
         seen = tuple(n for n in array_names(flow) if n in names or n.partition(".")[0] in flow.inputs)
         adapter = Adapter(tuple(flow.resolution.values()), seen, names, tuple(p for p in flow.parameters if p != SEED))
         model = build_network(network, adapter.input_channels, len(names), len(flow.resolution), seed)
-        return Corrector(model, adapter, statistics, {"flow": flow.config(), "network": network})
+        description = {"flow": flow.config(), "network": network, "placement": placement, "project": project}
+        return Corrector(model, adapter, statistics, description)
+
+    @property
+    def placement(self) -> str:
+        """Where the correction enters, see `phi_sol.hybrid.PLACEMENTS`."""
+        return self.description.get("placement", "after")
+
+    @property
+    def project(self) -> bool:
+        """Whether the corrected velocity is made divergence-free."""
+        return self.description.get("project", False)
 
     def weights(self) -> list[tf.Tensor]:
         """The values of the network's trainable weights, as tensors that loops and recomputed gradients can be given."""

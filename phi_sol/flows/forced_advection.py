@@ -10,7 +10,7 @@ from phi.math.extrapolation import PERIODIC
 from phi.physics import diffuse
 
 from ..errors import InputError
-from .base import SEED, Flow
+from .base import SEED, Fields, Flow
 from .sampling import Intervals, intervals, seeded_field, wave_mean
 from .state import State
 
@@ -45,6 +45,7 @@ class ForcedAdvection(Flow):
     staggered = ("velocity", "forcing")
     prescribed = ("forcing", "time")
     inputs = ("forcing",)
+    incompressible = False
     parameters = (SEED, "viscosity", "amplitude")
     size = {"y": 32.0, "x": 32.0, "z": 32.0}
     speed = 0.5
@@ -162,8 +163,9 @@ class ForcedAdvection(Flow):
         if seed >= KNOWN_SEEDS:
             raise InputError(f"seed={seed:g} is not possible: forced advection knows the seeds 0 to {KNOWN_SEEDS - 1}.")
 
-    def physics(self, state: State, dt: Tensor) -> State:
+    def physics(self, state: State, dt: Tensor, correction: Fields | None = None) -> State:
         velocity = self.advect(state.velocity, state.velocity, dt) + state.forcing * dt
+        velocity = self.corrected("velocity", velocity, correction)
         velocity = diffuse.explicit(velocity, state.viscosity, dt)
         time = state.time + dt
         forcing = self.forcing(state.seed, state.amplitude, time.values[dict.fromkeys(self.size, 0)])

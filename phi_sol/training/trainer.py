@@ -18,7 +18,7 @@ from ..stepping import array_names, compile_whole
 from .callbacks import Checkpoints
 from .methods import REMAT_FROM, Method, make_method
 from .plan import Plan, Stage
-from .windows import one_step_corrections, windows
+from .windows import windows
 
 RUN_FILE = "run.json"
 EPOCH = 50  # iterations between two calls of the epoch callbacks
@@ -41,7 +41,7 @@ class Trainer:
         data: Dataset,
         folder: str | Path,
         plan: Plan,
-        method: str = "sol",
+        method: Method | str = "sol",
         network: str = "resnet",
         correct: tuple[str, ...] = ("velocity",),
         seed: int = 0,
@@ -54,7 +54,7 @@ class Trainer:
             data: Training simulations.
             folder: Folder of the run.
             plan: Stages, batch size, learning rate and length of the training.
-            method: `non` or `sol`.
+            method: How to train, or a name for `make_method`. The plan's stages say how many steps are unrolled.
             network: Name of a network.
             correct: Fields that the corrector corrects.
             seed: Seed of weights and data order.
@@ -68,13 +68,16 @@ class Trainer:
         """
         self.data, self.folder, self.plan, self.seed = data, Path(folder), plan, seed
         self.flow = data.pair.source
-        longest = max(make_method(method, s.unroll).unroll for s in plan.stages)
-        if longest > data.frames:
-            raise InputError(f"{longest} unrolled steps need simulations of at least {longest} frames, but these have {data.frames}.")
+        longest = max(s.unroll for s in plan.stages)
+        method = (make_method(method) if isinstance(method, str) else method).at(longest)
+        if method.frames > data.frames:
+            raise InputError(f"{method} needs simulations of at least {method.frames} frames, but these have {data.frames}.")
+        method.loss.check_fields(correct)
         config = {
             "scene": scene,
-            "method": method,
-            "unroll": longest,
+            "method": method.name,
+            "unroll": method.unroll,
+            "training": method.to_dict(),
             "network": network,
             "correct": list(correct),
             "seed": seed,
@@ -84,9 +87,10 @@ class Trainer:
         }
         names = [n for n in array_names(self.flow) if n.partition(".")[0] in correct]
         self._check_folder(config, resume)
-        self.methods: list[Method] = [make_method(method, s.unroll) for s in self.plan.stages]  # a resumed run has its own plan
-        statistics = Statistics.of(data.arrays, one_step_corrections(data, names), data.parameters)
-        self.corrector = Corrector.create(self.flow, network, statistics, correct, seed)
+        self.methods = [method.at(s.unroll) for s in self.plan.stages]  # a resumed run has its own plan
+        self.targets = method.targets(data, correct)
+        statistics = Statistics.of(data.arrays, method.corrections(data, names), data.parameters)
+        self.corrector = Corrector.create(self.flow, network, statistics, correct, seed, method.placement, method.project)
         self.corrector.description |= config | {"versions": versions()}
         self.hybrid = HybridSolver(self.flow, self.corrector, longest >= REMAT_FROM if remat is None else remat)
         self.optimizer = keras.optimizers.Adam(plan.learning_rate)
@@ -165,17 +169,18 @@ class Trainer:
         method, batch = self.methods[index], self.plan.batch
         train_step = self._compile(method)
         # the stream of each stage is numbered by the iterations of the whole run, so that it can start anywhere
-        stream = windows(self.data, method.unroll + 1, batch, self.seed + 1000 * index, self.step, 2**31, array_names(self.flow))
+        seed = self.seed + 1000 * index
+        stream = windows(self.data, method.frames + 1, batch, seed, self.step, 2**31, array_names(self.flow), self.targets)
         losses, epoch = [], self.step // EPOCH
         calls.on_epoch_begin(epoch)
         begin = time.perf_counter()
-        for window, parameters in tf.distribute.get_strategy().experimental_distribute_dataset(stream):
+        for window, parameters, numbers in tf.distribute.get_strategy().experimental_distribute_dataset(stream):
             calls.on_train_batch_begin(self.step)
             progress = self.progress
             self.optimizer.learning_rate.assign(self.plan.rate(progress))
-            loss = float(train_step(window, parameters)) / method.unroll
+            loss = float(train_step(window, parameters, numbers)) / method.unroll
             if not np.isfinite(loss):
-                raise DivergedError(f"The loss is {loss} at iteration {self.step} (SOL-{method.unroll}). The last checkpoint is in {self.folder}.")
+                raise DivergedError(f"The loss is {loss} at iteration {self.step} ({method}). The last checkpoint is in {self.folder}.")
             losses.append(loss)
             now = time.perf_counter()
             self.clock.assign_add(now - begin)
@@ -194,13 +199,14 @@ class Trainer:
         strategy, variables = tf.distribute.get_strategy(), self.network.trainable_variables
         dt = tf.constant(self.flow.dt, tf.float32)
 
-        def replica_step(window, parameters):
+        def replica_step(window, parameters, numbers):
             with tf.GradientTape() as tape:
-                loss = method.loss(self.hybrid, window, parameters, dt) / strategy.num_replicas_in_sync
+                losses = method.losses(self.hybrid, window, parameters, dt, numbers)
+                loss = tf.reduce_sum(tf.reduce_mean(losses, 0)) / strategy.num_replicas_in_sync
             self.optimizer.apply(tape.gradient(loss, variables), variables)
             return loss
 
-        def train_step(window, parameters):
-            return strategy.reduce(tf.distribute.ReduceOp.SUM, strategy.run(replica_step, (window, parameters)), axis=None)
+        def train_step(window, parameters, numbers):
+            return strategy.reduce(tf.distribute.ReduceOp.SUM, strategy.run(replica_step, (window, parameters, numbers)), axis=None)
 
         return tf.function(train_step, autograph=False, jit_compile=compile_whole())

@@ -7,7 +7,9 @@ import tensorflow as tf
 from phi_sol import Corrector, HybridSolver, WakeFlow
 from phi_sol.data.statistics import Statistics
 from phi_sol.stepping import array_names
-from phi_sol.training.methods import Method
+from phi_sol.training.methods import Method, make_method, total
+
+REYNOLDS, NUMBERS = {"reynolds": tf.constant([200.0, 500.0])}, tf.constant([3, 8], tf.int64)
 
 
 @pytest.fixture(scope="module")
@@ -19,30 +21,33 @@ def parts():
     for variable in corrector.network.trainable_variables:  # the last layer starts at zero, where gradients of the others vanish
         variable.assign(variable + 0.1 * rng.standard_normal(variable.shape))
     shapes = {"velocity.y": (16, 8), "velocity.x": (16, 7), "marker": (16, 8)}
-    window = {n: tf.constant(0.2 * rng.random((2, 5, *s)), tf.float32) for n, s in shapes.items()}
+    window = {n: tf.constant(0.2 * rng.random((2, 6, *s)), tf.float32) for n, s in shapes.items()}
     return flow, corrector, window
 
 
-def loss_and_gradient(parts, name, looped, remat):
+def loss_and_gradient(parts, name, looped, remat, **options):
     flow, corrector, window = parts
-    hybrid, method = HybridSolver(flow, corrector, remat), Method(name, 4, through_solver=name == "sol", looped=looped)
+    hybrid, method = HybridSolver(flow, corrector, remat), make_method(name, 4, looped=looped, **options)
     variables = corrector.network.trainable_variables
 
     @tf.function(autograph=False)
     def evaluate():
         with tf.GradientTape() as tape:
-            loss = method.loss(hybrid, window, {"reynolds": tf.constant([200.0, 500.0])}, tf.constant(1.0))
+            loss = total(method.losses(hybrid, window, REYNOLDS, tf.constant(1.0), NUMBERS))
         return loss, tape.gradient(loss, variables)
 
     return evaluate()
 
 
-@pytest.mark.parametrize("name", ["sol", "detached"])
-def test_all_forms_of_the_graph_compute_the_same(parts, name):
-    expected, gradients = loss_and_gradient(parts, name, looped=False, remat=False)
+FORMS = [("sol", {}), ("nog", {}), ("sol", dict(truncate=2, push_forward=1, noise=0.1)), ("pure", {})]
+
+
+@pytest.mark.parametrize(("name", "options"), FORMS)
+def test_all_forms_of_the_graph_compute_the_same(parts, name, options):
+    expected, gradients = loss_and_gradient(parts, name, looped=False, remat=False, **options)
     assert all(np.abs(g).max() > 0 for g in gradients)
     for looped, remat in ((True, False), (False, True), (True, True)):
-        loss, others = loss_and_gradient(parts, name, looped, remat)
+        loss, others = loss_and_gradient(parts, name, looped, remat, **options)
         np.testing.assert_allclose(loss, expected, rtol=1e-5)
         for a, b in zip(others, gradients, strict=True):
             np.testing.assert_allclose(a, b, atol=1e-4 * np.abs(b).max())
@@ -53,12 +58,12 @@ def test_recomputation_keeps_no_activations(parts):
     flow, corrector, window = parts
     sizes = {}
     for remat in (False, True):
-        hybrid, method = HybridSolver(flow, corrector, remat), Method("sol", 4, through_solver=True, looped=True)
+        hybrid, method = HybridSolver(flow, corrector, remat), Method("sol", 4, looped=True)
 
         @tf.function(autograph=False)
         def gradient(hybrid=hybrid, method=method):
             with tf.GradientTape() as tape:
-                loss = method.loss(hybrid, window, {"reynolds": tf.constant([200.0, 500.0])}, tf.constant(1.0))
+                loss = total(method.losses(hybrid, window, REYNOLDS, tf.constant(1.0), NUMBERS))
             return tape.gradient(loss, corrector.network.trainable_variables)
 
         graph = gradient.get_concrete_function().graph

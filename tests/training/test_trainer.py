@@ -128,10 +128,10 @@ def test_folders_in_use(tiny_run, tiny_train, tmp_path):
 
 
 def test_bad_methods_and_unrolls(tiny_train, tmp_path):
-    with pytest.raises(InputError, match="Unknown method 'sl'. Known: non, sol"):
+    with pytest.raises(InputError, match="Unknown method 'sl'. Did you mean 'sol'\\? Known: pre, pre-sr, non"):
         make_method("sl", 2)
     with pytest.raises(InputError, match="at least 1, not 0"):
         make_method("sol", 0)
-    with pytest.raises(InputError, match="13 unrolled steps need simulations of at least 13 frames"):
+    with pytest.raises(InputError, match="SOL-13 needs simulations of at least 13 frames, but these have 12"):
         trainer(tiny_train, tmp_path / "run", unroll=13)
     assert not (tmp_path / "run").exists()

@@ -8,8 +8,10 @@ import tensorflow as tf
 from phi_sol import Corrector, HybridSolver, WakeFlow
 from phi_sol.data.statistics import Statistics
 from phi_sol.training import make_method
+from phi_sol.training.methods import total
 
-N, DT = 3, tf.constant(1.0, tf.float64)
+N, DT = 4, tf.constant(1.0, tf.float64)
+NUMBERS = tf.constant([3, 8], tf.int64)
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +43,9 @@ def problem():
     return HybridSolver(flow, corrector), window, {"reynolds": tf.constant([150.0, 800.0], tf.float64)}
 
 
-def loss_of(problem, unroll=N, method="sol"):
+def loss_of(problem, unroll=N, method="sol", **options):
     hybrid, window, parameters = problem
-    return lambda w=window: make_method(method, unroll).loss(hybrid, w, parameters, DT)
+    return lambda w=window: total(make_method(method, unroll, **options).losses(hybrid, w, parameters, DT, NUMBERS))
 
 
 def assert_directional(value, gradient, variable_shape, evaluate, rng, eps=1e-6):
