@@ -48,10 +48,26 @@ class Loss:
             if not sum(self.steps) > 0:
                 raise InputError("At least one step of a loss must have a weight above 0.")
         elif self.steps not in STEP_WEIGHTS:
-            raise InputError(f"Unknown step weights {self.steps!r}. Known: {', '.join(STEP_WEIGHTS)}, or one number for each step.")
+            raise InputError(f"Unknown step weights {self.steps!r}. Known: {', '.join(STEP_WEIGHTS)}, or one number for each step, e.g. 1,1,2.")
         for name, value in values.items():
             if not (np.isfinite(value) and value >= 0):
                 raise InputError(f"The {name} in a loss must be finite and at least 0, not {value!r}.")
+
+    @staticmethod
+    def parse(fields: str | None = None, gradient: float = 0.0, spectral: float = 0.0, steps: str = "uniform") -> "Loss":
+        """
+        A loss from text as in commands: `fields` such as `velocity=1,marker=0.2`, `steps` a name or numbers such as `1,1,2`.
+
+        Raises:
+            InputError: if a text can't be understood.
+        """
+        weights = {}
+        for part in fields.split(",") if fields else ():
+            name, _, value = part.partition("=")
+            weights[name.strip()] = _number(value, part, "the weights of fields look like velocity=1,marker=0.2")
+        numbers = steps.strip()[:1] in set("0123456789.-+")
+        parsed = tuple(_number(w, w, "the weights of steps look like 1,1,2") for w in steps.split(",")) if numbers else steps
+        return Loss(tuple(weights.items()), gradient, spectral, parsed)
 
     def check_fields(self, correct: Sequence[str]):
         """
@@ -109,6 +125,13 @@ class Loss:
         if self.spectral:
             total += self.spectral * tf.reduce_mean(tf.square(amplitudes(s) - amplitudes(r)), space)
         return total
+
+
+def _number(text: str, part: str, advice: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise InputError(f"{part!r} is not possible: {advice}.") from None
 
 
 def amplitudes(array: tf.Tensor) -> tf.Tensor:

@@ -113,6 +113,25 @@ def curriculum(unroll: int, shares: tuple[float, ...] = (0.2, 0.3, 0.5)) -> tupl
     return tuple(Stage(n, 1.0 if i == len(lengths) - 1 else sum(used[: i + 1]) / sum(used)) for i, n in enumerate(lengths))
 
 
+def parse_stages(text: str) -> tuple[Stage, ...]:
+    """
+    Stages from text such as `2:0.2,4:0.3,8:0.5`: unrolled steps and share of the training, in order.
+
+    Raises:
+        InputError: if it is not of this form, or the shares don't add up to 1.
+    """
+    stages, until = [], 0.0
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*(\d+)\s*:\s*(\d*\.?\d+)\s*", part)
+        if not match or not int(match[1]) or not float(match[2]):
+            raise InputError(f"{part!r} is no stage of a training: stages look like 2:0.2,4:0.3,8:0.5, unrolled steps and share of the training.")
+        until += float(match[2])
+        stages.append(Stage(int(match[1]), round(until, 6)))
+    if stages[-1].until != 1.0:
+        raise InputError(f"The shares of the stages {text!r} add up to {until:g}, not to 1.")
+    return tuple(stages)
+
+
 def parse_duration(text: str) -> float:
     """
     Seconds of a duration such as `90s`, `20m`, `1.5h` or `90` (seconds).

@@ -177,6 +177,14 @@ class Trainer:
         ]
         return "; ".join(parts)
 
+    @property
+    def outcome(self) -> str:
+        """Which corrector the run's folder holds."""
+        kind = "average of the weights" if self.plan.ema is not None else "corrector"
+        if self.validator is None or not int(self.validator.best_step):
+            return f"last {kind}"
+        return f"best {kind} (iteration {int(self.validator.best_step)}, validation error {float(self.validator.best):.4f})"
+
     def _check_folder(self, config: dict, resume: bool):
         path = self.folder / RUN_FILE
         check_no_file_in_the_way(self.folder, "Name another folder with --out.")
