@@ -1,5 +1,6 @@
 """The command `phi-sol`. Heavy imports happen inside the commands, so that `--help` answers at once."""
 
+import logging
 import os
 import sys
 from pathlib import Path
@@ -108,7 +109,24 @@ def train(
     network: Annotated[str | None, typer.Option(help="resnet (the paper's, 260k parameters) or small (94k).", show_default="the scene's")] = None,
     steps: Annotated[int | None, typer.Option(help="Training iterations.", show_default="the scene's")] = None,
     budget: Annotated[str | None, typer.Option(help="Training time instead of iterations, e.g. 90s, 20m, 2h.", show_default=False)] = None,
-    batch: Annotated[int | None, typer.Option(help="Windows per iteration.", show_default="the scene's")] = None,
+    batch: Annotated[int | None, typer.Option(help="Windows per iteration, on all devices together.", show_default="the scene's")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Adam's, at the start.", show_default="the scene's")] = None,
+    schedule: Annotated[str, typer.Option(help="How the learning rate falls to 1 %: cosine, exponential, step; or constant.")] = "cosine",
+    warmup: Annotated[float, typer.Option(help="Fraction of the training in which the learning rate rises.")] = 0.0,
+    clip: Annotated[float | None, typer.Option(help="Largest norm of the gradient over all weights.", show_default="no limit")] = None,
+    ema: Annotated[
+        float | None, typer.Option(help="Momentum of an average of the weights, e.g. 0.999; it is what is saved.", show_default="none")
+    ] = None,
+    precision: Annotated[str, typer.Option(help="Of the network: float32, mixed_bfloat16 or mixed_float16.")] = "float32",
+    validation: Annotated[
+        int | None, typer.Option(help="Training simulations held out to choose the best model; 0: none.", show_default="1 of at least 4")
+    ] = None,
+    validation_frames: Annotated[int, typer.Option(help="Steps of a validation rollout.")] = 100,
+    validate_every: Annotated[int | None, typer.Option(help="Iterations between validations.", show_default="for 5 % of the time")] = None,
+    patience: Annotated[int | None, typer.Option(help="End after so many validations without a new best.", show_default="never")] = None,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write logs for TensorBoard into the run's folder.")] = False,
+    device: Annotated[str, typer.Option(help="gpu, cpu, or auto: a GPU where there is one.")] = "auto",
+    strategy: Annotated[str, typer.Option(help="Devices: none (one), mirrored (all), multi-worker (several machines, by TF_CONFIG).")] = "none",
     seed: Annotated[int, typer.Option(help="Seed of weights and data order.")] = 0,
     curriculum: Annotated[bool, typer.Option(help="Start with n/4 and n/2 unrolled steps.")] = True,
     stages: Annotated[
@@ -134,12 +152,15 @@ def train(
         raise InputError("Give either --steps or --budget, not both.")
     folder = out if out is not None else Path("runs") / experiment.name / (f"inc-{method}" if placement == "inside" else method)
     data = data if data is not None else Path("data") / experiment.name
-    schedule = experiment.schedule
+    defaults = experiment.schedule
     from .data.dataset import Dataset, find_simulations
 
     folders = find_simulations(data, "train")
-    quiet_tensorflow()
-    from .training import Loss, Plan, Stage, Trainer, make_method, parse_duration, parse_stages
+    quiet_tensorflow(device)
+    from .training.distribution import is_chief, make_strategy
+
+    devices = make_strategy(strategy)  # before TensorFlow does anything else
+    from .training import Loss, Plan, Stage, Trainer, Validation, make_method, parse_duration, parse_stages
     from .training import curriculum as stages_of
 
     if stages is not None and unroll is not None:
@@ -147,7 +168,7 @@ def train(
     given = None if stages is None else parse_stages(stages)
     how = make_method(
         method,
-        max(s.unroll for s in given) if given else schedule.unroll if unroll is None else unroll,
+        max(s.unroll for s in given) if given else defaults.unroll if unroll is None else unroll,
         placement=placement,
         project=project,
         truncate=truncate,
@@ -158,31 +179,44 @@ def train(
     )
     plan = Plan(
         given or (stages_of(how.unroll) if curriculum else (Stage(how.unroll, 1.0),)),
-        schedule.batch if batch is None else batch,
-        schedule.learning_rate,
-        steps=None if budget is not None else schedule.steps if steps is None else steps,
+        defaults.batch if batch is None else batch,
+        defaults.learning_rate if learning_rate is None else learning_rate,
+        steps=None if budget is not None else defaults.steps if steps is None else steps,
         budget=None if budget is None else parse_duration(budget),
+        schedule=schedule,
+        warmup=warmup,
+        clip=clip,
+        ema=ema,
+        precision=precision,
     )
-    trainer = Trainer(
-        Dataset(experiment.pair, folders),
-        folder,
-        plan,
-        how,
-        network or schedule.network,
-        experiment.correct,
-        seed,
-        experiment.name,
-        resume,
-        remat,
-    )
+    with progress_bar("frames/s", visible=is_chief(devices)) as bar:
+        recorded = Dataset(experiment.pair, folders, progress=show_in(bar, "unpacking frames"))
+        trainer = Trainer(
+            recorded,
+            folder,
+            plan,
+            how,
+            network or defaults.network,
+            experiment.correct,
+            seed,
+            experiment.name,
+            resume,
+            remat,
+            Validation(validation, validation_frames, validate_every, patience),
+            devices,
+            show_in(bar, "precomputing corrections"),
+        )
     if trainer.progress >= 1:
         typer.echo(f"The training in {folder} is finished ({trainer.step} iterations).")
         return
     from .training.callbacks import ProgressBar
 
-    with progress_bar() as bar:
-        trainer.fit([ProgressBar(bar, trainer, f"{experiment.name} {how}")])
-    typer.echo(f"{trainer.step} iterations, corrector with {trainer.network.count_params()} parameters in {folder}")
+    if trainer.chief:
+        typer.echo(trainer.summary)
+    with progress_bar(visible=trainer.chief) as bar:
+        trainer.fit([ProgressBar(bar, trainer, f"{experiment.name} {how}")], tensorboard)
+    if trainer.chief:
+        typer.echo(f"{trainer.step} iterations, {trainer.outcome} in {folder}")
 
 
 @app.command()
@@ -255,7 +289,7 @@ def parse_parameters(options: list[str]) -> dict[str, list[float]]:
     return result
 
 
-def progress_bar(unit: str = ""):
+def progress_bar(unit: str = "", visible: bool = True):
     """A rich progress display on stderr: bar, share, speed in `unit` or the task's `info`, elapsed and remaining time."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, ProgressColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -269,11 +303,39 @@ def progress_bar(unit: str = ""):
 
     console = Console(stderr=True)
     name = TextColumn("{task.description}", table_column=Column(no_wrap=True))
-    return Progress(name, BarColumn(14), TaskProgressColumn(), Info(), TimeElapsedColumn(), TimeRemainingColumn(), console=console)
+    return Progress(
+        name, BarColumn(14), TaskProgressColumn(), Info(), TimeElapsedColumn(), TimeRemainingColumn(), console=console, disable=not visible
+    )
 
 
-def quiet_tensorflow():
-    """Imports TensorFlow without the start-up notes that it prints before its own log filter is in place."""
+def show_in(bar, title: str):
+    """A function of (done, total) that shows work in a progress display, from the first call on."""
+    tasks = []
+
+    def show(done: int, total: int):
+        if not tasks:
+            tasks.append(bar.add_task(title, total=total))
+        bar.update(tasks[0], completed=done)
+
+    return show
+
+
+def quiet_tensorflow(device: str = "auto"):
+    """
+    Imports TensorFlow without the start-up notes that it prints before its own log filter is in place.
+
+    Args:
+        device: `gpu`, `cpu`, or `auto`.
+
+    Raises:
+        InputError: for an unknown device, or `gpu` where TensorFlow finds none.
+    """
+    from .errors import InputError
+
+    if device not in ("auto", "cpu", "gpu"):
+        raise InputError(f"Unknown device {device!r}. Known: auto, cpu, gpu.")
+    if device == "cpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     sys.stderr.flush()
     keep = os.dup(2)
@@ -282,16 +344,21 @@ def quiet_tensorflow():
             os.dup2(null.fileno(), 2)
             import tensorflow as tf
 
-            tf.config.list_physical_devices()
+            gpus = tf.config.list_physical_devices("GPU")
     finally:
         os.dup2(keep, 2)
         os.close(keep)
+    if device == "gpu" and not gpus:
+        raise InputError("TensorFlow finds no GPU: install phi_sol[gpu] and NVIDIA's driver, or leave out --device gpu.")
 
 
 def main(arguments: list[str]) -> int:
     """Runs a command and returns its exit code: 0 done, 2 wrong use or bad input, 1 anything else, 130 interrupted."""
     from .errors import DivergedError, InputError
 
+    notes = logging.StreamHandler()
+    notes.setFormatter(logging.Formatter("phi-sol: %(message)s"))
+    logging.getLogger("phi_sol").handlers[:] = [notes]
     try:
         command = typer.main.get_command(app)
         return command.main(arguments or ["--help"], prog_name="phi-sol", standalone_mode=False) or 0

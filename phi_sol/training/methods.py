@@ -154,9 +154,12 @@ class Method:
         """Arrays that windows need besides the recorded frames, see `precompute.targets`; computed in the first call."""
         return targets(data, correct, self.temporal, show) if self.supervised else {}
 
-    def corrections(self, data: Dataset, names: Sequence[str]) -> dict[str, np.ndarray]:
-        """Examples of what the network has to say, by the name of each corrected array: they give the scale of its output."""
-        return one_step_corrections(data, names, from_state=self.placement == "instead")
+    def corrections(self, data: Dataset, names: Sequence[str], simulations: Sequence[int] | None = None) -> dict[str, np.ndarray]:
+        """
+        Examples of what the network has to say, by the name of each corrected array: they give the scale of its output. From the
+        given simulations, by default all.
+        """
+        return one_step_corrections(data, names, from_state=self.placement == "instead", simulations=simulations)
 
     def _in_a_loop(self, step, arrays: Arrays, factors: np.ndarray) -> tf.Tensor:
         example = next(iter(arrays.values()))
