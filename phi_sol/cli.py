@@ -106,7 +106,9 @@ def train(
     gradient_loss: Annotated[float, typer.Option(help="Weight of squared differences of gradients in the loss.")] = 0.0,
     spectral_loss: Annotated[float, typer.Option(help="Weight of squared differences of spectral amplitudes in the loss.")] = 0.0,
     step_weights: Annotated[str, typer.Option(help="Weights of the unrolled steps: uniform, linear, last, or n numbers 1,1,2.")] = "uniform",
-    network: Annotated[str | None, typer.Option(help="resnet (the paper's, 260k parameters) or small (94k).", show_default="the scene's")] = None,
+    network: Annotated[
+        str | None, typer.Option(help="resnet, small, convnet, unet, dilated or fno: see phi-sol networks.", show_default="the scene's")
+    ] = None,
     steps: Annotated[int | None, typer.Option(help="Training iterations.", show_default="the scene's")] = None,
     budget: Annotated[str | None, typer.Option(help="Training time instead of iterations, e.g. 90s, 20m, 2h.", show_default=False)] = None,
     batch: Annotated[int | None, typer.Option(help="Windows per iteration, on all devices together.", show_default="the scene's")] = None,
@@ -266,6 +268,30 @@ def evaluate(
     console.print(table(result.results))
     for file in result.files:
         typer.echo(str(file))
+
+
+@app.command()
+def networks(rank: Annotated[int, typer.Option(help="Spatial dimensions.", min=1, max=3)] = 2):
+    """
+    List the networks, one line each: parameters, receptive field, operations per cell.
+
+    Each is built for a corrector that sees a velocity and one parameter and corrects the velocity, without periodic axes.
+    """
+    quiet_tensorflow()
+    from rich.console import Console
+    from rich.table import Table
+
+    from .correctors import NETWORKS, build_network, describe
+
+    table = Table()
+    for column in ("network", "what", "parameters", "receptive field", "FLOPs per cell"):
+        table.add_column(column, justify="left" if column in ("network", "what") else "right", no_wrap=True)
+    for name, network in NETWORKS.items():
+        facts = describe(build_network(name, rank + 1, rank, rank))
+        field = f"{facts.receptive_field} cells" if facts.receptive_field else "whole domain"
+        table.add_row(name, network.summary, f"{facts.parameters:,}", field, f"{facts.flops_per_cell:,.0f}")
+    table.title = f"{rank}D, {rank + 1} inputs, {rank} outputs, {'x'.join(map(str, facts.resolution))} cells"
+    Console(width=None if sys.stdout.isatty() else 110).print(table)
 
 
 def parse_parameters(options: list[str]) -> dict[str, list[float]]:

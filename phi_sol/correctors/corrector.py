@@ -13,7 +13,7 @@ from ..errors import InputError, MissingError
 from ..flows import Flow
 from ..flows.base import SEED
 from ..stepping import Arrays, array_names
-from .adapter import Adapter
+from .adapter import Adapter, periodic_axes
 from .networks import build_network
 
 NETWORK_FILE, DESCRIPTION_FILE = "corrector.keras", "corrector.json"
@@ -47,9 +47,11 @@ class Corrector:
         seed: int = 0,
         placement: str = "after",
         project: bool = False,
+        policy: str | None = None,
     ) -> "Corrector":
         """
-        An untrained corrector for `flow`. It corrects nothing yet: the last layer starts at zero.
+        An untrained corrector for `flow`. It corrects nothing yet: the last layer starts at zero. Its network continues the fields
+        periodically along the periodic axes of the flow.
 
         Args:
             flow: The source flow.
@@ -59,14 +61,15 @@ class Corrector:
             seed: Seed of the initial weights.
             placement: Where the correction enters, see `HybridSolver`.
             project: Whether the corrected velocity is made divergence-free.
+            policy: Precision of the network, see `build_network`.
 
         Raises:
-            InputError: for an unknown network.
+            InputError: for an unknown network or policy.
         """
         names = tuple(n for n in array_names(flow) if n.partition(".")[0] in correct)
         seen = tuple(n for n in array_names(flow) if n in names or n.partition(".")[0] in flow.inputs)
         adapter = Adapter(tuple(flow.resolution.values()), seen, names, tuple(p for p in flow.parameters if p != SEED))
-        model = build_network(network, adapter.input_channels, len(names), len(flow.resolution), seed)
+        model = build_network(network, adapter.input_channels, len(names), len(flow.resolution), seed, periodic_axes(flow), policy)
         description = {"flow": flow.config(), "network": network, "placement": placement, "project": project}
         return Corrector(model, adapter, statistics, description)
 
