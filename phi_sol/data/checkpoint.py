@@ -1,11 +1,12 @@
 """The states that unfinished simulations go on from."""
 
+import shutil
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 
-from .store import write_atomic
+from .store import PARTIAL, write_atomic
 
 Entry = tuple[int, dict[str, np.ndarray]]
 
@@ -47,3 +48,4 @@ class Checkpoint:
             self.save({})
         else:
             self.path.unlink(missing_ok=True)
+            shutil.rmtree(self.path.parent / PARTIAL, ignore_errors=True)

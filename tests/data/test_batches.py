@@ -59,8 +59,8 @@ def test_each_simulation_of_a_batch_has_its_own_parameter_and_every_frame_its_nu
 def test_a_diverging_simulation_is_named_and_the_others_are_completed(tmp_path):
     rates = (0.01, 1e9, 0.02, 1000.0)  # the last one in the recorded part
     with pytest.raises(DivergedError, match=r"2 of 4 simulations diverged: rate=1e\+09 by step 7; rate=1000 by step 13. Use a smaller"):
-        Generator(growth(rates), "train", tmp_path, batch=3).run()
-    generator = Generator(growth(rates), "train", tmp_path, batch=3)
+        Generator(growth(rates), "train", tmp_path, batch=4).run()
+    generator = Generator(growth(rates), "train", tmp_path, batch=4)
     assert [job.done for job in generator.jobs] == [True, False, True, False]
     for i in (0, 2):
         np.testing.assert_allclose(frames_of(tmp_path, i)[23], (1 + rates[i]) ** 30, rtol=1e-5)
