@@ -6,6 +6,7 @@ import importlib.util
 import io
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 
@@ -42,22 +43,27 @@ class Log(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         with open(self.path, "a", newline="") as file:
-            self._writer(file).writerow(logs or {})
+            self._writer(file).writerow({n: f"{v:.7g}" for n, v in (logs or {}).items()})
 
     def _writer(self, file) -> csv.DictWriter:
         return csv.DictWriter(file, self.columns, restval="", extrasaction="ignore")
 
 
-def tensorboard(folder: Path) -> keras.callbacks.Callback:
-    """
-    Keras's TensorBoard callback: one point per epoch.
+class TensorBoard(keras.callbacks.TensorBoard):
+    """Keras's TensorBoard callback, one point per epoch, for a model that is not compiled."""
 
-    Raises:
-        InputError: if TensorBoard is not installed.
-    """
-    if importlib.util.find_spec("tensorboard") is None:
-        raise InputError("TensorBoard is not installed: pip install 'phi_sol[tensorboard]', or leave out --tensorboard.")
-    return keras.callbacks.TensorBoard(str(folder), write_graph=False)
+    def __init__(self, folder: Path, optimizer: keras.optimizers.Optimizer):
+        """
+        Raises:
+            InputError: if TensorBoard is not installed.
+        """
+        if importlib.util.find_spec("tensorboard") is None:
+            raise InputError("TensorBoard is not installed: pip install 'phi_sol[tensorboard]', or leave out --tensorboard.")
+        super().__init__(str(folder), write_graph=False)
+        self.optimizer = optimizer
+
+    def set_model(self, model):
+        super().set_model(SimpleNamespace(optimizer=self.optimizer, layers=model.layers))  # all that it looks at
 
 
 class ProgressBar(keras.callbacks.Callback):
