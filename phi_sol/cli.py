@@ -39,6 +39,7 @@ def generate(
     param: Annotated[list[str] | None, typer.Option(help="Parameter values, e.g. reynolds=250,900, instead of the scene's.")] = None,
     frames: Annotated[int | None, typer.Option(help="Recorded steps; frame 0 is the start.", show_default="the scene's")] = None,
     warmup: Annotated[int | None, typer.Option(help="Steps discarded before frame 0.", show_default="the scene's")] = None,
+    batch: Annotated[int | None, typer.Option(help="Simulations computed together, at most.", show_default="as many as pay here")] = None,
     out: OutOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be written, and write nothing.")] = False,
 ):
@@ -71,26 +72,21 @@ def generate(
     quiet_tensorflow()
     from .data.generate import Generator
 
-    generators = {s: Generator(experiment, s, folders[s], parameters or None, frames, warmup) for s in chosen}
+    generators = {s: Generator(experiment, s, folders[s], parameters or None, frames, warmup, batch) for s in chosen}
     if dry_run:
         for s, generator in generators.items():
             plan = generator.plan()
             typer.echo(
                 f"{folders[s]}: {plan['simulations']} simulations ({plan['finished']} finished) of {plan['files']} files with "
-                f"{generator.frames + 1} frames, at most {plan['bytes'] / 1e6:.1f} MB; {plan['steps']} reference steps to compute"
+                f"{generator.frames + 1} frames, at most {plan['bytes'] / 1e6:.1f} MB; {plan['steps']} reference steps to compute, "
+                f"{plan['batch']} simulations at a time"
             )
         return
     with progress_bar("steps/s") as bar:
         for s, generator in generators.items():
             total = len(generator.jobs) * generator.steps
-            done = sum(job.done for job in generator.jobs) * generator.steps
-            task = bar.add_task(f"{experiment.name} {s}", total=total, completed=done)
-
-            def show(simulation, step, steps, task=task):
-                bar.update(task, completed=max(simulation * steps + step, bar.tasks[task].completed))
-
-            generator.run(show)
-            bar.update(task, completed=total)
+            task = bar.add_task(f"{experiment.name} {s}", total=total, completed=total - generator.plan()["steps"])
+            generator.run(lambda done, total, task=task: bar.update(task, completed=done))
     for s, generator in generators.items():
         typer.echo(f"{len(generator.jobs)} simulations with {generator.frames} frames in {folders[s]}")
 

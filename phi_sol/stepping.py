@@ -171,13 +171,14 @@ class Loop:
     Traced once per batch size, precision and number of kept frames; the numbers of steps are tensors.
     """
 
-    def __init__(self, solver):
+    def __init__(self, solver, keep: Callable[[Arrays, Arrays], Arrays] = lambda arrays, parameters: arrays):
         """
         Args:
             solver: `CompiledFlow` or `HybridSolver`: with the method `advance(arrays, parameters, dt)` and the attributes `flow`
                 and `jit_compile` (whether XLA compiles the loop as a whole).
+            keep: What `frames` keeps of the arrays (and parameters) of a step, such as their restriction; default: all.
         """
-        self.solver = solver
+        self.solver, self.keep = solver, keep
         self._steps = tf.function(self._advance, autograph=False, jit_compile=solver.jit_compile)
         self._frames = tf.function(self._keep, autograph=False, jit_compile=solver.jit_compile)
 
@@ -187,7 +188,7 @@ class Loop:
 
     def frames(self, arrays: Arrays, parameters: Arrays, dt: tf.Tensor, count: int, every: int, room: int) -> tuple[Arrays, Arrays]:
         """
-        Runs `count * every` steps and keeps the arrays after every `every` of them.
+        Runs `count * every` steps and keeps what `keep` makes of the arrays after every `every` of them.
 
         Returns:
             The last arrays, and the kept ones, of shape (room, batch, *spatial); entries from `count` on mean nothing.
@@ -201,11 +202,11 @@ class Loop:
         return tf.while_loop(lambda i, _: i < steps, body, (0, arrays), parallel_iterations=1)[1]
 
     def _keep(self, arrays, parameters, dt, count, every, room: int):
-        kept = {n: tf.TensorArray(a.dtype, room, element_shape=a.shape) for n, a in arrays.items()}
+        kept = {n: tf.TensorArray(a.dtype, room, element_shape=a.shape) for n, a in self.keep(arrays, parameters).items()}
 
         def body(i, arrays, kept):
             arrays = self._advance(arrays, parameters, dt, every)
-            return i + 1, arrays, {n: kept[n].write(i, a) for n, a in arrays.items()}
+            return i + 1, arrays, {n: kept[n].write(i, a) for n, a in self.keep(arrays, parameters).items()}
 
         _, arrays, kept = tf.while_loop(lambda i, *_: i < count, body, (0, arrays, kept), parallel_iterations=1)
         return arrays, {n: k.stack() for n, k in kept.items()}
@@ -226,7 +227,7 @@ class CompiledFlow:
     def __init__(self, flow: Flow):
         self.flow = flow
         self.traces = 0
-        _ = flow.templates, flow.projection, flow.obstacles  # geometry caches must not be filled inside a trace
+        _ = flow.templates, flow.obstacles, "velocity" in flow.fields and flow.projection  # geometry caches must not be filled inside a trace
         with NUMPY:
             self._warm_caches()
         self._names = array_names(flow)

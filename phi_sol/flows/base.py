@@ -13,7 +13,7 @@ from phi.geom import Box, Geometry
 from phi.math import Shape, Tensor, batch, spatial
 from phi.math.extrapolation import Extrapolation
 
-from ..errors import InputError
+from ..errors import InputError, suggestion
 from ..pressure import Projection
 from .advection import REACH, SCHEMES
 from .state import State
@@ -240,7 +240,7 @@ class Flow(ABC):
         for name in given:
             if name not in self.parameters:
                 known = ", ".join(self.parameters) or "none"
-                raise InputError(f"{type(self).__name__} has no parameter {name!r}. Its parameters: {known}.")
+                raise InputError(f"{type(self).__name__} has no parameter {name!r}.{suggestion(name, self.parameters)} Its parameters: {known}.")
         result = {}
         for name in self.parameters:
             if name not in given:

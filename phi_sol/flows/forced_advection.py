@@ -97,14 +97,20 @@ class ForcedAdvection(Flow):
     def forcing(self, seed: Tensor, amplitude: Tensor, time: Tensor) -> Field:
         """The forcing f at a time, as means over faces. Arguments without spatial dimensions."""
         index = math.to_int32(math.round(seed))
-        wave = {n: math.to_float(table[{"seeds": index}]) for n, table in self.waves.items()}
         components = []
-        for c in self.size:
-            angle = wave["phase"] - wave["frequency"] * time
-            for d, x in self.positions[c].items():
-                angle = angle + wave["k"][{"~vector": d}] * math.to_float(x)
-            components.append(amplitude * math.sum(wave["weight"][{"~vector": c}] * math.sin(angle), "waves"))
-        return self.templates["forcing"].with_values(math.stack(components, dual(vector=list(self.size))))
+        with math.precision(64):  # products in float32 are rounded to ten bits on some GPUs
+            wave = {n: table[{"seeds": index}] for n, table in self.waves.items()}
+            start = wave["phase"] - wave["frequency"] * math.to_float(time)
+            for c in self.size:
+                sine, cosine = (f(start) * wave["weight"][{"~vector": c}] for f in (math.sin, math.cos))
+                *first, last = [
+                    (math.sin(wave["k"][{"~vector": d}] * x), math.cos(wave["k"][{"~vector": d}] * x)) for d, x in self.positions[c].items()
+                ]
+                for s, k in first:  # sines of sums, axis by axis; the sum over the waves comes with the last one
+                    sine, cosine = sine * k + cosine * s, cosine * k - sine * s
+                components.append(math.dot(sine, "waves", last[1], "waves") + math.dot(cosine, "waves", last[0], "waves"))
+        values = amplitude * math.to_float(math.stack(components, dual(vector=list(self.size))))
+        return self.templates["forcing"].with_values(values)
 
     def initial_state(self, seed, viscosity=0.1, amplitude=0.15) -> State:
         """

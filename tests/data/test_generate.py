@@ -10,8 +10,9 @@ from phi import math
 from phi.field import Scene, divergence
 
 from phi_sol import Experiment, Generator, InputError, WakeFlow
-from phi_sol.data import generate
-from phi_sol.data.store import fingerprint
+from phi_sol.data import generate, simulate
+from phi_sol.data.simulate import Simulator
+from phi_sol.data.store import FrameFormat, fingerprint
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -57,38 +58,41 @@ def test_frames_are_the_restricted_reference_run(tiny, tiny_data):
 def test_finished_simulations_are_skipped(tiny, tiny_data, monkeypatch):
     generator = Generator(tiny, "train", tiny_data / "train")
     assert all(job.done for job in generator.jobs)
-    monkeypatch.setattr(generator, "_simulate", lambda *_: pytest.fail("computed again"))
-    assert len(generator.run()) == 2
+    monkeypatch.setattr(Simulator, "run", lambda *_: pytest.fail("computed again"))
+    seen = []
+    assert len(generator.run(lambda *counts: seen.append(counts))) == 2
+    assert seen == [(54, 54)]  # two simulations of 27 steps
 
 
 class Killed(BaseException):
     pass
 
 
-@pytest.mark.parametrize("stop_at", [3, 20, 24])
-def test_interrupted_run_ends_with_the_same_bytes(tiny, tiny_data, tmp_path, monkeypatch, stop_at):
-    monkeypatch.setattr(generate, "CHECKPOINT_EVERY", 4)
+def killed_at_frame(monkeypatch, frame: int, folder: str):
+    """Writing this frame of this simulation ends the run."""
+    original = FrameFormat.write
 
-    original = Generator._write_frame
-    count = 0
-
-    def killed_in_between(self, folder, frame, *args):
-        original(self, folder, frame, *args)
-        nonlocal count
-        count += 1
-        if count == stop_at - 15 or (stop_at < 15 and count == 1):
+    def write(self, to, index, values):
+        original(self, to, index, values)
+        if index == frame and to.name == folder:
             raise Killed
 
+    monkeypatch.setattr(FrameFormat, "write", write)
+
+
+@pytest.mark.parametrize("stop_at", [0, 5, 11])
+def test_interrupted_batch_ends_with_the_same_bytes(tiny, tiny_data, tmp_path, monkeypatch, stop_at):
+    monkeypatch.setattr(simulate, "CHECKPOINT_EVERY", 4)
     with monkeypatch.context() as patch:
-        patch.setattr(Generator, "_write_frame", killed_in_between)
+        killed_at_frame(patch, stop_at, "sim_000001")
         with pytest.raises(Killed):
-            Generator(tiny, "test", tmp_path / "test").run()
-    assert not json.loads((tmp_path / "test" / "sim_000000" / "description.json").read_text())["complete"]
-    steps = []
-    Generator(tiny, "test", tmp_path / "test").run(lambda simulation, step, total: steps.append(step))
-    if stop_at > 15:
-        assert steps[0] > 10, "started from the beginning instead of from the checkpoint"
-    assert contents(tmp_path / "test") == contents(tiny_data / "test")
+            Generator(tiny, "train", tmp_path / "train").run()
+    assert not any(json.loads((tmp_path / "train" / f"sim_00000{i}" / "description.json").read_text())["complete"] for i in range(2))
+    generator, done = Generator(tiny, "train", tmp_path / "train"), []
+    assert generator.plan()["batch"] == 2
+    generator.run(lambda steps, total: done.append(steps))
+    assert done[0] >= 2 * 12 and done[-1] == 2 * 27, "started from the beginning instead of from the checkpoint"
+    assert contents(tmp_path / "train") == contents(tiny_data / "train")
 
 
 def test_missing_frame_is_restored(tiny, tiny_data, tmp_path):
@@ -101,10 +105,8 @@ def test_missing_frame_is_restored(tiny, tiny_data, tmp_path):
 
 
 def test_damaged_checkpoint_counts_as_none(tiny, tmp_path):
-    generator = Generator(tiny, "test", tmp_path)
-    (tmp_path / "sim_000000").mkdir()
-    (tmp_path / "sim_000000" / generate.CHECKPOINT).write_bytes(b"half a file")
-    assert generator._restore(tmp_path / "sim_000000") == (0, None)
+    (tmp_path / generate.CHECKPOINT).write_bytes(b"half a file")
+    assert Generator(tiny, "train", tmp_path).plan()["steps"] == 2 * 27
 
 
 def test_folders_that_are_not_ours_stay_untouched(tiny, tmp_path):
@@ -142,20 +144,14 @@ def test_impossible_numbers(tiny, tmp_path):
         Generator(tiny, "train", tmp_path, frames=0)
     with pytest.raises(InputError, match="negative"):
         Generator(tiny, "train", tmp_path, warmup=-1)
+    with pytest.raises(InputError, match="in a batch must be at least 1, not 0"):
+        Generator(tiny, "train", tmp_path, batch=0)
 
 
 def test_unstable_parameters_are_refused(tiny, tmp_path):
     with pytest.raises(InputError, match=r"reynolds=2 is too viscous for WakeFlow\(y=48, x=24.* needs reynolds >= 2.304"):
         Generator(tiny, "test", tmp_path / "out", parameters={"reynolds": [2.0]})
     assert not (tmp_path / "out").exists()
-
-
-def test_diverging_simulation_is_reported(tiny, tmp_path):
-    from phi_sol import DivergedError
-
-    generator = Generator(tiny, "test", tmp_path)
-    with pytest.raises(DivergedError, match="reynolds=300 diverged before step 7"):
-        generator._check_finite({"marker": np.array([1.0, np.nan])}, generator.jobs[0], 7)
 
 
 def test_a_source_too_coarse_for_its_obstacle_is_refused_before_anything_is_written(tmp_path):
