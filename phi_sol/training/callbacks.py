@@ -67,18 +67,19 @@ class TensorBoard(keras.callbacks.TensorBoard):
 
 
 class ProgressBar(keras.callbacks.Callback):
-    """Shows loss, rollout error, unroll length and speed in a rich progress display."""
+    """Shows method with unroll length, loss, rollout error and speed in a rich progress display."""
 
     def __init__(self, bar, trainer, title: str):
         """
         Args:
             bar: A started `rich.progress.Progress`.
             trainer: The trainer that runs.
-            title: Shown before the bar.
+            title: Shown before the bar, with the method.
         """
         super().__init__()
         self.bar, self.trainer = bar, trainer
-        self.task = bar.add_task(title, total=1.0, completed=trainer.progress, info="compiling")
+        self.title = title
+        self.task = bar.add_task(f"{title} {trainer.method}", total=1.0, completed=trainer.progress, info="compiling")
         self.ends = collections.deque(maxlen=20)
 
     def on_train_batch_end(self, batch, logs=None):
@@ -87,5 +88,5 @@ class ProgressBar(keras.callbacks.Callback):
         speed = f"{(len(self.ends) - 1) / elapsed:.1f} it/s" if elapsed else ""
         error = self.trainer.validation_error
         validation = "" if error is None else f"val {error:.4f} "
-        info = f"n={logs['unroll']:.0f} loss {logs['loss']:.1e} {validation}{speed}"
-        self.bar.update(self.task, completed=logs["progress"], info=info)
+        info = f"loss {logs['loss']:.1e} {validation}{speed}"
+        self.bar.update(self.task, completed=logs["progress"], info=info, description=f"{self.title} {self.trainer.method}")
