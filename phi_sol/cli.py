@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -191,8 +192,10 @@ def train(
         ema=ema,
         precision=precision,
     )
-    with progress_bar("frames/s", visible=is_chief(devices)) as bar:
-        recorded = Dataset(experiment.pair, folders, progress=show_in(bar, "unpacking frames"))
+    visible = is_chief(devices)
+    with progress_of("unpacking frames", visible) as show:
+        recorded = Dataset(experiment.pair, folders, progress=show)
+    with progress_of("precomputing corrections", visible) as show:
         trainer = Trainer(
             recorded,
             folder,
@@ -206,7 +209,7 @@ def train(
             remat,
             Validation(validation, validation_frames, validate_every, patience),
             devices,
-            show_in(bar, "precomputing corrections"),
+            show,
         )
     if trainer.progress >= 1:
         typer.echo(f"The training in {folder} is finished ({trainer.step} iterations).")
@@ -216,7 +219,7 @@ def train(
     if trainer.chief:
         typer.echo(trainer.summary)
     with progress_bar(visible=trainer.chief) as bar:
-        trainer.fit([ProgressBar(bar, trainer, f"{experiment.name} {how}")], tensorboard)
+        trainer.fit([ProgressBar(bar, trainer, experiment.name)], tensorboard)
     if trainer.chief:
         typer.echo(f"{trainer.step} iterations, {trainer.outcome} in {folder}")
 
@@ -330,20 +333,26 @@ def progress_bar(unit: str = "", visible: bool = True):
     console = Console(stderr=True)
     name = TextColumn("{task.description}", table_column=Column(no_wrap=True))
     return Progress(
-        name, BarColumn(14), TaskProgressColumn(), Info(), TimeElapsedColumn(), TimeRemainingColumn(), console=console, disable=not visible
+        name, BarColumn(10), TaskProgressColumn(), Info(), TimeElapsedColumn(), TimeRemainingColumn(), console=console, disable=not visible
     )
 
 
-def show_in(bar, title: str):
-    """A function of (done, total) that shows work in a progress display, from the first call on."""
-    tasks = []
+@contextmanager
+def progress_of(title: str, visible: bool = True):
+    """Gives a function of (frames done, frames in all) that shows a progress display from its first call on."""
+    bar = progress_bar("frames/s", visible)
 
     def show(done: int, total: int):
-        if not tasks:
-            tasks.append(bar.add_task(title, total=total))
-        bar.update(tasks[0], completed=done)
+        if not bar.tasks:
+            bar.start()
+            bar.add_task(title, total=total)
+        bar.update(bar.tasks[0].id, completed=done)
 
-    return show
+    try:
+        yield show
+    finally:
+        if bar.tasks:
+            bar.stop()
 
 
 def quiet_tensorflow(device: str = "auto"):

@@ -150,6 +150,13 @@ class Corrector:
         try:
             adapter = Adapter(**{k: tuple(v) for k, v in content.pop("adapter").items()})
             statistics = Statistics(**content.pop("statistics"))
+            content["flow"]
         except (KeyError, TypeError, AttributeError) as err:
             raise InputError(f"{folder / DESCRIPTION_FILE} is damaged: {err!r}.") from err
+        channels = network.input_shape[-1], network.output_shape[-1]
+        if channels != (adapter.input_channels, len(adapter.outputs)):
+            expected = f"{adapter.input_channels} to {len(adapter.outputs)}"
+            raise InputError(
+                f"{folder / NETWORK_FILE} maps {channels[0]} to {channels[1]} channels, but {DESCRIPTION_FILE} beside it says {expected}."
+            )
         return Corrector(network, adapter, statistics, content)

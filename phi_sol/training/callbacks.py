@@ -6,6 +6,7 @@ import importlib.util
 import io
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 
@@ -42,37 +43,43 @@ class Log(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         with open(self.path, "a", newline="") as file:
-            self._writer(file).writerow(logs or {})
+            self._writer(file).writerow({n: f"{v:.7g}" for n, v in (logs or {}).items()})
 
     def _writer(self, file) -> csv.DictWriter:
         return csv.DictWriter(file, self.columns, restval="", extrasaction="ignore")
 
 
-def tensorboard(folder: Path) -> keras.callbacks.Callback:
-    """
-    Keras's TensorBoard callback: one point per epoch.
+class TensorBoard(keras.callbacks.TensorBoard):
+    """Keras's TensorBoard callback, one point per epoch, for a model that is not compiled."""
 
-    Raises:
-        InputError: if TensorBoard is not installed.
-    """
-    if importlib.util.find_spec("tensorboard") is None:
-        raise InputError("TensorBoard is not installed: pip install 'phi_sol[tensorboard]', or leave out --tensorboard.")
-    return keras.callbacks.TensorBoard(str(folder), write_graph=False)
+    def __init__(self, folder: Path, optimizer: keras.optimizers.Optimizer):
+        """
+        Raises:
+            InputError: if TensorBoard is not installed.
+        """
+        if importlib.util.find_spec("tensorboard") is None:
+            raise InputError("TensorBoard is not installed: pip install 'phi_sol[tensorboard]', or leave out --tensorboard.")
+        super().__init__(str(folder), write_graph=False)
+        self.optimizer = optimizer
+
+    def set_model(self, model):
+        super().set_model(SimpleNamespace(optimizer=self.optimizer, layers=model.layers))  # all that it looks at
 
 
 class ProgressBar(keras.callbacks.Callback):
-    """Shows loss, rollout error, unroll length and speed in a rich progress display."""
+    """Shows method with unroll length, loss, rollout error and speed in a rich progress display."""
 
     def __init__(self, bar, trainer, title: str):
         """
         Args:
             bar: A started `rich.progress.Progress`.
             trainer: The trainer that runs.
-            title: Shown before the bar.
+            title: Shown before the bar, with the method.
         """
         super().__init__()
         self.bar, self.trainer = bar, trainer
-        self.task = bar.add_task(title, total=1.0, completed=trainer.progress, info="compiling")
+        self.title = title
+        self.task = bar.add_task(f"{title} {trainer.method}", total=1.0, completed=trainer.progress, info="compiling")
         self.ends = collections.deque(maxlen=20)
 
     def on_train_batch_end(self, batch, logs=None):
@@ -81,5 +88,5 @@ class ProgressBar(keras.callbacks.Callback):
         speed = f"{(len(self.ends) - 1) / elapsed:.1f} it/s" if elapsed else ""
         error = self.trainer.validation_error
         validation = "" if error is None else f"val {error:.4f} "
-        info = f"n={logs['unroll']:.0f} loss {logs['loss']:.1e} {validation}{speed}"
-        self.bar.update(self.task, completed=logs["progress"], info=info)
+        info = f"loss {logs['loss']:.1e} {validation}{speed}"
+        self.bar.update(self.task, completed=logs["progress"], info=info, description=f"{self.title} {self.trainer.method}")

@@ -58,6 +58,13 @@ class Checkpoints(keras.callbacks.Callback):
         if numbers:
             raise InputError(f"No checkpoint in {self.folder} can be read: remove the run or name another folder with --out.")
 
+    @property
+    def summary(self) -> str:
+        """One sentence about what can be gone back to."""
+        return (
+            f"The last checkpoint in {self.folder} is that of iteration {self.saved_step}." if self.saved_step >= 0 else "There is no checkpoint yet."
+        )
+
     def save(self):
         """Saves unless this has been done, in the first worker only."""
         if self.manager is not None and self.trainer.step != self.saved_step:

@@ -64,7 +64,7 @@ class Optimization:
                 losses = method.losses(self.hybrid, window, parameters, dt, numbers)
                 loss = total(losses) / replicas
                 scaled = optimizer.scale_loss(loss)
-            return losses, loss, tape.gradient(scaled, self.variables)
+            return losses, loss, tape.gradient(scaled, self.variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
 
         if self._inner:
             gradient = tf.function(gradient, autograph=False, jit_compile=True)

@@ -16,9 +16,10 @@ from ..data.store import check_no_file_in_the_way, first_difference, read_json, 
 from ..errors import DivergedError, InputError, MissingError
 from ..hybrid import HybridSolver
 from ..stepping import array_names
-from .callbacks import Log, tensorboard
+from .callbacks import Log, TensorBoard
 from .checkpoints import Checkpoints
 from .distribution import check_batch, device_summary, is_chief
+from .divergence import cause
 from .methods import REMAT_FROM, Method, make_method
 from .optimization import Optimization
 from .plan import Plan, Stage
@@ -26,7 +27,6 @@ from .validation import Validation, Validator
 from .windows import Windows
 
 RUN_FILE, LAST = "run.json", "last"
-EPOCH = 50  # iterations between two calls of the epoch callbacks
 DEFAULT = Validation()
 
 
@@ -42,9 +42,10 @@ class Trainer:
         corrector: The corrector; its network is being trained.
         step: Iterations done.
         method: The method of the current stage.
+        epoch_length: Iterations between two calls of the epoch callbacks.
     """
 
-    epoch_length = EPOCH
+    epoch_length = 50
 
     def __init__(
         self,
@@ -201,14 +202,14 @@ class Trainer:
             advice = "--resume goes on with it" if path.is_file() else "it is not a run of phi_sol"
             raise InputError(f"{self.folder} is in use ({advice}): name another folder with --out, or remove it.")
 
-    def fit(self, callbacks: Sequence[keras.callbacks.Callback] = (), use_tensorboard: bool = False) -> Corrector:
+    def fit(self, callbacks: Sequence[keras.callbacks.Callback] = (), tensorboard: bool = False) -> Corrector:
         """
         Trains to the end of the plan, or goes on with it.
 
         Args:
             callbacks: Keras callbacks. An epoch is 50 iterations; logs hold `loss` (mean per unrolled step), `gradient_norm`, `unroll`,
                 `learning_rate`, `progress`, `step`, `seconds`, and where there was a validation `val_error`.
-            use_tensorboard: Whether logs for TensorBoard are written into `tensorboard/`.
+            tensorboard: Whether logs for TensorBoard are written into `tensorboard/`.
 
         Returns:
             The corrector in the run's folder: the best one on the validation, or the last one.
@@ -220,7 +221,7 @@ class Trainer:
         own = [self.validator] if self.validator else []
         if self.chief:
             own.append(Log(self.folder / "log.csv", self.step, self.validator is not None))
-            own += [tensorboard(self.folder / "tensorboard")] if use_tensorboard else []
+            own += [TensorBoard(self.folder / "tensorboard", self.optimization.optimizer)] if tensorboard else []
             self.folder.mkdir(parents=True, exist_ok=True)
             write_json(self.folder / RUN_FILE, self._run)
         calls = keras.callbacks.CallbackList([*own, self.checkpoints, *callbacks], model=self.network)
@@ -245,7 +246,7 @@ class Trainer:
         names, seed, start = array_names(self.flow), self.seed + 1000 * index, self.step
         stream = Windows(self.data, method.frames + 1, seed, names, self.targets, self.simulations)
         batches = self.strategy.distribute_datasets_from_function(lambda part: stream.batches(batch, start, 2**31, part))
-        losses, norms, epoch = [], [], self.step // EPOCH
+        losses, norms, epoch = [], [], self.step // self.epoch_length
         calls.on_epoch_begin(epoch)
         begin = time.perf_counter()
         for window, parameters, numbers in batches:
@@ -256,7 +257,9 @@ class Trainer:
             seconds, begin = now - begin, now
             loss, norm, seconds, gradients, parts = gradients_of(window, parameters, numbers, tf.constant(seconds, tf.float64))
             loss, norm = float(loss) / method.unroll, float(norm) / optimization.scale
-            self._check_finite(loss, norm, method, stream, numbers, parts)
+            if not np.isfinite(loss) or (not np.isfinite(norm) and optimization.scale <= 1):  # too large a scale is float16's own affair
+                parts, numbers = (np.asarray(self.strategy.gather(v, axis=0)) for v in (parts, numbers))
+                raise DivergedError(f"{cause(loss, parts, numbers, method, stream, self.data, self.step + 1)} {self.checkpoints.summary}")
             optimization.apply(gradients)
             self._clock.assign_add(seconds)
             self._step.assign_add(1)
@@ -266,32 +269,12 @@ class Trainer:
             logs |= {"progress": self.progress, "step": self.step, "seconds": float(self._clock)}
             calls.on_train_batch_end(self.step - 1, logs)
             ends = self.progress >= 1 or self.plan.stage(self.progress) != index or self.network.stop_training
-            if self.step % EPOCH == 0 or ends:
+            if self.step % self.epoch_length == 0 or ends:
                 calls.on_epoch_end(epoch, logs)
-                losses, norms, epoch = [], [], self.step // EPOCH
+                losses, norms, epoch = [], [], self.step // self.epoch_length
                 if ends or self.network.stop_training:
                     return
                 calls.on_epoch_begin(epoch)
-
-    def _check_finite(self, loss: float, norm: float, method: Method, stream: Windows, numbers, parts):
-        """
-        Raises:
-            DivergedError: with the window and the step at fault.
-        """
-        if np.isfinite(loss) and (np.isfinite(norm) or self.optimization.scale > 1):  # too large a scale is float16's own affair
-            return
-        where = f"at iteration {self.step + 1} ({method})"
-        kept = f"The last checkpoint in {self.folder} is that of iteration {self.checkpoints.saved_step}." if self.checkpoints.saved_step >= 0 else ""
-        if np.isfinite(loss):
-            raise DivergedError(f"The gradient of the loss is not finite {where}; the loss is {loss:.3g}. {kept}")
-        parts, numbers = (np.asarray(self.strategy.gather(v, axis=0)) for v in (parts, numbers))
-        bad = ~np.isfinite(parts)
-        step = int(np.argmax(bad.any(0)))
-        simulation, first = (int(v) for v in stream.locate(tf.constant(numbers[np.argmax(bad[:, step])])))
-        frame = first + method.frames - method.unroll + step + 1
-        values = ", ".join(f"{n}={v:g}" for n, v in self.data.simulations[simulation].items())
-        place = f"simulation {self.data.folders[simulation].name} ({values}), frame {frame} (step {step + 1} of {method})"
-        raise DivergedError(f"The loss is {loss} {where}: {place}. {kept}")
 
     def save_corrector(self):
         """Writes the corrector as it is now: into the run's folder, or beside the best one if there is one."""
