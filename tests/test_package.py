@@ -24,7 +24,7 @@ LAYERS = [
     {"correctors", "data.dataset"},
     {"hybrid"},
     {"experiment"},
-    {"training", "evaluation", "data.generate"},
+    {"training", "evaluation", "data.generate", "viewer"},
     {"cli", "__main__"},
 ]
 TENSORFLOW_ALLOWED = {"kernels.tensorflow", "stepping", "training", "correctors"}

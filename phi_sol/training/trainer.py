@@ -130,13 +130,8 @@ class Trainer:
         names = [n for n in array_names(self.flow) if n.partition(".")[0] in correct]
         moments, parameters = self.data.moments(self.simulations), {n: v[self.simulations] for n, v in self.data.parameters.items()}
         statistics = Statistics.of(moments, method.corrections(self.data, names, self.simulations), parameters)
-        policy = keras.config.dtype_policy()
-        keras.config.set_dtype_policy(self.plan.precision)
-        try:
-            with self.strategy.scope():
-                return Corrector.create(self.flow, network, statistics, correct, self.seed, method.placement, method.project)
-        finally:
-            keras.config.set_dtype_policy(policy)
+        with self.strategy.scope():
+            return Corrector.create(self.flow, network, statistics, correct, self.seed, method.placement, method.project, self.plan.precision)
 
     @property
     def network(self) -> keras.Model:
