@@ -19,6 +19,8 @@ _HOMES = {
     "hybrid": ["HybridSolver"],
     "training": ["Plan", "Trainer", "curriculum"],
     "evaluation": ["evaluate"],
+    "viewer.loop": ["view"],
+    "viewer.plots": ["plot"],
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -21,10 +21,10 @@ LAYERS = [
     {"flows"},
     {"stepping"},
     {"pair", "data.statistics", "data.store"},
-    {"correctors", "data.dataset"},
+    {"correctors", "data.dataset", "data.packed"},
     {"hybrid"},
     {"experiment"},
-    {"training", "evaluation", "data.generate"},
+    {"training", "evaluation", "data.generate", "data.simulate", "data.checkpoint", "viewer"},
     {"cli", "__main__"},
 ]
 TENSORFLOW_ALLOWED = {"kernels.tensorflow", "stepping", "training", "correctors"}

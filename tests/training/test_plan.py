@@ -3,7 +3,7 @@
 import pytest
 
 from phi_sol import InputError
-from phi_sol.training import Plan, Stage, curriculum, parse_duration
+from phi_sol.training import Plan, Stage, curriculum, parse_duration, parse_stages
 
 
 def test_curriculum():
@@ -35,3 +35,11 @@ def test_durations():
     for wrong in ("", "0", "-5m", "soon", "5 days", "1e3"):
         with pytest.raises(InputError, match="not a duration"):
             parse_duration(wrong)
+
+
+def test_stages_from_text():
+    assert parse_stages("2:0.2, 4:0.3,8:.5") == (Stage(2, 0.2), Stage(4, 0.5), Stage(8, 1.0))
+    assert parse_stages("16:1") == (Stage(16, 1.0),)
+    for text, message in (("2", "is no stage"), ("2:a", "is no stage"), ("0:1", "is no stage"), ("2:0.5,4:0.4", "add up to 0.9, not to 1")):
+        with pytest.raises(InputError, match=message):
+            parse_stages(text)

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from phi_sol import InputError
-from phi_sol.training.windows import one_step_corrections, windows
+from phi_sol.training.windows import Windows, one_step_corrections
 
 
-def batches(data, **kwargs):
-    arguments = dict(length=4, batch=5, seed=1, start=0, stop=4, names=list(data.arrays)) | kwargs
-    return [({n: a.numpy() for n, a in w.items()}, {n: a.numpy() for n, a in p.items()}) for w, p in windows(data, **arguments)]
+def batches(data, length=4, batch=5, seed=1, start=0, stop=4, names=None, **kwargs):
+    stream = Windows(data, length, seed, names or list(data.arrays), **kwargs)
+    return [({n: a.numpy() for n, a in w.items()}, {n: a.numpy() for n, a in p.items()}) for w, p, _ in stream.batches(batch, start, stop)]
 
 
 def place(data, window, i):
@@ -42,7 +42,7 @@ def test_order_depends_on_seed_and_epoch_alone(tiny_train):
 
 def test_too_short_simulations(tiny_train):
     with pytest.raises(InputError, match="13 unrolled steps needs simulations of at least 13 frames, but these have 12"):
-        windows(tiny_train, 14, 1, 0, 0, 1, ["marker"])
+        Windows(tiny_train, 14, 0, ["marker"])
     assert batches(tiny_train, length=13, batch=2, stop=1)[0][0]["marker"].shape == (2, 13, 24, 12)
 
 

@@ -1,0 +1,216 @@
+"""What there is to look at: runs, recorded simulations and evaluations in the folders that were given, and nothing outside them."""
+
+import csv
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..data.store import read_json
+from ..errors import InputError, MissingError
+from ..experiment import Experiment, load_experiment, scene_names
+from .recording import FRAME_FILE, Recording
+
+RUN, CORRECTOR, RESULTS, LOG = "run.json", "corrector.json", "results.json", "log.csv"
+DEPTH = 4  # levels of sub-folders that are searched
+MANY = 2000  # entries of a folder beyond which it is not searched further
+
+
+@dataclass(frozen=True)
+class Run:
+    """
+    The folder of a training.
+
+    Attributes:
+        folder: The folder.
+        title: Short name.
+        config: Content of `run.json`, or of `corrector.json`; empty if it can't be read.
+    """
+
+    folder: Path
+    title: str
+    config: dict
+
+    @property
+    def has_corrector(self) -> bool:
+        return (self.folder / CORRECTOR).is_file() and (self.folder / "corrector.keras").is_file()
+
+    @property
+    def pair(self) -> dict:
+        """Configuration of the solver pair."""
+        pair = self.config.get("pair")
+        return pair if isinstance(pair, dict) else {}
+
+    @property
+    def state(self) -> str:
+        """How far the training is, in words."""
+        if self.config.get("complete"):
+            return "finished"
+        log = self.folder / LOG
+        changed = max((p.stat().st_mtime for p in (log, self.folder / RUN) if p.exists()), default=0)
+        seconds = time.time() - changed
+        return f"running, last written {seconds:.0f} s ago" if seconds < 300 else "not finished"
+
+    def curves(self) -> dict[str, list[float]]:
+        """
+        The columns of `log.csv` as numbers, NaN where a value is missing. A last line that is being written is left out.
+        """
+        log = self.folder / LOG
+        if not log.is_file():
+            return {}
+        text = log.read_text(errors="replace")
+        lines = list(csv.reader(text[: text.rfind("\n") + 1].splitlines()))
+        if not lines:
+            return {}
+        names, rows = lines[0], [r for r in lines[1:] if len(r) == len(lines[0])]
+        columns = {n: [_number(r[i]) for r in rows] for i, n in enumerate(names)}
+        return {n: c for n, c in columns.items() if n == "epoch" or any(math.isfinite(v) for v in c)}
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
+class Catalogue:
+    """
+    Runs, simulations and evaluations below some folders. Pages name them by their keys, never by paths.
+
+    Attributes:
+        roots: Folders that may be read.
+        experiments: Scenes that were given by name or file.
+        runs, recordings, evaluations: What was found, by key.
+    """
+
+    def __init__(self, paths: list[str], data: Path | None = None):
+        """
+        Args:
+            paths: Run folders, data folders, simulation folders, evaluation folders, folders that hold such, names of
+                scenes (stand for `data/SCENE` and `runs/SCENE`) or scene files.
+            data: Data folder to be shown with the runs; default: `data/SCENE` here or beside the folder `runs`.
+
+        Raises:
+            MissingError: if a path does not exist.
+            InputError: if there is nothing to show.
+        """
+        self.roots: list[Path] = []
+        self.experiments: dict[str, Experiment] = {}
+        for path in paths:
+            self._add(path)
+        if data is not None:
+            self._add_folder(data)
+        self.scan()
+        if data is None:
+            self._add_test_data()
+        if not (self.runs or self.recordings or self.evaluations or self.experiments):
+            raise InputError(
+                f"There is nothing to show in {', '.join(map(str, paths))}: neither a run ({RUN}) nor simulations (description.json, "
+                f"velocity_000000.npz, ...) nor an evaluation ({RESULTS})."
+            )
+
+    def _add(self, path: str):
+        folder = Path(path)
+        if folder.is_dir():
+            self._add_folder(folder)
+        elif folder.suffix == ".py" or (str(path) in scene_names()):
+            experiment = load_experiment(str(path))
+            self.experiments[experiment.name] = experiment
+            for parent in ("data", "runs"):
+                if (place := Path(parent) / experiment.name).is_dir():
+                    self._add_folder(place)
+        elif folder.exists():
+            raise InputError(f"{path} is a file: give its folder.")
+        else:
+            raise MissingError(f"There is no folder {path}, and no scene of this name. Known scenes: {', '.join(scene_names())}.")
+
+    def _add_folder(self, folder: Path):
+        if not Path(folder).is_dir():
+            raise MissingError(f"There is no folder {folder}.")
+        resolved = Path(folder).resolve()
+        if resolved not in self.roots:
+            self.roots.append(resolved)
+
+    def _add_test_data(self):
+        """The test simulations of the runs' scenes, by convention in data/SCENE, as `evaluate` takes them."""
+        for run in list(self.runs.values()):
+            scene = run.config.get("scene")
+            if not isinstance(scene, str) or not scene or Path(scene).name != scene:
+                continue
+            above = [p.parent for p in run.folder.parents if p.name == "runs"]
+            for place in (Path("data") / scene, *[a / "data" / scene for a in above]):
+                if (place / "test").is_dir():
+                    self._add_folder(place / "test")
+                    break
+        self.scan()
+
+    def contains(self, path: Path) -> bool:
+        """Whether a path, with all links resolved, lies in one of the folders that were given."""
+        resolved = Path(path).resolve()
+        return any(resolved.is_relative_to(r) for r in self.roots)
+
+    def scan(self):
+        """Looks again; what is being written appears as it grows."""
+        runs, recordings, evaluations = {}, {}, {}
+        for root in self.roots:
+            for folder in self._folders(root, DEPTH):
+                key = self._key(root, folder)
+                if (folder / RUN).is_file() or (folder / CORRECTOR).is_file():
+                    runs[key] = Run(folder, key, self._config(folder))
+                elif any(FRAME_FILE.fullmatch(p.name) for p in folder.glob("*_*.npz")):
+                    known = getattr(self, "recordings", {}).get(key)
+                    recordings[key] = self._refreshed(known) if known else Recording(folder)
+                if (folder / RESULTS).is_file():
+                    evaluations[key] = folder
+        self.runs, self.recordings, self.evaluations = runs, recordings, evaluations
+
+    @staticmethod
+    def _refreshed(recording: Recording) -> Recording:
+        if recording.description.get("complete", True):
+            recording.refresh()
+            return recording
+        return Recording(recording.folder)
+
+    def _key(self, root: Path, folder: Path) -> str:
+        own = folder.relative_to(root).as_posix()
+        others = sum(r.name == root.name for r in self.roots) > 1
+        name = f"{root.parent.name}/{root.name}" if others or root.name in ("train", "test") else root.name
+        return name if own == "." else f"{name}/{own}"
+
+    @staticmethod
+    def _config(folder: Path) -> dict:
+        for file in (RUN, CORRECTOR):
+            try:
+                return read_json(folder / file)
+            except InputError:
+                continue
+        return {}
+
+    def _folders(self, folder: Path, depth: int) -> list[Path]:
+        """The folder and those below it, without links that lead out, hidden folders and checkpoints."""
+        if not self.contains(folder):
+            return []
+        found = [folder]
+        if depth > 0:
+            below = [p for p in sorted(folder.iterdir()) if p.is_dir() and not p.name.startswith(".") and p.name != "checkpoints"]
+            for child in below[:MANY]:
+                found += self._folders(child, depth - 1)
+        return found
+
+    def results(self, key: str) -> dict:
+        """Content of an evaluation's `results.json`."""
+        return read_json(self.evaluations[key] / RESULTS)
+
+    def save_folder(self) -> Path:
+        """
+        Where scenes are saved: `saved` in the first run folder, or in the run folder of a scene that was given by name.
+
+        Raises:
+            InputError: if no run was given.
+        """
+        for run in self.runs.values():
+            return run.folder / "saved"
+        for name in self.experiments:
+            return (Path("runs") / name / "saved").resolve()
+        raise InputError("There is no run folder to save to: name one on the command line.")

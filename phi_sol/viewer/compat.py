@@ -1,0 +1,330 @@
+"""
+Mends for PhiFlow's web interface (`phi.vis._dash`), which no longer runs as shipped.
+
+Each mend says which PhiFlow versions need it and finds out by itself whether the installed one does: where PhiFlow works,
+nothing is changed. `install` applies them; what is found here and nowhere else in phi_sol knows PhiFlow's internals.
+"""
+
+import importlib
+import inspect
+import logging
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import wraps
+from importlib.util import find_spec
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError, MissingError
+
+INCH = 70  # pixels that PhiFlow's Plotly figures take for one
+MARKS = 11  # labels on a slider
+LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What a model's `get_field` returns where there is no field to show; `select_channel` and `plot` let it pass."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Shown:
+    """
+    A field whose figure is made without PhiFlow: PhiML's operations are not safe in several threads, and a simulation runs in another.
+
+    Attributes:
+        figure: Makes the Plotly figure of a component (`x`, `y`, `z`, `abs` or None for all); raises InputError if there is none.
+        component: The component that was chosen.
+    """
+
+    figure: Callable[[str | None], Any]
+    component: str | None = None
+
+
+@dataclass(frozen=True)
+class Mend:
+    """
+    Attributes:
+        name: What is mended.
+        versions: PhiFlow versions that are known to need it.
+        needed: Whether the installed version does.
+        apply: Mends it.
+    """
+
+    name: str
+    versions: str
+    needed: Callable[[], bool]
+    apply: Callable[[], None]
+
+
+def one_line(err: BaseException) -> str:
+    """The reason of an error in one line."""
+    text = " ".join(str(err).split())
+    return f"{type(err).__name__}: {text[:300]}" if text else type(err).__name__
+
+
+def install() -> list[str]:
+    """
+    Applies the mends that the installed PhiFlow needs.
+
+    Returns:
+        Names of the mends that were applied by this call; empty if nothing was left to mend.
+
+    Raises:
+        MissingError: if Dash or Plotly are not installed.
+    """
+    require_dash()
+    applied = [m.name for m in MENDS if m.needed() and (m.apply() or True)]
+    LOG.debug("mended PhiFlow's interface: %s", ", ".join(applied) or "nothing")
+    return applied
+
+
+def require_dash():
+    """
+    Raises:
+        MissingError: if Dash or Plotly are not installed.
+    """
+    missing = [p for p in ("dash", "plotly") if find_spec(p) is None]
+    if missing:
+        raise MissingError(f"The viewer needs {' and '.join(missing)}, which is not installed: pip install phi-sol[view]")
+
+
+def _dash(module: str):
+    return importlib.import_module(f"phi.vis._dash.{module}")
+
+
+# --- the packages of Dash 1 ---
+
+ALIASES = {"dash_core_components": "dash.dcc", "dash_html_components": "dash.html"}
+
+
+def _aliases_needed() -> bool:
+    return any(a not in sys.modules and find_spec(a) is None for a in ALIASES)
+
+
+def _alias():
+    for alias, module in ALIASES.items():
+        if alias not in sys.modules:
+            sys.modules[alias] = importlib.import_module(module)
+
+
+# --- figures ---
+
+
+class _Native:
+    """A Plotly figure with the method `native` that PhiFlow's viewer calls."""
+
+    def __init__(self, figure):
+        self.figure = figure
+
+    def native(self):
+        return self.figure
+
+
+def _plot_needed() -> bool:
+    from plotly.graph_objects import Figure
+
+    return (
+        not hasattr(Figure, "native")
+        and ".native()" in inspect.getsource(_dash("viewer").build_viewer)
+        and not hasattr(_dash("viewer").plot, "mended")
+    )
+
+
+def _mend_plot():
+    viewer = _dash("viewer")
+    plot, select_channel = viewer.plot, viewer.select_channel
+
+    @wraps(plot)
+    def mended_plot(value, size=None, **options):
+        from plotly.graph_objects import Figure
+
+        if isinstance(value, Shown):
+            try:
+                return _Native(value.figure(value.component))
+            except InputError as err:
+                value = Notice(str(err))
+        if isinstance(value, Notice):
+            hidden = dict(visible=False)
+            return _Native(Figure(layout=dict(title_text=value.text, xaxis=hidden, yaxis=hidden, plot_bgcolor="white")))
+        return _Native(plot(value, size=None if size is None else [s / INCH for s in size], **options))
+
+    @wraps(select_channel)
+    def mended_select(value, channel):
+        if isinstance(value, Shown):
+            return replace(value, component=channel)
+        return value if isinstance(value, Notice) else select_channel(value, channel)
+
+    mended_plot.mended = True
+    viewer.plot, viewer.select_channel = mended_plot, mended_select
+
+
+# --- controls ---
+
+
+def _marks_needed() -> bool:
+    from phi.vis._vis_base import Control
+
+    (slider,) = _sliders_in(_dash("model_controls").create_sliders([Control("frame", int, 0, (0, 500), "", {})]))
+    return len(slider.marks) > MARKS
+
+
+def _sliders_in(containers) -> list:
+    return [c for container in containers for c in container.children if hasattr(c, "marks")]
+
+
+def _mend_marks():
+    from phi.vis._vis_base import is_log_control
+
+    controls = _dash("model_controls")
+    create = controls.create_sliders
+
+    @wraps(create)
+    def create_sliders(given):
+        containers = create(given)
+        for control, slider in zip(given, _sliders_in(containers), strict=True):
+            if is_log_control(control) and "allow_direct_input" in slider._prop_names:
+                slider.allow_direct_input = False  # Dash 4 would show the logarithm as a number
+            values = list(slider.marks or {})
+            if len(values) > MARKS:
+                slider.marks = {v: slider.marks[v] for v in values[:: -(-len(values) // (MARKS - 1))]}
+        return containers
+
+    controls.create_sliders = create_sliders
+
+
+def _late_needed() -> bool:
+    build = _dash("dash_gui").build_model_controls
+    return not hasattr(build, "mended") and "initialize-controls" in inspect.getsource(build)
+
+
+def _mend_late():
+    from dash import html
+
+    gui = _dash("dash_gui")
+    build = gui.build_model_controls
+
+    class Fresh(html.Div):
+        """A Div whose content is made whenever it is sent to a page."""
+
+        def __init__(self, make, **properties):
+            super().__init__(**properties)
+            self._make = make
+
+        def to_plotly_json(self):
+            self.children = self._make(None)
+            return super().to_plotly_json()
+
+    class Dash:
+        """Registers callbacks, but keeps the one that would make the controls later."""
+
+        make = None
+
+        def __init__(self, dash):
+            self._dash = dash
+
+        def callback(self, output, inputs):
+            def decorate(function):
+                if output.component_id == "control-div":
+                    self.make = function
+                    return function
+                return self._dash.callback(output, inputs)(function)
+
+            return decorate
+
+    @wraps(build)
+    def build_model_controls(app):
+        dash = Dash(app.dash)
+        layout = build(SimpleNamespace(model=app.model, dash=dash))
+        if dash.make is None:  # a model without controls
+            return layout
+        return html.Div(Fresh(dash.make, style={"margin": "15px 2%"}), style={"width": "75%", "margin": "auto", "backgroundColor": "#F0F0F0"})
+
+    build_model_controls.mended = True
+    gui.build_model_controls = build_model_controls
+
+
+# --- curves ---
+
+
+def _join_needed() -> bool:
+    curve = np.zeros((2, 2))
+    return _fails(lambda: _dash("_plotly_plots").join_curves([curve, curve]), AttributeError)
+
+
+def _mend_join():
+    gap = np.full((1, 2), np.nan)
+    _dash("_plotly_plots").join_curves = lambda curves: np.concatenate([p for c in curves for p in (np.asarray(c, float), gap)][:-1])
+
+
+def _smooth_needed() -> bool:
+    curve = np.stack([np.arange(3.0), np.ones(3)], -1)
+    return _fails(lambda: _dash("_plotly_plots").smooth_uniform_curve(curve, 9), ValueError)
+
+
+def _mend_smooth():
+    plots = _dash("_plotly_plots")
+    smooth = plots.smooth_uniform_curve
+
+    @wraps(smooth)
+    def smooth_uniform_curve(curve, n):
+        return smooth(curve, n) if 1 < n < len(curve) else curve  # nothing to average over
+
+    plots.smooth_uniform_curve = smooth_uniform_curve
+
+
+def _fails(call: Callable, error: type[Exception]) -> bool:
+    try:
+        call()
+    except error:
+        return True
+    return False
+
+
+# --- crashes ---
+
+
+def _play_needed() -> bool:
+    from phi.vis._vis_base import AsyncPlay
+
+    class Crashing:
+        message = None
+
+        def progress(self):
+            raise ArithmeticError("probe")
+
+    return not hasattr(AsyncPlay.__call__, "mended") and _fails(AsyncPlay(Crashing(), 1, None), ArithmeticError)
+
+
+def _mend_play():
+    from phi.vis._vis_base import AsyncPlay
+
+    play = AsyncPlay.__call__
+
+    def __call__(self):
+        try:
+            play(self)
+        except Exception as err:
+            LOG.warning("the simulation stopped", exc_info=err)
+            self.model.message = f"Stopped: {one_line(err)}"
+        finally:
+            self._finished = True
+
+    __call__.mended = True
+    AsyncPlay.__call__ = __call__
+
+
+MENDS = (
+    Mend("packages of Dash 1 (dash_core_components, dash_html_components)", "3.4", _aliases_needed, _alias),
+    Mend("Plotly figures of the field pages: native(), inches, own figures", "3.4", _plot_needed, _mend_plot),
+    Mend("a label at every step of a slider", "3.4", _marks_needed, _mend_marks),
+    Mend("controls that appear after the figures that listen to them", "3.4", _late_needed, _mend_late),
+    Mend("numpy.float in curves that start again", "3.4", _join_needed, _mend_join),
+    Mend("smoothing over more points than a curve has", "3.4", _smooth_needed, _mend_smooth),
+    Mend("crashed simulations that seem to wait", "3.4", _play_needed, _mend_play),
+)

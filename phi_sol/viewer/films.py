@@ -1,0 +1,185 @@
+"""Films of recorded comparisons, for those without a browser."""
+
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from ..data.store import check_no_file_in_the_way
+from ..errors import InputError, MissingError
+from .catalogue import Catalogue
+from .comparison import Comparison
+from .live import REFERENCE, SOURCE
+from .plots import Panels, panel_shape
+from .rollouts import Rollouts
+from .values import Values, quantities
+from .views import BOTH, FIELDS, make_view
+
+FORMATS = (".mp4", ".gif", ".html")
+FRAMES = 200  # frames of a film unless it is said
+LARGEST = 200  # MB of an HTML film
+
+
+def check_target(out: Path):
+    """
+    Raises:
+        InputError: if no film can be written there: another format, no ffmpeg, a file in place of the folder.
+    """
+    if out.suffix.lower() not in FORMATS:
+        raise InputError(f"{out} must end with one of {', '.join(FORMATS)}.")
+    if out.suffix.lower() == ".mp4" and shutil.which("ffmpeg") is None:
+        raise InputError("An .mp4 needs the program ffmpeg, which is not installed: install it, or write a .gif or .html.")
+    if out.is_dir():
+        raise InputError(f"{out} is a folder.")
+    check_no_file_in_the_way(out.absolute().parent, "Name another file with -o.")
+
+
+class Film:
+    """
+    One comparison over time.
+
+    Attributes:
+        frames: Frame numbers, in order.
+        title: What is shown.
+    """
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        simulation: str | None = None,
+        run: str | None = None,
+        field: str | None = None,
+        quantity: str | None = None,
+        frames: str | None = None,
+        prepare: Callable[[], None] = lambda: None,
+    ):
+        """
+        Args:
+            catalogue: What was found.
+            simulation, run: Name of each, or the end of it; default: the first.
+            field, quantity: What is drawn; default: vorticity of the velocity where there is one.
+            frames: `FIRST:LAST` or `FIRST:LAST:STEP`; default: all, at most 200.
+            prepare: Called before TensorFlow is imported.
+
+        Raises:
+            InputError: for names that do not exist or are not unique, or if there is no simulation.
+        """
+        known = tuple(e.flow for e in catalogue.experiments.values())
+        self.comparison = Comparison(catalogue, Rollouts(known, prepare), known)
+        candidates = {k: r for k, r in catalogue.recordings.items() if r.frames}
+        if not candidates:
+            raise MissingError("There is no recorded simulation in the given folders: name one, or its scene, or data with --data.")
+        self.recording = candidates[_pick("simulation", simulation, list(candidates))]
+        runs = self.comparison.runs(self.recording)
+        if run is not None and not runs:
+            raise InputError(f"There is no corrector for {self.recording.title}.")
+        self.run = _pick("run", run, list(runs)) if runs else None
+        names = self.comparison.fields(self.recording)
+        if field is not None and field not in names:
+            raise InputError(f"There is no field {field!r}. Fields: {', '.join(names)}.")
+        self.field = field or names[0]
+        self.quantity = quantity
+        self.frames = self._frame_numbers(frames)
+        self.title = self.recording.title + (f", corrector {self.run}" if self.run else "")
+
+    def _frame_numbers(self, text: str | None) -> list[int]:
+        there = self.recording.frames
+        if text is None:
+            return there[:: -(-len(there) // FRAMES)]
+        try:
+            numbers = [int(p) for p in text.split(":")]
+            if len(numbers) not in (2, 3) or (len(numbers) == 3 and numbers[2] < 1) or numbers[0] > numbers[1]:
+                raise ValueError
+        except ValueError:
+            raise InputError(f"--frames {text!r} must have the form FIRST:LAST or FIRST:LAST:STEP, e.g. 0:200:2.") from None
+        chosen = [f for f in there if f in range(numbers[0], numbers[1] + 1, *numbers[2:])]
+        if not chosen:
+            raise InputError(f"--frames {text}: this simulation has the frames {there[0]} to {there[-1]}.")
+        return chosen
+
+    def write(self, out: Path, fps: float, progress: Callable[[int, int], None] = lambda done, total: None):
+        """
+        Computes what is missing and writes the film; a film that is not finished is not left behind.
+
+        Args:
+            out: File.
+            fps: Frames per second.
+            progress: Called with (frames done, frames in all).
+
+        Raises:
+            InputError: if the first frame is damaged, or fps is not positive.
+        """
+        if not (np.isfinite(fps) and fps > 0):
+            raise InputError(f"The number of frames per second must be positive, not {fps:g}.")
+        self._compute(progress)
+        import matplotlib
+        from matplotlib import animation
+
+        first = self.comparison.values(self.recording, self.run, self.field, self.frames[0])
+        values = next((v for v in first.values() if isinstance(v, Values)), None)
+        if values is None:
+            raise InputError(next(iter(first.values())))
+        if self.quantity is not None and self.quantity not in quantities(values):
+            raise InputError(f"There is no quantity {self.quantity!r} of {self.field}. Known: {', '.join(quantities(values))}.")
+        compared = REFERENCE in first
+        view = make_view(values, self.field, self.quantity, self.recording.drawn(), BOTH if compared else FIELDS, None, 0.5)
+        ranges = self.comparison.fixed_ranges(self.recording, self.run, view)
+        errors = self.comparison.errors(self.recording)
+        flow = self.comparison.flow(self.recording)
+        panels = Panels(list(first), view, panel_shape(values, view), REFERENCE if compared else "", flow, bool(errors))
+        mark = _error_axis(panels.curve_axis, errors, self.frames[-1]) if errors else None
+        kinds = {".mp4": animation.FFMpegWriter, ".gif": animation.PillowWriter, ".html": animation.HTMLWriter}
+        kind = out.suffix.lower()
+        writer = kinds[kind](fps=fps, **({"embed_frames": True, "default_mode": "loop"} if kind == ".html" else {}))
+        out.parent.mkdir(parents=True, exist_ok=True)
+        part = out.with_name(f".part-{out.name}")
+        try:
+            with matplotlib.rc_context({"animation.embed_limit": LARGEST}), writer.saving(panels.figure, str(part), dpi=100):
+                for i, frame in enumerate(self.frames):
+                    panels.draw(self.comparison.values(self.recording, self.run, self.field, frame), ranges)
+                    panels.figure.suptitle(f"{self.title}, frame {frame}", fontsize=11)
+                    if mark is not None:
+                        mark.set_xdata([frame, frame])
+                    if i == 0:  # the layout stays as it is now, so that nothing jumps
+                        panels.figure.draw_without_rendering()
+                        panels.figure.set_layout_engine("none")
+                    writer.grab_frame()
+                    progress(i + 1, len(self.frames))
+            part.replace(out)
+        finally:
+            part.unlink(missing_ok=True)
+
+    def _compute(self, progress: Callable[[int, int], None]):
+        """Waits for the rollouts, which run to the last frame of the film at least."""
+        if not self.comparison.is_compared(self.recording):
+            return
+        while True:
+            rollouts = self.comparison.requested(self.recording, self.run)
+            needed = self.frames[-1] + 1
+            done = [len(r.frames) for r in rollouts.values()]
+            progress(min(sum(min(d, needed) for d in done), needed * len(done)), needed * len(done))
+            if all(r.done or len(r.frames) >= needed for r in rollouts.values()):
+                return
+            time.sleep(0.1)
+
+
+def _pick(kind: str, wanted: str | None, names: list[str]) -> str:
+    if wanted is None:
+        return names[0]
+    matching = [n for n in names if n == wanted or n.endswith(f"/{wanted}")]
+    if len(matching) != 1:
+        raise InputError(f"{'No' if not matching else 'More than one'} {kind} {wanted!r}. Known: {', '.join(names)}.")
+    return matching[0]
+
+
+def _error_axis(axis, errors: dict[str, list[float]], last: int):
+    """Curves, and the line that marks the frame."""
+    styles = ["-", "--", "-.", ":"]
+    for i, (name, mae) in enumerate(errors.items()):
+        axis.plot(mae[: last + 1], styles[i % 4], color="k" if name == SOURCE else f"C{i - 1}", label=name)
+    axis.set(xlabel="frame", ylabel="velocity MAE\n(length / time)", xlim=(0, max(1, last)), ylim=(0, None))
+    axis.legend(fontsize=8, loc="upper left")
+    axis.tick_params(labelsize=8)
+    return axis.axvline(0, color="0.4", linewidth=1, linestyle=":")

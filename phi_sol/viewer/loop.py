@@ -1,0 +1,315 @@
+"""`phi_sol.view`: PhiFlow's web interface around a loop of one's own."""
+
+import atexit
+import inspect
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from itertools import count
+
+import numpy as np
+from phi.vis._vis import CONTROL_VARS
+from phi.vis._vis_base import Action
+
+from ..errors import InputError
+from ..flows import State
+from .compat import install, one_line
+from .models import BaseModel, control
+from .plots import values_of
+from .recording import HIDDEN
+from .values import Values
+
+THROTTLE = 0.1  # seconds between two looks at the variables of a loop
+
+
+def view(
+    *fields,
+    controls: dict | None = None,
+    actions: dict[str, Callable] | None = None,
+    name: str | None = None,
+    description: str = "",
+    select: str | tuple[str, ...] = (),
+    play: bool = True,
+    keep_alive: bool = True,
+    host: str = "127.0.0.1",
+    port: int = 8051,
+):
+    """
+    Shows fields of a running script in the web browser and lets the page control its loop:
+
+        viewer = phi_sol.view(state, controls={"gain": (1.0, 0.0, 1.0)})
+        for _ in viewer.range(100):
+            state = hybrid.step(state)
+
+    Before each step of `range` the page may pause the loop; after it the page shows the new values of the same variables.
+
+    Args:
+        fields: What is shown: states, PhiFlow fields, names of variables, or dictionaries of fields or functions without
+            arguments by name. An object is followed by the name of the caller's variable that holds it; without such a name call
+            `viewer.update`.
+        controls: Initial value by name, a number, truth value or text; or (value, lowest, highest); or (text, possible texts). Their current
+            values are attributes of the viewer. Variables marked by `phi.vis.control` in the calling module are controls, too.
+        actions: Functions without arguments by name, called from the page.
+        name: Title; default: the script's.
+        description: Text below the title.
+        select: Dimensions of which the page shows one slice.
+        play: Whether the loop runs at once, or waits for the page.
+        keep_alive: Whether the page stays after the script ended, until Ctrl-C.
+        host: Address to bind to; there is no authentication.
+        port: Port to try first.
+
+    Returns:
+        A `LoopViewer`.
+
+    Raises:
+        MissingError: if Dash or Plotly are not installed.
+        InputError: for what can't be shown, unknown names, or controls of another kind.
+    """
+    install()
+    from .server import make_app, make_server
+
+    frame = inspect.currentframe().f_back
+    script = str(frame.f_globals.get("__file__") or "Notebook").rpartition("/")[2]
+    model = LoopViewer(frame, fields, controls or {}, actions or {}, name or script, description, play)
+    app = make_app(model, [select] if isinstance(select, str) else list(select))
+    app.add_page("/", app.page_urls["/fields"])
+    from .pages.parts import PHIFLOW, header
+
+    app.dash.layout.children[1] = header({"/": "Fields"} | {p: n for p, n in PHIFLOW.items() if p != "/fields"}, {})
+    model.attach(app, make_server(app, host, port), keep_alive)
+    return model
+
+
+class LoopViewer(BaseModel):
+    """A model that shows variables of a script and steps its loop."""
+
+    def __init__(self, frame, fields, controls, actions, name, description, play):
+        super().__init__(name, description)
+        self._frame, self._step, self._stepped = frame, threading.Event(), threading.Event()
+        self._sources: dict[str, Callable] = {}
+        self._values: dict[str, Values | str] = {}
+        self._taken = 0.0
+        self._scalars: dict[str, list] = {}
+        self._playing = play
+        self._in_loop = False
+        for item in fields:
+            self._follow(item)
+        if not self._sources:
+            raise InputError("There is nothing to view: give a state, fields, or names of variables.")
+        self._controls, self._settings = {}, {}
+        self._add_controls(controls)
+        self._functions = dict(actions)
+        self.update()
+
+    # --- for the script ---
+
+    def range(self, *stop: int):
+        """
+        Like `range(stop)`, or endless without an argument, under the page's control.
+
+        Yields:
+            The number of the step.
+        """
+        self._in_loop = True
+        try:
+            for step in range(*stop) if stop else count():
+                self._step.wait()
+                yield step
+                self.steps = step + 1
+                if time.monotonic() - self._taken > THROTTLE:
+                    self._take()
+                self._release()
+            self._take()
+        finally:
+            self._in_loop = False
+            self._release()
+        self.report(f"The loop ended after {self.steps} steps.")
+
+    def update(self, *fields, **named):
+        """Shows these values from now on: states, or fields by name. Without arguments the followed variables are looked up again."""
+        for item in fields:
+            named |= dict(_parts(item)) if isinstance(item, State | dict) else {}
+        for name in named:
+            self._sources.pop(name, None)
+        self._values |= {n: _shown(v) for n, v in named.items()}
+        self._take()
+
+    def log_scalars(self, **values: float):
+        """Appends a point to each of these curves on the page Board."""
+        for name, value in values.items():
+            self._scalars.setdefault(name, []).append((self.steps, float(value)))
+
+    def __getattr__(self, name):
+        settings = self.__dict__.get("_settings", {})
+        if name in settings:
+            return settings[name]
+        raise AttributeError(f"This viewer has no {name!r}. Controls: {', '.join(settings) or 'none'}.")
+
+    # --- for the page ---
+
+    def attach(self, app, server, keep_alive: bool):
+        self.stop = app.pause
+        thread = threading.Thread(target=server.serve_forever, name="phi_sol.view", daemon=True)
+        thread.start()
+        previous = sys.excepthook
+
+        def crashed(kind, err, trace):
+            self.report(f"The script stopped: {one_line(err)}")
+            self._in_loop = False
+            self._release()
+            previous(kind, err, trace)
+
+        sys.excepthook = crashed
+        if keep_alive:
+            atexit.register(self._linger, thread)
+        if self._playing:
+            app.play()
+        self.server = server
+
+    @staticmethod
+    def _linger(thread):
+        print("The page stays until Ctrl-C.", flush=True)
+        with suppress(KeyboardInterrupt):
+            thread.join()
+
+    def progress(self):
+        with self.progress_lock:
+            if self._in_loop or not self.steps:
+                self._stepped.clear()
+                self._step.set()
+                while not self._stepped.wait(0.5) and threading.main_thread().is_alive():
+                    pass
+            if not self._in_loop:
+                self.stop()
+
+    def _release(self):
+        self._step.clear()
+        self._stepped.set()
+
+    @property
+    def field_names(self) -> tuple:
+        return tuple(self._values)
+
+    def values(self, name: str) -> Values:
+        value = self._values.get(name)
+        if not isinstance(value, Values):
+            raise InputError(value or f"{name} has no value.")
+        return value
+
+    @property
+    def curve_names(self) -> tuple:
+        return tuple(self._scalars)
+
+    def get_curve(self, name: str) -> tuple:
+        return tuple(np.array(self._scalars[name]).T)
+
+    @property
+    def controls(self) -> tuple:
+        return tuple(self._controls.values())
+
+    def get_control_value(self, name: str):
+        return self._settings[name]
+
+    def set_control_value(self, name: str, value):
+        self._settings[name] = self._controls[name].control_type(value)
+        if name in self._frame.f_globals and self._frame.f_locals is self._frame.f_globals:
+            self._frame.f_globals[name] = self._settings[name]  # as PhiFlow's controls are variables of the script
+
+    @property
+    def actions(self) -> tuple:
+        return tuple(Action(n, inspect.getdoc(f) or n) for n, f in self._functions.items())
+
+    def run_action(self, name: str):
+        self.in_background(lambda: self.safely(name, self._functions[name]))
+
+    # --- inside ---
+
+    def _variables(self) -> dict:
+        return {**self._frame.f_globals, **self._frame.f_locals}
+
+    def _take(self):
+        """Reads the followed variables in the script's thread, so that the page sees one state and PhiML is used by one thread only."""
+        variables = self._variables() if self._sources else {}
+        for name, source in self._sources.items():
+            self._values[name] = _shown(source(variables))
+        self._taken = time.monotonic()
+
+    def _follow(self, item):
+        if isinstance(item, str):
+            for variable in (v.strip() for v in item.split(",")):
+                if variable not in self._variables():
+                    raise InputError(f"There is no variable {variable!r} to view.")
+                self._follow_variable(variable, self._variables()[variable])
+            return
+        if isinstance(item, dict):
+            for name, value in item.items():
+                variable = self._variable_of(value)
+                if callable(value) and not hasattr(value, "shape"):
+                    self._sources[name] = lambda _, f=value: f()
+                elif variable:
+                    self._sources[name] = lambda variables, v=variable: variables.get(v)
+                else:
+                    self._sources[name] = lambda _, v=value: v
+            return
+        variable = self._variable_of(item)
+        if variable:
+            self._follow_variable(variable, item)
+        elif isinstance(item, State):
+            self._sources |= {n: (lambda _, v=v: v) for n, v in _parts(item)}
+        else:
+            self._sources[f"field {len(self._sources) + 1}"] = lambda _, v=item: v
+
+    def _variable_of(self, item) -> str:
+        return next((n for n, v in self._variables().items() if v is item and not n.startswith("_")), "")
+
+    def _follow_variable(self, variable: str, value):
+        if isinstance(value, State):
+            taken = set(self._sources)
+            for name, _ in _parts(value):
+                title = f"{variable} {name}" if name in taken else name
+                self._sources[title] = lambda variables, v=variable, n=name: dict(_parts(variables[v])).get(n)
+        else:
+            self._sources[variable] = lambda variables, v=variable: variables.get(v)
+
+    def _add_controls(self, controls: dict):
+        marked = {n: c for n, c in CONTROL_VARS.items() if n in self._frame.f_globals}
+        for name, given in ({n: (c.initial, *(c.value_range or ())) if c.value_range else c.initial for n, c in marked.items()} | controls).items():
+            if hasattr(type(self), name) or name in self.__dict__:
+                raise InputError(f"A control can't be named {name!r}: the viewer has an attribute of this name.")
+            value, limits, options = _control_of(name, given)
+            self._settings[name] = value
+            self._controls[name] = control(name, type(value), limits, lambda n=name: self._settings[n], **options)
+
+
+def _shown(value) -> Values | str:
+    """Values of a field, the first of a batch, or why there are none."""
+    try:
+        return value if isinstance(value, Values) else values_of(value, {d: 0 for d in value.shape.batch.names} if hasattr(value, "shape") else None)
+    except InputError as err:
+        return str(err)
+
+
+def _parts(item) -> list[tuple[str, object]]:
+    """(name, field) of a state or dictionary."""
+    fields = item.fields if isinstance(item, State) else item
+    return [(n, v) for n, v in fields.items() if n not in HIDDEN]
+
+
+def _control_of(name: str, given) -> tuple[object, object, dict]:
+    """(value, range, options) of a control."""
+    value, *limits = given if isinstance(given, tuple) else (given,)
+    kind = type(value)
+    if kind not in (bool, int, float, str):
+        raise InputError(f"The control {name!r} must start with a number, a truth value or a text, not {value!r}.")
+    if kind is bool:
+        return value, None, {}
+    if kind is str:
+        return value, tuple(limits[0]) if limits else None, {}
+    if len(limits) not in (0, 2):
+        raise InputError(f"The control {name!r} must be a value or (value, lowest, highest), not {given!r}.")
+    lower, upper = limits or ((0, 2 * value) if value > 0 else (2 * value, -2 * value) if value < 0 else (-1, 1))
+    if not lower <= value <= upper or lower == upper:
+        raise InputError(f"The control {name!r} needs lowest <= value <= highest, not {given!r}.")
+    return value, (kind(lower), kind(upper)), {"log": False} if kind is float else {}

@@ -1,0 +1,249 @@
+"""What PhiFlow's own pages show and steer: `VisModel`s over a live or a recorded simulation."""
+
+import logging
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from threading import Thread
+
+import numpy as np
+from phi.math import EMPTY_SHAPE, spatial
+from phi.vis._vis_base import Action, Control, VisModel
+
+from ..errors import InputError
+from ..flows.base import SEED
+from .compat import Notice, Shown, one_line
+from .figures import single
+from .live import SOLVERS, Live
+from .recording import Recording, drawn_order
+from .values import MAGNITUDE, VALUE, Values, colour_range, quantities
+from .views import FIELDS, VOLUME, View
+
+
+class LiveControl(Control):
+    """A control that starts at the current value whenever a page is loaded; PhiFlow's start at their first value again."""
+
+    __slots__ = ()
+
+    @property
+    def initial(self):
+        return self.kwargs["current"]()
+
+
+def control(name: str, kind: type, limits: tuple, current: Callable, description: str = "", **options) -> LiveControl:
+    """A control whose value comes from `current()`."""
+    return LiveControl(name, kind, None, limits, description, options | {"current": current})
+
+
+class BaseModel(VisModel):
+    """Log file, safe reading of fields, and steps that report what goes wrong instead of raising it; by itself it shows nothing."""
+
+    field_names: tuple = ()
+    curve_names: tuple = ()
+    controls: tuple = ()
+    actions: tuple = ()
+
+    def __init__(self, name: str, description: str):
+        super().__init__(name, description)
+        self.stop: Callable[[], None] = lambda: None
+        self._folder = tempfile.TemporaryDirectory(prefix="phi_sol_view_")
+        self.log_file = str(Path(self._folder.name) / "view.log")
+        self.log = logging.getLogger(f"{__name__}.{id(self)}")
+        self.log.setLevel(logging.INFO)
+        self.log.propagate = False
+        handler = logging.FileHandler(self.log_file)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+        self.log.addHandler(handler)
+        self.log.info("viewer started")
+
+    @property
+    def can_progress(self) -> bool:
+        return True
+
+    def progress(self):
+        self.report("There is nothing to step.")
+        self.stop()
+
+    def report(self, message: str):
+        """Shows a message on the pages and keeps it in the log."""
+        self.message = message
+        if message:
+            self.log.info(message)
+
+    def safely(self, what: str, call: Callable[[], object]) -> bool:
+        """Calls; an error becomes the message, stops the play, and the answer false."""
+        try:
+            call()
+        except Exception as err:
+            if not isinstance(err, InputError | ArithmeticError):
+                self.log.exception("%s failed", what)
+            self.report(f"{what} failed: {err if isinstance(err, InputError | ArithmeticError) else one_line(err)}")
+            self.stop()
+            return False
+        return True
+
+    @staticmethod
+    def in_background(call: Callable[[], object]):
+        """Calls in a thread and waits for it half a second at most, so that a page answers while something compiles."""
+        thread = Thread(target=call, daemon=True)
+        thread.start()
+        thread.join(0.5)
+
+    def get_field(self, name: str, dim_selection: dict):
+        """What the pages draw of a field, or a `Notice` why there is nothing."""
+        try:
+            self.values(name)
+        except InputError as err:
+            return Notice(str(err))
+        return Shown(lambda component: self._figure(name, dim_selection, component))
+
+    def get_field_shape(self, name: str):
+        try:
+            return spatial(**self.values(name).resolution)
+        except InputError:
+            return EMPTY_SHAPE
+
+    def values(self, name: str) -> Values:
+        """Values of a field. Raises InputError where there are none."""
+        raise NotImplementedError
+
+    def peers(self, name: str) -> list[str]:
+        """Fields that share a colour scale with one."""
+        return [name]
+
+    def drawn(self, axes: list[str]) -> tuple[str, ...]:
+        """Axes in the order in which they are drawn."""
+        return drawn_order(axes, None)
+
+    def _figure(self, name: str, selection: dict[str, int], component: str | None):
+        values = self.values(name)
+        quantity = MAGNITUDE if values.is_vector and component in (None, "abs") else component if values.is_vector else VALUE
+        if quantity not in quantities(values):
+            raise InputError(f"{name} has no component {quantity}. Components: {', '.join(values.parts)}.")
+        across, index = next(iter(selection.items()), (VOLUME if len(values.axes) == 3 else "", 0))
+        position = values.bounds[across][0] + (index + 0.5) * values.spacing[across] if across in values.axes else 0.0
+        view = View(name, quantity, self.drawn(values.axes), FIELDS, across, position)
+        lengths = [colour_range([view.whole(self.values(n))], False) for n in self.peers(name)]
+        limits = min(a for a, _ in lengths), max(b for _, b in lengths)
+        return single(values, view, limits, arrows=values.is_vector and component is None)
+
+
+class LiveModel(BaseModel):
+    """Source, corrected and reference simulation, stepped by PhiFlow's player."""
+
+    def __init__(self, live: Live, name: str, description: str, save_folder: Callable[[], Path], ranges: dict[str, tuple[float, float]]):
+        """
+        Args:
+            live: The simulations.
+            name: Title of PhiFlow's pages.
+            description: Text below it.
+            save_folder: Where scenes are saved; may raise InputError.
+            ranges: Range of each parameter's slider.
+        """
+        super().__init__(name, description)
+        self.live, self.save_folder, self.ranges = live, save_folder, ranges
+
+    @property
+    def field_names(self) -> tuple:
+        fields = [f for f in self.live.pair.source.fields if f != "time"]
+        return tuple(f"{s} {f}" for f in fields for s in SOLVERS)
+
+    def values(self, name: str) -> Values:
+        solver, _, field = name.partition(" ")
+        return self.live.values(solver)[field]
+
+    def peers(self, name: str) -> list[str]:
+        return [f"{s} {name.partition(' ')[2]}" for s in SOLVERS]
+
+    def drawn(self, axes: list[str]) -> tuple[str, ...]:
+        return drawn_order(axes, type(self.live.pair.source).__name__)
+
+    def progress(self):
+        with self.progress_lock:
+            if self.safely(f"Step {self.live.steps + 1}", self.live.step):
+                self.message = None
+            self.steps = self.live.steps
+
+    @property
+    def curve_names(self) -> tuple:
+        return tuple(f"{n}_velocity_MAE" for n, c in self.live.curves.items() if len(c))
+
+    def get_curve(self, name: str) -> tuple:
+        points = np.array(self.live.curves[name.partition("_")[0]])
+        return points[:, 0], points[:, 1]
+
+    @property
+    def controls(self) -> tuple:
+        result = []
+        for name in self.live.parameters:
+            kind = int if name == SEED else float
+            options = {} if name == SEED else {"log": True}
+            result.append(control(name, kind, self.ranges[name], lambda n=name, k=kind: k(self.live.parameters[n]), **options))
+        gain = control("gain", float, (0.0, 1.0), lambda: self.live.gain, "Factor of the correction", log=False)
+        return (*result, *([gain] if self.live.correctors else []))
+
+    def get_control_value(self, name: str):
+        return self.live.gain if name == "gain" else self.live.parameters[name]
+
+    def set_control_value(self, name: str, value):
+        setter = self.live.set_gain if name == "gain" else lambda v: self.live.set_parameter(name, v)
+        self.in_background(lambda: self.safely(f"Setting {name}", lambda: setter(value)))
+
+    @property
+    def actions(self) -> tuple:
+        can_poke = "velocity" in self.live.pair.source.staggered
+        return (
+            Action("reset", "Back to the start"),
+            *([Action("poke", "Adds a swirl to all three")] if can_poke else []),
+            Action("save_scene", "Saves all three"),
+        )
+
+    def run_action(self, name: str):
+        self.in_background(lambda: self._act(name))
+
+    def _act(self, name: str):
+        if name == "save_scene":
+            self.safely("Saving", lambda: self.report(f"Saved step {self.live.steps} in {self.live.save(self.save_folder())}."))
+        elif self.safely(name.capitalize(), {"reset": self.live.reset, "poke": self.live.poke}[name]):
+            self.report({"reset": "Reset.", "poke": "Poked."}[name])
+        self.steps = self.live.steps
+
+
+class RecordedModel(BaseModel):
+    """The frames of a PhiFlow scene, one after the other."""
+
+    def __init__(self, recording: Recording, name: str, description: str):
+        super().__init__(name, description)
+        self.recording = recording
+
+    @property
+    def field_names(self) -> tuple:
+        return tuple(self.recording.fields)
+
+    def values(self, name: str) -> Values:
+        frames = self.recording.frames
+        if not frames:
+            raise InputError("There is no complete frame yet.")
+        return self.recording.read(name, frames[min(self.steps, len(frames) - 1)])
+
+    def drawn(self, axes: list[str]) -> tuple[str, ...]:
+        return drawn_order(axes, self.recording.flow_config.get("type"))
+
+    def progress(self):
+        with self.progress_lock:
+            if self.steps + 1 < len(self.recording.frames):
+                self.steps += 1
+            else:
+                self.report("Last frame.")
+                self.stop()
+
+    @property
+    def controls(self) -> tuple:
+        last = max(1, len(self.recording.frames) - 1)
+        return (control("frame", int, (0, last), lambda: min(self.steps, last)),)
+
+    def get_control_value(self, name: str):
+        return self.steps
+
+    def set_control_value(self, name: str, value):
+        self.steps = int(value)

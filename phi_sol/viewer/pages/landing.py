@@ -1,0 +1,88 @@
+"""The first page: what was found in the given folders."""
+
+from urllib.parse import quote
+
+from dash import dcc, html
+
+from ...data.store import DESCRIPTION
+from ...errors import InputError
+from ..catalogue import Run
+
+
+def register(site):
+    """Adds the page `/`."""
+    site.app.add_page("/", lambda _: page(site))
+
+
+def page(site) -> html.Div:
+    """Tables of runs, simulations and evaluations; looked up anew whenever the page is opened."""
+    site.catalogue.scan()
+    catalogue = site.catalogue
+    sections = [html.H1("What there is to see"), _folders(site)]
+    if catalogue.runs:
+        rows = [[dcc.Link(k, href=f"/training?run={quote(k)}"), *_run_cells(r), _compare_link(site, k, r)] for k, r in catalogue.runs.items()]
+        sections += [html.H2("Runs"), _table(["run", "scene", "method", "network", "training", "loss", ""], rows, "runs")]
+    simulations = {k: r for k, r in catalogue.recordings.items() if not r.full_resolution}
+    if simulations:
+        rows = [[dcc.Link(k, href=f"/compare?sim={quote(k)}"), _parameters(r), r.state, ", ".join(r.fields)] for k, r in simulations.items()]
+        sections += [html.H2("Simulations"), _table(["simulation", "parameters", "frames", "fields"], rows, "simulations")]
+    for key in catalogue.evaluations:
+        sections += [html.H2(f"Evaluation {key}"), _evaluation(site, key)]
+    if not (catalogue.runs or catalogue.recordings):
+        known = ", ".join(catalogue.experiments)
+        sections.append(
+            html.P(f"No runs and no simulations of {known} yet: 'phi-sol generate {known}' makes some. The live page needs none.", className="empty")
+        )
+    return html.Div(sections, className="page")
+
+
+def _folders(site) -> html.P:
+    folders = ", ".join(str(r) for r in site.catalogue.roots) or "no folders"
+    live = f" Live: {site.live_title}." if site.live is not None else ""
+    return html.P(f"Read from {folders}.{live}", className="note")
+
+
+def _run_cells(run: Run) -> list:
+    losses = run.curves().get("loss", [])
+    method, unroll = run.config.get("method", "?"), run.config.get("unroll")
+    method = f"{method}-{unroll}" if method != "non" and unroll else method
+    return [run.config.get("scene", "?"), method, run.config.get("network", "?"), run.state, f"{losses[-1]:.2e}" if losses else "none yet"]
+
+
+def _compare_link(site, key: str, run: Run):
+    if not run.has_corrector:
+        return "no corrector yet"
+    for name, recording in site.catalogue.recordings.items():
+        if key in site.comparison.runs(recording):
+            return dcc.Link("compare", href=f"/compare?sim={quote(name)}&run={quote(key)}")
+    return "no simulations of its pair"
+
+
+def _parameters(recording) -> str:
+    if recording.parameters:
+        return ", ".join(f"{n} {v:g}" if isinstance(v, int | float) else f"{n} {v}" for n, v in recording.parameters.items())
+    return "" if (recording.folder / DESCRIPTION).is_file() else f"no {DESCRIPTION}"
+
+
+def _evaluation(site, key: str):
+    try:
+        results = site.catalogue.results(key)
+        solvers = results["solvers"]
+        steps = list(solvers["SRC"]["mae"])
+        rows = []
+        for name, entry in solvers.items():
+            mae = entry.get("mae", {})
+            rows.append([name, *[_number(mae.get(s)) if mae else "" for s in steps], f"{entry['ms_per_step']:.2f}"])
+        title = f"{results.get('scene', '')}: velocity MAE over {len(results.get('parameters', []))} simulations"
+        return html.Div([html.P(title, className="note"), _table(["solver", *[f"{s} frames" for s in steps], "ms / step"], rows, "")])
+    except (InputError, KeyError, TypeError, ValueError, AttributeError) as err:
+        return html.P(f"results.json can't be shown: {err}", className="error")
+
+
+def _number(value) -> str:
+    return "blew up" if value is None else f"{value:.4f}"
+
+
+def _table(head: list, rows: list[list], id: str) -> html.Table:
+    body = html.Tbody([html.Tr([html.Td(c) for c in row]) for row in rows])
+    return html.Table([html.Thead(html.Tr([html.Th(h) for h in head])), body], **({"id": id} if id else {}))

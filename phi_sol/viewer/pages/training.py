@@ -1,0 +1,87 @@
+"""Curves of trainings, also of running ones."""
+
+from urllib.parse import parse_qs
+
+from dash import Input, Output, State, dcc, html
+
+from ..figures import curves
+from .parts import GRAPH, clock, labelled, steady_clock
+
+REFRESH = 2000  # ms
+VALIDATION = "val_"
+POINTS = 2000  # per curve
+
+
+def register(site):
+    """Adds the page `/training` and its callbacks."""
+    site.app.add_page("/training", lambda _: page(site))
+    dash = site.app.dash
+
+    @dash.callback(Output("train-runs", "value"), Input("url", "search"), State("train-runs", "value"))
+    def from_address(search, chosen):
+        run = parse_qs((search or "").lstrip("?")).get("run", [None])[0]
+        return [run] if run in site.catalogue.runs else chosen
+
+    @dash.callback(
+        Output("train-loss", "figure"),
+        Output("train-validation", "figure"),
+        Output("train-rate", "figure"),
+        Output("train-state", "children"),
+        Output("train-tock", "data"),
+        Input("train-runs", "value"),
+        Input("train-tick", "data"),
+    )
+    def draw(keys, tick):
+        site.catalogue.scan()
+        runs = {k: site.catalogue.runs[k] for k in keys or [] if k in site.catalogue.runs}
+        columns = {k: run.curves() for k, run in runs.items()}
+        states = [html.Div([html.B(k), run.state, _progress(columns[k])]) for k, run in runs.items()]
+        loss = curves(
+            lines(columns, ["loss"]), "epoch", "loss per unrolled step", logarithmic=True, empty="no epoch has ended yet" if runs else "choose a run"
+        )
+        names = sorted({n for c in columns.values() for n in c if n.startswith(VALIDATION)})
+        validation = curves(lines(columns, names), "epoch", "validation", logarithmic=True, empty="the log has no validation columns")
+        rate = curves(lines(columns, ["unroll"]), "epoch", "unrolled steps", empty="no epoch has ended yet")
+        return loss, validation, rate, states, tick["n"] if tick else None
+
+    steady_clock(dash, "train")
+
+
+def lines(columns: dict[str, dict[str, list[float]]], names: list[str]) -> dict[str, tuple[list, list]]:
+    """Curves of some columns over epochs, named after the run, and the column where there are several."""
+    result = {}
+    for run, content in columns.items():
+        for name in names:
+            points = [(e, v) for e, v in zip(content.get("epoch", []), content.get(name, []), strict=True) if v == v] if name in content else []
+            points = points[:: max(1, len(points) // POINTS)]
+            if points:
+                title = " ".join(([run] if len(columns) > 1 else []) + ([name] if len(names) > 1 or len(columns) == 1 else []))
+                result[title] = ([p[0] for p in points], [p[1] for p in points])
+    return result
+
+
+def _progress(columns: dict[str, list[float]]) -> str:
+    done = columns.get("progress", [])
+    return f", {100 * done[-1]:.0f} % done" if done else ""
+
+
+def page(site) -> html.Div:
+    """The page, with all runs chosen if they are few."""
+    site.catalogue.scan()
+    keys = list(site.catalogue.runs)
+    if not keys:
+        return html.Div([html.H1("Training"), html.P("There are no runs in the given folders.", className="empty")], className="page")
+    return html.Div(
+        [
+            labelled("runs", dcc.Dropdown(id="train-runs", options=keys, value=keys[:3], multi=True)),
+            html.Div(id="train-state", className="status"),
+            html.H2("Loss"),
+            dcc.Graph(id="train-loss", config=GRAPH),
+            html.H2("Validation"),
+            dcc.Graph(id="train-validation", config=GRAPH),
+            html.H2("Unrolled steps"),
+            dcc.Graph(id="train-rate", config=GRAPH),
+            *clock("train", REFRESH),
+        ],
+        className="page",
+    )
