@@ -20,11 +20,11 @@ LAYERS = [
     {"pressure"},
     {"flows"},
     {"stepping"},
-    {"pair", "data.statistics", "data.store"},
+    {"pair", "data.statistics", "data.store", "data.checkpoint"},
     {"correctors", "data.dataset"},
     {"hybrid"},
     {"experiment"},
-    {"training", "evaluation", "data.generate"},
+    {"training", "evaluation", "data.simulate", "data.generate"},
     {"cli", "__main__"},
 ]
 TENSORFLOW_ALLOWED = {"kernels.tensorflow", "stepping", "training", "correctors"}
