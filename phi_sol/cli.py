@@ -160,9 +160,9 @@ def train(
 
     folders = find_simulations(data, "train")
     quiet_tensorflow(device)
-    from .training.distribution import is_chief, make_strategy
+    from .distribution import is_chief, make_strategy
 
-    devices = make_strategy(strategy)  # before TensorFlow does anything else
+    devices = make_strategy(strategy)  # before PhiFlow asks TensorFlow for its devices
     from .training import Loss, Plan, Stage, Trainer, Validation, make_method, parse_duration, parse_stages
     from .training import curriculum as stages_of
 

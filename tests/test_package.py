@@ -16,6 +16,7 @@ REPOSITORY = ROOT.parent
 # from the bottom to the top; a module may import modules of its own or a lower layer
 LAYERS = [
     {"errors"},
+    {"distribution"},
     {"kernels"},
     {"pressure"},
     {"flows"},
@@ -27,7 +28,7 @@ LAYERS = [
     {"training", "evaluation", "data.generate", "data.simulate", "data.checkpoint", "viewer"},
     {"cli", "__main__"},
 ]
-TENSORFLOW_ALLOWED = {"kernels.tensorflow", "stepping", "training", "correctors"}
+TENSORFLOW_ALLOWED = {"distribution", "kernels.tensorflow", "stepping", "training", "correctors"}
 
 
 def layer(module: str) -> int:

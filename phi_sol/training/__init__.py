@@ -1,6 +1,5 @@
 """How correctors are trained."""
 
-from .distribution import STRATEGIES, make_strategy
 from .losses import Loss
 from .methods import METHODS, Method, make_method
 from .plan import Plan, Stage, curriculum, parse_duration, parse_stages
@@ -9,7 +8,6 @@ from .validation import Validation
 
 __all__ = [
     "METHODS",
-    "STRATEGIES",
     "Loss",
     "Method",
     "Plan",
@@ -18,7 +16,6 @@ __all__ = [
     "Validation",
     "curriculum",
     "make_method",
-    "make_strategy",
     "parse_duration",
     "parse_stages",
 ]

@@ -48,7 +48,7 @@ class Optimization:
     @property
     def scale(self) -> float:
         """What the loss is multiplied by before its gradient is taken (float16 only)."""
-        return float(self.optimizer.dynamic_scale) if self.plan.precision == "mixed_float16" else 1.0
+        return float(self.optimizer.dynamic_scale.numpy()) if self.plan.precision == "mixed_float16" else 1.0
 
     def gradients(self, method: Method):
         """
@@ -64,7 +64,8 @@ class Optimization:
                 losses = method.losses(self.hybrid, window, parameters, dt, numbers)
                 loss = total(losses) / replicas
                 scaled = optimizer.scale_loss(loss)
-            return losses, loss, tape.gradient(scaled, self.variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+            gradients = tape.gradient(scaled, self.variables)
+            return losses, loss, [tf.zeros(v.shape) if g is None else g for g, v in zip(gradients, self.variables, strict=True)]
 
         if self._inner:
             gradient = tf.function(gradient, autograph=False, jit_compile=True)
@@ -91,7 +92,7 @@ class Optimization:
     @contextmanager
     def averaged(self) -> Iterator[None]:
         """Within it, the network has the moving average of its weights, if the plan wants one."""
-        if self.plan.ema is None or not int(self.optimizer.iterations):
+        if self.plan.ema is None or not int(self.optimizer.iterations.numpy()):
             yield
             return
         own = [v.numpy() for v in self.variables]

@@ -13,12 +13,12 @@ from ..correctors import Corrector
 from ..data.dataset import Dataset
 from ..data.statistics import Statistics
 from ..data.store import check_no_file_in_the_way, first_difference, read_json, versions, write_json
+from ..distribution import check_batch, device_summary, is_chief
 from ..errors import DivergedError, InputError, MissingError
 from ..hybrid import HybridSolver
 from ..stepping import array_names
 from .callbacks import Log, TensorBoard
 from .checkpoints import Checkpoints
-from .distribution import check_batch, device_summary, is_chief
 from .divergence import cause
 from .methods import REMAT_FROM, Method, make_method
 from .optimization import Optimization

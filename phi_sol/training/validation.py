@@ -9,11 +9,11 @@ import numpy as np
 import tensorflow as tf
 
 from ..data.dataset import Dataset
+from ..distribution import agreed
 from ..errors import InputError
 from ..evaluation.metrics import mean_absolute_error
 from ..hybrid import HybridSolver
 from ..stepping import rollout
-from .distribution import agreed
 
 SHARE = 0.05  # of the time of a training, for validation
 

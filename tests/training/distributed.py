@@ -36,7 +36,7 @@ def train(data, folder, strategy=None, stop=None, resume=False):
 def main(name: str, scene: str, data: str, run: str, result: str, resume: str = ""):
     if name == "mirrored":
         tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
-    from phi_sol.training.distribution import make_strategy
+    from phi_sol.distribution import make_strategy
 
     strategy = make_strategy(name)
     from phi_sol import Dataset, load_experiment

@@ -4,6 +4,7 @@ import importlib.util
 
 import keras
 import pytest
+import tensorflow as tf
 
 from phi_sol import InputError
 from phi_sol.training.callbacks import Log, TensorBoard
@@ -48,7 +49,7 @@ def test_tensorboard(tmp_path, monkeypatch):
         calls.on_epoch_end(epoch, {"loss": 0.25 / (epoch + 1), "val_error": 0.125})
     calls.on_train_end()
     found = EventAccumulator(str(tmp_path / "train"), {TENSORS: 0}).Reload()
-    assert [float(e.tensor_proto.float_val[0]) for e in found.Tensors("epoch_loss")] == [0.25, 0.125]
+    assert [float(tf.make_ndarray(e.tensor_proto)) for e in found.Tensors("epoch_loss")] == [0.25, 0.125]
     assert "epoch_learning_rate" in found.Tags()["tensors"]
     assert "epoch_error" in EventAccumulator(str(tmp_path / "validation")).Reload().Tags()["tensors"]
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)

@@ -13,7 +13,7 @@ import tensorflow as tf
 from distributed import train
 
 from phi_sol import Corrector, InputError
-from phi_sol.training.distribution import check_batch, is_chief, make_strategy
+from phi_sol.distribution import check_batch, is_chief, make_strategy
 
 SCRIPT = Path(__file__).with_name("distributed.py")
 

@@ -119,6 +119,7 @@ def test_cause_of_a_loss_that_is_not_finite(tiny_train):
 def test_a_bad_frame_is_found(tiny_train, tmp_path):
     data = copy.copy(tiny_train)
     data.arrays = {n: np.array(a) for n, a in tiny_train.arrays.items()}
+    run = trainer(data, tmp_path / "run", steps=40)
     data.arrays["velocity.y"][1, 7, 3, 4] = np.nan
     with pytest.raises(DivergedError, match=r"simulation sim_000001 \(reynolds=600\), frame [78] \(step 1 of NON\). There is no checkpoint yet."):
-        trainer(data, tmp_path / "run", steps=40).fit()
+        run.fit()

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 
 import tensorflow as tf
 
-from ..errors import InputError
+from .errors import InputError
 
 STRATEGIES = {
     "none": "one device",
@@ -18,7 +18,8 @@ EXAMPLE = '{"cluster": {"worker": ["host1:12345", "host2:12345"]}, "task": {"typ
 
 def make_strategy(name: str) -> tf.distribute.Strategy:
     """
-    A strategy by name. `multi-worker` must be made before TensorFlow does anything else in the process.
+    A strategy by name. `multi-worker` must be made before TensorFlow does anything in the process, and PhiFlow asks it for its devices when it is
+    imported: call this before anything else of phi_sol that needs TensorFlow is imported.
 
     Raises:
         InputError: for an unknown name, or if `TF_CONFIG` does not describe a cluster and this process's place in it.
