@@ -128,9 +128,8 @@ class Catalogue:
     def _add_folder(self, folder: Path):
         if not Path(folder).is_dir():
             raise MissingError(f"There is no folder {folder}.")
-        resolved = Path(folder).resolve()
-        if resolved not in self.roots:
-            self.roots.append(resolved)
+        if not self.contains(folder):
+            self.roots.append(Path(folder).resolve())
 
     def _add_test_data(self):
         """The test simulations of the runs' scenes, by convention in data/SCENE, as `evaluate` takes them."""
@@ -152,9 +151,12 @@ class Catalogue:
 
     def scan(self):
         """Looks again; what is being written appears as it grows."""
-        runs, recordings, evaluations = {}, {}, {}
+        runs, recordings, evaluations, seen = {}, {}, {}, set()
         for root in self.roots:
             for folder in self._folders(root, DEPTH):
+                if folder in seen:  # one root lies in another
+                    continue
+                seen.add(folder)
                 key = self._key(root, folder)
                 if (folder / RUN).is_file() or (folder / CORRECTOR).is_file():
                     runs[key] = Run(folder, key, self._config(folder))

@@ -21,6 +21,7 @@ from .plots import values_of
 from .recording import HIDDEN
 from .values import Values
 
+VIEWERS: list = []  # kept, so that their pages live as long as the script
 THROTTLE = 0.1  # seconds between two looks at the variables of a loop
 
 
@@ -78,6 +79,7 @@ def view(
     from .pages.parts import PHIFLOW, header
 
     app.dash.layout.children[1] = header({"/": "Fields"} | {p: n for p, n in PHIFLOW.items() if p != "/fields"}, {})
+    VIEWERS.append(model)
     model.attach(app, make_server(app, host, port), keep_alive)
     return model
 

@@ -154,13 +154,15 @@ def make_app(model, select: list[str]):
     app.dash.title = "phi_sol"
     app.dash.index_string = app.dash.index_string.replace("</head>", f"<style>{STYLE}</style></head>")
     app.dash.layout.children[1] = header()
+    protect(app)
     return app
 
 
-def protect(app, host: str):
+def protect(app):
     """
-    Keeps the server to its pages: no files from folders named `assets` and `static` in the working directory, which Dash and Flask
-    would serve, and, on a local address, no requests under other host names (a page on the internet could point one here).
+    Keeps a server to its pages: no files from folders named `assets` and `static` in the working directory, which Dash and Flask
+    would serve, and, unless `app.config["host"]` is not local, no requests under other host names (a page on the internet could point one
+    here).
     """
     from flask import abort, request
 
@@ -169,7 +171,7 @@ def protect(app, host: str):
     @server.before_request
     def check():
         name = request.host.rpartition(":")[0] if ":" in request.host.rpartition("]")[2] else request.host
-        if host in LOCAL and name.strip("[]") not in LOCAL:
+        if app.config.get("host", LOCAL[0]) in LOCAL and name.strip("[]") not in LOCAL:
             abort(403)
         if request.path.startswith(("/assets/", "/static/")):
             abort(404)
@@ -210,7 +212,7 @@ def make_server(app, host: str, port: int, say: Callable[[str], None] = print):
     """
     from werkzeug.serving import make_server as make
 
-    protect(app, host)
+    app.config["host"] = host
     taken = listen(host, port)
     actual = taken.getsockname()[1]
     if actual != port:

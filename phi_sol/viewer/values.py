@@ -82,14 +82,14 @@ class Picture:
         return Picture({d: self.coordinates[d] for d in axes}, np.transpose(self.values, [own.index(d) for d in axes]))
 
     def coarsened(self, limit: int) -> "Picture":
-        """Means over blocks of cells, with at most `limit` entries per axis."""
-        values, coordinates = self.values, dict(self.coordinates)
-        for axis, (dim, positions) in enumerate(self.coordinates.items()):
-            block = -(-len(positions) // limit)
-            if block > 1:
-                values = _block_means(values, axis, block)
-                coordinates[dim] = _block_means(positions, 0, block)
-        return Picture(coordinates, values)
+        """Means over blocks of as many cells along all axes, with at most `limit` entries per axis."""
+        block = max(-(-n // limit) for n in self.values.shape)
+        if block == 1:
+            return self
+        values = self.values
+        for axis in range(values.ndim):
+            values = _block_means(values, axis, block)
+        return Picture({d: _block_means(c, 0, block) for d, c in self.coordinates.items()}, values)
 
 
 def quantities(values: Values) -> list[str]:

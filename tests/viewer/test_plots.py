@@ -1,0 +1,113 @@
+"""Figures and films for those without a browser."""
+
+import numpy as np
+import pytest
+from matplotlib import animation
+from phi import math
+from phi.field import CenteredGrid, StaggeredGrid
+from PIL import Image
+
+import phi_sol
+from phi_sol.errors import InputError, MissingError
+from phi_sol.viewer.catalogue import Catalogue
+from phi_sol.viewer.films import Film, check_target
+
+
+def grid(value, **sizes):
+    with math.NUMPY:
+        return CenteredGrid(value, 0, **(sizes or dict(y=8, x=12)))
+
+
+def images(figure):
+    return [axis.images[0] for axis in figure.axes if axis.images]
+
+
+def test_panels_share_one_scale():
+    figure = phi_sol.plot({"half": grid(0.5), "whole": grid(lambda p: p.vector["x"] / 12)})
+    assert [a.get_title() for a in figure.axes[:2]] == ["half", "whole"]
+    (a, b) = images(figure)
+    assert a.get_clim() == b.get_clim() == pytest.approx((1 / 24, 23 / 24))
+    assert (a.get_array() == 0.5).all() and b.get_array().shape == (8, 12)
+
+
+def test_differences_to_a_reference():
+    figure = phi_sol.plot({"a": grid(1.0), "b": grid(3.0)}, reference="b")
+    drawn = images(figure)
+    assert len(drawn) == 3 and (drawn[2].get_array() == -2).all() and drawn[2].get_clim() == (-2, 2)
+
+
+def test_states_batches_and_3d():
+    flow = phi_sol.WakeFlow(y=16, x=8)
+    figure = phi_sol.plot(flow.initial_state(reynolds=[100.0, 300.0]), quantity="vorticity")
+    assert [a.get_title() for a in figure.axes[:2]] == ["batch 0", "batch 1"] and images(figure)[0].get_array().shape == (7, 15)
+    figure = phi_sol.plot(phi_sol.WakeFlow(y=16, x=8, z=8).initial_state(reynolds=300.0), quantity="y", across="z", position=0.0)
+    assert len(images(figure)) == 1
+    with math.NUMPY:
+        figure = phi_sol.plot([StaggeredGrid(2.0, 0, y=4, x=4), StaggeredGrid(1.0, 0, y=4, x=4)])
+    assert len(images(figure)) == 2
+
+
+@pytest.mark.parametrize(
+    "what, options, message",
+    [
+        ([], {}, "nothing to plot"),
+        ([3], {}, "not int"),
+        ([grid(1.0)], {"quantity": "vorticity"}, "no quantity 'vorticity'. Known: value"),
+        ([grid(1.0)], {"reference": "b"}, "no panel 'b'"),
+        ([grid(1.0), grid(1.0, x=4)], {}, "same axes"),
+        ([grid(1.0, x=4)], {}, "1D"),
+        ([grid(1.0)], {"across": "z"}, "no axis 'z'"),
+    ],
+)
+def test_what_cant_be_plotted(what, options, message):
+    with pytest.raises(InputError, match=message):
+        phi_sol.plot(*what, **options)
+
+
+@pytest.fixture(scope="module")
+def catalogue(tiny_run, tiny_data):
+    return Catalogue([str(tiny_run)], data=tiny_data / "test")
+
+
+def test_films(catalogue, tmp_path):
+    film = Film(catalogue, frames="0:8:4")
+    assert film.frames == [0, 4, 8]
+    film.write(tmp_path / "wake.gif", fps=5)
+    with Image.open(tmp_path / "wake.gif") as gif:
+        assert gif.n_frames == 3 and gif.info["duration"] == 200
+        pictures = []
+        for i in range(3):
+            gif.seek(i)
+            pictures.append(np.asarray(gif.convert("L"), float))
+    assert np.abs(pictures[1] - pictures[0]).max() > 50 and pictures[0].std() > 10
+    film.frames = [0]
+    film.write(tmp_path / "wake.html", fps=5)
+    assert (tmp_path / "wake.html").read_text().count("data:image/png") == 1
+    if animation.FFMpegWriter.isAvailable():
+        film.write(tmp_path / "wake.mp4", fps=5)
+        assert b"ftyp" in (tmp_path / "wake.mp4").read_bytes()[:32]
+    assert sorted(p.suffix for p in tmp_path.iterdir())[:2] == [".gif", ".html"] and not list(tmp_path.glob(".part*"))
+
+
+def test_wrong_films(catalogue, tiny_data, tmp_path, monkeypatch):
+    for options, message in [
+        (dict(simulation="sim_000009"), "No simulation 'sim_000009'"),
+        (dict(run="other"), "No run 'other'"),
+        (dict(field="smoke"), "no field 'smoke'. Fields: velocity, marker"),
+        (dict(frames="5"), "FIRST:LAST"),
+        (dict(frames="40:50"), "has the frames 0 to 12"),
+    ]:
+        with pytest.raises(InputError, match=message):
+            Film(catalogue, **options)
+    with pytest.raises(InputError, match="frames per second"):
+        Film(catalogue).write(tmp_path / "a.gif", fps=0)
+    for name, message in (("wake.avi", "must end with one of .mp4, .gif, .html"), ("folder.gif", "is a folder")):
+        (tmp_path / "folder.gif").mkdir(exist_ok=True)
+        with pytest.raises(InputError, match=message):
+            check_target(tmp_path / name)
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(InputError, match="ffmpeg, which is not installed"):
+        check_target(tmp_path / "wake.mp4")
+    (tmp_path / "results.json").write_text("{}")
+    with pytest.raises(MissingError, match="no recorded simulation"):
+        Film(Catalogue([str(tmp_path)]))

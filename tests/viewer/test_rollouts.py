@@ -1,0 +1,100 @@
+"""Recorded comparisons: rollouts in the background, and what the panels get of them."""
+
+import shutil
+import time
+
+import numpy as np
+import pytest
+
+from phi_sol import Dataset, HybridSolver
+from phi_sol.correctors import Corrector
+from phi_sol.data.store import read_frame
+from phi_sol.evaluation.rollout import run_solver
+from phi_sol.viewer.catalogue import Catalogue
+from phi_sol.viewer.comparison import Comparison
+from phi_sol.viewer.live import CORRECTED, REFERENCE, SOURCE
+from phi_sol.viewer.rollouts import Rollouts
+from phi_sol.viewer.values import Values, picture
+from phi_sol.viewer.views import View
+
+SIM = "data/test/sim_000000"
+
+
+@pytest.fixture(scope="module")
+def place(tiny_run, tiny_data, tmp_path_factory):
+    root = tmp_path_factory.mktemp("compare")
+    shutil.copytree(tiny_run, root / "run")
+    shutil.copytree(tiny_data, root / "data")
+    return root
+
+
+@pytest.fixture(scope="module")
+def comparison(place):
+    return Comparison(Catalogue([str(place / "run"), str(place / "data")]), Rollouts())
+
+
+def computed(comparison, sim=SIM):
+    recording = comparison.recording(sim)
+    deadline = time.monotonic() + 120
+    while comparison.progress(recording, "run"):
+        assert time.monotonic() < deadline, comparison.progress(recording, "run")
+        time.sleep(0.05)
+    return recording
+
+
+def test_rollouts_are_those_of_the_evaluation(comparison, tiny, tiny_data, place):
+    recording = computed(comparison)
+    data = Dataset.load(tiny.pair, tiny_data, "test")
+    for name, solver in {SOURCE: tiny.pair.source.compiled, CORRECTED: HybridSolver(tiny.pair.source, Corrector.load(place / "run"))}.items():
+        expected = run_solver(solver, data, 12, [12])
+        rollout = comparison.requested(recording, "run")[name]
+        np.testing.assert_allclose(rollout.mae, [0, *expected.mae[:, 0]], atol=1e-6)
+        for n, a in expected.kept[12].items():
+            np.testing.assert_allclose(rollout.frames[12][n], a[0], atol=1e-5)
+    assert list(comparison.errors(recording)) == [SOURCE, "run"]
+
+
+def test_panels(comparison, tiny, tiny_data):
+    recording = computed(comparison)
+    shown = comparison.values(recording, "run", "velocity", 4)
+    assert list(shown) == [SOURCE, CORRECTED, REFERENCE]
+    assert list(comparison.values(recording, "none", "marker", 4)) == [SOURCE, REFERENCE]
+    stored = read_frame(tiny.pair.source, tiny_data / "test" / "sim_000000", 4)
+    np.testing.assert_array_equal(shown[REFERENCE].parts["x"][:, 1:-1], stored["velocity.x"])
+    full = comparison.recording(f"{SIM}/reference")
+    assert not comparison.is_compared(full) and list(comparison.values(full, None, "velocity", 5)) == ["recorded"]
+
+
+def test_fixed_ranges_cover_all_frames_and_differences_to_the_reference(comparison):
+    recording = computed(comparison)
+    view = View("velocity", "magnitude", ("y", "x"))
+    ranges = comparison.fixed_ranges(recording, "run", view)
+    largest = max(picture(recording.read("velocity", f), "magnitude").values.max() for f in (0, 6, 12))
+    assert ranges.fields[1] >= largest and ranges.difference[0] == -ranges.difference[1] < 0
+    assert comparison.fixed_ranges(recording, "run", view) == ranges
+
+
+def test_damaged_frame_is_said_and_the_others_stay(comparison, place):
+    sim = "data/train/sim_000000"
+    frame = place / "data" / "train" / "sim_000000" / "velocity_000003.npz"
+    frame.write_bytes(frame.read_bytes()[:400])
+    recording = computed(comparison, sim)
+    shown = comparison.values(recording, "run", "velocity", 3)
+    assert "velocity_000003.npz" in shown[REFERENCE] and "damaged" in shown[REFERENCE]
+    assert isinstance(shown[SOURCE], Values) and isinstance(comparison.values(recording, "run", "velocity", 4)[REFERENCE], Values)
+    mae = comparison.errors(recording)[SOURCE]
+    assert np.isnan(mae[3]) and np.isfinite(mae[4])
+
+
+def test_damaged_corrector_is_said(place, tmp_path):
+    shutil.copytree(place / "run", tmp_path / "run")
+    (tmp_path / "run" / "corrector.keras").write_bytes(b"no network")
+    broken = Comparison(Catalogue([str(tmp_path / "run"), str(place / "data" / "test")]), Rollouts())
+    recording = broken.recording("test/sim_000000" if "test/sim_000000" in broken.catalogue.recordings else "data/test/sim_000000")
+    broken.requested(recording, "run")
+    deadline = time.monotonic() + 60
+    while not broken.requested(recording, "run")[CORRECTED].done:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert "corrector.keras is damaged" in broken.values(recording, "run", "velocity", 0)[CORRECTED]
+    assert "corrector.keras is damaged" in broken.progress(recording, "run")
