@@ -7,6 +7,7 @@ from math import isfinite
 
 from keras.optimizers.schedules import CosineDecay, ExponentialDecay, PiecewiseConstantDecay
 
+from ..correctors.networks import POLICIES
 from ..errors import InputError
 
 
@@ -30,7 +31,6 @@ SCHEDULES = {
     "step": lambda rate, final: PiecewiseConstantDecay([0.5, 0.75], [rate, rate * final**0.5, rate * final]),
     "constant": lambda rate, final: lambda progress: rate,
 }
-PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Plan:
             value = getattr(self, name)
             if value is not None and not 0 <= value < 1:
                 raise InputError(f"The {name} of a training must be at least 0 and below 1, not {value!r}.")
-        for name, known in (("schedule", SCHEDULES), ("precision", PRECISIONS)):
+        for name, known in (("schedule", SCHEDULES), ("precision", POLICIES)):
             value = getattr(self, name)
             if value not in known:
                 close = get_close_matches(value, known, 1)

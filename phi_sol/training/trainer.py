@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ..correctors import Corrector
+from ..correctors import Corrector, describe
 from ..data.dataset import Dataset
 from ..data.statistics import Statistics
 from ..data.store import check_no_file_in_the_way, first_difference, read_json, versions, write_json
@@ -165,8 +165,10 @@ class Trainer:
         """One line: network, method, data, devices."""
         megabytes = self.data.nbytes / 1e6 * len(self.simulations) / len(self.data)
         held_out = ", ".join(self.corrector.description["validation"]["held_out"])
+        facts = describe(self.network, tuple(self.flow.resolution.values()))
+        seen = "the whole domain" if facts.receptive_field is None else f"{facts.receptive_field} cells"
         parts = [
-            f"{self.corrector.description['network']} with {self.network.count_params()} parameters",
+            f"{self.corrector.description['network']}: {facts.parameters} parameters, receptive field {seen}",
             f"{self.methods[-1]} on {len(self.simulations)} simulations of {self.data.frames} frames ({megabytes:.1f} MB)",
             f"validated on {held_out}" if held_out else "no validation",
             device_summary(self.strategy),

@@ -62,7 +62,7 @@ def test_moving_average_by_hand(tiny_train, tmp_path):
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
 def test_precision_of_the_network_alone(tiny_train, tmp_path, precision):
     run = trainer(tiny_train, tmp_path / "run", steps=2, precision=precision, clip=1.0)
-    assert run.network.compute_dtype == precision.removeprefix("mixed_")
+    assert run.network.layers[1].compute_dtype == precision.removeprefix("mixed_")
     assert all(v.dtype == "float32" for v in run.network.trainable_variables)
     before = values(run)
     saved = run.fit()
