@@ -22,7 +22,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # inherited by the processes
 from rich.console import Console
 from rich.table import Table
 
-PARTS = ("step", "pressure", "training", "memory", "startup")
+PARTS = ("step", "pressure", "training", "networks", "memory", "startup")
 PEERS = ("jax", "jaxlib", "jax_cfd", "pyamg")
 PACKAGES = ("phi_sol", "phiflow", "phiml", "tensorflow", "keras", "numpy", "scipy", "jax", "jax-cfd", "pyamg")
 

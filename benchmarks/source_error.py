@@ -1,5 +1,6 @@
 """
-Error of the source solver alone (SRC) of a scene, and a picture of its reference. The test simulations are generated first.
+Error of the source solver alone (SRC) of a scene, and a picture of its reference. The test simulations are generated first, unless there
+are some: --data FOLDER.
 
     python benchmarks/source_error.py forced_advection_2d
 
@@ -34,6 +35,7 @@ def main():
     parser.add_argument("scene")
     for name in ("ratio", "frames", "warmup", "simulations"):
         parser.add_argument(f"--{name}", type=int)
+    parser.add_argument("--data", type=Path)
     options = vars(parser.parse_args())
     experiment = load_experiment(options["scene"])
     changed = {n: options[n] for n in ("ratio", "frames", "warmup") if options[n] is not None}
@@ -41,8 +43,10 @@ def main():
     if options["simulations"]:
         experiment = replace(experiment, test={n: v[: options["simulations"]] for n, v in experiment.test.items()})
     with tempfile.TemporaryDirectory() as folder:
-        Generator(experiment, "test", Path(folder)).run()
-        data = Dataset(experiment.pair, find_simulations(Path(folder), "test"))
+        place = options["data"] or Path(folder)
+        if place == Path(folder):
+            Generator(experiment, "test", place).run()
+        data = Dataset(experiment.pair, find_simulations(place, "test"))
         run = run_solver(experiment.pair.source.compiled, data, data.frames, [])
         reference_ms = time_reference(data)
     result = {

@@ -68,6 +68,7 @@ def iteration(training: Iteration, with_solver: bool, resolution: dict[str, int]
 
     from phi_sol.stepping import pack
     from phi_sol.training import make_method
+    from phi_sol.training.methods import total
 
     flow = source_flow(with_solver, resolution)
     hybrid = hybrid_solver(flow, training.network, training.remat)
@@ -79,11 +80,12 @@ def iteration(training: Iteration, with_solver: bool, resolution: dict[str, int]
     variables = hybrid.corrector.network.trainable_variables
     optimizer = keras.optimizers.Adam(1e-6)
     optimizer.build(variables)
+    numbers = tf.range(training.batch, dtype=tf.int64)
     method = make_method("sol", training.unroll) if training.unroll else make_method("non", 1)
 
     def step(window, parameters):
         with tf.GradientTape() as tape:
-            loss = method.loss(hybrid, window, parameters, tf.constant(flow.dt))
+            loss = total(method.losses(hybrid, window, parameters, tf.constant(flow.dt), numbers))
         optimizer.apply(tape.gradient(loss, variables), variables)
         return loss
 

@@ -6,11 +6,10 @@ import importlib.util
 import json
 import pkgutil
 from dataclasses import asdict, dataclass, field
-from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 
-from .errors import InputError, MissingError
+from .errors import InputError, MissingError, suggestion
 from .flows import Flow
 from .flows.base import kind_of, possible
 from .pair import SolverPair
@@ -46,8 +45,9 @@ class Experiment:
     Attributes:
         name: Name of the scene, also of its data and run folders.
         flow: Class of the flow.
-        source: Resolution of the source grid.
+        source: Resolution of the source grid. (Or give that of the reference grid, `reference`.)
         ratio: Reference cells per source cell and axis.
+        reference: Resolution of the reference grid instead of `source`; a multiple of `ratio` along every axis.
         train: Parameter values of the training simulations, by parameter name: lists of equal length, or of one value for all.
         test: The same for the test simulations; never seen in training.
         warmup: Reference steps that are discarded before the first frame.
@@ -60,10 +60,11 @@ class Experiment:
 
     name: str
     flow: type[Flow]
-    source: dict[str, int]
-    train: dict[str, tuple]
-    test: dict[str, tuple]
+    source: dict[str, int] | None = None
+    train: dict[str, tuple] = field(default_factory=dict)
+    test: dict[str, tuple] = field(default_factory=dict)
     ratio: int = 4
+    reference: dict[str, int] | None = None
     warmup: int = 1000
     frames: int = 500
     keep_reference_every: int = 50
@@ -87,7 +88,7 @@ class Experiment:
     @cached_property
     def pair(self) -> SolverPair:
         """The source and reference flow."""
-        return SolverPair(self.flow, self.source, self.ratio, **self.options)
+        return SolverPair(self.flow, self.source, self.ratio, self.reference, **self.options)
 
     def simulations(self, split: str, parameters: dict[str, list] | None = None) -> list[dict[str, float]]:
         """
@@ -105,7 +106,8 @@ class Experiment:
         values = own if parameters is None else {n: v[:1] for n, v in own.items() if len(set(v)) == 1} | parameters
         for name, given in values.items():
             if name not in self.flow.parameters:
-                raise InputError(f"Scene {self.name!r} has no parameter {name!r}. Its parameters: {', '.join(self.flow.parameters)}.")
+                known = self.flow.parameters
+                raise InputError(f"Scene {self.name!r} has no parameter {name!r}.{suggestion(name, known)} Its parameters: {', '.join(known)}.")
             for value in given:
                 if isinstance(value, bool) or not isinstance(value, int | float) or not possible(name, value):
                     raise InputError(f"{name}={value!r} is not possible: it must be {kind_of(name)}.")
@@ -171,9 +173,9 @@ def load_experiment(scene: str) -> Experiment:
             raise InputError(f"{scene}{f', line {line}' if line else ''}: {type(err).__name__}: {err}") from err
     else:
         if scene not in scene_names():
-            close = get_close_matches(scene, scene_names(), 1)
-            hint = f" Did you mean {close[0]!r}?" if close else ""
-            raise MissingError(f"Unknown scene {scene!r}.{hint} Known scenes: {', '.join(scene_names())}; or give the path of a scene file (.py).")
+            known = scene_names()
+            hint = suggestion(scene, known)
+            raise MissingError(f"Unknown scene {scene!r}.{hint} Known scenes: {', '.join(known)}; or give the path of a scene file (.py).")
         module = importlib.import_module(f"phi_sol.scenes.{scene}")
     experiment = getattr(module, "experiment", None)
     if not isinstance(experiment, Experiment):

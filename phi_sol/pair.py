@@ -21,19 +21,25 @@ class SolverPair:
         ratio: Fine cells per coarse cell and axis.
     """
 
-    def __init__(self, flow: type[Flow], source: dict[str, int], ratio: int = 4, **options):
+    def __init__(self, flow: type[Flow], source: dict[str, int] | None = None, ratio: int = 4, reference: dict[str, int] | None = None, **options):
         """
         Args:
             flow: Class of the flow.
             source: Resolution of the source, e.g. `dict(y=64, x=32)`.
             ratio: Fine cells per coarse cell and axis, an integer of at least 1.
+            reference: Resolution of the reference instead of that of the source.
             options: Further arguments of both flows, e.g. `dt` or `advection`.
 
         Raises:
-            InputError: for a ratio that is not a positive integer, or what `flow` refuses.
+            InputError: for a ratio that is not a positive integer, a reference resolution that is not divisible by it, both resolutions or
+                none, or what `flow` refuses.
         """
         if isinstance(ratio, bool) or not isinstance(ratio, int) or ratio < 1:
             raise InputError(f"The ratio of a solver pair must be a positive integer, not {ratio!r}.")
+        if (source is None) == (reference is None):
+            raise InputError("A solver pair needs the resolution of its source or that of its reference, one of the two.")
+        if reference is not None:
+            source = _coarsened(reference, ratio)
         self.ratio = ratio
         self.source = flow(**source, **options)
         self.reference = flow(**{d: n * ratio for d, n in self.source.resolution.items()}, **options)
@@ -79,6 +85,14 @@ class SolverPair:
 
     def __repr__(self):
         return f"SolverPair(source={self.source}, ratio={self.ratio})"
+
+
+def _coarsened(reference: dict[str, int], ratio: int) -> dict[str, int]:
+    for dim, n in reference.items():
+        if isinstance(n, int) and n % ratio:
+            near = " or ".join(str(m) for m in (n - n % ratio, n - n % ratio + ratio) if m)
+            raise InputError(f"The reference resolution {dim}={n} is not divisible by the pair's ratio {ratio}: use {near}, or another ratio.")
+    return {dim: n // ratio if isinstance(n, int) else n for dim, n in reference.items()}
 
 
 def _tile_mean(values, dims: list[str], ratio: int):

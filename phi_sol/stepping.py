@@ -9,7 +9,7 @@ field and one per component of a staggered field (`velocity.y`, `velocity.x`, `m
 import logging
 import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up chatter; errors stay
@@ -22,6 +22,7 @@ from phi.tf import TENSORFLOW  # noqa: F401  registers the backend without makin
 
 from .errors import InputError
 from .flows import Flow, State
+from .flows.base import Fields
 
 try:
     from tensorflow.python.eager.record import could_possibly_record
@@ -55,7 +56,12 @@ def compile_whole() -> bool | None:
 
 def array_names(flow: Flow) -> list[str]:
     """Names of the native arrays of a flow's state, in order."""
-    return [n for f in flow.fields for n in ([f"{f}.{d}" for d in flow.resolution] if f in flow.staggered else [f])]
+    return [n for f in flow.fields for n in field_arrays(flow, f)]
+
+
+def field_arrays(flow: Flow, field: str) -> list[str]:
+    """Names of the native arrays of one field: the field itself, or one per component of a staggered one."""
+    return [f"{field}.{d}" for d in flow.resolution] if field in flow.staggered else [field]
 
 
 def pack(flow: Flow, state: State) -> tuple[Arrays, Arrays, Shape]:
@@ -72,8 +78,8 @@ def pack(flow: Flow, state: State) -> tuple[Arrays, Arrays, Shape]:
     arrays = {}
     for name in flow.fields:
         values = state.fields[name].values
-        parts = {f"{name}.{d}": values[{"~vector": d}] for d in dims} if name in flow.staggered else {name: values}
-        for key, part in parts.items():
+        parts = [values[{"~vector": d}] for d in dims] if name in flow.staggered else [values]
+        for key, part in zip(field_arrays(flow, name), parts, strict=True):
             arrays[key] = tf.convert_to_tensor(math.expand(part, shape).native([shape, *dims]))
     dtype = arrays[array_names(flow)[0]].dtype
     parameters = {n: tf.cast(math.expand(state.parameters[n], shape).native([shape]), dtype) for n in flow.parameters}
@@ -82,19 +88,19 @@ def pack(flow: Flow, state: State) -> tuple[Arrays, Arrays, Shape]:
 
 def unpack(flow: Flow, arrays: Arrays, parameters: Arrays, shape: Shape = EMPTY_SHAPE) -> State:
     """The state of native arrays, the inverse of `pack`. Works inside a trace and on NumPy arrays."""
-    dims = [spatial(d) for d in flow.resolution]
-
-    def tensor(array):
-        return reshaped_tensor(array, [shape, *dims], convert=False)
-
-    fields = {}
-    for name, template in flow.templates.items():
-        if name in flow.staggered:
-            values = math.stack([tensor(arrays[f"{name}.{d}"]) for d in flow.resolution], dual(vector=list(flow.resolution)))
-        else:
-            values = tensor(arrays[name])
-        fields[name] = template.with_values(values)
+    fields = unpack_fields(flow, arrays, flow.fields, shape)
     return State(fields, {n: reshaped_tensor(parameters[n], [shape], convert=False) for n in flow.parameters})
+
+
+def unpack_fields(flow: Flow, arrays: Arrays, names: Iterable[str], shape: Shape = EMPTY_SHAPE) -> Fields:
+    """Some fields of a flow from their native arrays, see `unpack`."""
+    dims = [spatial(d) for d in flow.resolution]
+    fields = {}
+    for name in names:
+        parts = [reshaped_tensor(arrays[n], [shape, *dims], convert=False) for n in field_arrays(flow, name)]
+        values = math.stack(parts, dual(vector=list(flow.resolution))) if name in flow.staggered else parts[0]
+        fields[name] = flow.templates[name].with_values(values)
+    return fields
 
 
 def check_state(flow: Flow, state: State):
@@ -165,13 +171,14 @@ class Loop:
     Traced once per batch size, precision and number of kept frames; the numbers of steps are tensors.
     """
 
-    def __init__(self, solver):
+    def __init__(self, solver, keep: Callable[[Arrays, Arrays], Arrays] = lambda arrays, parameters: arrays):
         """
         Args:
             solver: `CompiledFlow` or `HybridSolver`: with the method `advance(arrays, parameters, dt)` and the attributes `flow`
                 and `jit_compile` (whether XLA compiles the loop as a whole).
+            keep: What `frames` keeps of the arrays (and parameters) of a step, such as their restriction; default: all.
         """
-        self.solver = solver
+        self.solver, self.keep = solver, keep
         self._steps = tf.function(self._advance, autograph=False, jit_compile=solver.jit_compile)
         self._frames = tf.function(self._keep, autograph=False, jit_compile=solver.jit_compile)
 
@@ -181,7 +188,7 @@ class Loop:
 
     def frames(self, arrays: Arrays, parameters: Arrays, dt: tf.Tensor, count: int, every: int, room: int) -> tuple[Arrays, Arrays]:
         """
-        Runs `count * every` steps and keeps the arrays after every `every` of them.
+        Runs `count * every` steps and keeps what `keep` makes of the arrays after every `every` of them.
 
         Returns:
             The last arrays, and the kept ones, of shape (room, batch, *spatial); entries from `count` on mean nothing.
@@ -195,11 +202,11 @@ class Loop:
         return tf.while_loop(lambda i, _: i < steps, body, (0, arrays), parallel_iterations=1)[1]
 
     def _keep(self, arrays, parameters, dt, count, every, room: int):
-        kept = {n: tf.TensorArray(a.dtype, room, element_shape=a.shape) for n, a in arrays.items()}
+        kept = {n: tf.TensorArray(a.dtype, room, element_shape=a.shape) for n, a in self.keep(arrays, parameters).items()}
 
         def body(i, arrays, kept):
             arrays = self._advance(arrays, parameters, dt, every)
-            return i + 1, arrays, {n: kept[n].write(i, a) for n, a in arrays.items()}
+            return i + 1, arrays, {n: kept[n].write(i, a) for n, a in self.keep(arrays, parameters).items()}
 
         _, arrays, kept = tf.while_loop(lambda i, *_: i < count, body, (0, arrays, kept), parallel_iterations=1)
         return arrays, {n: k.stack() for n, k in kept.items()}
@@ -220,11 +227,11 @@ class CompiledFlow:
     def __init__(self, flow: Flow):
         self.flow = flow
         self.traces = 0
-        _ = flow.templates, flow.projection, flow.obstacles  # geometry caches must not be filled inside a trace
+        _ = flow.templates, flow.obstacles, "velocity" in flow.fields and flow.projection  # geometry caches must not be filled inside a trace
         with NUMPY:
             self._warm_caches()
         self._names = array_names(flow)
-        self._function = differentiable(self._flat_step)
+        self._functions = {}
 
     def _warm_caches(self):
         state = State(dict(self.flow.templates), {n: math.wrap(1.0) for n in self.flow.parameters})
@@ -232,22 +239,52 @@ class CompiledFlow:
             warnings.simplefilter("ignore")
             self.flow.physics(state, math.wrap(self.flow.dt))
 
-    def _flat_step(self, *values: tf.Tensor) -> list[tf.Tensor]:
-        names = [*self._names, *self.flow.parameters]
-        given = dict(zip(names, values, strict=False))
-        result = self._step({n: given[n] for n in self._names}, {n: given[n] for n in self.flow.parameters}, values[-1])
-        return [result[n] for n in self._names]
+    def _function(self, corrected: tuple[str, ...], wanted: tuple[str, ...]) -> Callable:
+        """The compiled step with corrections of some arrays that gives some arrays, from values in order."""
+        if (corrected, wanted) not in self._functions:
+            names, parameters = self._names, self.flow.parameters
 
-    def _step(self, arrays: Arrays, parameters: Arrays, dt: tf.Tensor) -> Arrays:
+            def flat(dt: tf.Tensor, *values: tf.Tensor) -> list[tf.Tensor]:
+                state, values = dict(zip(names, values, strict=False)), values[len(names) :]
+                given, values = dict(zip(parameters, values, strict=False)), values[len(parameters) :]
+                result = self._step(state, given, dt, dict(zip(corrected, values, strict=True)))
+                return [result[n] for n in wanted]
+
+            self._functions[corrected, wanted] = differentiable(flat)
+        return self._functions[corrected, wanted]
+
+    def _step(self, arrays: Arrays, parameters: Arrays, dt: tf.Tensor, correction: Arrays) -> Arrays:
         self.traces += 1
         LOG.debug("tracing %s for %s", self.flow, {n: a.shape for n, a in arrays.items()})
         example = next(iter(arrays.values()))
         shape = batch(batch=example.shape[0])
         with math.precision(example.dtype.size * 8):
-            state = unpack(self.flow, arrays, parameters, shape)
-            state = self.flow.physics(state, reshaped_tensor(dt, [], convert=False))
+            state, dt = unpack(self.flow, arrays, parameters, shape), reshaped_tensor(dt, [], convert=False)
+            if correction:
+                fields = dict.fromkeys(n.partition(".")[0] for n in correction)
+                state = self.flow.physics(state, dt, unpack_fields(self.flow, correction, fields, shape))
+            else:
+                state = self.flow.physics(state, dt)
             result, _, _ = pack(self.flow, state)
         return result
+
+    @cached_property
+    def _projected(self) -> Callable:
+        names = field_arrays(self.flow, "velocity")
+
+        def flat(*values: tf.Tensor) -> list[tf.Tensor]:
+            shape = batch(batch=values[0].shape[0])
+            with math.precision(values[0].dtype.size * 8):
+                velocity = unpack_fields(self.flow, dict(zip(names, values, strict=True)), ["velocity"], shape)["velocity"]
+                velocity, _ = self.flow.projection(velocity)
+                return [velocity.values[{"~vector": d}].native([shape, *self.flow.resolution]) for d in self.flow.resolution]
+
+        return differentiable(flat)
+
+    def project(self, arrays: Arrays) -> Arrays:
+        """The arrays with a velocity that is divergence-free, by the flow's projection."""
+        names = field_arrays(self.flow, "velocity")
+        return arrays | dict(zip(names, self._projected(*[arrays[n] for n in names]), strict=True))
 
     jit_compile = True
 
@@ -264,7 +301,9 @@ class CompiledFlow:
         """One step, for use inside a compiled function."""
         return self(arrays, parameters, dt)
 
-    def __call__(self, arrays: Arrays, parameters: Arrays, dt: tf.Tensor) -> Arrays:
+    def __call__(
+        self, arrays: Arrays, parameters: Arrays, dt: tf.Tensor, correction: Arrays | None = None, only: Sequence[str] | None = None
+    ) -> Arrays:
         """
         One step.
 
@@ -272,9 +311,12 @@ class CompiledFlow:
             arrays: By array name, shape (batch, *spatial), float32 or float64.
             parameters: By parameter name, shape (batch,), of the same type.
             dt: Scalar of the same type.
+            correction: Increments of all arrays of some fields, which enter the step as forces, see `Flow.physics`.
+            only: Names of the arrays to compute; None for all. What they don't depend on is not computed.
         """
-        values = [arrays[n] for n in self._names] + [parameters[n] for n in self.flow.parameters]
-        return dict(zip(self._names, self._function(*values, dt), strict=True))
+        correction, wanted = correction or {}, tuple(self._names if only is None else only)
+        values = [arrays[n] for n in self._names] + [parameters[n] for n in self.flow.parameters] + [*correction.values()]
+        return dict(zip(wanted, self._function(tuple(correction), wanted)(dt, *values), strict=True))
 
 
 def step(flow: Flow, state: State, dt=None) -> State:

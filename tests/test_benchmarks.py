@@ -1,5 +1,6 @@
 """The benchmark suite: its table and files, and parts of it on tiny grids. No times are asserted."""
 
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 import common
+import networks
 import pressure
 import run
 
@@ -103,6 +105,15 @@ def test_a_part_from_end_to_end_without_one_peer(tmp_path, capsys, monkeypatch):
 
 def without_pyamg(problem) -> dict[str, common.Case]:
     raise ModuleNotFoundError("No module named 'pyamg'", name="pyamg")
+
+
+def test_networks_against_the_small_one(monkeypatch):
+    monkeypatch.setattr(networks, "Side", lambda build: contextlib.nullcontext(common._Cases(build)))  # in this process
+    monkeypatch.setattr(networks, "VARIANTS", {"periodic": dict(periodic=True)})
+    rows = networks.run(TINY, dict(y=8, x=8), batch=1, names=["convnet", "small"])
+    assert [r["name"] for r in rows] == ["gradient, convnet", "gradient, small", "gradient, small, periodic"]
+    assert {(r["size"], r["baseline"], r["baseline_ms"]) for r in rows} == {("8x8", "small", rows[1]["median_ms"])}
+    assert rows[1]["ratio"] == 1
 
 
 def test_a_wrong_solution_is_an_error():

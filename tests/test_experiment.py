@@ -60,7 +60,8 @@ def experiment(**kwargs):
 @pytest.mark.parametrize(
     "wrong, message",
     [
-        (dict(train=dict(re=(100.0,))), "no parameter 're'. Its parameters: reynolds"),
+        (dict(train=dict(depth=(100.0,))), "no parameter 'depth'. Its parameters: reynolds"),
+        (dict(train=dict(reynold=(100.0,))), r"no parameter 'reynold'. Did you mean 'reynolds'\? Its parameters: reynolds"),
         (dict(train=dict(reynolds=())), "needs values for reynolds"),
         (dict(test=dict(reynolds=(float("nan"),))), "reynolds=nan is not possible"),
         (dict(test=dict(reynolds=("fast",))), "reynolds='fast' is not possible"),
@@ -79,6 +80,9 @@ def test_impossible_pairs():
         _ = experiment(source=dict(y=16)).pair
     with pytest.raises(InputError, match="positive integer"):
         _ = experiment(ratio=1.5).pair
+    with pytest.raises(InputError, match="x=30 is not divisible by the pair's ratio 4: use 28 or 32"):
+        _ = experiment(source=None, reference=dict(y=64, x=30)).pair
+    assert experiment(source=None, reference=dict(y=64, x=32)).pair.config == experiment().pair.config
 
 
 def forced(**kwargs):

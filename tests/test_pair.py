@@ -85,8 +85,20 @@ def test_prolongation_of_a_linear_profile_is_exact(pair):
         np.testing.assert_allclose(fine.marker.values.numpy("y,x")[inner], expected[inner], atol=1e-9)
 
 
+def test_pair_by_its_reference(pair):
+    assert SolverPair(WakeFlow, reference=dict(y=128, x=64)).config == pair.config
+
+
 def test_bad_input(pair):
     with pytest.raises(InputError, match="positive integer"):
         SolverPair(WakeFlow, dict(y=32, x=16), ratio=0)
+    for reference, message in ((dict(y=250, x=128), "y=250 is not divisible by the pair's ratio 4: use 248 or 252"), (dict(y=256, x=2), "use 4, or")):
+        with pytest.raises(InputError, match=message):
+            SolverPair(WakeFlow, reference=reference)
+    with pytest.raises(InputError, match="must be an integer"):
+        SolverPair(WakeFlow, reference=dict(y=256.5, x=128))
+    for both in (dict(), dict(source=dict(y=64, x=32), reference=dict(y=256, x=128))):
+        with pytest.raises(InputError, match="one of the two"):
+            SolverPair(WakeFlow, **both)
     with pytest.raises(InputError, match="Only states of"), math.NUMPY:
         pair.restrict(pair.source.initial_state(100.0))

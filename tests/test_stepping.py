@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from phi import math
+from phi import field, math
 from phi.math import batch, expand, wrap
 
 from phi_sol import InputError, WakeFlow
-from phi_sol.stepping import array_names, pack, rollout, unpack
+from phi_sol.stepping import array_names, pack, rollout, unpack, unpack_fields
 
 
 @pytest.fixture(scope="module")
@@ -128,3 +128,42 @@ def test_wrong_states_are_named(flow):
         state = flow.initial_state(reynolds=100.0)
         with pytest.raises(InputError, match="needs 'reynolds'"):
             pack(flow, type(state)(state.fields))
+
+
+@pytest.fixture(scope="module")
+def native(flow):
+    with math.NUMPY:
+        arrays, parameters, _ = pack(flow, flow.initial_state(reynolds=[200.0, 500.0]))
+    return flow.compiled(arrays, parameters, tf.constant(1.0)), parameters
+
+
+def test_some_arrays_only(flow, native):
+    arrays, parameters = native
+    part, all_of_them = (flow.compiled(arrays, parameters, tf.constant(1.0), only=names) for names in (["marker"], None))
+    assert list(part) == ["marker"]
+    np.testing.assert_allclose(part["marker"], all_of_them["marker"], atol=1e-6)
+
+
+def test_correction_inside_the_step_equals_the_physics(flow, native):
+    arrays, parameters = native
+    rng = np.random.default_rng(0)
+    correction = {n: tf.constant(0.1 * rng.standard_normal(arrays[n].shape), tf.float32) for n in ("velocity.y", "velocity.x")}
+    result = flow.compiled(arrays, parameters, tf.constant(1.0), correction)
+    with math.NUMPY:
+        shape = batch(case=2)
+        state = unpack(flow, {n: a.numpy() for n, a in arrays.items()}, {n: p.numpy() for n, p in parameters.items()}, shape)
+        fields = unpack_fields(flow, {n: c.numpy() for n, c in correction.items()}, ["velocity"], shape)
+        expected = flow.physics(state, wrap(1.0), fields)
+    for d in "yx":
+        np.testing.assert_allclose(result[f"velocity.{d}"], expected.velocity.values[{"~vector": d}].numpy("case,y,x"), atol=2e-5)
+
+
+def test_projection_of_native_arrays(flow, native):
+    arrays, parameters = native
+    noisy = arrays | {n: arrays[n] + 0.1 for n in ("velocity.x",)}
+    result = flow.compiled.project(noisy)
+    np.testing.assert_array_equal(result["marker"], arrays["marker"])
+    state = unpack(flow, {n: a.numpy() for n, a in result.items()}, {n: p.numpy() for n, p in parameters.items()}, batch(case=2))
+    div = field.divergence(state.velocity).values.numpy("case,y,x")
+    before = unpack(flow, {n: a.numpy() for n, a in noisy.items()}, {n: p.numpy() for n, p in parameters.items()}, batch(case=2))
+    assert np.abs(div).max() < 1e-5 < np.abs(field.divergence(before.velocity).values.numpy("case,y,x")).max()

@@ -2,6 +2,6 @@
 
 from .adapter import Adapter
 from .corrector import Corrector
-from .networks import NETWORKS, build_network
+from .networks import NETWORKS, NetworkFacts, build_network, describe
 
-__all__ = ["NETWORKS", "Adapter", "Corrector", "build_network"]
+__all__ = ["NETWORKS", "Adapter", "Corrector", "NetworkFacts", "build_network", "describe"]

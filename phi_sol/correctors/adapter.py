@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
+from ..flows import Flow
+from ..pressure.projection import at_side
+
 
 @dataclass(frozen=True)
 class Adapter:
@@ -64,3 +67,11 @@ def fit(array: tf.Tensor, sizes: Sequence[int]) -> tf.Tensor:
     array = array[(slice(None), *(slice(0, n) for n in sizes))]
     missing = [(0, n - have) for n, have in zip(sizes, array.shape[1:], strict=True)]
     return tf.pad(array, [(0, 0), *missing]) if any(m for _, m in missing) else array
+
+
+def periodic_axes(flow: Flow) -> tuple[bool, ...]:
+    """
+    Whether channels continue periodically beyond the ends of each axis: where all fields do. Along such an axis a grid stores
+    as many faces as cells, so that a shift of the fields by whole cells is a shift of all channels.
+    """
+    return tuple(all(at_side(b, d, upper=False)["type"] == "periodic" for b in flow.boundaries.values()) for d in flow.resolution)

@@ -13,7 +13,7 @@ from ..errors import InputError, MissingError
 from ..flows import Flow
 from ..flows.base import SEED
 from ..stepping import Arrays, array_names
-from .adapter import Adapter
+from .adapter import Adapter, periodic_axes
 from .networks import build_network
 
 NETWORK_FILE, DESCRIPTION_FILE = "corrector.keras", "corrector.json"
@@ -39,9 +39,19 @@ class Corrector:
         self.network, self.adapter, self.statistics, self.description = network, adapter, statistics, description
 
     @staticmethod
-    def create(flow: Flow, network: str, statistics: Statistics, correct: tuple[str, ...] = ("velocity",), seed: int = 0) -> "Corrector":
+    def create(
+        flow: Flow,
+        network: str,
+        statistics: Statistics,
+        correct: tuple[str, ...] = ("velocity",),
+        seed: int = 0,
+        placement: str = "after",
+        project: bool = False,
+        policy: str | None = None,
+    ) -> "Corrector":
         """
-        An untrained corrector for `flow`. It corrects nothing yet: the last layer starts at zero.
+        An untrained corrector for `flow`. It corrects nothing yet: the last layer starts at zero. Its network continues the fields
+        periodically along the periodic axes of the flow.
 
         Args:
             flow: The source flow.
@@ -49,15 +59,29 @@ class Corrector:
             statistics: Statistics of the training data.
             correct: Fields that are seen and corrected. The network sees the flow's `inputs` and parameters (not a seed), too.
             seed: Seed of the initial weights.
+            placement: Where the correction enters, see `HybridSolver`.
+            project: Whether the corrected velocity is made divergence-free.
+            policy: Precision of the network, see `build_network`.
 
         Raises:
-            InputError: for an unknown network.
+            InputError: for an unknown network or policy.
         """
         names = tuple(n for n in array_names(flow) if n.partition(".")[0] in correct)
         seen = tuple(n for n in array_names(flow) if n in names or n.partition(".")[0] in flow.inputs)
         adapter = Adapter(tuple(flow.resolution.values()), seen, names, tuple(p for p in flow.parameters if p != SEED))
-        model = build_network(network, adapter.input_channels, len(names), len(flow.resolution), seed)
-        return Corrector(model, adapter, statistics, {"flow": flow.config(), "network": network})
+        model = build_network(network, adapter.input_channels, len(names), len(flow.resolution), seed, periodic_axes(flow), policy)
+        description = {"flow": flow.config(), "network": network, "placement": placement, "project": project}
+        return Corrector(model, adapter, statistics, description)
+
+    @property
+    def placement(self) -> str:
+        """Where the correction enters, see `phi_sol.hybrid.PLACEMENTS`."""
+        return self.description.get("placement", "after")
+
+    @property
+    def project(self) -> bool:
+        """Whether the corrected velocity is made divergence-free."""
+        return self.description.get("project", False)
 
     def weights(self) -> list[tf.Tensor]:
         """The values of the network's trainable weights, as tensors that loops and recomputed gradients can be given."""
@@ -126,6 +150,13 @@ class Corrector:
         try:
             adapter = Adapter(**{k: tuple(v) for k, v in content.pop("adapter").items()})
             statistics = Statistics(**content.pop("statistics"))
+            content["flow"]
         except (KeyError, TypeError, AttributeError) as err:
             raise InputError(f"{folder / DESCRIPTION_FILE} is damaged: {err!r}.") from err
+        channels = network.input_shape[-1], network.output_shape[-1]
+        if channels != (adapter.input_channels, len(adapter.outputs)):
+            expected = f"{adapter.input_channels} to {len(adapter.outputs)}"
+            raise InputError(
+                f"{folder / NETWORK_FILE} maps {channels[0]} to {channels[1]} channels, but {DESCRIPTION_FILE} beside it says {expected}."
+            )
         return Corrector(network, adapter, statistics, content)

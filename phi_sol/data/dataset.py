@@ -1,13 +1,14 @@
-"""Recorded simulations in memory, and windows of them for training."""
+"""Recorded simulations, mapped into memory."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import InputError, MissingError
 from ..pair import SolverPair
-from .store import DESCRIPTION, REFERENCE, first_difference, frame_file, read_frame, read_json
+from .packed import Packed, combine
+from .store import DESCRIPTION, REFERENCE, first_difference, read_frame, read_json
 
 
 def find_simulations(folder: Path, split: str) -> list[Path]:
@@ -29,25 +30,34 @@ def find_simulations(folder: Path, split: str) -> list[Path]:
 
 class Dataset:
     """
-    Restricted reference frames of several simulations, in memory.
+    Restricted reference frames of several simulations. They stay on disk, mapped into memory (see `phi_sol.data.packed`), so that a data set may
+    be larger than the memory.
 
     Attributes:
         pair: The solver pair that the frames belong to.
         folders: Folder of each simulation.
-        arrays: By array name (`velocity.y`, ...), shape (simulations, frames + 1, *spatial), float32.
+        arrays: By array name (`velocity.y`, ...), shape (simulations, frames + 1, *spatial), float32, read-only memory maps.
         parameters: By parameter name, shape (simulations,), float32.
         simulations: Parameters of each simulation as they were given.
         fingerprints: Configuration fingerprint of each simulation.
+        keep_reference_every: Every so many frames the full-resolution state was kept, too.
     """
 
-    def __init__(self, pair: SolverPair, folders: Sequence[Path], frames: int | None = None):
+    def __init__(
+        self,
+        pair: SolverPair,
+        folders: Sequence[Path],
+        frames: int | None = None,
+        progress: Callable[[int, int], None] = lambda frame, total: None,
+    ):
         """
-        Reads all frames.
+        Checks all frames, and unpacks them where this has not been done.
 
         Args:
             pair: The solver pair that the data must have been made with.
             folders: Simulation folders, see `find_simulations`.
-            frames: Reads the first so many frames after frame 0 only.
+            frames: Offers the first so many frames after frame 0 only.
+            progress: Called with (frames unpacked, frames in all) if they have to be unpacked.
 
         Raises:
             InputError: if a simulation is unfinished, damaged, has fewer frames, or belongs to another pair.
@@ -59,17 +69,12 @@ class Dataset:
         if frames is not None and frames > recorded:
             raise InputError(f"{frames} frames are asked for, but {self.folders[0].parent} holds simulations of {recorded} frames.")
         self.frames = recorded if frames is None else frames
-        simulations = [[read_frame(pair.source, f, i) for i in range(self.frames + 1)] for f in self.folders]
-        self.arrays = {n: np.stack([[frame[n] for frame in s] for s in simulations]).astype(np.float32) for n in simulations[0][0]}
-        for name, array in self.arrays.items():
-            for folder, values in zip(self.folders, array, strict=True):
-                bad = np.flatnonzero(~np.isfinite(values).reshape(len(values), -1).all(1))
-                if len(bad):
-                    path = frame_file(folder, name.partition(".")[0], bad[0])
-                    raise InputError(f"Frame {path} holds values that are not finite: delete it and run 'phi-sol generate' again.")
+        self._packed = Packed(pair.source, self.folders, recorded, progress)
+        self.arrays = {n: a[:, : self.frames + 1] for n, a in self._packed.arrays.items()}
         self.parameters = {p: np.array([d["parameters"][p] for d in descriptions], np.float32) for p in pair.source.parameters}
         self.simulations = [d["parameters"] for d in descriptions]
         self.fingerprints = [d["fingerprint"] for d in descriptions]
+        self.keep_reference_every = descriptions[0]["keep_reference_every"]
 
     @classmethod
     def load(cls, pair: SolverPair, folder: str | Path, split: str = "train", frames: int | None = None) -> "Dataset":
@@ -89,6 +94,21 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.folders)
+
+    def moments(self, simulations: Sequence[int] | None = None) -> dict[str, tuple[float, float]]:
+        """Mean and standard deviation of each array over all recorded frames of the given simulations (all by default)."""
+        chosen = range(len(self)) if simulations is None else simulations
+        moments = {n: [m[i] for i in chosen] for n, m in self._packed.moments.items()}
+        return {n: combine([m["mean"] for m in ms], [m["std"] ** 2 for m in ms]) for n, ms in moments.items()}
+
+    def largest(self, names: Sequence[str]) -> float:
+        """Largest magnitude of some arrays in all recorded frames."""
+        return max(m["largest"] for n in names for m in self._packed.moments[n])
+
+    @property
+    def nbytes(self) -> int:
+        """Size of all arrays."""
+        return sum(a.nbytes for a in self.arrays.values())
 
     def frame(self, index: int) -> dict[str, np.ndarray]:
         """One frame of all simulations: arrays of shape (simulations, *spatial)."""

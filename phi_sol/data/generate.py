@@ -1,44 +1,28 @@
-"""Generation of reference simulations: resumable, atomic, and with the same bytes however often it was interrupted."""
+"""Generation of reference simulations: resumable, atomic, and several simulations at a time."""
 
 import re
-import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
-from io import BytesIO
+from math import ceil
 from pathlib import Path
-
-import numpy as np
 
 from ..errors import DivergedError, InputError, MissingError
 from ..experiment import Experiment
-from ..stepping import array_names, pack, tf, unpack
+from ..stepping import array_names
+from .checkpoint import Checkpoint
+from .simulate import Job, Simulator, automatic_batch
 from .store import (
     DESCRIPTION,
     PARTIAL,
     REFERENCE,
-    FrameFormat,
     check_no_file_in_the_way,
     fingerprint,
     first_difference,
     frame_file,
     read_json,
     sim_folder,
-    versions,
-    write_atomic,
-    write_json,
 )
 
-BLOCK = 10  # steps of the warm-up in one compiled loop
-CHECKPOINT, CHECKPOINT_EVERY = "checkpoint.npz", 100
-
-
-@dataclass(frozen=True)
-class Job:
-    """One simulation to be on disk afterwards."""
-
-    folder: Path
-    config: dict
-    done: bool
+CHECKPOINT = ".checkpoint.npz"
 
 
 class Generator:
@@ -47,8 +31,10 @@ class Generator:
 
     Each simulation is one folder `sim_000000`, ... with the restricted fields of every frame (`velocity_000000.npz`,
     `marker_000000.npz`, ...), the full-resolution fields of every k-th frame in its sub-folder `reference`, and
-    `description.json`. Simulations are computed one by one, so that the bytes of each depend on nothing but its own
-    configuration.
+    `description.json`.
+
+    Simulations are computed in batches, in one compiled loop. The same batch gives the same bytes, also if it was interrupted and goes on;
+    in another batch, or alone, a simulation is the same up to the rounding of float32, which an unstable flow amplifies.
     """
 
     def __init__(
@@ -59,6 +45,7 @@ class Generator:
         parameters: dict[str, list[float]] | None = None,
         frames: int | None = None,
         warmup: int | None = None,
+        batch: int | None = None,
     ):
         """
         Args:
@@ -68,6 +55,7 @@ class Generator:
             parameters: Values instead of the scene's own.
             frames: Recorded steps instead of the scene's own; frame 0 is the state after the warm-up.
             warmup: Discarded steps instead of the scene's own.
+            batch: Simulations computed together, at most; default: as many as pay on this device, see `automatic_batch`.
 
         Raises:
             InputError: if a number or parameter is not possible, or if `folder` holds anything else than simulations
@@ -81,6 +69,8 @@ class Generator:
             raise InputError(f"The number of frames must be at least 1, not {self.frames}.")
         if self.warmup < 0:
             raise InputError(f"The number of warm-up steps can't be negative: {self.warmup}.")
+        if batch is not None and batch < 1:
+            raise InputError(f"The number of simulations in a batch must be at least 1, not {batch}.")
         common = {
             "scene": experiment.name,
             "split": split,
@@ -96,13 +86,14 @@ class Generator:
         for simulation in simulations:
             self.pair.reference.check_stability(self.pair.reference.dt, **simulation)
         self.jobs = self._check_folder([common | {"parameters": s} for s in simulations])
-        self._coarse, self._fine = FrameFormat(self.pair.source), FrameFormat(self.pair.reference)
-        self._frame_function = tf.function(self._frame_values, autograph=False, jit_compile=True)
+        self.batch = batch or automatic_batch(self.pair.reference)
+        self._simulator = Simulator(self.pair, self.warmup, self.frames, experiment.keep_reference_every)
+        self._checkpoint = Checkpoint(self.folder / CHECKPOINT, array_names(self.pair.reference))
 
     @property
     def steps(self) -> int:
         """Reference steps of one simulation."""
-        return self.warmup + self.frames
+        return self._simulator.steps
 
     def _check_folder(self, configs: list[dict]) -> list[Job]:
         advice = "Choose another folder with --out, or remove this one."
@@ -139,99 +130,68 @@ class Generator:
         What `run` would do, without writing anything.
 
         Returns:
-            `simulations` in all, `finished` ones, `steps` to compute at most, `files` of fields per simulation, and the `bytes` of all
-            of these files before compression.
+            `simulations` in all, `finished` ones, `steps` to compute, `batch`: how many simulations together at most, `files` of fields per
+            simulation, and the `bytes` of all of these files before compression.
         """
-        every, finished = self.experiment.keep_reference_every, sum(job.done for job in self.jobs)
+        every, batches = self.experiment.keep_reference_every, self._batches()
         coarse, fine = self.frames + 1, self.frames // every + 1
-        size = coarse * self._coarse.frame_bytes + fine * self._fine.frame_bytes
+        size = coarse * self._simulator.coarse.frame_bytes + fine * self._simulator.fine.frame_bytes
         return {
             "simulations": len(self.jobs),
-            "finished": finished,
-            "steps": (len(self.jobs) - finished) * self.steps,
+            "finished": sum(job.done for job in self.jobs),
+            "steps": sum(len(jobs) * (self.steps - start) for start, jobs in batches),
+            "batch": max((len(jobs) for _, jobs in batches), default=0),
             "files": (coarse + fine) * len(self.pair.source.fields),
             "bytes": size * len(self.jobs),
         }
 
-    def run(self, progress: Callable[[int, int, int], None] = lambda simulation, step, total: None) -> list[Path]:
+    def _batches(self) -> list[tuple[int, list[Job]]]:
+        """
+        What is to be computed together, and from which step on. The simulations are split into parts of about equal size, whatever is
+        finished, so that an interrupted run goes on with the same batches.
+        """
+        size = ceil(len(self.jobs) / ceil(len(self.jobs) / self.batch))
+        batches = []
+        for first in range(0, len(self.jobs), size):
+            starts: dict[int, list[Job]] = {}
+            for job in self.jobs[first : first + size]:
+                if not job.done:
+                    starts.setdefault(self._start(job), []).append(job)
+            batches += starts.items()
+        return batches
+
+    def _start(self, job: Job) -> int:
+        """The step from which a simulation goes on."""
+        step, _ = self._checkpoint.entries.get(job.key, (0, None))
+        return 0 if self._missing(job.folder, max(0, step - self.warmup + 1)) else step
+
+    def run(self, progress: Callable[[int, int], None] = lambda done, total: None) -> list[Path]:
         """
         Computes what is not there yet.
 
         Args:
-            progress: Called with (simulation index, steps done, steps in all) every few steps.
+            progress: Called with (steps done, steps in all) of all simulations together, every few steps.
 
         Returns:
             The folders of all simulations.
 
         Raises:
-            DivergedError: if a simulation diverges.
+            DivergedError: if simulations diverged. All others are complete then.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        for i, job in enumerate(self.jobs):
-            if not job.done:
-                self._simulate(i, job, progress)
-            progress(i, self.steps, self.steps)
+        batches, total = self._batches(), len(self.jobs) * self.steps
+        done = total - self.plan()["steps"]
+        progress(done, total)
+
+        def advanced(steps: int):
+            nonlocal done
+            done += steps
+            progress(done, total)
+
+        diverged = {}
+        for start, jobs in batches:
+            diverged |= self._simulator.run(jobs, start, self._checkpoint, advanced)
+        if diverged:
+            names = "; ".join(f"{name} by step {step}" for name, step in diverged.items())
+            raise DivergedError(f"{len(diverged)} of {len(self.jobs)} simulations diverged: {names}. Use a smaller time step or a finer grid.")
         return [job.folder for job in self.jobs]
-
-    def _simulate(self, index: int, job: Job, progress):
-        folder, reference = job.folder, self.pair.reference
-        (folder / REFERENCE).mkdir(parents=True, exist_ok=True)
-        for part in (folder / PARTIAL, folder / REFERENCE / PARTIAL):
-            shutil.rmtree(part, ignore_errors=True)
-        description = job.config | {"versions": versions(), "fingerprint": fingerprint(job.config), "complete": False}
-        write_json(folder / DESCRIPTION, description)
-        start, arrays = self._restore(folder)
-        initial, parameters, _ = pack(reference, reference.initial_state(**job.config["parameters"]))
-        arrays = initial if arrays is None else {n: tf.constant(a) for n, a in arrays.items()}
-        dt = tf.constant(reference.dt, tf.float32)
-        step = start
-        while step <= self.steps:
-            frame = step - self.warmup
-            if frame >= 0:
-                self._write_frame(folder, frame, arrays, parameters)
-            if step % CHECKPOINT_EVERY == 0 and step > start:
-                self._save(folder, step, arrays, job)
-            if step % BLOCK == 0:
-                progress(index, step, self.steps)
-            # up to the first frame in blocks that begin at multiples of their length, so that a resumed run takes the same ones
-            block = BLOCK - step % BLOCK if step + BLOCK <= self.warmup else 1
-            if step < self.steps:
-                arrays = reference.compiled.rollout(arrays, parameters, dt, block)
-            step += block
-        self._check_finite(arrays, job, self.steps)
-        (folder / CHECKPOINT).unlink(missing_ok=True)
-        for part in (folder / PARTIAL, folder / REFERENCE / PARTIAL):
-            shutil.rmtree(part, ignore_errors=True)
-        write_json(folder / DESCRIPTION, description | {"complete": True})
-
-    def _write_frame(self, folder: Path, frame: int, arrays, parameters):
-        coarse, fine = self._frame_function(arrays, parameters)
-        self._coarse.write(folder, frame, coarse)
-        if frame % self.experiment.keep_reference_every == 0:
-            self._fine.write(folder / REFERENCE, frame, fine)
-
-    def _frame_values(self, arrays, parameters):
-        """Restriction and PhiFlow's file layout, in one compiled function."""
-        state = unpack(self.pair.reference, arrays, parameters)
-        return self._coarse.file_values(self.pair.restrict(state)), self._fine.file_values(state)
-
-    def _check_finite(self, arrays, job: Job, step: int):
-        if not all(np.isfinite(a).all() for a in arrays.values()):
-            values = ", ".join(f"{n}={v:g}" for n, v in job.config["parameters"].items())
-            raise DivergedError(f"The simulation with {values} diverged before step {step}: use a smaller time step or a finer grid.")
-
-    def _save(self, folder: Path, step: int, arrays, job: Job):
-        self._check_finite(arrays, job, step)
-        buffer = BytesIO()
-        np.savez(buffer, step=step, **{n: a.numpy() for n, a in arrays.items()})
-        write_atomic(folder / CHECKPOINT, buffer.getvalue())
-
-    def _restore(self, folder: Path):
-        """Step and arrays to go on from; (0, None) at the start. A damaged checkpoint counts as none."""
-        try:
-            with np.load(folder / CHECKPOINT, allow_pickle=False) as stored:
-                step = int(stored["step"])
-                arrays = {n: stored[n] for n in array_names(self.pair.reference)}
-        except Exception:
-            return 0, None
-        return (0, None) if self._missing(folder, max(0, step - self.warmup)) else (step, arrays)

@@ -28,10 +28,10 @@ class Statistics:
     log_std: dict[str, float]
 
     @staticmethod
-    def of(arrays: dict[str, np.ndarray], corrections: dict[str, np.ndarray], parameters: dict[str, np.ndarray]) -> "Statistics":
+    def of(moments: dict[str, tuple[float, float]], corrections: dict[str, np.ndarray], parameters: dict[str, np.ndarray]) -> "Statistics":
         """
         Args:
-            arrays: Training frames by array name, any shape.
+            moments: Mean and standard deviation of the training frames, by array name.
             corrections: Differences between reference and source after one source step, by array name.
             parameters: Parameter value of each simulation, by name.
 
@@ -44,8 +44,8 @@ class Statistics:
                 raise InputError(f"The parameter {name} must be positive in all simulations.")
         logs = {n: np.log(np.asarray(v, np.float64)) for n, v in parameters.items()}
         return Statistics(
-            mean={n: float(np.mean(a, dtype=np.float64)) for n, a in arrays.items()},
-            std={n: float(np.std(a, dtype=np.float64)) or 1.0 for n, a in arrays.items()},
+            mean={n: mean for n, (mean, _) in moments.items()},
+            std={n: std or 1.0 for n, (_, std) in moments.items()},
             correction={n: float(np.sqrt(np.mean(np.square(c, dtype=np.float64)))) or 1.0 for n, c in corrections.items()},
             log_mean={n: float(v.mean()) for n, v in logs.items()},
             log_std={n: float(v.std()) if v.std() > 1e-6 else 1.0 for n, v in logs.items()},

@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import phi.field
+from phi import math
 
 from ..errors import InputError, MissingError
 from ..flows import Flow, State
@@ -107,12 +108,12 @@ class FrameFormat:
                     self.headers[name] = {k: stored[k] for k in stored.files if k != "data"}
 
     def file_values(self, state: State) -> dict:
-        """What PhiFlow stores of each field of an unbatched state: native tensors of shape (*resolution[+1], [vector])."""
-        values = {}
+        """What PhiFlow stores of each field: native tensors of shape (batch, *resolution[+1], [vector])."""
+        values, shape = {}, state.batch_shape
         for name in self.flow.fields:
             field = state.fields[name]
             tensor = field.staggered_tensor() if field.is_staggered else field.values
-            values[name] = tensor.native([*self.flow.resolution, *(["vector"] if field.is_staggered else [])])
+            values[name] = math.expand(tensor, shape).native([shape, *self.flow.resolution, *(["vector"] if field.is_staggered else [])])
         return values
 
     @property

@@ -57,7 +57,7 @@ def run_solver(solver, data: Dataset, frames: int, keep: list[int], progress: Ca
     names = [n for n in array_names(solver.flow) if n.startswith("velocity")]
     start = {n: tf.constant(a) for n, a in data.frame(0).items()}
     parameters = {n: tf.constant(p) for n, p in data.parameters.items()}
-    limit = BLOW_UP * max(np.abs(data.arrays[n]).max() for n in names)
+    limit = BLOW_UP * data.largest(names)
     mae, kept = np.full((frames, len(data)), np.nan), {}
     blown = np.zeros(len(data), bool)
     for i, arrays in enumerate(rollout(solver, start, parameters, frames), 1):

@@ -1,5 +1,6 @@
 """What every flow has: a grid, fields, parameters and one step of physics."""
 
+import inspect
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -12,10 +13,12 @@ from phi.geom import Box, Geometry
 from phi.math import Shape, Tensor, batch, spatial
 from phi.math.extrapolation import Extrapolation
 
-from ..errors import InputError
+from ..errors import InputError, suggestion
 from ..pressure import Projection
 from .advection import REACH, SCHEMES
 from .state import State
+
+Fields = dict[str, Field]
 
 SEED = "seed"  # the parameter of this name is an integer that random numbers are drawn from; networks don't see it
 MAX_CFL = 10.0  # cells per step; semi-Lagrangian lookups stay stable beyond, but have little to do with the flow
@@ -55,6 +58,8 @@ class Flow(ABC):
     Names of the parameters that may differ between simulations: physical ones, which are positive, and `seed`, an integer
     of at least 0 that random initial states are drawn from.
     """
+    incompressible = True
+    """Whether a step ends in the pressure projection of `velocity`."""
     reach = REACH
     """Displacement `|v| dt / dx` in cells up to which advection works without gather; beyond it the result is the same."""
     size: dict[str, float]
@@ -107,8 +112,16 @@ class Flow(ABC):
         """The state at t = 0 for the given parameters (numbers, lists for a batch, or PhiML tensors)."""
 
     @abstractmethod
-    def physics(self, state: State, dt: Tensor) -> State:
-        """One time step, in PhiFlow operators."""
+    def physics(self, state: State, dt: Tensor, correction: Fields | None = None) -> State:
+        """
+        One time step, in PhiFlow operators.
+
+        Args:
+            state: State at the start of the step.
+            dt: Time step.
+            correction: Increments by field name, to be added (see `corrected`) where the step adds its forces: after advection, before
+                the projection. A flow without this argument is corrected after its step only.
+        """
 
     def check_stability(self, dt: float, **parameters: float):  # noqa: B027  nothing to check is a valid answer
         """
@@ -193,6 +206,18 @@ class Flow(ABC):
         """`field` carried along `velocity` for `dt` by the flow's advection scheme."""
         return SCHEMES[self.advection](field, velocity, dt, self.reach)
 
+    @property
+    def takes_correction(self) -> bool:
+        """Whether a correction can enter the step as a force."""
+        return "correction" in inspect.signature(self.physics).parameters
+
+    @staticmethod
+    def corrected(name: str, field: Field, correction: Fields | None) -> Field:
+        """`field` plus the increment for the field `name`, if there is one."""
+        if not correction or name not in correction:
+            return field
+        return field.with_values(field.values + correction[name].values)
+
     def check_cfl(self, dt: float, speed: float):
         """
         Raises:
@@ -215,7 +240,7 @@ class Flow(ABC):
         for name in given:
             if name not in self.parameters:
                 known = ", ".join(self.parameters) or "none"
-                raise InputError(f"{type(self).__name__} has no parameter {name!r}. Its parameters: {known}.")
+                raise InputError(f"{type(self).__name__} has no parameter {name!r}.{suggestion(name, self.parameters)} Its parameters: {known}.")
         result = {}
         for name in self.parameters:
             if name not in given:

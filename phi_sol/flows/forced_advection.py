@@ -10,7 +10,7 @@ from phi.math.extrapolation import PERIODIC
 from phi.physics import diffuse
 
 from ..errors import InputError
-from .base import SEED, Flow
+from .base import SEED, Fields, Flow
 from .sampling import Intervals, intervals, seeded_field, wave_mean
 from .state import State
 
@@ -45,6 +45,7 @@ class ForcedAdvection(Flow):
     staggered = ("velocity", "forcing")
     prescribed = ("forcing", "time")
     inputs = ("forcing",)
+    incompressible = False
     parameters = (SEED, "viscosity", "amplitude")
     size = {"y": 32.0, "x": 32.0, "z": 32.0}
     speed = 0.5
@@ -96,14 +97,20 @@ class ForcedAdvection(Flow):
     def forcing(self, seed: Tensor, amplitude: Tensor, time: Tensor) -> Field:
         """The forcing f at a time, as means over faces. Arguments without spatial dimensions."""
         index = math.to_int32(math.round(seed))
-        wave = {n: math.to_float(table[{"seeds": index}]) for n, table in self.waves.items()}
         components = []
-        for c in self.size:
-            angle = wave["phase"] - wave["frequency"] * time
-            for d, x in self.positions[c].items():
-                angle = angle + wave["k"][{"~vector": d}] * math.to_float(x)
-            components.append(amplitude * math.sum(wave["weight"][{"~vector": c}] * math.sin(angle), "waves"))
-        return self.templates["forcing"].with_values(math.stack(components, dual(vector=list(self.size))))
+        with math.precision(64):  # products in float32 are rounded to ten bits on some GPUs
+            wave = {n: table[{"seeds": index}] for n, table in self.waves.items()}
+            start = wave["phase"] - wave["frequency"] * math.to_float(time)
+            for c in self.size:
+                sine, cosine = (f(start) * wave["weight"][{"~vector": c}] for f in (math.sin, math.cos))
+                *first, last = [
+                    (math.sin(wave["k"][{"~vector": d}] * x), math.cos(wave["k"][{"~vector": d}] * x)) for d, x in self.positions[c].items()
+                ]
+                for s, k in first:  # sines of sums, axis by axis; the sum over the waves comes with the last one
+                    sine, cosine = sine * k + cosine * s, cosine * k - sine * s
+                components.append(math.dot(sine, "waves", last[1], "waves") + math.dot(cosine, "waves", last[0], "waves"))
+        values = amplitude * math.to_float(math.stack(components, dual(vector=list(self.size))))
+        return self.templates["forcing"].with_values(values)
 
     def initial_state(self, seed, viscosity=0.1, amplitude=0.15) -> State:
         """
@@ -162,8 +169,9 @@ class ForcedAdvection(Flow):
         if seed >= KNOWN_SEEDS:
             raise InputError(f"seed={seed:g} is not possible: forced advection knows the seeds 0 to {KNOWN_SEEDS - 1}.")
 
-    def physics(self, state: State, dt: Tensor) -> State:
+    def physics(self, state: State, dt: Tensor, correction: Fields | None = None) -> State:
         velocity = self.advect(state.velocity, state.velocity, dt) + state.forcing * dt
+        velocity = self.corrected("velocity", velocity, correction)
         velocity = diffuse.explicit(velocity, state.viscosity, dt)
         time = state.time + dt
         forcing = self.forcing(state.seed, state.amplitude, time.values[dict.fromkeys(self.size, 0)])

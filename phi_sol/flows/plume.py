@@ -9,7 +9,7 @@ from phi.math import Tensor
 from phi.math.extrapolation import ZERO, ZERO_GRADIENT, combine_sides
 
 from ..errors import InputError
-from .base import SEED, Flow
+from .base import SEED, Fields, Flow
 from .sampling import Intervals, gaussian_mean, seeded_field
 from .state import State
 
@@ -118,10 +118,10 @@ class BuoyantPlume(Flow):
         direction = math.vec(**{d: float(d == "y") for d in self.size})
         return resample(marker * (buoyancy * direction), self.templates["velocity"])
 
-    def physics(self, state: State, dt: Tensor) -> State:
+    def physics(self, state: State, dt: Tensor, correction: Fields | None = None) -> State:
         marker = state.marker.with_values(state.marker.values + self.source.values * dt)
-        marker = self.advect(marker, state.velocity, dt)
-        velocity = self.advect(state.velocity, state.velocity, dt)
+        marker = self.corrected("marker", self.advect(marker, state.velocity, dt), correction)
+        velocity = self.corrected("velocity", self.advect(state.velocity, state.velocity, dt), correction)
         acceleration = self.buoyant_acceleration(marker, state.buoyancy)
         velocity, _ = self.projection(velocity.with_values(velocity.values + acceleration.values * dt))
         return state.with_fields(velocity=velocity, marker=marker)

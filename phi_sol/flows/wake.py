@@ -11,7 +11,7 @@ from phi.math.extrapolation import PERIODIC, ZERO_GRADIENT, combine_by_direction
 from phi.physics import diffuse
 
 from ..errors import InputError
-from .base import Flow
+from .base import Fields, Flow
 from .state import State
 
 
@@ -147,11 +147,11 @@ class WakeFlow(Flow):
         if reynolds < least:
             raise InputError(f"reynolds={reynolds:g} is too viscous for {self}: explicit diffusion needs reynolds >= {least:.4g} (or a smaller dt).")
 
-    def physics(self, state: State, dt: Tensor) -> State:
+    def physics(self, state: State, dt: Tensor, correction: Fields | None = None) -> State:
         velocity = diffuse.explicit(state.velocity, self.viscosity(state.reynolds), dt)
         velocity = self.projection.block(velocity)
-        marker = self.advect(state.marker + self.inflow * dt, velocity, dt)
-        velocity = self.advect(velocity, velocity, dt)
+        marker = self.corrected("marker", self.advect(state.marker + self.inflow * dt, velocity, dt), correction)
+        velocity = self.corrected("velocity", self.advect(velocity, velocity, dt), correction)
         velocity, _ = self.projection(velocity)
         return state.with_fields(velocity=velocity, marker=marker)
 

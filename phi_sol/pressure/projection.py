@@ -18,12 +18,18 @@ from .axes import CLOSED, OPEN, PERIODIC
 from .direct import DirectPoisson
 
 
-def side_of(boundary: Extrapolation, dim: str, upper: bool) -> str:
-    """How a velocity boundary acts on the pressure at one side: `open`, `closed` or `periodic`."""
+def at_side(boundary: Extrapolation, dim: str, upper: bool) -> dict:
+    """A boundary at one side, in PhiML's dictionary form."""
     spec = boundary.to_dict()
     if spec["type"] == "mixed_v2":
         sides = spec["dims"]
         spec = sides.get(dim + ("+" if upper else "-"), sides.get(dim))
+    return spec
+
+
+def side_of(boundary: Extrapolation, dim: str, upper: bool) -> str:
+    """How a velocity boundary acts on the pressure at one side: `open`, `closed` or `periodic`."""
+    spec = at_side(boundary, dim, upper)
     if spec["type"] == "normal-tangential":
         spec = spec["normal"]
     if spec["type"] == "periodic":

@@ -1,7 +1,21 @@
 """How correctors are trained."""
 
+from .losses import Loss
 from .methods import METHODS, Method, make_method
-from .plan import Plan, Stage, curriculum, parse_duration
+from .plan import Plan, Stage, curriculum, parse_duration, parse_stages
 from .trainer import Trainer
+from .validation import Validation
 
-__all__ = ["METHODS", "Method", "Plan", "Stage", "Trainer", "curriculum", "make_method", "parse_duration"]
+__all__ = [
+    "METHODS",
+    "Loss",
+    "Method",
+    "Plan",
+    "Stage",
+    "Trainer",
+    "Validation",
+    "curriculum",
+    "make_method",
+    "parse_duration",
+    "parse_stages",
+]

@@ -1,67 +1,92 @@
-"""Keras callbacks around a training."""
+"""Keras callbacks that show a training: table of logs, TensorBoard, progress bar."""
 
 import collections
+import csv
+import importlib.util
+import io
 import time
+from pathlib import Path
+from types import SimpleNamespace
 
 import keras
-import tensorflow as tf
+
+from ..data.store import write_atomic
+from ..errors import InputError
+
+COLUMNS = ("step", "seconds", "progress", "unroll", "learning_rate", "loss", "gradient_norm")
 
 
-class Checkpoints(keras.callbacks.Callback):
-    """
-    Keeps the last two checkpoints of weights, optimizer and clock, and the corrector as it is, after every epoch and at
-    the end. Each is complete or not there: TensorFlow moves a checkpoint into place before it names it as the latest.
-    """
+class Log(keras.callbacks.Callback):
+    """One line per epoch in a CSV file. Lines after the step at which a training goes on are dropped: they come again."""
 
-    def __init__(self, trainer):
+    def __init__(self, path: Path, step: int, validated: bool):
+        """
+        Args:
+            path: The file.
+            step: Iterations done before.
+            validated: Whether there is a column `val_error`, which is empty in epochs without a validation.
+        """
         super().__init__()
-        self.trainer = trainer
-        trackable = tf.train.Checkpoint(model=trainer.network, optimizer=trainer.optimizer, clock=trainer.clock)
-        self.manager = tf.train.CheckpointManager(trackable, str(trainer.folder / "checkpoints"), max_to_keep=2)
-        self.saved_step = -1
+        self.path, self.step = path, step
+        self.columns = (*COLUMNS, "val_error") if validated else COLUMNS
 
-    def restore(self) -> bool:
-        """Goes back to the latest readable checkpoint; false if there is none."""
-        for path in reversed(self.manager.checkpoints):
-            try:
-                self.manager.checkpoint.restore(path).assert_existing_objects_matched()
-            except (tf.errors.OpError, ValueError, IndexError, AssertionError):  # truncated: try the one before
-                continue
-            self.saved_step = self.trainer.step
-            return True
-        return False
-
-    def save(self):
-        if self.trainer.step != self.saved_step:
-            self.manager.save(checkpoint_number=self.trainer.step)
-            self.trainer.corrector.save(self.trainer.folder)
-            self.saved_step = self.trainer.step
+    def on_train_begin(self, logs=None):
+        rows = []
+        if self.path.is_file():
+            with open(self.path, newline="") as file:
+                rows = [r for r in csv.DictReader(file) if (r.get("step") or "").isdigit() and int(r["step"]) <= self.step]
+        text = io.StringIO(newline="")
+        writer = self._writer(text)
+        writer.writeheader()
+        writer.writerows(rows)
+        write_atomic(self.path, text.getvalue().encode())
 
     def on_epoch_end(self, epoch, logs=None):
-        self.save()
+        with open(self.path, "a", newline="") as file:
+            self._writer(file).writerow({n: f"{v:.7g}" for n, v in (logs or {}).items()})
 
-    def on_train_end(self, logs=None):
-        self.save()
+    def _writer(self, file) -> csv.DictWriter:
+        return csv.DictWriter(file, self.columns, restval="", extrasaction="ignore")
+
+
+class TensorBoard(keras.callbacks.TensorBoard):
+    """Keras's TensorBoard callback, one point per epoch, for a model that is not compiled."""
+
+    def __init__(self, folder: Path, optimizer: keras.optimizers.Optimizer):
+        """
+        Raises:
+            InputError: if TensorBoard is not installed.
+        """
+        if importlib.util.find_spec("tensorboard") is None:
+            raise InputError("TensorBoard is not installed: pip install 'phi_sol[tensorboard]', or leave out --tensorboard.")
+        super().__init__(str(folder), write_graph=False)
+        self.optimizer = optimizer
+
+    def set_model(self, model):
+        super().set_model(SimpleNamespace(optimizer=self.optimizer, layers=model.layers))  # all that it looks at
 
 
 class ProgressBar(keras.callbacks.Callback):
-    """Shows loss, unroll length and speed in a rich progress display."""
+    """Shows method with unroll length, loss, rollout error and speed in a rich progress display."""
 
     def __init__(self, bar, trainer, title: str):
         """
         Args:
             bar: A started `rich.progress.Progress`.
             trainer: The trainer that runs.
-            title: Shown before the bar.
+            title: Shown before the bar, with the method.
         """
         super().__init__()
         self.bar, self.trainer = bar, trainer
-        self.task = bar.add_task(title, total=1.0, completed=trainer.progress, info="compiling")
+        self.title = title
+        self.task = bar.add_task(f"{title} {trainer.method}", total=1.0, completed=trainer.progress, info="compiling")
         self.ends = collections.deque(maxlen=20)
 
     def on_train_batch_end(self, batch, logs=None):
         self.ends.append(time.perf_counter())
         elapsed = self.ends[-1] - self.ends[0]
         speed = f"{(len(self.ends) - 1) / elapsed:.1f} it/s" if elapsed else ""
-        info = f"n={logs['unroll']:.0f} loss {logs['loss']:.1e} {speed}"
-        self.bar.update(self.task, completed=logs["progress"], info=info)
+        error = self.trainer.validation_error
+        validation = "" if error is None else f"val {error:.4f} "
+        info = f"loss {logs['loss']:.1e} {validation}{speed}"
+        self.bar.update(self.task, completed=logs["progress"], info=info, description=f"{self.title} {self.trainer.method}")

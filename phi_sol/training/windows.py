@@ -9,64 +9,111 @@ from ..data.dataset import Dataset
 from ..errors import InputError
 
 
-def windows(data: Dataset, length: int, batch: int, seed: int, start: int, stop: int, names: Sequence[str]) -> tf.data.Dataset:
+class Windows:
     """
-    Batches number `start` to `stop` of an endless, shuffled stream of windows.
+    An endless, shuffled stream of windows of consecutive frames.
 
-    Every epoch visits each window of `length` consecutive frames once, in an order drawn from (seed, epoch). As each
-    batch depends on nothing but its number, training can go on anywhere.
-
-    Args:
-        data: Recorded simulations.
-        length: Frames per window, n + 1 for n unrolled steps.
-        batch: Windows per batch.
-        seed: Seed of the order.
-        start: Number of the first batch.
-        stop: Number after the last batch.
-        names: Arrays to deliver.
-
-    Returns:
-        Data set of (window, parameters): dictionaries of tensors (batch, length, *spatial) and (batch,).
-
-    Raises:
-        InputError: if the simulations are shorter than a window.
+    Every epoch visits each window of the chosen simulations once, in an order drawn from (seed, epoch). The window of a number depends on
+    nothing else, so that training can go on anywhere, on any number of devices. Windows are read from the memory-mapped frames as they are
+    needed; each is one contiguous piece per array.
     """
-    positions = data.frames + 2 - length
-    if positions < 1:
-        raise InputError(
-            f"Training with {length - 1} unrolled steps needs simulations of at least {length - 1} frames, but these have {data.frames}."
-        )
-    arrays = {n: tf.constant(data.arrays[n]) for n in names}
-    parameters = {n: tf.constant(v) for n, v in data.parameters.items()}
-    count = len(data) * positions
 
-    @tf.autograph.experimental.do_not_convert
-    def fetch(number):
+    def __init__(
+        self,
+        data: Dataset,
+        length: int,
+        seed: int,
+        names: Sequence[str],
+        extra: dict[str, np.ndarray] | None = None,
+        simulations: Sequence[int] | None = None,
+    ):
+        """
+        Args:
+            data: Recorded simulations.
+            length: Frames per window, n + 1 for n unrolled steps.
+            seed: Seed of the order.
+            names: Arrays to deliver.
+            extra: Further arrays to deliver, shape (simulations, frames + 1, *spatial) each.
+            simulations: Indices of the simulations to use; None: all.
+
+        Raises:
+            InputError: if the simulations are shorter than a window.
+        """
+        self.positions = data.frames + 2 - length
+        if self.positions < 1:
+            raise InputError(
+                f"Training with {length - 1} unrolled steps needs simulations of at least {length - 1} frames, but these have {data.frames}."
+            )
+        self.length, self.seed = length, seed
+        self.simulations = np.array(range(len(data)) if simulations is None else simulations, np.int64)
+        self.arrays = {n: data.arrays[n] for n in names} | (extra or {})
+        self.parameters = data.parameters
+
+    def locate(self, number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Simulation and first frame of the window of a number."""
+        count = len(self.simulations) * self.positions
+        number = tf.cast(number, tf.int64)
         epoch, index = number // count, number % count
-        index = tf.random.experimental.index_shuffle(index, tf.stack([tf.constant(seed, tf.int64), epoch]), tf.constant(count - 1, tf.int64))
-        simulation, first = index // positions, index % positions
-        window = {n: a[simulation, first : first + length] for n, a in arrays.items()}
-        for array in window.values():
-            array.set_shape([length, *array.shape[1:]])
-        return window, {n: p[simulation] for n, p in parameters.items()}
+        index = tf.random.experimental.index_shuffle(index, tf.stack([tf.constant(self.seed, tf.int64), epoch]), tf.constant(count - 1, tf.int64))
+        return tf.gather(tf.constant(self.simulations), index // self.positions), index % self.positions
 
-    numbers = tf.data.Dataset.range(start * batch, stop * batch)
-    return numbers.map(fetch, num_parallel_calls=1, deterministic=True).batch(batch, drop_remainder=True).prefetch(2)
+    def batches(self, batch: int, start: int, stop: int, part: tf.distribute.InputContext | None = None) -> tf.data.Dataset:
+        """
+        Batches number `start` to `stop` of the stream, or the share of one worker in them, replica by replica.
+
+        Args:
+            batch: Windows per batch, on all devices together.
+            start: Number of the first batch.
+            stop: Number after the last batch.
+            part: Place of this worker among others; None: it is alone, with one device.
+
+        Returns:
+            Data set of (window, parameters, numbers): dictionaries of tensors (batch, length, *spatial) and (batch,), and the number of each
+            window in the stream, (batch,).
+        """
+        part = part or tf.distribute.InputContext()
+        local, share = part.num_replicas_in_sync // part.num_input_pipelines, batch // part.num_replicas_in_sync
+
+        def numbers(i):
+            replica = part.input_pipeline_id * local + i % local
+            return (i // local) * batch + replica * share + tf.range(share, dtype=tf.int64)
+
+        def read(simulations, firsts):
+            places = list(zip(simulations, firsts, strict=True))
+            return [np.stack([a[s, f : f + self.length] for s, f in places]) for a in self.arrays.values()]
+
+        def fetch(numbers):
+            simulations, firsts = tf.map_fn(self.locate, numbers, fn_output_signature=(tf.int64, tf.int64))
+            values = tf.numpy_function(read, [simulations, firsts], [tf.as_dtype(a.dtype) for a in self.arrays.values()])
+            for value, array in zip(values, self.arrays.values(), strict=True):
+                value.set_shape([share, self.length, *array.shape[2:]])
+            parameters = {n: tf.gather(tf.constant(p), simulations) for n, p in self.parameters.items()}
+            return dict(zip(self.arrays, values, strict=True)), parameters, numbers
+
+        plain = tf.autograph.experimental.do_not_convert
+        stream = tf.data.Dataset.range(start * local, stop * local).map(plain(numbers))
+        return stream.map(plain(fetch), num_parallel_calls=1, deterministic=True).prefetch(2 * local)
 
 
-def one_step_corrections(data: Dataset, names: Sequence[str], batch: int = 64) -> dict[str, np.ndarray]:
-    """What one source step lacks: reference minus source after one step from every recorded frame (at most 512 of them)."""
+def one_step_corrections(
+    data: Dataset, names: Sequence[str], batch: int = 64, from_state: bool = False, simulations: Sequence[int] | None = None
+) -> dict[str, np.ndarray]:
+    """
+    What one source step lacks: reference minus source after one step from every recorded frame (at most 512 of them) of the given
+    simulations (all by default). With `from_state` what no step at all lacks: the difference of two frames.
+    """
     flow = data.pair.source
-    total = len(data) * data.frames
+    used = np.array(range(len(data)) if simulations is None else simulations)
+    total = len(used) * data.frames
     chosen = np.linspace(0, total - 1, min(total, 512)).astype(int)
     chosen = np.concatenate([chosen, np.repeat(chosen[-1:], -len(chosen) % batch)])
-    simulation, frame = chosen // data.frames, chosen % data.frames
+    simulation, frame = used[chosen // data.frames], chosen % data.frames
     dt = tf.constant(flow.dt, tf.float32)
     result = {n: [] for n in names}
     for i in range(0, len(chosen), batch):
         s, f = simulation[i : i + batch], frame[i : i + batch]
         arrays = {n: tf.constant(a[s, f]) for n, a in data.arrays.items()}
-        after = flow.compiled(arrays, {n: tf.constant(p[s]) for n, p in data.parameters.items()}, dt)
+        after = arrays if from_state else flow.compiled(arrays, {n: tf.constant(p[s]) for n, p in data.parameters.items()}, dt)
         for name in names:
             result[name].append(data.arrays[name][s, f + 1] - after[name].numpy())
     return {n: np.concatenate(parts) for n, parts in result.items()}

@@ -2,13 +2,15 @@
 
 import json
 import shutil
+from dataclasses import replace
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from phi import math
 
-from phi_sol import Corrector, HybridSolver, InputError, MissingError, WakeFlow
+from phi_sol import BuoyantPlume, Corrector, HybridSolver, InputError, MissingError, WakeFlow
 from phi_sol.data.statistics import Statistics
 from phi_sol.stepping import pack
 
@@ -77,6 +79,50 @@ def test_corrector_of_another_grid(flow):
     corrector = Corrector.create(flow, "small", STATISTICS)
     with pytest.raises(InputError, match="another flow: resolution.y is 16 instead of 32"):
         HybridSolver(WakeFlow(y=32, x=16), corrector)
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        (lambda: WakeFlow(y=16, x=8, dt=0.5), "dt is 1.0 instead of 0.5"),
+        (lambda: WakeFlow(y=16, x=8, advection="mac_cormack"), "advection is semi_lagrangian instead of mac_cormack"),
+        (lambda: BuoyantPlume(y=16, x=8), "is WakeFlow instead of BuoyantPlume"),
+    ],
+)
+def test_saved_corrector_of_another_flow(flow, tmp_path, other, message):
+    Corrector.create(flow, "small", STATISTICS).save(tmp_path)
+    loaded = Corrector.load(tmp_path)
+    loaded.check_flow(WakeFlow(y=16, x=8))
+    with pytest.raises(InputError, match=f"The corrector was trained for another flow: .*{message}"):
+        loaded.check_flow(other())
+
+
+def test_files_that_do_not_belong_together(flow, tmp_path):
+    Corrector.create(flow, "small", STATISTICS).save(tmp_path)
+    statistics = replace(STATISTICS, correction=STATISTICS.correction | {"marker": 1.0})
+    Corrector.create(flow, "small", statistics, ("velocity", "marker")).save(tmp_path / "other")
+    shutil.copy(tmp_path / "other" / "corrector.keras", tmp_path / "corrector.keras")
+    with pytest.raises(InputError, match=r"corrector.keras maps 4 to 3 channels, but corrector.json beside it says 3 to 2"):
+        Corrector.load(tmp_path)
+
+
+def test_what_describes_a_trained_corrector(tiny_run, tiny, tiny_train):
+    """Needs neither scene nor data: two files in a folder of their own."""
+    description = Corrector.load(tiny_run).description
+    assert description["flow"] == tiny.pair.source.config() and description["pair"] == tiny.pair.config
+    assert description["method"] == "sol" and description["unroll"] == 2 and description["placement"] == "after"
+    assert description["data"] == tiny_train.fingerprints and description["versions"]["keras"] and description["seed"] == 0
+    assert description["chosen"] == {"kind": "last", "step": 4, "averaged": False}
+
+
+def test_code_in_a_network_is_not_executed(flow, tmp_path):
+    """Keras's safe mode: a Lambda layer is Python code in the file."""
+    corrector = Corrector.create(flow, "small", STATISTICS)
+    inputs = keras.Input((None, None, 3))
+    corrector.network = keras.Model(inputs, keras.layers.Lambda(lambda x: x[..., :2])(inputs))
+    corrector.save(tmp_path)
+    with pytest.raises(InputError, match="corrector.keras is damaged .*unsafe"):
+        Corrector.load(tmp_path)
 
 
 def test_missing_and_damaged_files(tiny_run, tmp_path):

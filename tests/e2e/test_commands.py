@@ -60,7 +60,9 @@ def test_the_whole_way(workplace):
 
 
 def test_run_and_data_by_folder(workplace, tmp_path):
-    run("generate", workplace / "tiny.py", "--split", "test", "--param", "reynolds=250,900", "--frames", 8, "--out", tmp_path / "mine", cwd=tmp_path)
+    options = ["--split", "test", "--param", "reynolds=250,900", "--frames", 8, "--batch", 1, "--out", tmp_path / "mine"]
+    progress = run("generate", workplace / "tiny.py", *options, cwd=tmp_path).stderr
+    assert re.search(r"^tiny test .* 100% +\d+ steps/s +\d:\d\d:\d\d +0:00:00", progress, re.M)  # speed, elapsed and remaining time
     assert sorted(p.name for p in (tmp_path / "mine").iterdir()) == ["sim_000000", "sim_000001"]
     sol = workplace / "runs" / "tiny" / "sol"
     run("evaluate", workplace / "tiny.py", "--data", tmp_path / "mine", "--run", sol, "--frames", 5, "--out", tmp_path / "out", cwd=tmp_path)
@@ -164,16 +166,18 @@ def end(process: subprocess.Popen) -> int:
 
 
 def test_ctrl_c_during_generation_and_what_comes_after(workplace, tmp_path):
+    """In the middle of a batch of two simulations."""
     scene = tmp_path / "longer.py"
     scene.write_text((workplace / "tiny.py").read_text().replace("frames=12", "frames=400"))
-    process = start("generate", scene, "--split", "test", "--out", "data", cwd=tmp_path)
-    sim = tmp_path / "data" / "sim_000000"
-    assert interrupt(process, lambda: (sim / "velocity_000120.npz").exists()) == 130
+    process = start("generate", scene, "--split", "train", "--out", "data", cwd=tmp_path)
+    simulations = [tmp_path / "data" / f"sim_00000{i}" for i in range(2)]
+    assert interrupt(process, lambda: (simulations[1] / "velocity_000120.npz").exists()) == 130
     assert process.stderr.read().splitlines()[-1] == "phi-sol: interrupted; what is finished is kept."
-    assert not json.loads((sim / "description.json").read_text())["complete"]
+    for simulation in simulations:
+        assert not json.loads((simulation / "description.json").read_text())["complete"]
     assert "unfinished" in refused("train", scene, "--data", "data", cwd=tmp_path)
-    run("generate", scene, "--split", "test", "--out", "data", cwd=tmp_path)
-    run("generate", scene, "--split", "test", "--out", "whole", cwd=tmp_path)
+    run("generate", scene, "--split", "train", "--out", "data", cwd=tmp_path)
+    run("generate", scene, "--split", "train", "--out", "whole", cwd=tmp_path)
     a, b = ({p.relative_to(tmp_path / f): p.read_bytes() for p in (tmp_path / f).rglob("*") if p.is_file()} for f in ("data", "whole"))
     assert a == b
 

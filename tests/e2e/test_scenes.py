@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from phi_sol import load_experiment
+from phi_sol import Generator, InputError, load_experiment
 from phi_sol.cli import main
 from phi_sol.experiment import scene_names
 
@@ -91,10 +91,13 @@ def check_corrector(name: str, run: Path):
         (["plume_2d", "--param", "seed=0.5"], "seed=0.5 is not possible"),
         (["plume_2d", "--param", "buoyancy=-0.1", "--param", "seed=1"], "buoyancy=-0.1 is not possible: it must be positive and finite"),
         (["plume_2d", "--param", "reynolds=100"], "no parameter 'reynolds'. Its parameters: seed, buoyancy"),
+        (["plume_2d", "--param", "bouyancy=0.1"], "no parameter 'bouyancy'. Did you mean 'buoyancy'? Its parameters: seed, buoyancy"),
+        (["plume_2d", "--batch", "0"], "The number of simulations in a batch must be at least 1, not 0"),
         (["plume_2d", "--param", "buoyancy=0.1"], "needs values for seed"),
         (["plume_2d", "--param", "buoyancy=100", "--param", "seed=1"], "crosses 256 cells per step, at most 10 are allowed: dt <= 0.03"),
         (["forced_advection_2d", "--param", "seed=1000"], "seed=1000 is not possible: forced advection knows the seeds 0 to 999"),
         (["forced_advection_2d", "--param", "seed=1", "--param", "viscosity=0.5"], "viscosity=0.5 is too large"),
+        (["forced_advection_2d", "--param", "seed=1", "--param", "viscosity=-0.1"], "viscosity=-0.1 is not possible: it must be positive"),
         (["karman_3d", "--param", "reynolds=-100"], "reynolds=-100.0 is not possible"),
         (["karman_3d", "--param", "reynolds=1"], "too viscous"),
     ],
@@ -106,6 +109,34 @@ def test_refused_in_one_line_with_nothing_written(arguments, message, tmp_path, 
     lines = capsys.readouterr().err.strip().splitlines()
     assert len(lines) == 1 and message in lines[0]
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ("source=None, reference=dict(y=250, x=128)", "y=250 is not divisible by the pair's ratio 4: use 248 or 252, or another ratio"),
+        ("ratio=2.5", "The ratio of a solver pair must be a positive integer, not 2.5"),
+        (
+            "options=dict(dt=20)",
+            "dt=20 is too large for WakeFlow(y=256, x=128, dt=20, advection='semi_lagrangian'): at speed 2 the flow crosses 51.2 cells",
+        ),
+        ("options=dict(dt=-1)", "The time step must be positive and finite, not -1"),
+        ("train=dict(reynold=(100,))", "no parameter 'reynold'. Did you mean 'reynolds'?"),
+    ],
+)
+def test_scene_files_that_are_refused(change, message, tmp_path, monkeypatch, capsys):
+    """From the command line and in Python, in the same words."""
+    monkeypatch.chdir(tmp_path)
+    Path("mine.py").write_text(
+        f"from dataclasses import replace\nfrom phi_sol import *\nexperiment = replace(load_experiment('karman_2d'), {change})\n"
+    )
+    assert main(["generate", "mine.py", "--split", "test"]) == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1 and message in lines[0]
+    with pytest.raises(InputError) as err:
+        Generator(load_experiment("mine.py"), "test", tmp_path / "data")
+    assert message in str(err.value)
+    assert [p.name for p in tmp_path.iterdir()] == ["mine.py"]
 
 
 def test_data_of_another_configuration_stay_as_they_are(tmp_path, monkeypatch, capsys):

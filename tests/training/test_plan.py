@@ -3,7 +3,7 @@
 import pytest
 
 from phi_sol import InputError
-from phi_sol.training import Plan, Stage, curriculum, parse_duration
+from phi_sol.training import Plan, Stage, curriculum, parse_duration, parse_stages
 
 
 def test_curriculum():
@@ -30,8 +30,51 @@ def test_impossible_plans(wrong):
         Plan(**dict(stages=curriculum(2), batch=2, learning_rate=1e-3) | wrong)
 
 
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        ("constant", {0: 1, 0.5: 1, 1: 1}),
+        ("exponential", {0: 1, 0.5: 0.1, 1: 0.01}),
+        ("step", {0.4: 1, 0.6: 0.1, 0.8: 0.01, 1: 0.01}),
+        ("cosine", {0: 1, 0.5: 0.505, 1: 0.01}),
+    ],
+)
+def test_schedules(schedule, expected):
+    plan = Plan(curriculum(1), batch=1, learning_rate=2.0, steps=10, schedule=schedule)
+    assert {p: plan.rate(p) / 2 for p in expected} == pytest.approx(expected, rel=1e-5)
+
+
+def test_warm_up():
+    plan = Plan(curriculum(1), batch=1, learning_rate=1.0, steps=10, schedule="constant", warmup=0.2)
+    assert [plan.rate(p) for p in (0, 0.05, 0.1, 0.2, 0.9)] == pytest.approx([0.01, 0.25, 0.5, 1, 1])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (dict(schedule="cosin"), "Unknown schedule 'cosin'. Did you mean 'cosine'"),
+        (dict(precision="mixed_bfloat"), "Unknown precision 'mixed_bfloat'. Did you mean 'mixed_bfloat16'"),
+        (dict(clip=0.0), "clip of a training must be positive"),
+        (dict(ema=1.0), "ema of a training must be at least 0 and below 1"),
+        (dict(warmup=-0.1), "warmup of a training must be at least 0"),
+        (dict(learning_rate=float("nan")), "learning rate of a training must be positive"),
+    ],
+)
+def test_impossible_options(wrong, message):
+    with pytest.raises(InputError, match=message):
+        Plan(**dict(stages=curriculum(2), batch=2, learning_rate=1e-3, steps=5) | wrong)
+
+
 def test_durations():
     assert [parse_duration(t) for t in ("90", "90s", "1.5m", "2h")] == [90, 90, 90, 7200]
     for wrong in ("", "0", "-5m", "soon", "5 days", "1e3"):
         with pytest.raises(InputError, match="not a duration"):
             parse_duration(wrong)
+
+
+def test_stages_from_text():
+    assert parse_stages("2:0.2, 4:0.3,8:.5") == (Stage(2, 0.2), Stage(4, 0.5), Stage(8, 1.0))
+    assert parse_stages("16:1") == (Stage(16, 1.0),)
+    for text, message in (("2", "is no stage"), ("2:a", "is no stage"), ("0:1", "is no stage"), ("2:0.5,4:0.4", "add up to 0.9, not to 1")):
+        with pytest.raises(InputError, match=message):
+            parse_stages(text)

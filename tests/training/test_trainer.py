@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 
 from phi_sol import Corrector, DivergedError, InputError, MissingError
-from phi_sol.training import Plan, Stage, Trainer, curriculum, make_method
+from phi_sol.training import Plan, Stage, Trainer, Validation, curriculum, make_method
 
 
-def trainer(data, folder, steps=6, method="sol", unroll=2, **kwargs):
-    plan = Plan(curriculum(unroll), batch=2, learning_rate=1e-3, steps=steps)
+def trainer(data, folder, steps=6, method="sol", unroll=2, plan=None, **kwargs):
+    plan = Plan(curriculum(unroll), batch=2, learning_rate=1e-3, steps=steps, **(plan or {}))
     return Trainer(data, folder, plan, method, "small", scene="tiny", **kwargs)
 
 
 def weights(corrector):
-    return np.concatenate([w.ravel() for w in corrector.network.get_weights()])
+    return np.concatenate([np.asarray(w).ravel() for w in corrector.network.get_weights()])
 
 
 def test_what_a_run_leaves(tiny_run, tiny_train):
@@ -53,18 +53,30 @@ class StopAfter(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
-def test_interrupted_and_resumed_run_equals_an_uninterrupted_one(tiny_train, tmp_path):
-    whole = trainer(tiny_train, tmp_path / "whole", steps=7, unroll=4).fit()
+def test_interrupted_and_resumed_run_equals_an_uninterrupted_one(tiny_train, tmp_path, monkeypatch):
+    """Bit by bit, with all that has a state: optimizer, schedule, data order, noise, moving average, validation."""
+    monkeypatch.setattr(Trainer, "epoch_length", 3)
+    method = make_method("sol", 4, noise=0.01)
+    how = dict(steps=7, unroll=4, method=method, plan=dict(ema=0.9, clip=0.01, warmup=0.3), validation=Validation(1, frames=3, every=3))
+    one = trainer(tiny_train, tmp_path / "whole", **how)
+    whole = one.fit()
     with pytest.raises(KeyboardInterrupt):
-        trainer(tiny_train, tmp_path / "parts", steps=7, unroll=4).fit([StopAfter(2)])
-    again = trainer(tiny_train, tmp_path / "parts", steps=7, unroll=4, resume=True)
+        trainer(tiny_train, tmp_path / "parts", **how).fit([StopAfter(2)])
+    again = trainer(tiny_train, tmp_path / "parts", resume=True, **how)
     assert again.step == 2
     with pytest.raises(KeyboardInterrupt):
         again.fit([StopAfter(5)])
-    parts = trainer(tiny_train, tmp_path / "parts", steps=999, unroll=4, resume=True).fit()  # the plan is the run's own
+    last = trainer(tiny_train, tmp_path / "parts", resume=True, **how | {"steps": 999, "plan": None, "validation": Validation(0)})  # has its own
+    parts = last.fit()
+    np.testing.assert_array_equal(weights(last.corrector), weights(one.corrector))
     np.testing.assert_array_equal(weights(parts), weights(whole))
+    assert parts.description["chosen"] == whole.description["chosen"]
+    for file in ("run.json", "log.csv"):
+        first, second = ((tmp_path / run / file).read_text() for run in ("whole", "parts"))
+        assert first.count("\n") == second.count("\n")
+    assert [line.split(",")[0] for line in second.splitlines()] == ["step", "3", "6", "7"]
     assert json.loads((tmp_path / "parts" / "run.json").read_text())["complete"]
-    assert trainer(tiny_train, tmp_path / "parts", steps=7, unroll=4, resume=True).progress == 1
+    assert trainer(tiny_train, tmp_path / "parts", resume=True, **how).progress == 1
 
 
 def test_resumed_run_keeps_its_own_stages(tiny_train, tmp_path):
@@ -83,13 +95,32 @@ def test_seed_decides_the_result(tiny_train, tmp_path):
     assert np.abs(weights(a) - weights(c)).max() > 0
 
 
-def test_truncated_checkpoint_falls_back_to_the_one_before(tiny_train, tmp_path):
-    run = trainer(tiny_train, tmp_path / "run", steps=60)
+@pytest.mark.parametrize("file", ["ckpt-55.data-00000-of-00001", "ckpt-55.index", "checkpoint"])
+def test_damaged_checkpoint_falls_back_to_the_one_before(tiny_train, tmp_path, caplog, file, interrupted):
+    shutil.copytree(interrupted, tmp_path / "run")
+    damaged = tmp_path / "run" / "checkpoints" / file
+    damaged.write_bytes(damaged.read_bytes()[: damaged.stat().st_size // 2])
+    run = trainer(tiny_train, tmp_path / "run", steps=60, resume=True)
+    assert run.step == (55 if file == "checkpoint" else 50)
+    if file != "checkpoint":  # that one is TensorFlow's own record, and not needed
+        (line,) = caplog.messages
+        assert "checkpoint of iteration 55" in line and "going back to that of iteration 50" in line
+
+
+@pytest.fixture(scope="module")
+def interrupted(tiny_train, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("interrupted") / "run"
     with pytest.raises(KeyboardInterrupt):
-        run.fit([StopAfter(55)])
-    newest = tmp_path / "run" / "checkpoints" / "ckpt-55.data-00000-of-00001"
-    newest.write_bytes(newest.read_bytes()[:1000])
-    assert trainer(tiny_train, tmp_path / "run", steps=60, resume=True).step == 50
+        trainer(tiny_train, folder, steps=60).fit([StopAfter(55)])
+    return folder
+
+
+def test_no_readable_checkpoint(tiny_train, tmp_path, interrupted):
+    shutil.copytree(interrupted, tmp_path / "run")
+    for path in (tmp_path / "run" / "checkpoints").glob("*.data*"):
+        path.write_bytes(b"")
+    with pytest.raises(InputError, match="No checkpoint in .* can be read"):
+        trainer(tiny_train, tmp_path / "run", steps=60, resume=True)
 
 
 def test_nan_ends_the_run_and_keeps_the_last_checkpoint(tiny_train, tmp_path):
@@ -100,7 +131,7 @@ def test_nan_ends_the_run_and_keeps_the_last_checkpoint(tiny_train, tmp_path):
             if batch == 52:
                 run.network.layers[-1].bias.assign([np.nan, np.nan])
 
-    with pytest.raises(DivergedError, match="The loss is nan at iteration 54"):
+    with pytest.raises(DivergedError, match=r"nan at iteration 54 \(SOL-2\): simulation .* frame .* checkpoint in .* is that of iteration 50\."):
         run.fit([Poison()])
     assert np.isfinite(weights(Corrector.load(tmp_path / "run"))).all()
     assert trainer(tiny_train, tmp_path / "run", steps=60, resume=True).step == 50
@@ -128,10 +159,18 @@ def test_folders_in_use(tiny_run, tiny_train, tmp_path):
 
 
 def test_bad_methods_and_unrolls(tiny_train, tmp_path):
-    with pytest.raises(InputError, match="Unknown method 'sl'. Known: non, sol"):
+    with pytest.raises(InputError, match="Unknown method 'sl'. Did you mean 'sol'\\? Known: pre, pre-sr, non"):
         make_method("sl", 2)
     with pytest.raises(InputError, match="at least 1, not 0"):
         make_method("sol", 0)
-    with pytest.raises(InputError, match="13 unrolled steps need simulations of at least 13 frames"):
+    with pytest.raises(InputError, match="SOL-13 needs simulations of at least 13 frames, but these have 12"):
         trainer(tiny_train, tmp_path / "run", unroll=13)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(("name", "placement"), [("pre", "after"), ("sol", "inside"), ("pure", "after")])
+def test_other_ways_to_train_are_validated(tiny_train, tmp_path, name, placement):
+    method = make_method(name, 2, placement=placement)
+    run = trainer(tiny_train, tmp_path / "run", steps=2, method=method, validation=Validation(1, frames=2))
+    corrector = run.fit()
+    assert corrector.description["chosen"]["kind"] == "best on validation" and np.isfinite(corrector.description["chosen"]["val_error"])

@@ -4,12 +4,18 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from phi import math
+from phi.math import batch
+from phi.physics import advect, diffuse
 
 from phi_sol import Corrector, HybridSolver, WakeFlow
 from phi_sol.data.statistics import Statistics
+from phi_sol.stepping import pack, unpack
 from phi_sol.training import make_method
+from phi_sol.training.methods import total
 
-N, DT = 3, tf.constant(1.0, tf.float64)
+N, DT = 4, tf.constant(1.0, tf.float64)
+NUMBERS = tf.constant([3, 8], tf.int64)
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +47,9 @@ def problem():
     return HybridSolver(flow, corrector), window, {"reynolds": tf.constant([150.0, 800.0], tf.float64)}
 
 
-def loss_of(problem, unroll=N, method="sol"):
+def loss_of(problem, unroll=N, method="sol", **options):
     hybrid, window, parameters = problem
-    return lambda w=window: make_method(method, unroll).loss(hybrid, w, parameters, DT)
+    return lambda w=window: total(make_method(method, unroll, **options).losses(hybrid, w, parameters, DT, NUMBERS))
 
 
 def assert_directional(value, gradient, variable_shape, evaluate, rng, eps=1e-6):
@@ -96,40 +102,119 @@ def test_gradient_with_respect_to_the_initial_velocity(problem, name):
         assert_directional(value, gradient, gradient.shape, evaluate, rng, eps=1e-7)
 
 
-@pytest.mark.parametrize("n", [1, 2, 3])
-def test_loss_and_gradient_equal_a_hand_written_loop(problem, n):
+def correction(problem, arrays):
+    """The correction of a state, written out: normalisation, channels, network, scale."""
+    hybrid, _, parameters = problem
+    padded_x = tf.concat([arrays["velocity.x"], tf.zeros((2, 16, 1), tf.float64)], 2) / 0.3
+    re = (tf.math.log(parameters["reynolds"]) - 6.0)[:, None, None] * tf.ones((2, 16, 8), tf.float64)
+    output = hybrid.corrector.network(tf.stack([(arrays["velocity.y"] - 0.9) / 0.5, padded_x, re], -1))
+    return {"velocity.y": 0.05 * output[..., 0], "velocity.x": 0.05 * output[..., :7, 1]}
+
+
+def after_the_step(problem, arrays):
+    after = problem[0].flow.compiled(arrays, problem[2], DT)
+    return after | {n: after[n] + c for n, c in correction(problem, after).items()}
+
+
+def projected(problem, arrays):
+    """`after_the_step`, then the projection as PhiFlow fields."""
+    flow, arrays = problem[0].flow, after_the_step(problem, arrays)
+    with math.precision(64):
+        state = unpack(flow, arrays, problem[2], batch(sample=2))
+        velocity, _ = flow.projection(state.velocity)
+        return pack(flow, state.with_fields(velocity=velocity))[0]
+
+
+def inside_the_step(problem, arrays):
+    """The wake's step written out, with the correction before its projection."""
+    flow, parameters = problem[0].flow, problem[2]
+    with math.precision(64):
+        state = unpack(flow, arrays, parameters, batch(sample=2))
+        increment = unpack(flow, correction(problem, arrays) | {"marker": arrays["marker"]}, parameters, batch(sample=2)).velocity
+        velocity = flow.projection.block(diffuse.explicit(state.velocity, 10 / state.reynolds, 1.0))
+        marker = advect.semi_lagrangian(state.marker + flow.inflow, velocity, 1.0)
+        velocity = advect.semi_lagrangian(velocity, velocity, 1.0)
+        velocity, _ = flow.projection(velocity.with_values(velocity.values + increment.values))
+        return pack(flow, state.with_fields(velocity=velocity, marker=marker))[0]
+
+
+def in_place_of_the_step(problem, arrays):
+    after = problem[0].flow.compiled(arrays, problem[2], DT)
+    return {n: arrays[n] + c for n, c in correction(problem, arrays).items()} | {"marker": after["marker"]}
+
+
+def noisy(arrays):
+    """The first state with noise of a tenth of the standard deviations, as seed 5 and the numbers of the windows give it."""
+    result = dict(arrays)
+    for k, (name, std) in enumerate((("velocity.y", 0.5), ("velocity.x", 0.3))):
+        shape = arrays[name].shape[1:]
+        draws = [tf.random.stateless_normal(shape, [int(n), 5000 + k], dtype=tf.float64) for n in NUMBERS]
+        result[name] = arrays[name] + 0.1 * std * tf.stack(draws)
+    return result
+
+
+def fixed(arrays):
+    return {n: tf.stop_gradient(a) for n, a in arrays.items()}
+
+
+CASES = [
+    *[("sol", n, {}, after_the_step, ()) for n in (1, 2, 3, 4)],
+    *[("nog", n, {}, after_the_step, (1, 2, 3)) for n in (1, 2, 4)],
+    ("sol", 4, dict(truncate=2), after_the_step, (2,)),
+    ("sol", 2, dict(push_forward=2), after_the_step, (1, 2)),
+    ("sol", 2, dict(noise=0.1, seed=5), after_the_step, ()),
+    ("sol", 2, dict(project=True), projected, ()),
+    *[("sol", n, dict(placement="inside"), inside_the_step, ()) for n in (1, 2)],
+    ("pure", 3, {}, in_place_of_the_step, ()),
+    ("non", 8, {}, after_the_step, ()),
+]
+
+
+@pytest.mark.parametrize(("method", "n", "options", "step", "cuts"), CASES)
+def test_losses_and_gradients_equal_a_hand_written_loop(problem, method, n, options, step, cuts):
+    """`cuts`: the steps after which the gradient is stopped."""
     hybrid, window, parameters = problem
-    flow, corrector = hybrid.flow, hybrid.corrector
-    variables = corrector.network.trainable_variables
-    s = corrector.statistics
+    placement = {"inside_the_step": "inside", "in_place_of_the_step": "instead"}.get(step.__name__, "after")
+    hybrid = placed(hybrid, placement, options.get("project", False))
+    variables = hybrid.corrector.network.trainable_variables
+    n, skipped = (1 if method == "non" else n), options.get("push_forward", 0)
     with tf.GradientTape() as tape:
-        u_y, u_x, d = window["velocity.y"][:, 0], window["velocity.x"][:, 0], window["marker"][:, 0]
-        expected = 0.0
-        for i in range(1, n + 1):
-            after = flow.compiled({"velocity.y": u_y, "velocity.x": u_x, "marker": d}, parameters, DT)
-            u_y, u_x, d = after["velocity.y"], after["velocity.x"], after["marker"]
-            padded_x = tf.concat([u_x, tf.zeros((2, 16, 1), tf.float64)], 2)
-            re = (tf.math.log(parameters["reynolds"]) - 6.0)[:, None, None] * tf.ones((2, 16, 8), tf.float64)
-            padded_x = (padded_x - tf.constant([[[0.0]]], tf.float64)) / s.std["velocity.x"]
-            output = corrector.network(tf.stack([(u_y - 0.9) / 0.5, padded_x, re], -1))
-            u_y, u_x = u_y + 0.05 * output[..., 0], u_x + 0.05 * output[..., :7, 1]
-            expected += tf.reduce_mean(((u_y - window["velocity.y"][:, i]) / 0.5) ** 2)
-            expected += tf.reduce_mean(((u_x - window["velocity.x"][:, i]) / 0.3) ** 2)
-    expected_gradients = tape.gradient(expected, variables)
+        arrays = {name: w[:, 0] for name, w in window.items()}
+        arrays = noisy(arrays) if "noise" in options else arrays
+        expected = []
+        for i in range(1, skipped + n + 1):
+            arrays = step(problem, arrays)
+            if i > skipped:
+                errors = {c: (arrays[c] - window[c][:, i]) / std for c, std in (("velocity.y", 0.5), ("velocity.x", 0.3))}
+                expected.append(sum(tf.reduce_mean(e**2, [1, 2]) for e in errors.values()))
+            arrays = fixed(arrays) if i in cuts else arrays
+        mean = sum(tf.reduce_mean(e) for e in expected)
+    expected_gradients = tape.gradient(mean, variables)
     with tf.GradientTape() as tape:
-        value = loss_of(problem, n)()
-    assert float(value) == pytest.approx(float(expected), rel=1e-10)
+        losses = make_method(method, n, **options).losses(hybrid, window, parameters, DT, NUMBERS)
+        value = total(losses)
+    np.testing.assert_allclose(losses, tf.stack(expected, 1), rtol=1e-10)
     for a, b in zip(tape.gradient(value, variables), expected_gradients, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-7, atol=1e-12)
 
 
+def placed(hybrid, placement, project=False):
+    """The same corrector at another place."""
+    corrector = hybrid.corrector
+    description = corrector.description | {"placement": placement, "project": project}
+    return HybridSolver(hybrid.flow, Corrector(corrector.network, corrector.adapter, corrector.statistics, description))
+
+
 def test_sol_1_equals_non_and_longer_unrolls_do_not(problem):
+    """... and NOG has the loss of SOL with another gradient."""
     variables = problem[0].corrector.network.trainable_variables
     results = []
-    for method, n in (("non", 1), ("sol", 1), ("sol", 2)):
+    for method, n in (("non", 1), ("sol", 1), ("sol", 2), ("nog", 2)):
         with tf.GradientTape() as tape:
             value = loss_of(problem, n, method)()
         results.append((float(value), tape.gradient(value, variables)))
+    assert results[2][0] == results[3][0]
+    assert np.abs(results[2][1][0] - results[3][1][0]).max() > 1e-3 * np.abs(results[2][1][0]).max()
     assert results[0][0] == results[1][0] != results[2][0]
     for a, b in zip(results[0][1], results[1][1], strict=True):
         np.testing.assert_array_equal(a, b)

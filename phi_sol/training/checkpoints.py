@@ -1,0 +1,87 @@
+"""Checkpoints: all that a training needs to go on exactly where it was."""
+
+import logging
+import re
+import time
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from ..errors import InputError
+
+LOG = logging.getLogger(__name__)
+KEEP = 3
+SECONDS = 300.0  # a long epoch is saved in between
+
+
+class Checkpoints(keras.callbacks.Callback):
+    """
+    Keeps the last checkpoints, of every epoch, of every five minutes, and of the end.
+
+    Each is complete or not there: TensorFlow moves a checkpoint into place before it names it as the latest.
+    """
+
+    def __init__(self, trainer, folder: Path, **state):
+        """
+        Args:
+            trainer: Has `step`, `chief` and `save_corrector()`.
+            folder: Receives the checkpoints.
+            state: What is saved: TensorFlow variables and Keras objects, by name.
+        """
+        super().__init__()
+        self.trainer, self.folder = trainer, folder
+        self.checkpoint = tf.train.Checkpoint(**state)
+        self.manager = tf.train.CheckpointManager(self.checkpoint, str(folder), max_to_keep=KEEP) if trainer.chief else None
+        self.saved_step, self.saved_at = -1, time.monotonic()
+
+    def restore(self):
+        """
+        Goes back to the latest checkpoint; if it can't be read, to the one before, with a warning. Without checkpoints nothing happens.
+
+        Raises:
+            InputError: if there are checkpoints, but none can be read.
+        """
+        # not what TensorFlow's file `checkpoint` lists: this may be damaged, too
+        numbers = sorted((int(m[1]) for p in self.folder.glob("ckpt-*.index") if (m := re.fullmatch(r"ckpt-(\d+)\.index", p.name))), reverse=True)
+        for i, number in enumerate(numbers):
+            try:
+                self.checkpoint.restore(str(self.folder / f"ckpt-{number}")).assert_existing_objects_matched()
+            except (tf.errors.OpError, ValueError, IndexError, AssertionError, RuntimeError):
+                if i + 1 < len(numbers):
+                    LOG.warning(
+                        "The checkpoint of iteration %d in %s is damaged: going back to that of iteration %d.", number, self.folder, numbers[i + 1]
+                    )
+                continue
+            self.saved_step = self.trainer.step
+            return
+        if numbers:
+            raise InputError(f"No checkpoint in {self.folder} can be read: remove the run or name another folder with --out.")
+
+    @property
+    def summary(self) -> str:
+        """One sentence about what can be gone back to."""
+        return (
+            f"The last checkpoint in {self.folder} is that of iteration {self.saved_step}." if self.saved_step >= 0 else "There is no checkpoint yet."
+        )
+
+    def save(self):
+        """Saves unless this has been done, in the first worker only."""
+        if self.manager is not None and self.trainer.step != self.saved_step:
+            self.manager.save(checkpoint_number=self.trainer.step)
+            self.trainer.save_corrector()
+            self.saved_step = self.trainer.step
+        self.saved_at = time.monotonic()
+
+    def on_train_begin(self, logs=None):
+        self.saved_at = time.monotonic()
+
+    def on_train_batch_end(self, batch, logs=None):
+        if time.monotonic() - self.saved_at > SECONDS:
+            self.save()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.save()
+
+    def on_train_end(self, logs=None):
+        self.save()
