@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
@@ -99,6 +100,11 @@ def test_wheel_has_the_scenes(tmp_path):
     command = [sys.executable, "-m", "build", "--wheel", "--outdir", str(tmp_path), str(REPOSITORY)]
     subprocess.run(command, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("phi_sol-*.whl")
+    with ZipFile(wheel) as content:
+        packed = set(content.namelist())
+    own = {f"phi_sol/{p.relative_to(ROOT)}" for p in ROOT.rglob("*") if p.suffix in (".py", ".css")}
+    own |= {f"phi_sol/scenes/{p.name}" for p in (REPOSITORY / "scenes").glob("*.py")}
+    assert own - packed == set()
     site = tmp_path / "site"
     subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(site), str(wheel)], check=True)
     code = "import phi_sol, phi_sol.scenes.karman_2d as k; print(phi_sol.__file__); print(k.__file__); print(k.experiment.name)"

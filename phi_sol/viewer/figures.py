@@ -82,10 +82,18 @@ def _grid(rows: list, view: View, columns: int) -> go.Figure:
                 _note(figure, i, j, content, view)
             else:
                 figure.add_trace(_trace(content, title, axis, view), i, j)
-    if not view.is_volume:
+    if view.is_volume and some is not None:
+        extents = [_extent(c) for c in some.coordinates.values()]
+        aspect = dict(zip("xyz", (1.25 * e / max(extents) for e in extents), strict=True))
+        names = {f"{axis}axis_title_text": name for axis, name in zip("xyz", some.coordinates, strict=True)}
+        figure.update_scenes(aspectmode="manual", aspectratio=aspect, camera_eye=dict(x=1.1, y=-1.3, z=0.7), **names)
+    elif not view.is_volume:
         _label_axes(figure, rows, view, some)
     figure.update_layout(
-        height=panel_height * len(rows) + 58 * (len(rows) - 1) + 96, margin=dict(l=50, r=110, t=36, b=44), uirevision="kept", template="simple_white"
+        height=panel_height * len(rows) + 58 * (len(rows) - 1) + 96,
+        margin=dict(l=50, r=110, t=36, b=44),
+        uirevision=str(some and list(some.coordinates)),
+        template="simple_white",
     )
     figure.update_annotations(font_size=13)
     return figure
@@ -115,15 +123,12 @@ def _trace(content: Picture, title: str, axis: str, view: View):
 
 def _note(figure: go.Figure, row: int, column: int, text: str, view: View):
     """A reason in the place of a picture."""
-    plain = dict(text=_wrapped(text), showarrow=False, font=dict(size=12, color="#a33"))
-    if view.is_volume:
-        figure.layout[_scene(figure, row, column)].annotations = [dict(plain, x=0, y=0, z=0)]
-        return
-    figure.add_annotation(**plain, x=0.5, y=0.5, xref="x domain", yref="y domain", row=row, col=column)
-
-
-def _scene(figure: go.Figure, row: int, column: int) -> str:
-    return figure.get_subplot(row, column).plotly_name
+    place = figure.get_subplot(row, column)
+    (x0, x1), (y0, y1) = (place.domain.x, place.domain.y) if view.is_volume else (place.xaxis.domain, place.yaxis.domain)
+    middle = dict(x=(x0 + x1) / 2, y=(y0 + y1) / 2, xref="paper", yref="paper")
+    figure.add_annotation(text=_wrapped(text), showarrow=False, font=dict(size=12, color="#a33"), **middle)
+    if not view.is_volume:
+        figure.add_trace(go.Scatter(x=[None], y=[None], showlegend=False, hoverinfo="skip"), row, column)  # or there would be no frame
 
 
 def _wrapped(text: str, width: int = 44) -> str:

@@ -71,7 +71,7 @@ class Site:
     def _select(self) -> list[str]:
         """Dimensions that PhiFlow's pages slice."""
         drawn = self.drawn if self.live is not None else ()
-        return [drawn[2]] if len(drawn) == 3 else []
+        return [max(drawn)] if len(drawn) == 3 else []
 
     def _make_live(self, known: tuple, prepare: Callable[[], None]):
         from .live import Live

@@ -50,7 +50,7 @@ class View:
         if self.is_volume:
             return whole.ordered(tuple(d for d in self.drawn if d in whole.coordinates)).coarsened(VOLUME_LIMIT)
         if len(whole.coordinates) == 3:
-            whole = whole.cut(self.across or self.drawn[2], self.position)
+            whole = whole.cut(self.across or max(self.drawn), self.position)
         axes = tuple(d for d in self.drawn if d in whole.coordinates)
         return whole.ordered(tuple(reversed(axes))).coarsened(DISPLAY_LIMIT)  # rows are vertical
 
@@ -78,7 +78,7 @@ def make_view(values: Values, field: str, quantity: str | None, drawn: tuple[str
     quantity = default_quantity(quantities(values), quantity)
     if quantity is None:
         raise InputError(f"{field} can't be shown.")
-    across = across if across in (*drawn, VOLUME) and len(drawn) == 3 else drawn[2] if len(drawn) == 3 else ""
+    across = across if across in (*drawn, VOLUME) and len(drawn) == 3 else max(drawn) if len(drawn) == 3 else ""
     lower, upper = values.bounds.get(across, (0.0, 0.0))
     return View(field, quantity, drawn, show, across, lower + (0.5 if share is None else share) * (upper - lower))
 
@@ -109,7 +109,7 @@ def obstacle_mask(flow: Flow, view: View, cells: int = 200) -> Picture | None:
 
     if not flow.obstacles:
         return None
-    across = (view.across or view.drawn[2]) if len(flow.size) == 3 else ""
+    across = (view.across or max(view.drawn)) if len(flow.size) == 3 else ""
     horizontal, vertical = [d for d in view.drawn if d != across]
     longest = max(flow.size.values())
     lines = {d: (np.arange(n) + 0.5) * flow.size[d] / n for d in (vertical, horizontal) for n in [max(8, round(cells * flow.size[d] / longest))]}

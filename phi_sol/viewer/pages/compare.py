@@ -59,7 +59,7 @@ def register(site):
         run = wanted if wanted in runs else run if run in runs else next(iter(runs), NO_RUN)
         field = field if field in fields else fields[0]
         box = {"flex": 1} if len(drawn) == 3 else {"display": "none"}
-        across = across if across in (*drawn, "volume") else drawn[2] if len(drawn) == 3 else None
+        across = across if across in (*drawn, "volume") else max(drawn) if len(drawn) == 3 else None
         return options, run, fields, field, last, frame_marks(recording.frames), min(frame or 0, last), box, box, across_options(drawn), across
 
     @dash.callback(

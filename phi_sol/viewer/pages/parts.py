@@ -36,7 +36,7 @@ def view_controls(prefix: str, fields: list[str], values: Values | None, drawn: 
     field = fields[0] if fields else None
     names = quantities(values) if values is not None else []
     three_d = values is not None and len(values.axes) == 3
-    axis = drawn[2] if three_d else ""
+    axis = max(drawn) if three_d else ""
     colours = {FIXED: "fixed", PER_FRAME: "of this frame"} if fixed else {PER_FRAME: "of this frame", FIXED: "kept"}
     return html.Div(
         [
@@ -85,4 +85,4 @@ def across_options(drawn: tuple[str, ...]) -> list[dict]:
     """Choices of the 3D dropdown."""
     if len(drawn) < 3:
         return []
-    return [{"label": f"slice across {d}", "value": d} for d in reversed(drawn)] + [{"label": "volume", "value": VOLUME}]
+    return [{"label": f"slice across {d}", "value": d} for d in sorted(drawn, reverse=True)] + [{"label": "volume", "value": VOLUME}]

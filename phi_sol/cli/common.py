@@ -1,0 +1,82 @@
+"""What the commands share: arguments, progress bars, and how TensorFlow is started."""
+
+import os
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+SceneArgument = Annotated[str, typer.Argument(metavar="SCENE", help="Name of a known scene, or path of a scene file.")]
+OutOption = Annotated[Path | None, typer.Option(help="Folder for the output.", show_default=False)]
+DataOption = Annotated[Path | None, typer.Option(help="Data folder. Default: data/SCENE.", show_default=False)]
+
+
+def progress_bar(unit: str = "", visible: bool = True):
+    """A rich progress display on stderr: bar, share, speed in `unit` or the task's `info`, elapsed and remaining time."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, ProgressColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.table import Column
+    from rich.text import Text
+
+    class Info(ProgressColumn):
+        def render(self, task):
+            speed = task.finished_speed or task.speed
+            return Text(task.fields.get("info", f"{speed:.0f} {unit}" if speed and unit else ""), no_wrap=True)
+
+    console = Console(stderr=True)
+    name = TextColumn("{task.description}", table_column=Column(no_wrap=True))
+    return Progress(
+        name, BarColumn(10), TaskProgressColumn(), Info(), TimeElapsedColumn(), TimeRemainingColumn(), console=console, disable=not visible
+    )
+
+
+@contextmanager
+def progress_of(title: str, visible: bool = True):
+    """Gives a function of (frames done, frames in all) that shows a progress display from its first call on."""
+    bar = progress_bar("frames/s", visible)
+
+    def show(done: int, total: int):
+        if not bar.tasks:
+            bar.start()
+            bar.add_task(title, total=total)
+        bar.update(bar.tasks[0].id, completed=done)
+
+    try:
+        yield show
+    finally:
+        if bar.tasks:
+            bar.stop()
+
+
+def quiet_tensorflow(device: str = "auto"):
+    """
+    Imports TensorFlow without the start-up notes that it prints before its own log filter is in place.
+
+    Args:
+        device: `gpu`, `cpu`, or `auto`.
+
+    Raises:
+        InputError: for an unknown device, or `gpu` where TensorFlow finds none.
+    """
+    from ..errors import InputError
+
+    if device not in ("auto", "cpu", "gpu"):
+        raise InputError(f"Unknown device {device!r}. Known: auto, cpu, gpu.")
+    if device == "cpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    sys.stderr.flush()
+    keep = os.dup(2)
+    try:
+        with open(os.devnull, "w") as null:
+            os.dup2(null.fileno(), 2)
+            import tensorflow as tf
+
+            gpus = tf.config.list_physical_devices("GPU")
+    finally:
+        os.dup2(keep, 2)
+        os.close(keep)
+    if device == "gpu" and not gpus:
+        raise InputError("TensorFlow finds no GPU: install phi_sol[gpu] and NVIDIA's driver, or leave out --device gpu.")

@@ -1,0 +1,87 @@
+"""`phi-sol generate`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .common import OutOption, SceneArgument, progress_bar, quiet_tensorflow
+
+
+def generate(
+    scene: SceneArgument,
+    split: Annotated[str | None, typer.Option(help="train, test or all.", show_default="all, or train with --param")] = None,
+    param: Annotated[list[str] | None, typer.Option(help="Parameter values, e.g. reynolds=250,900, instead of the scene's.")] = None,
+    frames: Annotated[int | None, typer.Option(help="Recorded steps; frame 0 is the start.", show_default="the scene's")] = None,
+    warmup: Annotated[int | None, typer.Option(help="Steps discarded before frame 0.", show_default="the scene's")] = None,
+    batch: Annotated[int | None, typer.Option(help="Simulations computed together, at most.", show_default="as many as pay here")] = None,
+    out: OutOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be written, and write nothing.")] = False,
+):
+    """
+    Compute reference simulations and store them as PhiFlow scenes.
+
+    Default output: data/SCENE/train and data/SCENE/test. With --out DIR, one split goes right into DIR, both into
+    DIR/train and DIR/test. A run that was interrupted goes on where it stopped; what is finished is skipped.
+    """
+    from ..errors import InputError
+    from ..experiment import SPLITS, load_experiment
+
+    experiment = load_experiment(scene)
+    parameters = parse_parameters(param or [])
+    split = split or ("train" if parameters else "all")
+    if split not in (*SPLITS, "all"):
+        raise InputError(f"Unknown split {split!r}. Known: train, test, all.")
+    if parameters and split == "all":
+        raise InputError("--param needs one split: add --split train or --split test.")
+    folders = {s: Path("data") / experiment.name / s for s in SPLITS}
+    if out is not None:
+        folders = {s: out / s for s in SPLITS} if split == "all" else {split: out}
+    chosen = SPLITS if split == "all" else (split,)
+    for s in chosen:  # refuse bad values before TensorFlow is loaded
+        experiment.simulations(s, parameters or None)
+    if out is not None and split == "all" and out.is_dir():
+        foreign = sorted({p.name for p in out.iterdir() if not p.name.startswith(".")} - set(SPLITS))
+        if foreign:
+            raise InputError(f"{out} is not a phi_sol data folder: it holds {foreign[0]!r}. Choose another folder with --out.")
+    quiet_tensorflow()
+    from ..data.generate import Generator
+
+    generators = {s: Generator(experiment, s, folders[s], parameters or None, frames, warmup, batch) for s in chosen}
+    if dry_run:
+        for s, generator in generators.items():
+            plan = generator.plan()
+            typer.echo(
+                f"{folders[s]}: {plan['simulations']} simulations ({plan['finished']} finished) of {plan['files']} files with "
+                f"{generator.frames + 1} frames, at most {plan['bytes'] / 1e6:.1f} MB; {plan['steps']} reference steps to compute, "
+                f"{plan['batch']} simulations at a time"
+            )
+        return
+    with progress_bar("steps/s") as bar:
+        for s, generator in generators.items():
+            total = len(generator.jobs) * generator.steps
+            task = bar.add_task(f"{experiment.name} {s}", total=total, completed=total - generator.plan()["steps"])
+            generator.run(lambda done, total, task=task: bar.update(task, completed=done))
+    for s, generator in generators.items():
+        typer.echo(f"{len(generator.jobs)} simulations with {generator.frames} frames in {folders[s]}")
+
+
+def parse_parameters(options: list[str]) -> dict[str, list[float]]:
+    """
+    `["reynolds=250,900"]` -> `{"reynolds": [250.0, 900.0]}`.
+
+    Raises:
+        InputError: if an option is not of this form.
+    """
+    from ..errors import InputError
+
+    result = {}
+    for option in options:
+        name, equals, values = option.partition("=")
+        if not equals or not name or not values.strip():
+            raise InputError(f"--param {option!r} must have the form NAME=VALUE,VALUE, e.g. reynolds=250,900.")
+        try:
+            result[name.strip()] = [float(v) for v in values.split(",")]
+        except ValueError:
+            raise InputError(f"--param {option!r}: {values!r} is not a comma-separated list of numbers.") from None
+    return result

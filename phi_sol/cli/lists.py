@@ -1,0 +1,41 @@
+"""Commands that list what there is: scenes and networks."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from .common import quiet_tensorflow
+
+
+def scenes():
+    """List the known scenes, one line each."""
+    from ..experiment import scene_summaries
+
+    summaries = scene_summaries()
+    width = max(map(len, summaries))
+    for name, summary in summaries.items():
+        typer.echo(f"{name:{width}}  {summary}")
+
+
+def networks(rank: Annotated[int, typer.Option(help="Spatial dimensions.", min=1, max=3)] = 2):
+    """
+    List the networks, one line each: parameters, receptive field, operations per cell.
+
+    Each is built for a corrector that sees a velocity and one parameter and corrects the velocity, without periodic axes.
+    """
+    quiet_tensorflow()
+    from rich.console import Console
+    from rich.table import Table
+
+    from ..correctors import NETWORKS, build_network, describe
+
+    table = Table()
+    for column in ("network", "what", "parameters", "receptive field", "FLOPs per cell"):
+        table.add_column(column, justify="left" if column in ("network", "what") else "right", no_wrap=True)
+    for name, network in NETWORKS.items():
+        facts = describe(build_network(name, rank + 1, rank, rank))
+        field = f"{facts.receptive_field} cells" if facts.receptive_field else "whole domain"
+        table.add_row(name, network.summary, f"{facts.parameters:,}", field, f"{facts.flops_per_cell:,.0f}")
+    table.title = f"{rank}D, {rank + 1} inputs, {rank} outputs, {'x'.join(map(str, facts.resolution))} cells"
+    Console(width=None if sys.stdout.isatty() else 110).print(table)
