@@ -2,26 +2,21 @@
 
 import csv
 import json
-import shutil
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from phi_sol import Corrector, HybridSolver
-from phi_sol.data.dataset import Dataset, find_simulations
 from phi_sol.training import Plan, Stage, Trainer, Validation, make_method
 from phi_sol.training.precompute import targets
 
 NAMES = ("velocity.y", "velocity.x")
 
 
-@pytest.fixture(scope="module")
-def data(tiny, tiny_data, tmp_path_factory):
-    """The tiny training set in a folder that may be written to."""
-    folder = tmp_path_factory.mktemp("methods") / "train"
-    shutil.copytree(tiny_data / "train", folder)
-    return Dataset(tiny.pair, find_simulations(folder, "train"))
+@pytest.fixture
+def data(tiny_train):
+    return tiny_train
 
 
 def windows(data, length=2):
