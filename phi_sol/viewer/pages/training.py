@@ -37,6 +37,7 @@ def register(site):
         runs = {k: site.catalogue.runs[k] for k in keys or [] if k in site.catalogue.runs}
         columns = {k: run.curves() for k, run in runs.items()}
         states = [html.Div([html.B(k), run.state, _progress(columns[k])]) for k, run in runs.items()]
+        time = "iteration" if any("step" in c for c in columns.values()) else "epoch"
         loss = curves(
             lines(columns, ["loss"]),
             "iteration",
@@ -45,8 +46,8 @@ def register(site):
             empty="nothing is logged yet" if runs else "choose a run",
         )
         names = sorted({n for c in columns.values() for n in c if n.startswith(VALIDATION)})
-        validation = curves(lines(columns, names), "iteration", "validation error", logarithmic=True, empty="the log has no validation columns")
-        rate = curves(lines(columns, ["unroll"]), "iteration", "unrolled steps", empty="nothing is logged yet")
+        validation = curves(lines(columns, names), time, "validation error", logarithmic=True, empty="the log has no validation columns")
+        rate = curves(lines(columns, ["unroll"]), time, "unrolled steps", empty="nothing is logged yet")
         return loss, validation, rate, states, tick["n"] if tick else None
 
     steady_clock(dash, "train")
