@@ -12,6 +12,7 @@ from ..experiment import Experiment, load_experiment, scene_names
 from .recording import FRAME_FILE, Recording
 
 RUN, CORRECTOR, RESULTS, LOG = "run.json", "corrector.json", "results.json", "log.csv"
+POSITIONS = ("step", "epoch")  # columns of a log that say when a row was written, the first that is there counts
 DEPTH = 4  # levels of sub-folders that are searched
 MANY = 2000  # entries of a folder beyond which it is not searched further
 
@@ -64,7 +65,7 @@ class Run:
             return {}
         names, rows = lines[0], [r for r in lines[1:] if len(r) == len(lines[0])]
         columns = {n: [_number(r[i]) for r in rows] for i, n in enumerate(names)}
-        return {n: c for n, c in columns.items() if n == "epoch" or any(math.isfinite(v) for v in c)}
+        return {n: c for n, c in columns.items() if n in POSITIONS or any(math.isfinite(v) for v in c)}
 
 
 def _number(text: str) -> float:

@@ -73,7 +73,7 @@ def _grid(rows: list, view: View, columns: int) -> go.Figure:
     if some is not None and not view.is_volume and some.values.ndim == 2:
         vertical, horizontal = (_extent(c) for c in some.coordinates.values())
         aspect = vertical / horizontal
-    panel_height = 330 if view.is_volume else min(440.0, max(150.0, aspect * (WIDTH - 150) / columns))
+    panel_height = 280 if view.is_volume else min(440.0, max(150.0, aspect * (WIDTH - 150) / columns))
     gap = 58 / (panel_height * len(rows) + 58) if len(rows) > 1 else 0
     figure = make_subplots(len(rows), columns, specs=specs, subplot_titles=titles, vertical_spacing=gap, horizontal_spacing=0.045)
     for i, (row, axis) in enumerate(rows, 1):
@@ -84,9 +84,9 @@ def _grid(rows: list, view: View, columns: int) -> go.Figure:
                 figure.add_trace(_trace(content, title, axis, view), i, j)
     if view.is_volume and some is not None:
         extents = [_extent(c) for c in some.coordinates.values()]
-        aspect = dict(zip("xyz", (1.25 * e / max(extents) for e in extents), strict=True))
-        axes = {f"{a}axis": dict(title_text=n, nticks=4, tickfont_size=10) for a, n in zip("xyz", some.coordinates, strict=True)}
-        figure.update_scenes(aspectmode="manual", aspectratio=aspect, camera_eye=dict(x=1.4, y=-1.7, z=0.9), **axes)
+        aspect = dict(zip("xyz", (1.1 * e / max(extents) for e in extents), strict=True))
+        axes = {f"{a}axis": dict(title=dict(text=n, font_size=11), nticks=4, tickfont_size=10) for a, n in zip("xyz", some.coordinates, strict=True)}
+        figure.update_scenes(aspectmode="manual", aspectratio=aspect, camera_eye=dict(x=0.7, y=-2.1, z=0.9), **axes)
     elif not view.is_volume:
         _label_axes(figure, rows, view, some)
     figure.update_layout(

@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from queue import SimpleQueue
+from queue import LifoQueue
 from threading import Lock, Thread
 
 import numpy as np
@@ -75,7 +75,7 @@ class Rollouts:
             prepare: Called before TensorFlow is imported.
         """
         self._known, self._prepare = known_flows, prepare
-        self._jobs: SimpleQueue = SimpleQueue()
+        self._jobs: LifoQueue = LifoQueue()
         self._all: OrderedDict[tuple, Rollout] = OrderedDict()
         self._lock, self._thread = Lock(), None
 

@@ -272,16 +272,15 @@ def test_training_curves_grow(page, place):
     before = log.read_text()
     read = "return (document.querySelector('#train-%s .js-plotly-plot')?._fullData || []).map(t => t.y.length)"
     try:
-        header = before.splitlines()[0].split(",")
-        rows = [dict.fromkeys(header, "0.5") | {"epoch": str(e)} for e in range(3)]
-        lines = [",".join([*header, "val_mae"])] + [",".join([*r.values(), "0.25"]) for r in rows]
+        lines = ["step,loss,val_error", "50,0.5,", "100,0.25,0.2", "150,0.125,"]
         log.write_text("\n".join(lines) + "\n")
         page.open("/training")
         page.wait(lambda: page.browser.execute_script(read % "loss") == [3], "no loss")
-        assert page.browser.execute_script(read % "validation")
+        assert page.browser.execute_script(read % "validation") == [1]
         with open(log, "a") as stream:
-            stream.write(lines[1].replace("0,", "3,", 1) + "\n")
+            stream.write("200,0.1,0.15\n")
         page.wait(lambda: page.browser.execute_script(read % "loss") == [4], "the curve does not grow")
+        page.wait(lambda: page.browser.execute_script(read % "validation") == [2])
     finally:
         log.write_text(before)
 

@@ -27,7 +27,7 @@ def page(site) -> html.Div:
         rows = [[dcc.Link(k, href=f"/compare?sim={quote(k)}"), _parameters(r), r.state, ", ".join(r.fields)] for k, r in simulations.items()]
         sections += [html.H2("Simulations"), _table(["simulation", "parameters", "frames", "fields"], rows, "simulations")]
     for key in catalogue.evaluations:
-        sections += [html.H2(f"Evaluation {key}"), _evaluation(site, key)]
+        sections += [html.H2(f"Evaluation: {key}"), _evaluation(site, key)]
     if not (catalogue.runs or catalogue.recordings):
         known = ", ".join(catalogue.experiments)
         sections.append(

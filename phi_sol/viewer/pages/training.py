@@ -4,6 +4,7 @@ from urllib.parse import parse_qs
 
 from dash import Input, Output, State, dcc, html
 
+from ..catalogue import POSITIONS
 from ..figures import curves
 from .parts import GRAPH, clock, labelled, steady_clock
 
@@ -36,23 +37,29 @@ def register(site):
         runs = {k: site.catalogue.runs[k] for k in keys or [] if k in site.catalogue.runs}
         columns = {k: run.curves() for k, run in runs.items()}
         states = [html.Div([html.B(k), run.state, _progress(columns[k])]) for k, run in runs.items()]
+        time = "iteration" if any("step" in c for c in columns.values()) else "epoch"
         loss = curves(
-            lines(columns, ["loss"]), "epoch", "loss per unrolled step", logarithmic=True, empty="no epoch has ended yet" if runs else "choose a run"
+            lines(columns, ["loss"]),
+            "iteration",
+            "loss per unrolled step",
+            logarithmic=True,
+            empty="nothing is logged yet" if runs else "choose a run",
         )
         names = sorted({n for c in columns.values() for n in c if n.startswith(VALIDATION)})
-        validation = curves(lines(columns, names), "epoch", "validation", logarithmic=True, empty="the log has no validation columns")
-        rate = curves(lines(columns, ["unroll"]), "epoch", "unrolled steps", empty="no epoch has ended yet")
+        validation = curves(lines(columns, names), time, "validation error", logarithmic=True, empty="the log has no validation columns")
+        rate = curves(lines(columns, ["unroll"]), time, "unrolled steps", empty="nothing is logged yet")
         return loss, validation, rate, states, tick["n"] if tick else None
 
     steady_clock(dash, "train")
 
 
 def lines(columns: dict[str, dict[str, list[float]]], names: list[str]) -> dict[str, tuple[list, list]]:
-    """Curves of some columns over epochs, named after the run, and the column where there are several."""
+    """Curves of some columns over iterations (or epochs), named after the run, and the column where there are several."""
     result = {}
     for run, content in columns.items():
+        position = next((content[p] for p in POSITIONS if p in content), [])
         for name in names:
-            points = [(e, v) for e, v in zip(content.get("epoch", []), content.get(name, []), strict=True) if v == v] if name in content else []
+            points = [(x, v) for x, v in zip(position, content.get(name, position), strict=True) if v == v and name in content]
             points = points[:: max(1, len(points) // POINTS)]
             if points:
                 title = " ".join(([run] if len(columns) > 1 else []) + ([name] if len(names) > 1 or len(columns) == 1 else []))
