@@ -44,7 +44,7 @@ class Checkpoints(keras.callbacks.Callback):
         numbers = self._numbers()
         for i, number in enumerate(numbers):
             try:
-                self.checkpoint.restore(str(self.folder / f"ckpt-{number}")).assert_existing_objects_matched()
+                self.checkpoint.read(str(self.folder / f"ckpt-{number}")).assert_existing_objects_matched()
             except (tf.errors.OpError, ValueError, IndexError, AssertionError, RuntimeError):
                 if i + 1 < len(numbers):
                     LOG.warning(
