@@ -19,7 +19,7 @@ class Checkpoints(keras.callbacks.Callback):
     """
     Keeps the last checkpoints, of every epoch, of every five minutes, and of the end.
 
-    Each is complete or not there: TensorFlow moves a checkpoint into place before it names it as the latest.
+    Each is complete or not there: TensorFlow moves the data into place, and then its index.
     """
 
     def __init__(self, trainer, folder: Path, **state):
@@ -32,7 +32,6 @@ class Checkpoints(keras.callbacks.Callback):
         super().__init__()
         self.trainer, self.folder = trainer, folder
         self.checkpoint = tf.train.Checkpoint(**state)
-        self.manager = tf.train.CheckpointManager(self.checkpoint, str(folder), max_to_keep=KEEP) if trainer.chief else None
         self.saved_step, self.saved_at = -1, time.monotonic()
 
     def restore(self):
@@ -42,11 +41,10 @@ class Checkpoints(keras.callbacks.Callback):
         Raises:
             InputError: if there are checkpoints, but none can be read.
         """
-        # not what TensorFlow's file `checkpoint` lists: this may be damaged, too
-        numbers = sorted((int(m[1]) for p in self.folder.glob("ckpt-*.index") if (m := re.fullmatch(r"ckpt-(\d+)\.index", p.name))), reverse=True)
+        numbers = self._numbers()
         for i, number in enumerate(numbers):
             try:
-                self.checkpoint.restore(str(self.folder / f"ckpt-{number}")).assert_existing_objects_matched()
+                self.checkpoint.read(str(self.folder / f"ckpt-{number}")).assert_existing_objects_matched()
             except (tf.errors.OpError, ValueError, IndexError, AssertionError, RuntimeError):
                 if i + 1 < len(numbers):
                     LOG.warning(
@@ -58,6 +56,11 @@ class Checkpoints(keras.callbacks.Callback):
         if numbers:
             raise InputError(f"No checkpoint in {self.folder} can be read: remove the run or name another folder with --out.")
 
+    def _numbers(self) -> list[int]:
+        """Iterations of the checkpoints, latest first."""
+        names = [re.fullmatch(r"ckpt-(\d+)\.index", p.name) for p in self.folder.glob("ckpt-*.index")]
+        return sorted((int(m[1]) for m in names if m), reverse=True)
+
     @property
     def summary(self) -> str:
         """One sentence about what can be gone back to."""
@@ -67,8 +70,11 @@ class Checkpoints(keras.callbacks.Callback):
 
     def save(self):
         """Saves unless this has been done, in the first worker only."""
-        if self.manager is not None and self.trainer.step != self.saved_step:
-            self.manager.save(checkpoint_number=self.trainer.step)
+        if self.trainer.chief and self.trainer.step != self.saved_step:
+            self.checkpoint.write(str(self.folder / f"ckpt-{self.trainer.step}"))
+            for number in self._numbers()[KEEP:]:
+                for path in self.folder.glob(f"ckpt-{number}.*"):
+                    path.unlink()
             self.trainer.save_corrector()
             self.saved_step = self.trainer.step
         self.saved_at = time.monotonic()

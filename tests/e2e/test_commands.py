@@ -117,13 +117,16 @@ def test_wrong_use(arguments, message, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["empty.py"], "something was written"
 
 
-def test_wrong_use_with_data(workplace, tmp_path):
+def test_wrong_use_with_data(workplace, tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
     scene, data = workplace / "tiny.py", workplace / "data" / "tiny"
     common = dict(cwd=tmp_path)
     assert "another configuration: frames is 12 instead of 9" in refused("generate", scene, "--frames", 9, "--out", data, **common)
     assert "13 unrolled steps need" in refused("train", scene, "--data", data, "--unroll", 13, **common)
     assert "Known: non, sol" in refused("train", scene, "--data", data, "--method", "sool", **common)
     assert "Known: resnet, small" in refused("train", scene, "--data", data, "--network", "big", **common)
+    assert "TensorFlow finds no GPU" in refused("train", scene, "--data", data, "--device", "gpu", **common)
+    assert "2 of 2 simulations can't be held out" in refused("train", scene, "--data", data, "--validation", 2, **common)
     assert "not a duration" in refused("train", scene, "--data", data, "--budget", "soon", **common)
     assert "no run to resume" in refused("train", scene, "--data", data, "--resume", **common)
     assert "--resume goes on" in refused("train", scene, "--data", data, "--out", workplace / "runs" / "tiny" / "sol", **common)

@@ -95,34 +95,6 @@ def test_seed_decides_the_result(tiny_train, tmp_path):
     assert np.abs(weights(a) - weights(c)).max() > 0
 
 
-@pytest.mark.parametrize("file", ["ckpt-55.data-00000-of-00001", "ckpt-55.index", "checkpoint"])
-def test_damaged_checkpoint_falls_back_to_the_one_before(tiny_train, tmp_path, caplog, file, interrupted):
-    shutil.copytree(interrupted, tmp_path / "run")
-    damaged = tmp_path / "run" / "checkpoints" / file
-    damaged.write_bytes(damaged.read_bytes()[: damaged.stat().st_size // 2])
-    run = trainer(tiny_train, tmp_path / "run", steps=60, resume=True)
-    assert run.step == (55 if file == "checkpoint" else 50)
-    if file != "checkpoint":  # that one is TensorFlow's own record, and not needed
-        (line,) = caplog.messages
-        assert "checkpoint of iteration 55" in line and "going back to that of iteration 50" in line
-
-
-@pytest.fixture(scope="module")
-def interrupted(tiny_train, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("interrupted") / "run"
-    with pytest.raises(KeyboardInterrupt):
-        trainer(tiny_train, folder, steps=60).fit([StopAfter(55)])
-    return folder
-
-
-def test_no_readable_checkpoint(tiny_train, tmp_path, interrupted):
-    shutil.copytree(interrupted, tmp_path / "run")
-    for path in (tmp_path / "run" / "checkpoints").glob("*.data*"):
-        path.write_bytes(b"")
-    with pytest.raises(InputError, match="No checkpoint in .* can be read"):
-        trainer(tiny_train, tmp_path / "run", steps=60, resume=True)
-
-
 def test_nan_ends_the_run_and_keeps_the_last_checkpoint(tiny_train, tmp_path):
     run = trainer(tiny_train, tmp_path / "run", steps=60)
 
@@ -168,9 +140,6 @@ def test_bad_methods_and_unrolls(tiny_train, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize(("name", "placement"), [("pre", "after"), ("sol", "inside"), ("pure", "after")])
-def test_other_ways_to_train_are_validated(tiny_train, tmp_path, name, placement):
-    method = make_method(name, 2, placement=placement)
-    run = trainer(tiny_train, tmp_path / "run", steps=2, method=method, validation=Validation(1, frames=2))
-    corrector = run.fit()
-    assert corrector.description["chosen"]["kind"] == "best on validation" and np.isfinite(corrector.description["chosen"]["val_error"])
+def test_supervised_trainings_are_validated_by_rollouts(tiny_train, tmp_path):
+    chosen = trainer(tiny_train, tmp_path / "run", steps=2, method=make_method("pre"), validation=Validation(1, frames=2)).fit().description["chosen"]
+    assert chosen["kind"] == "best on validation" and np.isfinite(chosen["val_error"])

@@ -1,15 +1,17 @@
 """Validation: what is held out, how often, which model is kept."""
 
-import json
+from contextlib import nullcontext
+from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
 
 from phi_sol import Corrector, Dataset, HybridSolver, InputError
+from phi_sol.distribution import make_strategy
 from phi_sol.evaluation.rollout import run_solver
-from phi_sol.training import Plan, Stage, Trainer, Validation
-from phi_sol.training.validation import rollout_error
+from phi_sol.training import Plan, Stage, Trainer, Validation, validation
+from phi_sol.training.validation import Validator, rollout_error
 
 
 def test_held_out_simulations():
@@ -54,21 +56,11 @@ class Shift(keras.callbacks.Callback):
             bias.assign(np.full(bias.shape, self.offsets[batch]))
 
 
-@pytest.fixture
-def run(tiny_train, tmp_path, monkeypatch):
+def test_the_best_model_is_kept(tiny_train, tmp_path, monkeypatch):
     monkeypatch.setattr(Trainer, "epoch_length", 1)
-
-    def fit(offsets, steps=5, **kwargs):
-        plan = Plan((Stage(1, 1.0),), batch=2, learning_rate=1e-9, steps=steps)
-        validation = Validation(1, frames=2, every=1, **kwargs)
-        trainer = Trainer(tiny_train, tmp_path / "run", plan, "non", "small", validation=validation)
-        return trainer, trainer.fit([Shift(offsets)])
-
-    return fit
-
-
-def test_the_best_model_is_kept(run, tmp_path):
-    trainer, best = run({0: 3.0, 2: 0.0, 3: 30.0})
+    plan = Plan((Stage(1, 1.0),), batch=2, learning_rate=1e-9, steps=5)
+    trainer = Trainer(tiny_train, tmp_path / "run", plan, "non", "small", validation=Validation(1, frames=2, every=1))
+    best = trainer.fit([Shift({0: 3.0, 2: 0.0, 3: 30.0})])
     assert best.description["chosen"]["step"] == 3 and best.description["chosen"]["kind"] == "best on validation"
     assert best.description["validation"]["held_out"] == ["sim_000001"]
     assert np.abs(best.network.layers[-1].bias.numpy()).max() < 1e-6
@@ -81,16 +73,34 @@ def test_the_best_model_is_kept(run, tmp_path):
     assert trainer.outcome.startswith("best corrector (iteration 3, ")
 
 
-def test_patience_ends_the_run(run, tmp_path):
-    trainer, _ = run({0: 0.0, 2: 3.0}, steps=50, patience=2)
-    assert trainer.step == 4
-    content = json.loads((tmp_path / "run" / "run.json").read_text())
-    assert content["stopped_early"] and not content["complete"] and content["steps_done"] == 4
+@pytest.fixture
+def scripted(tiny_train, monkeypatch):
+    """Validates without a training: gives the errors of a list, one per iteration; returns the iterations whose model was kept, and the last one."""
+
+    def validate(errors, **kwargs):
+        given = iter(errors)
+        monkeypatch.setattr(validation, "rollout_error", lambda *_: next(given))
+        kept, network = [], SimpleNamespace(stop_training=False)
+        run = SimpleNamespace(data=tiny_train, network=network, hybrid=None, step=0, progress=0.0, epoch_length=1, method=SimpleNamespace(unroll=1))
+        run.plan, run.strategy, run.optimization = SimpleNamespace(batch=1), make_strategy("none"), SimpleNamespace(averaged=nullcontext)
+        run.corrector = SimpleNamespace(adapter=SimpleNamespace(outputs=("velocity.y", "marker")))
+        run.save_best = lambda: kept.append(run.step)
+        validator = Validator(run, Validation(1, every=1, **kwargs), [1])
+        for i in range(len(errors)):
+            run.step, run.progress = i + 1, (i + 1) / len(errors)
+            validator.on_epoch_end(i, logs := {})
+            assert logs["val_error"] == errors[i]
+            if network.stop_training:
+                break
+        return kept, run.step
+
+    return validate
 
 
-def test_a_rollout_that_is_not_finite_is_never_the_best(run, monkeypatch):
-    from phi_sol.training import validation
+def test_patience_ends_the_run(scripted):
+    assert scripted([5.0, 4.0, 4.5, 3.0, 3.5, 4.0, 1.0], patience=2) == ([1, 2, 4], 6)
+    assert scripted([5.0, 4.0, 4.5, 3.0, 3.5, 4.0, 1.0], patience=3) == ([1, 2, 4, 7], 7)
 
-    monkeypatch.setattr(validation, "rollout_error", lambda *_: float("inf"))
-    trainer, corrector = run({}, steps=2)
-    assert corrector.description["chosen"]["kind"] == "last" and trainer.validation_error == np.inf
+
+def test_a_rollout_that_is_not_finite_is_never_the_best(scripted):
+    assert scripted([np.inf, 7.0, np.inf]) == ([2], 3) and scripted([np.inf, np.inf]) == ([], 2)
