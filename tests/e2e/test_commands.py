@@ -122,7 +122,7 @@ def test_wrong_use_with_data(workplace, tmp_path, monkeypatch):
     scene, data = workplace / "tiny.py", workplace / "data" / "tiny"
     common = dict(cwd=tmp_path)
     assert "another configuration: frames is 12 instead of 9" in refused("generate", scene, "--frames", 9, "--out", data, **common)
-    assert "13 unrolled steps need" in refused("train", scene, "--data", data, "--unroll", 13, **common)
+    assert "SOL-13 needs simulations of at least 13 frames" in refused("train", scene, "--data", data, "--unroll", 13, **common)
     assert "Known: non, sol" in refused("train", scene, "--data", data, "--method", "sool", **common)
     assert "Known: resnet, small" in refused("train", scene, "--data", data, "--network", "big", **common)
     assert "TensorFlow finds no GPU" in refused("train", scene, "--data", data, "--device", "gpu", **common)
