@@ -185,6 +185,7 @@ def test_ctrl_c_during_generation_and_what_comes_after(workplace, tmp_path):
     assert a == b
 
 
+@pytest.mark.slow
 def test_ctrl_c_during_training_and_resume(workplace, tmp_path):
     arguments = ["train", workplace / "tiny.py", "--data", workplace / "data" / "tiny", "--unroll", 2, "--steps", 100000, "--out", "run"]
     process = start(*arguments, cwd=tmp_path)

@@ -45,7 +45,7 @@ def test_all_scenes_are_covered():
 
 
 # one 3D scene is enough for every run; compiling in 3D takes long
-@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n == "plume_3d" else n for n in TINY])
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n != "forced_advection_2d" else n for n in TINY])
 def test_the_whole_way(name, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     scene = str(tiny_file(name, tmp_path))

@@ -40,7 +40,12 @@ def loss_and_gradient(parts, name, looped, remat, **options):
     return evaluate()
 
 
-FORMS = [("sol", {}), ("nog", {}), ("sol", dict(truncate=2, push_forward=1, noise=0.1)), ("pure", {})]
+FORMS = [
+    ("sol", {}),
+    ("sol", dict(truncate=2, push_forward=1, noise=0.1)),
+    pytest.param("nog", {}, marks=pytest.mark.slow),
+    pytest.param("pure", {}, marks=pytest.mark.slow),
+]
 
 
 @pytest.mark.parametrize(("name", "options"), FORMS)

@@ -29,7 +29,9 @@ FLOWS = {
 }
 
 
-@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in ("plume 3D", "forced 3D") else n for n in FLOWS])
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow) if n in ("wake 3D", "plume 3D", "forced 3D", "plume 2D, open") else n for n in FLOWS]
+)
 def test_gradients_with_respect_to_state_and_parameters(name):
     flow, parameters, dt, mean = FLOWS[name]
     rng = np.random.default_rng(5)

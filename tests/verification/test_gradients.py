@@ -158,16 +158,23 @@ def fixed(arrays):
 
 
 CASES = [
-    *[("sol", n, {}, after_the_step, ()) for n in (1, 2, 3, 4)],
-    *[("nog", n, {}, after_the_step, (1, 2, 3)) for n in (1, 2, 4)],
+    *[("sol", n, {}, after_the_step, ()) for n in (1, 2, 4)],
+    ("nog", 4, {}, after_the_step, (1, 2, 3)),
     ("sol", 4, dict(truncate=2), after_the_step, (2,)),
     ("sol", 2, dict(push_forward=2), after_the_step, (1, 2)),
     ("sol", 2, dict(noise=0.1, seed=5), after_the_step, ()),
     ("sol", 2, dict(project=True), projected, ()),
-    *[("sol", n, dict(placement="inside"), inside_the_step, ()) for n in (1, 2)],
+    ("sol", 2, dict(placement="inside"), inside_the_step, ()),
     ("pure", 3, {}, in_place_of_the_step, ()),
     ("non", 8, {}, after_the_step, ()),
 ]
+LONG = [
+    ("sol", 3, {}, after_the_step, ()),
+    *[("nog", n, {}, after_the_step, (1, 2, 3)) for n in (1, 2, 3)],
+    *[("sol", n, dict(placement="inside"), inside_the_step, ()) for n in (1, 3, 4)],
+    *[("pure", n, {}, in_place_of_the_step, ()) for n in (1, 2, 4)],
+]
+CASES += [pytest.param(*case, marks=pytest.mark.slow) for case in LONG]
 
 
 @pytest.mark.parametrize(("method", "n", "options", "step", "cuts"), CASES)

@@ -111,6 +111,7 @@ def test_inclined_cylinder_by_its_distance():
         np.testing.assert_array_equal(flow.projection.fluid, np.hypot(across, centre["y"]) > 10)
 
 
+@pytest.mark.slow
 def test_wake_of_an_inclined_cylinder_stays_3d():
     """Span-wise motion does not decay, unlike that of the poke behind an upright cylinder on so coarse a grid."""
     import tensorflow as tf
