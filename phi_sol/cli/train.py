@@ -126,7 +126,7 @@ def train(
             devices,
             show,
         )
-    if trainer.progress >= 1:
+    if trainer.finished:
         typer.echo(f"The training in {folder} is finished ({trainer.step} iterations).")
         return
     from ..training.callbacks import ProgressBar

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import keras
@@ -20,13 +19,15 @@ from ..stepping import array_names
 from .callbacks import Log, TensorBoard
 from .checkpoints import Checkpoints
 from .divergence import cause
+from .interruption import Interruption
 from .methods import REMAT_FROM, Method, make_method
 from .optimization import Optimization
 from .plan import Plan, Stage
+from .runs import RUN_FILE, check_unused, stored_run
 from .validation import Validation, Validator
 from .windows import Windows
 
-RUN_FILE, LAST = "run.json", "last"
+LAST = "last"
 DEFAULT = Validation()
 
 
@@ -105,7 +106,11 @@ class Trainer:
             "data": data.fingerprints,
             "parameters": {n: v.tolist() for n, v in data.parameters.items()},
         }
-        self._check_folder(config, resume)  # a resumed run has its own plan and validation
+        check_no_file_in_the_way(self.folder, "Name another folder with --out.")
+        if resume:  # with the run's own plan and validation
+            self.plan, self.validation = stored_run(self.folder, config)
+        elif self.chief:
+            check_unused(self.folder)
         check_batch(self.strategy, self.plan.batch)
         self.methods = [method.at(s.unroll) for s in self.plan.stages]
         held_out = self.validation.held_out(len(data))
@@ -155,6 +160,11 @@ class Trainer:
         return self.methods[self.plan.stage(self.progress)]
 
     @property
+    def finished(self) -> bool:
+        """Whether the plan is carried out, or the patience used up."""
+        return self.progress >= 1 or (self.validator is not None and self.validator.out_of_patience)
+
+    @property
     def validation_error(self) -> float | None:
         """Error of the last validation, if there was one."""
         error = float(self.validator.last) if self.validator else np.nan
@@ -183,22 +193,6 @@ class Trainer:
             return f"last {kind}"
         return f"best {kind} (iteration {int(self.validator.best_step)}, validation error {float(self.validator.best):.4f})"
 
-    def _check_folder(self, config: dict, resume: bool):
-        path = self.folder / RUN_FILE
-        check_no_file_in_the_way(self.folder, "Name another folder with --out.")
-        if resume:
-            if not path.is_file():
-                raise MissingError(f"There is no run to resume in {self.folder}.")
-            run = read_json(path)
-            difference = first_difference({k: run.get(k) for k in config}, config)
-            if difference:
-                raise InputError(f"{self.folder} holds another run: {difference}. Name another folder with --out.")
-            self.plan = Plan.from_dict(run["plan"])
-            self.validation = Validation(**{k: run["validation"][k] for k in asdict(DEFAULT)})
-        elif self.chief and self.folder.is_dir() and any(self.folder.iterdir()):
-            advice = "--resume goes on with it" if path.is_file() else "it is not a run of phi_sol"
-            raise InputError(f"{self.folder} is in use ({advice}): name another folder with --out, or remove it.")
-
     def fit(self, callbacks: Sequence[keras.callbacks.Callback] = (), tensorboard: bool = False) -> Corrector:
         """
         Trains to the end of the plan, or goes on with it.
@@ -213,7 +207,7 @@ class Trainer:
 
         Raises:
             DivergedError: if the loss or its gradient is no longer finite. That gradient is not applied, and the last checkpoint stays.
-            KeyboardInterrupt: if interrupted; a checkpoint has been written then.
+            KeyboardInterrupt: if interrupted, after the iteration that was under way; a checkpoint has been written then.
         """
         own = [self.validator] if self.validator else []
         if self.chief:
@@ -222,21 +216,23 @@ class Trainer:
             self.folder.mkdir(parents=True, exist_ok=True)
             write_json(self.folder / RUN_FILE, self._run)
         calls = keras.callbacks.CallbackList([*own, self.checkpoints, *callbacks], model=self.network)
-        self.network.stop_training = False  # what EarlyStopping and TerminateOnNaN set
+        self.network.stop_training = self.finished  # what callbacks set to end a training
         calls.on_train_begin()
-        try:
-            while self.progress < 1 and not self.network.stop_training:
-                self._fit_stage(self.plan.stage(self.progress), calls)
-        except KeyboardInterrupt:
-            self.checkpoints.save()
-            raise
+        with Interruption() as interruption:
+            try:
+                while not self.network.stop_training and self.progress < 1:
+                    self._fit_stage(self.plan.stage(self.progress), calls, interruption)
+            except KeyboardInterrupt:
+                if not interruption.forced:
+                    self.checkpoints.save()
+                raise
         calls.on_train_end()
         if self.chief and (self.progress >= 1 or self.network.stop_training):
             done = {"steps_done": self.step, "seconds": float(self._clock), "stopped_early": self.progress < 1}
             write_json(self.folder / RUN_FILE, self._run | {"complete": self.progress >= 1} | done)
         return Corrector.load(self.folder) if self.chief else self.corrector
 
-    def _fit_stage(self, index: int, calls: keras.callbacks.CallbackList):
+    def _fit_stage(self, index: int, calls: keras.callbacks.CallbackList, interruption: Interruption):
         method, batch, optimization = self.methods[index], self.plan.batch, self.optimization
         gradients_of = optimization.gradients(method)
         # the stream of each stage is numbered by the iterations of the whole run, so that it can start anywhere
@@ -272,6 +268,7 @@ class Trainer:
                 if ends or self.network.stop_training:
                     return
                 calls.on_epoch_begin(epoch)
+            interruption.check()
 
     def save_corrector(self):
         """Writes the corrector as it is now: into the run's folder, or beside the best one if there is one."""

@@ -118,6 +118,11 @@ class Validator(keras.callbacks.Callback):
         """What checkpoints save."""
         return {"best": self.best, "last": self.last, "best_step": self.best_step, "last_step": self.last_step, "waited": self.waited}
 
+    @property
+    def out_of_patience(self) -> bool:
+        """Whether the last validations were without a new best for too long."""
+        return self.validation.patience is not None and int(self.waited) >= self.validation.patience
+
     def on_epoch_end(self, epoch, logs=None):
         trainer = self.trainer
         every = self.validation.interval(trainer.method.unroll, trainer.plan.batch, len(self.simulations), trainer.epoch_length)
@@ -141,6 +146,5 @@ class Validator(keras.callbacks.Callback):
             trainer.save_best()
         else:
             self.waited.assign_add(1)
-            if self.validation.patience is not None and int(self.waited) >= self.validation.patience:
-                trainer.network.stop_training = True
+            trainer.network.stop_training |= self.out_of_patience
         return error

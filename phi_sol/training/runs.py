@@ -1,0 +1,46 @@
+"""Folders of runs: whether one is free, and what a run was started with."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+from ..data.store import first_difference, read_json
+from ..errors import InputError, MissingError
+from .plan import Plan
+from .validation import Validation
+
+RUN_FILE = "run.json"
+
+
+def check_unused(folder: Path):
+    """
+    Raises:
+        InputError: if there is anything in `folder`.
+    """
+    if folder.is_dir() and any(folder.iterdir()):
+        advice = "--resume goes on with it" if (folder / RUN_FILE).is_file() else "it is not a run of phi_sol"
+        raise InputError(f"{folder} is in use ({advice}): name another folder with --out, or remove it.")
+
+
+def stored_run(folder: Path, config: dict) -> tuple[Plan, Validation]:
+    """
+    Plan and validation of the run in `folder`.
+
+    Args:
+        folder: Folder of the run.
+        config: What the run must have been started with: data, method, network and the like.
+
+    Raises:
+        MissingError: if there is no run.
+        InputError: if it is another run, or its file is damaged.
+    """
+    path = folder / RUN_FILE
+    if not path.is_file():
+        raise MissingError(f"There is no run to resume in {folder}.")
+    run = read_json(path)
+    difference = first_difference({k: run.get(k) for k in config}, config)
+    if difference:
+        raise InputError(f"{folder} holds another run: {difference}. Name another folder with --out.")
+    try:
+        return Plan.from_dict(run["plan"]), Validation(**{k: run["validation"][k] for k in asdict(Validation())})
+    except (KeyError, TypeError) as err:
+        raise InputError(f"{path} is damaged: {err!r}. Name another folder with --out.") from err
