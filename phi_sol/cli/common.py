@@ -34,8 +34,8 @@ def progress_bar(unit: str = "", visible: bool = True):
 
 @contextmanager
 def progress_of(title: str, visible: bool = True):
-    """Gives a function of (frames done, frames in all) that shows a progress display from its first call on."""
-    bar = progress_bar("frames/s", visible)
+    """Gives a function of (frames done, frames in all) that shows a progress display from its first call on, on a terminal."""
+    bar = progress_bar("frames/s", visible and sys.stderr.isatty())
 
     def show(done: int, total: int):
         if not bar.tasks:

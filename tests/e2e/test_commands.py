@@ -123,7 +123,7 @@ def test_wrong_use_with_data(workplace, tmp_path, monkeypatch):
     common = dict(cwd=tmp_path)
     assert "another configuration: frames is 12 instead of 9" in refused("generate", scene, "--frames", 9, "--out", data, **common)
     assert "SOL-13 needs simulations of at least 13 frames" in refused("train", scene, "--data", data, "--unroll", 13, **common)
-    assert "Known: non, sol" in refused("train", scene, "--data", data, "--method", "sool", **common)
+    assert "Did you mean 'sol'? Known: pre, pre-sr, non, nog, sol, pure" in refused("train", scene, "--data", data, "--method", "sool", **common)
     assert "Known: resnet, small" in refused("train", scene, "--data", data, "--network", "big", **common)
     assert "TensorFlow finds no GPU" in refused("train", scene, "--data", data, "--device", "gpu", **common)
     assert "2 of 2 simulations can't be held out" in refused("train", scene, "--data", data, "--validation", 2, **common)
