@@ -11,9 +11,9 @@ import tensorflow as tf
 from ..correctors import Corrector, describe
 from ..data.dataset import Dataset
 from ..data.statistics import Statistics
-from ..data.store import check_no_file_in_the_way, first_difference, read_json, versions, write_json
+from ..data.store import check_no_file_in_the_way, versions, write_json
 from ..distribution import check_batch, device_summary, is_chief
-from ..errors import DivergedError, InputError, MissingError
+from ..errors import DivergedError, InputError
 from ..hybrid import HybridSolver
 from ..stepping import array_names
 from .callbacks import Log, TensorBoard
