@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 BENCH_VENV := .venv-bench
 DEMO := demo
 DEMO_BUDGET ?= 10m
+TEST_PROCESSES ?= 2
 
 .PHONY: demo test test-slow lint bench clean
 
@@ -32,7 +33,7 @@ bench: $(BENCH_VENV)/.installed
 	$(BENCH_VENV)/bin/python benchmarks/run.py $(PARTS)
 
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n $(TEST_PROCESSES) --dist loadfile
 
 test-slow: $(VENV)/.installed
 	$(BIN)/python -m pytest -m slow

@@ -85,8 +85,10 @@ def _grid(rows: list, view: View, columns: int) -> go.Figure:
     if view.is_volume and some is not None:
         extents = [_extent(c) for c in some.coordinates.values()]
         aspect = dict(zip("xyz", (1.1 * e / max(extents) for e in extents), strict=True))
-        axes = {f"{a}axis": dict(title=dict(text=n, font_size=11), nticks=4, tickfont_size=10) for a, n in zip("xyz", some.coordinates, strict=True)}
-        figure.update_scenes(aspectmode="manual", aspectratio=aspect, camera_eye=dict(x=0.7, y=-2.1, z=0.9), **axes)
+        # names beside the first tick: titles of 3D axes stand so far away that small panels cut them off
+        marks = dict(title_text="", nticks=4, tickfont_size=10, showtickprefix="first")
+        axes = {f"{a}axis": marks | dict(tickprefix=f"{n} = ") for a, n in zip("xyz", some.coordinates, strict=True)}
+        figure.update_scenes(aspectmode="manual", aspectratio=aspect, camera_eye=dict(x=0.55, y=-1.55, z=0.7), **axes)
     elif not view.is_volume:
         _label_axes(figure, rows, view, some)
     figure.update_layout(
@@ -109,9 +111,10 @@ def _trace(content: Picture, title: str, axis: str, view: View):
         positions = np.meshgrid(*content.coordinates.values(), indexing="ij")
         where = dict(zip("xyz", (p.ravel() for p in positions), strict=True))
         # a value with small magnitude is transparent, so that structures show
-        opacity = [[0, 0.9], [0.35, 0.15], [0.5, 0], [0.65, 0.15], [1, 0.9]] if axis == "coloraxis2" else [[0, 0], [0.25, 0.05], [1, 0.8]]
+        signed = [[0, 1], [0.3, 0.6], [0.45, 0.1], [0.5, 0], [0.55, 0.1], [0.7, 0.6], [1, 1]]
+        opacity = signed if axis == "coloraxis2" else [[0, 0], [0.1, 0.05], [0.3, 0.5], [1, 1]]
         values = content.values.ravel().astype(np.float32)
-        return go.Volume(**where, value=values, coloraxis=axis, opacity=0.35, opacityscale=opacity, surface_count=12, name=title)
+        return go.Volume(**where, value=values, coloraxis=axis, opacity=0.6, opacityscale=opacity, surface_count=16, name=title)
     if content.values.ndim == 1:
         (positions,) = content.coordinates.values()
         return go.Scatter(x=positions, y=content.values, name=title, showlegend=False, line=dict(color="black"))

@@ -1,4 +1,4 @@
-"""The commands as users run them, in processes of their own."""
+"""The commands as users run them: in processes of their own, but for most of the wrong uses."""
 
 import json
 import os
@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 
 import pytest
+
+from phi_sol.cli import main
 
 COMMAND = [sys.executable, "-m", "phi_sol"]
 
@@ -31,6 +33,20 @@ def refused(*arguments, cwd) -> str:
     return lines[0]
 
 
+@pytest.fixture
+def refused_here(tmp_path, monkeypatch, capsys):
+    """As `refused`, in this process, in the folder `tmp_path`: TensorFlow takes long to start."""
+    monkeypatch.chdir(tmp_path)
+
+    def refused_here(*arguments) -> str:
+        capsys.readouterr()
+        assert main([str(a) for a in arguments]) == 2
+        (line,) = capsys.readouterr().err.strip().splitlines()
+        return line
+
+    return refused_here
+
+
 @pytest.fixture(scope="module")
 def workplace(tiny_scene, tmp_path_factory) -> Path:
     """A folder in which the tiny scene went through generate, train and evaluate."""
@@ -38,7 +54,9 @@ def workplace(tiny_scene, tmp_path_factory) -> Path:
     shutil.copy(tiny_scene, folder / "tiny.py")
     run("generate", "tiny.py", cwd=folder)
     run("train", "tiny.py", "--method", "sol", "--unroll", 2, "--steps", 6, cwd=folder)
-    run("train", "tiny.py", "--method", "non", "--budget", "1s", cwd=folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert main(["train", "tiny.py", "--method", "non", "--budget", "1s"]) == 0
     return folder
 
 
@@ -59,24 +77,28 @@ def test_the_whole_way(workplace):
         assert str(Path("runs/tiny/evaluation") / file) in result.stdout and (out / file).stat().st_size > 500
 
 
-def test_run_and_data_by_folder(workplace, tmp_path):
+def test_run_and_data_by_folder(workplace, tmp_path, capsys):
     options = ["--split", "test", "--param", "reynolds=250,900", "--frames", 8, "--batch", 1, "--out", tmp_path / "mine"]
-    progress = run("generate", workplace / "tiny.py", *options, cwd=tmp_path).stderr
+    assert main(["generate", *map(str, [workplace / "tiny.py", *options])]) == 0
+    progress = capsys.readouterr().err
     assert re.search(r"^tiny test .* 100% +\d+ steps/s +\d:\d\d:\d\d +0:00:00", progress, re.M)  # speed, elapsed and remaining time
     assert sorted(p.name for p in (tmp_path / "mine").iterdir()) == ["sim_000000", "sim_000001"]
     sol = workplace / "runs" / "tiny" / "sol"
-    run("evaluate", workplace / "tiny.py", "--data", tmp_path / "mine", "--run", sol, "--frames", 5, "--out", tmp_path / "out", cwd=tmp_path)
+    options = ["--data", tmp_path / "mine", "--run", sol, "--frames", 5, "--out", tmp_path / "out"]
+    assert main(["evaluate", *map(str, [workplace / "tiny.py", *options])]) == 0
     content = json.loads((tmp_path / "out" / "results.json").read_text())
     assert list(content["solvers"]) == ["SRC", "sol", "REF"] and list(content["solvers"]["sol"]["mae"]) == ["5"]
     assert content["parameters"] == [{"reynolds": 250.0}, {"reynolds": 900.0}]
 
 
-def test_finished_work_is_not_repeated(workplace):
+def test_finished_work_is_not_repeated(workplace, monkeypatch, capsys):
+    monkeypatch.chdir(workplace)
     before = {p: p.stat().st_mtime_ns for p in (workplace / "data").rglob("*.npz")}
-    result = run("generate", "tiny.py", cwd=workplace)
+    assert main(["generate", "tiny.py"]) == 0
     assert {p: p.stat().st_mtime_ns for p in (workplace / "data").rglob("*.npz")} == before
-    assert "2 simulations with 12 frames in data/tiny/train" in result.stdout
-    assert "is finished (6 iterations)" in run("train", "tiny.py", "--unroll", 2, "--steps", 6, "--resume", cwd=workplace).stdout
+    assert "2 simulations with 12 frames in data/tiny/train" in capsys.readouterr().out
+    assert main(["train", "tiny.py", "--unroll", "2", "--steps", "6", "--resume"]) == 0
+    assert "is finished (6 iterations)" in capsys.readouterr().out
 
 
 def test_scenes_and_help(tmp_path):
@@ -111,37 +133,37 @@ def test_scenes_and_help(tmp_path):
         (["generate"], "Missing argument 'SCENE'"),
     ],
 )
-def test_wrong_use(arguments, message, tmp_path):
+def test_wrong_use(arguments, message, tmp_path, refused_here):
     (tmp_path / "empty.py").write_text("x = 1\n")
-    assert message in refused(*arguments, cwd=tmp_path)
+    assert message in refused_here(*arguments)
     assert [p.name for p in tmp_path.iterdir()] == ["empty.py"], "something was written"
 
 
-def test_wrong_use_with_data(workplace, tmp_path, monkeypatch):
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+def test_wrong_use_with_data(workplace, tmp_path, refused_here, monkeypatch):
     scene, data = workplace / "tiny.py", workplace / "data" / "tiny"
-    common = dict(cwd=tmp_path)
-    assert "another configuration: frames is 12 instead of 9" in refused("generate", scene, "--frames", 9, "--out", data, **common)
-    assert "SOL-13 needs simulations of at least 13 frames" in refused("train", scene, "--data", data, "--unroll", 13, **common)
-    assert "Did you mean 'sol'? Known: pre, pre-sr, non, nog, sol, pure" in refused("train", scene, "--data", data, "--method", "sool", **common)
-    assert "Known: resnet, small" in refused("train", scene, "--data", data, "--network", "big", **common)
-    assert "TensorFlow finds no GPU" in refused("train", scene, "--data", data, "--device", "gpu", **common)
-    assert "2 of 2 simulations can't be held out" in refused("train", scene, "--data", data, "--validation", 2, **common)
-    assert "not a duration" in refused("train", scene, "--data", data, "--budget", "soon", **common)
-    assert "no run to resume" in refused("train", scene, "--data", data, "--resume", **common)
-    assert "--resume goes on" in refused("train", scene, "--data", data, "--out", workplace / "runs" / "tiny" / "sol", **common)
-    assert "another solver pair" in refused("train", "karman_2d", "--data", data, **common)
-    assert "No corrector to evaluate" in refused("evaluate", scene, "--data", data, **common)
-    assert "no corrector in nowhere" in refused("evaluate", scene, "--data", data, "--run", "nowhere", **common)
-    assert "13 frames are asked for" in refused("evaluate", scene, "--data", data, "--run", workplace / "runs/tiny/sol", "--frames", 13, **common)
+    assert "another solver pair" in refused("train", "karman_2d", "--data", data, cwd=tmp_path)
+    assert "another configuration: frames is 12 instead of 9" in refused_here("generate", scene, "--frames", 9, "--out", data)
+    assert "SOL-13 needs simulations of at least 13 frames" in refused_here("train", scene, "--data", data, "--unroll", 13)
+    assert "Did you mean 'sol'? Known: pre, pre-sr, non, nog, sol, pure" in refused_here("train", scene, "--data", data, "--method", "sool")
+    assert "Known: resnet, small" in refused_here("train", scene, "--data", data, "--network", "big")
+    with monkeypatch.context() as without_gpu:
+        without_gpu.setattr("tensorflow.config.list_physical_devices", lambda kind: [])
+        assert "TensorFlow finds no GPU" in refused_here("train", scene, "--data", data, "--device", "gpu")
+    assert "2 of 2 simulations can't be held out" in refused_here("train", scene, "--data", data, "--validation", 2)
+    assert "not a duration" in refused_here("train", scene, "--data", data, "--budget", "soon")
+    assert "no run to resume" in refused_here("train", scene, "--data", data, "--resume")
+    assert "--resume goes on" in refused_here("train", scene, "--data", data, "--out", workplace / "runs" / "tiny" / "sol")
+    assert "No corrector to evaluate" in refused_here("evaluate", scene, "--data", data)
+    assert "no corrector in nowhere" in refused_here("evaluate", scene, "--data", data, "--run", "nowhere")
+    assert "13 frames are asked for" in refused_here("evaluate", scene, "--data", data, "--run", workplace / "runs/tiny/sol", "--frames", 13)
     assert not list(tmp_path.iterdir())
     (tmp_path / "data").write_text("a file")
-    assert "data is a file, not a folder" in refused("generate", scene, "--split", "test", **common)
+    assert "data is a file, not a folder" in refused_here("generate", scene, "--split", "test")
     (tmp_path / "data").unlink()
     shutil.copytree(data, tmp_path / "broken")
     frame = tmp_path / "broken" / "train" / "sim_000001" / "velocity_000004.npz"
     frame.write_bytes(frame.read_bytes()[:300])
-    assert "velocity_000004.npz is damaged" in refused("train", scene, "--data", "broken", **common)
+    assert "velocity_000004.npz is damaged" in refused_here("train", scene, "--data", "broken")
 
 
 def interrupt(process: subprocess.Popen, when) -> int:
@@ -168,19 +190,19 @@ def end(process: subprocess.Popen) -> int:
         process.kill()
 
 
-def test_ctrl_c_during_generation_and_what_comes_after(workplace, tmp_path):
+def test_ctrl_c_during_generation_and_what_comes_after(workplace, tmp_path, refused_here):
     """In the middle of a batch of two simulations."""
     scene = tmp_path / "longer.py"
-    scene.write_text((workplace / "tiny.py").read_text().replace("frames=12", "frames=400"))
+    scene.write_text((workplace / "tiny.py").read_text().replace("frames=12", "frames=300"))
     process = start("generate", scene, "--split", "train", "--out", "data", cwd=tmp_path)
     simulations = [tmp_path / "data" / f"sim_00000{i}" for i in range(2)]
     assert interrupt(process, lambda: (simulations[1] / "velocity_000120.npz").exists()) == 130
     assert process.stderr.read().splitlines()[-1] == "phi-sol: interrupted; what is finished is kept."
     for simulation in simulations:
         assert not json.loads((simulation / "description.json").read_text())["complete"]
-    assert "unfinished" in refused("train", scene, "--data", "data", cwd=tmp_path)
+    assert "unfinished" in refused_here("train", scene, "--data", "data")
     run("generate", scene, "--split", "train", "--out", "data", cwd=tmp_path)
-    run("generate", scene, "--split", "train", "--out", "whole", cwd=tmp_path)
+    assert main(["generate", str(scene), "--split", "train", "--out", "whole"]) == 0
     a, b = ({p.relative_to(tmp_path / f): p.read_bytes() for p in (tmp_path / f).rglob("*") if p.is_file()} for f in ("data", "whole"))
     assert a == b
 
