@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from phi_sol import Corrector, Dataset, HybridSolver, InputError, MissingError, evaluate
 from phi_sol.data.dataset import find_simulations
-from phi_sol.evaluation.report import milestones
+from phi_sol.evaluation.results import milestones
 from phi_sol.evaluation.rollout import run_solver
 
 

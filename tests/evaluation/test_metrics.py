@@ -264,7 +264,7 @@ def test_force_on_a_plate_in_a_shear_flow():
 
 def test_force_balances_the_momentum_of_a_box(wake):
     """Momentum that stays in a box around the cylinder, what its sides let through, and the force add up; summed by hand."""
-    flow, state, arrays = wake
+    flow, _, arrays = wake
     nu = 10 / np.array([150.0, 600.0])
     p, gained, force = metrics.pressure(flow, arrays, nu), metrics.acceleration(flow, arrays, nu), metrics.force(flow, arrays, nu)
     u, (hy, hx), (a, b, c, d) = metrics.faces(flow, arrays), flow.spacing.values(), (2, 14, 2, 10)
@@ -288,7 +288,7 @@ def test_force_balances_the_momentum_of_a_box(wake):
 
 def test_pressure_keeps_the_flow_divergence_free(wake):
     """∇·(a - ∇p) = 0 in the fluid, by PhiFlow's divergence."""
-    flow, state, arrays = wake
+    flow, _, arrays = wake
     nu = 10 / np.array([150.0, 600.0])
     gained, p = metrics.acceleration(flow, arrays, nu), metrics.pressure(flow, arrays, nu)
     hy, hx = flow.spacing.values()

@@ -14,13 +14,14 @@ Results have one entry per simulation. Several frames can be given at once as so
 from .energy import energy_spectrum, kinetic_energy, resolved, spectral_error
 from .errors import mean_absolute_error, relative_l2, root_mean_square_error
 from .forces import acceleration, force, force_coefficient, pressure
-from .grid import arrays_of, centred, divergence, divergence_norm, faces, total
+from .grid import arrays_of, axis_of, centred, divergence, divergence_norm, faces, total
 from .vortices import curl, curls, enstrophy, time_until_below, vorticity, vorticity_correlation
 from .wakes import dominant_frequency, line, mean_and_fluctuation, probe, strouhal_error, strouhal_number
 
 __all__ = [
     "acceleration",
     "arrays_of",
+    "axis_of",
     "centred",
     "curl",
     "curls",

@@ -67,11 +67,11 @@ def force(flow: Flow, arrays: Arrays, viscosity: np.ndarray) -> Arrays:
 
         F = Σ over faces in and on obstacles of V (ν ∇²u - ∇·(u u) - ∇p)
 
-    with V the volume of a cell, u = 0 on these faces and p = 0 inside of obstacles: the momentum that arrives there per time. The sums telescope to the
-    surface of the cells that are solid, where they are Σ A p of the neighbouring fluid cells and Σ A ν u / h of the faces beside it; the momentum that
-    is carried along vanishes there with h. So the momentum of any box of cells around the obstacle is balanced exactly by F and the fluxes through the
-    box. First order in h, since a curved surface is one of steps; on a grid with few cells across the obstacle it compares solvers on this grid
-    rather than measures the drag.
+    with V the volume of a cell, u = 0 on these faces and p = 0 inside of obstacles: the momentum that arrives there per time. The sums
+    telescope to the surface of the solid cells, where they are Σ A p of the neighbouring fluid cells and Σ A ν u / h of the faces
+    beside it; what is carried along vanishes there with h. So the momentum of any box of cells around the obstacle is balanced
+    exactly by F and the fluxes through the box. First order in h, since a curved surface is one of steps; on a grid with few cells
+    across the obstacle it compares solvers on this grid rather than measures the drag.
 
     Args:
         flow: An incompressible flow with obstacles, away from the boundary.
