@@ -1,7 +1,6 @@
 """Runs that differ in their training seed only belong together: their mean and deviation are what is quoted."""
 
 import json
-import os
 import re
 from dataclasses import dataclass
 
@@ -83,9 +82,8 @@ def group_runs(rollouts: dict[str, Rollout], descriptions: dict[str, dict]) -> l
 
 
 def _label(names: list[str]) -> str:
-    """What the names have in common, without their seeds."""
+    """The name without its seed, if it is the same for all; else the first name."""
     if len(names) == 1:
         return names[0]
     bare = {re.sub(r"[-_ ]*seed[-_ ]*\d+", "", n) for n in names}
-    common = bare.pop() if len(bare) == 1 else re.sub(r"[-_ ]*(seed)?[-_ ]*\d*$", "", os.path.commonprefix(names))
-    return common or names[0]
+    return bare.pop() if len(bare) == 1 and "" not in bare else names[0]

@@ -32,7 +32,7 @@ def shown_frames(frames: int) -> list[int]:
 
 def film_frames(frames: int) -> list[int]:
     """Frames of the film."""
-    return sorted({int(round(f)) for f in np.linspace(1, frames, min(frames, FILM_FRAMES))})
+    return sorted({round(float(f)) for f in np.linspace(1, frames, min(frames, FILM_FRAMES))})
 
 
 def kept_frames(frames: int) -> list[int]:

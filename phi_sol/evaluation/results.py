@@ -59,8 +59,8 @@ def solver_results(run: Rollout, frames: int, measures: Measures | None = None) 
 
 def correlation_time(correlation: np.ndarray, threshold: float, dt: float) -> dict:
     """
-    When the correlation falls below a threshold: `per_parameter` (None where it never does), how many `reached_the_end`, and the `mean`, for which these
-    count with the whole duration, so that it is a lower bound then.
+    When the correlation falls below a threshold: `per_parameter` (None where it never does), how many `reached_the_end`, and the `mean`, for which
+    these count with the whole duration, so that it is a lower bound then.
     """
     times = metrics.time_until_below(correlation, threshold, dt)
     mean = np.where(np.isnan(times), dt * len(correlation), times).mean()

@@ -22,7 +22,7 @@ class Rollout:
     Attributes:
         mae: Velocity MAE, shape (frames, simulations); NaN from the frame on in which a simulation blew up.
         kept: Compared arrays by frame number, shape (simulations, *spatial) each.
-        ms_per_step: Wall time of one step of one simulation in milliseconds.
+        ms_per_step: Wall time of one step of one simulation in milliseconds; NaN if it was not measured.
         series: All measures by name, shape (frames, simulations, ...); NaN likewise.
     """
 
@@ -62,6 +62,7 @@ def run_solver(
     progress: Callable[[], None] = lambda: None,
     measures: Measures | None = None,
     start: dict[str, np.ndarray] | None = None,
+    timed: bool = True,
 ) -> Rollout:
     """
     Rolls a solver out from frame 0 of all simulations at once and compares it with the recorded frames. A simulation that blows up takes no part
@@ -75,6 +76,7 @@ def run_solver(
         progress: Called after each step.
         measures: What is measured; default: the velocity MAE only.
         start: Arrays to start from instead of frame 0, shape (simulations, *spatial) each.
+        timed: Whether the time per step is measured, afterwards.
     """
     names = measures.names if measures else [n for n in data.arrays if n.startswith("velocity")]
     arrays = {n: tf.constant(a) for n, a in (data.frame(0) if start is None else start).items()}
@@ -102,7 +104,7 @@ def run_solver(
         if blown.all():
             break
     one = {n: a[:1] for n, a in arrays.items()}, {n: p[:1] for n, p in parameters.items()}
-    return Rollout(series["mae"], kept, time_step(solver, *one), series)
+    return Rollout(series["mae"], kept, time_step(solver, *one) if timed else float("nan"), series)
 
 
 def _measured(measures: Measures | None, arrays: dict[str, np.ndarray], data: Dataset, first: int, count: int, names: list[str]):

@@ -124,7 +124,8 @@ def paper_table(results: dict) -> Table | None:
         for row in paper["rows"]
     ]
     columns = ["solver", "MAE", "below SRC by", "in the paper", "MAE there", "below SRC by"]
-    return Table("Against the paper" + ("" if paper["checked"] else " (approximate figures)"), columns, rows, paper["note"])
+    title = f"Against the paper, ours over {results['frames']} frames" + ("" if paper["checked"] else " (its figures are approximate)")
+    return Table(title, columns, rows, paper["note"])
 
 
 def verdicts(results: dict) -> list[str]:
@@ -143,10 +144,8 @@ def verdicts(results: dict) -> list[str]:
             if names
         ]
         costs = [f"{cost / e['ms_per_step']:.2g} times {n}" for n, e in solvers.items() if n in plain or n == "REF"]
-        lines.append(
-            f"{label}: velocity MAE {spread(group['mean'], group['mae'][last]['std'])} over {last} frames, {' and '.join(ranks)}. A step takes {cost:.3g} ms: "
-            f"{', '.join(costs)}."
-        )
+        error = spread(group["mean"], group["mae"][last]["std"])
+        lines.append(f"{label}: velocity MAE {error} over {last} frames, {' and '.join(ranks)}. A step takes {cost:.3g} ms: {', '.join(costs)}.")
     return lines
 
 

@@ -128,7 +128,7 @@ def force_figure(groups: list[Group], measures: Measures, path: Path, title: str
             axis.plot(times, group.first.series[measure][:, simulation], **style, label=group.label)
         axis.set(ylabel=label, xlim=(0, times[-1]))
         axis.grid(color="0.9")
-    axes[0, 0].legend(fontsize=8, ncols=4)
+    axes[0, 0].legend(fontsize=8, ncols=4, loc="lower left", bbox_to_anchor=(0, 1))
     axes[-1, 0].set_xlabel(TIME)
     parameters = ", ".join(f"{n} {v:g}" for n, v in measures.data.simulations[simulation].items())
     figure.suptitle(f"{title}: {parameters}", fontsize=10)

@@ -32,7 +32,8 @@ def write_film(pictures: Pictures, panels: dict[str, dict[int, np.ndarray]], ref
     bar = figure.colorbar(images[reference], ax=axes, shrink=0.8, pad=0.015)
     bar.set_label(pictures.label, fontsize=8)
     heading = figure.suptitle(f"{title}, frame {frames[-1]}", fontsize=9)
-    figure.draw_without_rendering()
+    for _ in range(2):  # the first layout does not know the size of the labels yet
+        figure.draw_without_rendering()
     figure.set_layout_engine("none")  # the layout stays as it is now, so that nothing jumps
     writer, part = PillowWriter(fps=FPS), path.with_name(f".{path.name}")
     with writer.saving(figure, str(part), dpi=75):

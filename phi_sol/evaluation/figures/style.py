@@ -41,4 +41,4 @@ def line_styles(groups: list[Group]) -> dict[str, dict]:
     return result
 
 
-REFERENCE_STYLE = {"color": "k", "linestyle": (0, (1, 1.2)), "linewidth": 2.2, "label": "reference"}
+REFERENCE_STYLE = {"color": "k", "linestyle": (0, (1, 1.2)), "linewidth": 2.2, "label": "reference", "zorder": 5}
