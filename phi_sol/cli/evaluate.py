@@ -39,10 +39,10 @@ def evaluate(
     quiet_tensorflow()
     from rich.console import Console
 
-    from ..evaluation.evaluate import evaluate as run_evaluation
-    from ..evaluation.evaluate import find_runs
-    from ..evaluation.report import rich_tables
-    from ..evaluation.tables import verdicts
+    from ..evaluation.evaluation import evaluate as run_evaluation
+    from ..evaluation.evaluation import find_runs
+    from ..evaluation.report import rich_table
+    from ..evaluation.tables import tables, verdicts
 
     runs = list(run) if run else find_runs(root)
     with progress_bar("steps/s") as bar:
@@ -56,8 +56,8 @@ def evaluate(
         command = " ".join(["phi-sol", *sys.argv[1:]])
         result = run_evaluation(experiment, runs, data, out if out is not None else root / "evaluation", frames, command, show, numerics)
     console = Console(width=None if sys.stdout.isatty() else 110)
-    for table in rich_tables(result.results):
-        console.print(table)
+    for table in tables(result.results):
+        console.print(rich_table(table))
     for line in verdicts(result.results):
         console.print(line, highlight=False)
     for file in result.files:

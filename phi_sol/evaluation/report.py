@@ -31,17 +31,14 @@ figcaption, .note { color: #555; font-size: 0.9rem } code { background: #f0f0f0;
 """
 
 
-def rich_tables(results: dict) -> list[rich.table.Table]:
-    """The tables for a terminal."""
-    made = []
-    for table in tables(results):
-        printed = rich.table.Table(title=table.title, title_justify="left", caption=table.note or None, caption_justify="left")
-        for i, column in enumerate(table.columns):
-            printed.add_column(column, justify="right" if i else "left")
-        for row in table.rows:
-            printed.add_row(*row)
-        made.append(printed)
-    return made
+def rich_table(table: Table) -> rich.table.Table:
+    """A table for a terminal."""
+    printed = rich.table.Table(title=table.title, title_justify="left", caption=table.note or None, caption_justify="left")
+    for i, column in enumerate(table.columns):
+        printed.add_column(column, justify="right" if i else "left")
+    for row in table.rows:
+        printed.add_row(*row)
+    return printed
 
 
 def facts(results: dict) -> list[tuple[str, str]]:

@@ -5,16 +5,10 @@ import numpy as np
 from . import metrics
 from .groups import Group
 from .measures import Measures
+from .milestones import THRESHOLDS, milestones
 from .rollout import Rollout
 
-FRAMES = (50, 100, 250, 500)
-THRESHOLDS = (0.95, 0.8)  # of the vorticity correlation
 PERIODS = 3  # of the shedding that a rollout must have for a Strouhal number
-
-
-def milestones(frames: int) -> list[int]:
-    """Frame numbers at which errors are reported: 50, 100, 250, 500 as far as they go, and the last one."""
-    return [n for n in FRAMES if n < frames] + [frames]
 
 
 def number(value) -> float | None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from .results import THRESHOLDS, milestones
+from .milestones import THRESHOLDS, milestones
 
 BLEW_UP = "blew up"
 

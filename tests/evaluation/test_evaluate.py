@@ -14,7 +14,8 @@ from phi_sol.evaluation.baselines import baselines
 from phi_sol.evaluation.groups import Group, group_runs
 from phi_sol.evaluation.illustrate import kept_frames, write_pictures
 from phi_sol.evaluation.measures import Measures
-from phi_sol.evaluation.results import group_results, milestones, solver_results
+from phi_sol.evaluation.milestones import milestones
+from phi_sol.evaluation.results import group_results, solver_results
 from phi_sol.evaluation.rollout import Rollout, run_solver
 from phi_sol.stepping import Loop
 

@@ -7,7 +7,7 @@ import numpy as np
 from .. import metrics
 from ..groups import Group
 from ..measures import STATIONS, Measures
-from ..results import THRESHOLDS
+from ..milestones import THRESHOLDS
 from .style import MARKERS, REFERENCE_STYLE, line_styles, new_figure, save
 
 TIME = "time since start (domain units)"
