@@ -21,7 +21,7 @@ from phi_sol import Dataset, Generator, load_experiment
 from phi_sol.data.dataset import find_simulations
 from phi_sol.data.store import versions
 from phi_sol.evaluation.metrics import vorticity
-from phi_sol.evaluation.report import milestones
+from phi_sol.evaluation.milestones import milestones
 from phi_sol.evaluation.rollout import run_solver, time_reference
 
 matplotlib.use("Agg")

@@ -328,6 +328,20 @@ def step(flow: Flow, state: State, dt=None) -> State:
     return unpack(flow, arrays, parameters, shape)
 
 
+def blocks(solver, arrays: Arrays, parameters: Arrays, steps: int, keep_every: int = 1) -> Iterator[Arrays]:
+    """
+    As `rollout`, but yields the arrays of as many frames as one compiled loop keeps together, of shape (frames, batch, *spatial).
+    """
+    dt = tf.constant(solver.flow.dt, next(iter(arrays.values())).dtype)
+    size = sum(a.dtype.size * int(np.prod(a.shape)) for a in arrays.values())
+    room = int(np.clip(LOOP_BYTES // size, 1, LOOP_FRAMES))
+    frames = steps // keep_every
+    for first in range(0, frames, room):
+        count = min(room, frames - first)
+        arrays, kept = solver.loop.frames(arrays, parameters, dt, count, keep_every, room)
+        yield {n: k[:count] for n, k in kept.items()}
+
+
 def rollout(solver, arrays: Arrays, parameters: Arrays, steps: int, keep_every: int = 1) -> Iterator[Arrays]:
     """
     Repeated steps without gradients, many of them in one compiled loop.
@@ -342,12 +356,6 @@ def rollout(solver, arrays: Arrays, parameters: Arrays, steps: int, keep_every: 
     Yields:
         The arrays after `keep_every`, `2 keep_every`, ... steps.
     """
-    dt = tf.constant(solver.flow.dt, next(iter(arrays.values())).dtype)
-    size = sum(a.dtype.size * int(np.prod(a.shape)) for a in arrays.values())
-    room = int(np.clip(LOOP_BYTES // size, 1, LOOP_FRAMES))
-    frames = steps // keep_every
-    for first in range(0, frames, room):
-        count = min(room, frames - first)
-        arrays, kept = solver.loop.frames(arrays, parameters, dt, count, keep_every, room)
-        for i in range(count):
-            yield {n: k[i] for n, k in kept.items()}
+    for block in blocks(solver, arrays, parameters, steps, keep_every):
+        for i in range(len(next(iter(block.values())))):
+            yield {n: kept[i] for n, kept in block.items()}

@@ -69,3 +69,20 @@ def tiny_run(tiny, tiny_train, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "sol"
     Trainer(tiny_train, folder, Plan(curriculum(2), batch=2, learning_rate=1e-3, steps=4), "sol", "small", scene="tiny").fit()
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_evaluation(tiny, tiny_run, tiny_data, tmp_path_factory):
+    """The evaluation of a run and of its copy under another seed, over 10 frames. Not to be written to."""
+    import json
+    import shutil
+
+    from phi_sol import evaluate
+
+    folder = tmp_path_factory.mktemp("evaluation")
+    for seed in range(2):
+        shutil.copytree(tiny_run, folder / f"sol_seed{seed}")
+        description = folder / f"sol_seed{seed}" / "corrector.json"
+        description.write_text(json.dumps(json.loads(description.read_text()) | {"seed": seed}))
+    runs = [folder / "sol_seed0", folder / "sol_seed1"]
+    return evaluate(tiny, runs, tiny_data, folder / "out", frames=10, command="made by a test")

@@ -5,6 +5,7 @@ import sys
 
 import typer
 
+from .compare import compare
 from .evaluate import evaluate
 from .generate import generate
 from .lists import networks, scenes
@@ -19,7 +20,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for command in (scenes, generate, train, evaluate, networks, view, animate):
+for command in (scenes, generate, train, evaluate, compare, networks, view, animate):
     app.command()(command)
 
 

@@ -1,5 +1,6 @@
 """What the commands share: arguments, progress bars, and how TensorFlow is started."""
 
+import logging
 import os
 import sys
 from contextlib import contextmanager
@@ -67,6 +68,7 @@ def quiet_tensorflow(device: str = "auto"):
     if device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it takes the first traces of several solvers for retracing
     sys.stderr.flush()
     keep = os.dup(2)
     try:

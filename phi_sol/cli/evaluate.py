@@ -12,14 +12,17 @@ from .common import DataOption, OutOption, SceneArgument, progress_bar, quiet_te
 def evaluate(
     scene: SceneArgument,
     data: DataOption = None,
-    run: Annotated[list[Path] | None, typer.Option(help="Folder of a corrector; may be repeated. Default: all in runs/SCENE.")] = None,
+    run: Annotated[
+        list[Path] | None, typer.Option("--run", "--runs", help="Folder of a corrector; may be repeated. Default: all in runs/SCENE.")
+    ] = None,
     frames: Annotated[int | None, typer.Option(help="Steps of the rollouts.", show_default="as recorded, at most 500")] = None,
+    numerics: Annotated[bool, typer.Option(help="Also run the source on a finer grid and with second-order advection.")] = True,
     out: OutOption = None,
 ):
     """
     Compare the source and every corrector with the reference, over the test simulations.
 
-    Writes results.json, error_curves.png and fields.png. Default output: runs/SCENE/evaluation.
+    Writes results.json, report.html, report.md and the pictures in them. Default output: runs/SCENE/evaluation.
     """
     from ..errors import MissingError
     from ..experiment import load_experiment
@@ -36,9 +39,10 @@ def evaluate(
     quiet_tensorflow()
     from rich.console import Console
 
-    from ..evaluation.evaluate import evaluate as run_evaluation
-    from ..evaluation.evaluate import find_runs
-    from ..evaluation.report import table
+    from ..evaluation.evaluation import evaluate as run_evaluation
+    from ..evaluation.evaluation import find_runs
+    from ..evaluation.report import rich_table
+    from ..evaluation.tables import tables, verdicts
 
     runs = list(run) if run else find_runs(root)
     with progress_bar("steps/s") as bar:
@@ -50,8 +54,11 @@ def evaluate(
             bar.update(tasks[solver], completed=done)
 
         command = " ".join(["phi-sol", *sys.argv[1:]])
-        result = run_evaluation(experiment, runs, data, out if out is not None else root / "evaluation", frames, command, show)
+        result = run_evaluation(experiment, runs, data, out if out is not None else root / "evaluation", frames, command, show, numerics)
     console = Console(width=None if sys.stdout.isatty() else 110)
-    console.print(table(result.results))
+    for table in tables(result.results):
+        console.print(rich_table(table))
+    for line in verdicts(result.results):
+        console.print(line, highlight=False)
     for file in result.files:
         typer.echo(str(file))

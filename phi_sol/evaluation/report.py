@@ -1,110 +1,96 @@
-"""What an evaluation leaves behind: a table, `results.json` and figures."""
+"""An evaluation as tables on the terminal, as Markdown, and as one self-contained page."""
 
+import base64
+import html
 from pathlib import Path
 
-import numpy as np
-from rich.table import Table
+import rich.table
 
-from ..data.dataset import Dataset
-from .metrics import vorticity
-from .rollout import Rollout
+from ..data.store import write_atomic
+from .tables import Table, tables, verdicts
 
-FRAMES = (50, 100, 250, 500)
-
-
-def milestones(frames: int) -> list[int]:
-    """Frame numbers at which errors are reported: 50, 100, 250, 500 as far as they go, and the last one."""
-    return [n for n in FRAMES if n < frames] + [frames]
-
-
-def solver_results(run: Rollout, frames: int) -> dict:
-    """The entry of one solver in `results.json`."""
-    return {
-        "mae": {str(n): run.mean(n) for n in milestones(frames)},
-        "mae_per_parameter": run.mean_per_simulation(frames),
-        "ms_per_step": run.ms_per_step,
-        "blow_ups": run.blow_ups,
-    }
-
-
-def _number(value: float | None) -> str:
-    return "blew up" if value is None else f"{value:.4f}"
+CAPTIONS = {
+    "error_curves.png": "Error over time.",
+    "fields.png": "Fields of source, correctors and reference, one colour scale.",
+    "field_errors.png": "Error of the velocity in magnitude, one colour scale.",
+    "marker.png": "Marker of source, correctors and reference, one colour scale.",
+    "film.gif": "The same over time.",
+    "spectra.png": "Energy spectra.",
+    "energy.png": "Energy and enstrophy over time.",
+    "profiles.png": "Profiles across the wake.",
+    "forces.png": "Forces and shedding.",
+    "cost.png": "Accuracy and cost.",
+}
+STYLE = """
+body { font-family: system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; color: #1a1a1a; line-height: 1.45 }
+h1 { font-size: 1.6rem } h2 { font-size: 1.15rem; margin-top: 2rem }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: 0.6rem 0 }
+th, td { padding: 0.25rem 0.7rem; border-bottom: 1px solid #ccc; text-align: right } th:first-child, td:first-child { text-align: left }
+thead th { border-bottom: 2px solid #444 } figure { margin: 1.6rem 0 } img { max-width: 100%; height: auto }
+figcaption, .note { color: #555; font-size: 0.9rem } code { background: #f0f0f0; padding: 0.1rem 0.3rem; overflow-wrap: anywhere }
+"""
 
 
-def table(results: dict) -> Table:
-    """A rich table of `results.json`: MAE at the milestones, improvement over SRC, time per step."""
-    source, count = results["solvers"]["SRC"], results["frames"]
-    simulations = len(results["parameters"])
-    result = Table(title=f"{results['scene']}: velocity MAE over {simulations} test simulations", title_justify="left")
-    result.add_column("solver")
-    for n in milestones(count):
-        result.add_column(f"{n} frames", justify="right")
-    result.add_column("vs SRC", justify="right")
-    result.add_column("ms / step", justify="right")
-    for name, entry in results["solvers"].items():
-        mae = entry.get("mae", {})
-        last, base = mae.get(str(count)), source["mae"][str(count)]
-        ratio = "" if name in ("SRC", "REF") or last is None or not base else f"{100 * (last / base - 1):+.0f} %"
-        errors = [_number(mae[str(n)]) if mae else "" for n in milestones(count)]
-        result.add_row(name, *errors, ratio, f"{entry['ms_per_step']:.2f}")
-    return result
+def rich_table(table: Table) -> rich.table.Table:
+    """A table for a terminal."""
+    printed = rich.table.Table(title=table.title, title_justify="left", caption=table.note or None, caption_justify="left")
+    for i, column in enumerate(table.columns):
+        printed.add_column(column, justify="right" if i else "left")
+    for row in table.rows:
+        printed.add_row(*row)
+    return printed
 
 
-def error_figure(runs: dict[str, Rollout], path: Path, dt: float, title: str):
-    """Velocity MAE over time, mean over the test simulations, with the range over simulations as a band."""
-    plt = _pyplot()
-    fig, ax = plt.subplots(figsize=(7, 4), layout="constrained")
-    styles = ["-", "--", "-.", ":"]
-    for i, (name, run) in enumerate(runs.items()):
-        t = dt * np.arange(1, len(run.mae) + 1)
-        (line,) = ax.plot(t, run.mae.mean(1), styles[i % 4], color="k" if name == "SRC" else f"C{(i - 1) % 10}", label=name)
-        ax.fill_between(t, run.mae.min(1), run.mae.max(1), color=line.get_color(), alpha=0.15, linewidth=0)
-    ax.set(xlabel="time since start (domain units)", ylabel="velocity MAE (domain units / time)", title=title, xlim=(0, None), ylim=(0, None))
-    ax.legend()
-    _save(fig, path)
+def facts(results: dict) -> list[tuple[str, str]]:
+    """What the evaluation was made of and with."""
+    parameters = "; ".join(", ".join(f"{n} {v:g}" for n, v in p.items()) for p in results["parameters"])
+    grids = ", ".join(f"{n} {'x'.join(map(str, g.values()))}" for n, g in results["grids"].items())
+    seeds = ", ".join(f"{n} {c['seed']}" for n, c in results["correctors"].items())
+    return [
+        ("Command", results["command"]),
+        ("Test simulations", parameters),
+        ("Data", f"{results['data']['folder']}, SHA-256 {results['data']['sha256'][:16]}"),
+        ("Grids", grids),
+        ("Training seeds", seeds),
+        ("Versions", ", ".join(f"{n} {v}" for n, v in results["versions"].items())),
+    ]
 
 
-def fields_figure(data: Dataset, runs: dict[str, Rollout], path: Path, simulation: int, frames: list[int]):
-    """Vorticity of source, hybrids and reference (of 3D flows in the middle of z), one row each, one column per frame, one colour scale."""
-    plt = _pyplot()
-    flow = data.pair.source
-    rows = {name: [run.kept[f] for f in frames] for name, run in runs.items()} | {"reference, restricted": [data.frame(f) for f in frames]}
-    rows = {name: [-vorticity(flow, arrays)[simulation] for arrays in row] for name, row in rows.items()}  # as seen with y to the right
-    limit = max(np.percentile(np.abs(w), 99.5) for w in rows["reference, restricted"])
-    ny, nx = (flow.size[d] for d in "yx")
-    dy, dx = (flow.spacing[d] for d in "yx")
-    extent = (dy / 2, ny - dy / 2, dx / 2, nx - dx / 2)  # around the inner nodes
-    size = (1.6 + 4.4 * len(frames), 0.8 + 2.3 * len(rows))
-    fig, axes = plt.subplots(len(rows), len(frames), figsize=size, layout="constrained", squeeze=False, sharex=True, sharey=True)
-    for (name, row), line in zip(rows.items(), axes, strict=True):
-        for values, ax in zip(row, line, strict=True):
-            image = ax.imshow(values.T, origin="lower", extent=extent, vmin=-limit, vmax=limit, cmap="RdBu_r", interpolation="nearest")
-            for obstacle in flow.obstacles:
-                ax.add_patch(plt.Circle(tuple(obstacle.center.numpy("vector")[:2]), float(obstacle.radius), color="0.6"))
-        line[0].set_ylabel(f"{name}\nx")
-    for ax, frame in zip(axes[0], frames, strict=True):
-        ax.set_title(f"frame {frame}")
-    for ax in axes[-1]:
-        ax.set_xlabel("y")
-    fig.colorbar(image, ax=axes, label="vorticity (1 / time), counter-clockwise positive", shrink=0.8, aspect=12 * len(rows))
-    parameters = ", ".join(f"{n} {v:g}" for n, v in data.simulations[simulation].items())
-    fig.suptitle(f"Vorticity{' in the middle of z' if 'z' in flow.resolution else ''}, {parameters}")
-    _save(fig, path)
+def write_markdown(results: dict, pictures: list[Path], path: Path):
+    """`report.md`, which shows the pictures beside it."""
+    parts = [f"# {results['scene']}: evaluation over {results['frames']} frames", *(f"- {line}" for line in verdicts(results)), ""]
+    for table in tables(results):
+        parts += [f"## {table.title}", "", *_markdown(table), "", *([table.note, ""] if table.note else [])]
+    for picture in pictures:
+        parts += [f"![{CAPTIONS[picture.name]}]({picture.name})", ""]
+    parts += ["## Made from", "", *(f"- {name}: {f'`{text}`' if name == 'Command' else text}" for name, text in facts(results) if text)]
+    write_atomic(path, ("\n".join(parts) + "\n").encode())
 
 
-def _pyplot():
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    return pyplot
+def _markdown(table: Table) -> list[str]:
+    rows = [table.columns, ["---", *["---:"] * (len(table.columns) - 1)], *table.rows]
+    return ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
 
 
-def _save(fig, path: Path):
-    from matplotlib import pyplot
+def write_html(results: dict, pictures: list[Path], path: Path):
+    """`report.html`: one file that holds its pictures and asks no server for anything."""
+    title = html.escape(f"{results['scene']}: evaluation over {results['frames']} frames")
+    parts = [f"<h1>{title}</h1>", "<ul>", *(f"<li>{html.escape(line)}</li>" for line in verdicts(results)), "</ul>"]
+    for table in tables(results):
+        parts += [f"<h2>{html.escape(table.title)}</h2>", _html(table)]
+    for picture in pictures:
+        caption, data = html.escape(CAPTIONS[picture.name]), base64.b64encode(picture.read_bytes()).decode()
+        kind = picture.suffix[1:]
+        parts.append(f'<figure><img alt="{caption}" src="data:image/{kind};base64,{data}"><figcaption>{caption}</figcaption></figure>')
+    made = [f"<tr><th>{name}</th><td style='text-align:left'><code>{html.escape(text)}</code></td></tr>" for name, text in facts(results) if text]
+    parts += ["<h2>Made from</h2>", f"<table>{''.join(made)}</table>"]
+    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title><link rel="icon" href="data:,">'
+    page = f'<!DOCTYPE html>\n<html lang="en"><head>{head}<style>{STYLE}</style></head><body>\n{chr(10).join(parts)}\n</body></html>\n'
+    write_atomic(path, page.encode())
 
-    part = path.with_name(f".{path.name}")
-    fig.savefig(part, dpi=130, format="png")
-    pyplot.close(fig)
-    part.replace(path)
+
+def _html(table: Table) -> str:
+    heads = "".join(f"<th>{html.escape(c)}</th>" for c in table.columns)
+    rows = "".join("<tr>" + "".join(f"<td>{html.escape(c)}</td>" for c in row) + "</tr>" for row in table.rows)
+    note = f'<p class="note">{html.escape(table.note)}</p>' if table.note else ""
+    return f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>{note}"

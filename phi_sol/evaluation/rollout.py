@@ -1,16 +1,17 @@
-"""Long runs of source, hybrids and reference from the same start, and their errors."""
+"""Long runs of source, hybrids and reference from the same start, measured as they go."""
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from ..data.dataset import Dataset
-from ..stepping import array_names, rollout, tf
+from ..stepping import blocks, tf
+from .measures import Measures
 from .metrics import mean_absolute_error
 
-BLOW_UP = 100.0  # velocities beyond this many times the largest of the reference count as blown up
+BLOW_UP = 100.0  # fields beyond this many times the largest value of the reference count as blown up
 
 
 @dataclass
@@ -20,56 +21,97 @@ class Rollout:
 
     Attributes:
         mae: Velocity MAE, shape (frames, simulations); NaN from the frame on in which a simulation blew up.
-        kept: Velocity arrays by frame number, shape (simulations, *spatial) each.
-        ms_per_step: Wall time of one step of one simulation in milliseconds.
+        kept: Compared arrays by frame number, shape (simulations, *spatial) each.
+        ms_per_step: Wall time of one step of one simulation in milliseconds; NaN if it was not measured.
+        series: All measures by name, shape (frames, simulations, ...); NaN likewise.
     """
 
     mae: np.ndarray
     kept: dict[int, dict[str, np.ndarray]]
     ms_per_step: float
+    series: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def blow_ups(self) -> int:
         """Number of simulations that blew up."""
         return int(np.isnan(self.mae[-1]).sum())
 
-    def mean(self, frames: int) -> float | None:
-        """MAE over the first frames and all simulations; None if any of them blew up by then."""
-        value = float(self.mae[:frames].mean())
+    @property
+    def blew_up_at(self) -> list[int | None]:
+        """The frame in which each simulation blew up; None for one that did not."""
+        return [int(np.isnan(m).argmax()) + 1 if np.isnan(m).any() else None for m in self.mae.T]
+
+    def mean(self, frames: int, measure: str = "mae") -> float | None:
+        """Mean of the MAE or another measure over the first frames and all simulations; None if any of them blew up by then."""
+        value = float(self._of(measure)[:frames].mean())
         return value if np.isfinite(value) else None
 
-    def mean_per_simulation(self, frames: int) -> list[float | None]:
+    def mean_per_simulation(self, frames: int, measure: str = "mae") -> list[float | None]:
         """The same for each simulation."""
-        return [float(v) if np.isfinite(v) else None for v in self.mae[:frames].mean(0)]
+        return [float(v) if np.isfinite(v) else None for v in self._of(measure)[:frames].mean(0)]
+
+    def _of(self, measure: str) -> np.ndarray:
+        return self.mae if measure == "mae" else self.series[measure]
 
 
-def run_solver(solver, data: Dataset, frames: int, keep: list[int], progress: Callable[[], None] = lambda: None) -> Rollout:
+def run_solver(
+    solver,
+    data: Dataset,
+    frames: int,
+    keep: list[int],
+    progress: Callable[[], None] = lambda: None,
+    measures: Measures | None = None,
+    start: dict[str, np.ndarray] | None = None,
+    timed: bool = True,
+) -> Rollout:
     """
-    Rolls a solver out from frame 0 of all simulations at once and compares it with the recorded frames.
+    Rolls a solver out from frame 0 of all simulations at once and compares it with the recorded frames. A simulation that blows up takes no part
+    in any measure from then on; when all have, the rollout ends.
 
     Args:
-        solver: `CompiledFlow` of the source, or `HybridSolver`.
+        solver: `CompiledFlow` of the source, `HybridSolver` or `FinerSource`.
         data: Test simulations.
         frames: Number of steps.
-        keep: Frames whose velocity is kept.
+        keep: Frames whose compared arrays are kept.
         progress: Called after each step.
+        measures: What is measured; default: the velocity MAE only.
+        start: Arrays to start from instead of frame 0, shape (simulations, *spatial) each.
+        timed: Whether the time per step is measured, afterwards.
     """
-    names = [n for n in array_names(solver.flow) if n.startswith("velocity")]
-    start = {n: tf.constant(a) for n, a in data.frame(0).items()}
+    names = measures.names if measures else [n for n in data.arrays if n.startswith("velocity")]
+    arrays = {n: tf.constant(a) for n, a in (data.frame(0) if start is None else start).items()}
     parameters = {n: tf.constant(p) for n, p in data.parameters.items()}
-    limit = BLOW_UP * data.largest(names)
-    mae, kept = np.full((frames, len(data)), np.nan), {}
-    blown = np.zeros(len(data), bool)
-    for i, arrays in enumerate(rollout(solver, start, parameters, frames), 1):
-        values = {n: arrays[n].numpy() for n in names}
-        largest = np.max([np.abs(v).reshape(len(v), -1).max(1) for v in values.values()], axis=0)
-        blown |= ~(largest <= limit)
-        errors = mean_absolute_error(values, {n: data.arrays[n][:, i] for n in names}, names)
-        mae[i - 1] = np.where(blown, np.nan, errors)
-        if i in keep:
-            kept[i] = values
-        progress()
-    return Rollout(mae, kept, time_step(solver, {n: a[:1] for n, a in start.items()}, {n: p[:1] for n, p in parameters.items()}))
+    fields = {n.partition(".")[0] for n in names}
+    limits = {n: BLOW_UP * data.largest([m for m in names if m.partition(".")[0] == n]) for n in fields}
+    series, kept, blown, done = {}, {}, np.zeros(len(data), bool), 0
+    for block in blocks(solver, arrays, parameters, frames):
+        block = {n: a.numpy() for n, a in block.items()}
+        count = len(block[names[0]])
+        gone = np.array(blown)[None] | np.zeros((count, 1), bool)
+        for n in names:
+            largest = np.abs(block[n]).reshape(count, len(data), -1).max(2)
+            gone = gone | ~(largest <= limits[n.partition(".")[0]])
+        gone = np.logical_or.accumulate(gone)
+        for frame in set(keep) & set(range(done + 1, done + count + 1)):
+            kept[frame] = {n: block[n][frame - done - 1] for n in names}
+        calm = {n: np.where(gone.reshape(*gone.shape, *[1] * (a.ndim - 2)), np.float32(0), a) for n, a in block.items()}
+        for name, values in _measured(measures, calm, data, done + 1, count, names).items():
+            values[gone] = np.nan
+            series.setdefault(name, np.full((frames, *values.shape[1:]), np.nan))[done : done + count] = values
+        for _ in range(count):
+            progress()
+        blown, done = gone[-1], done + count
+        if blown.all():
+            break
+    one = {n: a[:1] for n, a in arrays.items()}, {n: p[:1] for n, p in parameters.items()}
+    return Rollout(series["mae"], kept, time_step(solver, *one) if timed else float("nan"), series)
+
+
+def _measured(measures: Measures | None, arrays: dict[str, np.ndarray], data: Dataset, first: int, count: int, names: list[str]):
+    if measures is not None:
+        return measures.block(arrays, measures.recorded(first, count))
+    each = [mean_absolute_error({n: arrays[n][i] for n in names}, {n: data.arrays[n][:, first + i] for n in names}, names) for i in range(count)]
+    return {"mae": np.array(each)}
 
 
 def time_step(solver, arrays, parameters, seconds: float = 1.0, steps: int = 20) -> float:

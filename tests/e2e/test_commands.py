@@ -66,14 +66,14 @@ def test_the_whole_way(workplace):
     result = run("evaluate", "tiny.py", cwd=workplace)
     out = workplace / "runs" / "tiny" / "evaluation"
     content = json.loads((out / "results.json").read_text())
-    assert list(content["solvers"]) == ["SRC", "non", "sol", "REF"]
+    assert list(content["solvers"]) == ["SRC", "SRC-MC", "non", "sol", "REF"]
     assert content["frames"] == 12 and content["command"] == "phi-sol evaluate tiny.py"
     assert content["solvers"]["SRC"]["mae"]["12"] > 0
     # the table shows what the file holds, and the paths of what was written
     for name in ("SRC", "sol"):
-        (row,) = [line for line in result.stdout.splitlines() if re.search(rf"[│|]\s*{name}\s", line)]
+        row, *_ = [line for line in result.stdout.splitlines() if re.search(rf"[│|]\s*{name}\s", line)]
         assert f"{content['solvers'][name]['mae']['12']:.4f}" in row
-    for file in ("results.json", "error_curves.png", "fields.png"):
+    for file in ("results.json", "report.html", "report.md", "error_curves.png", "fields.png"):
         assert str(Path("runs/tiny/evaluation") / file) in result.stdout and (out / file).stat().st_size > 500
 
 
@@ -84,7 +84,7 @@ def test_run_and_data_by_folder(workplace, tmp_path, capsys):
     assert re.search(r"^tiny test .* 100% +\d+ steps/s +\d:\d\d:\d\d +0:00:00", progress, re.M)  # speed, elapsed and remaining time
     assert sorted(p.name for p in (tmp_path / "mine").iterdir()) == ["sim_000000", "sim_000001"]
     sol = workplace / "runs" / "tiny" / "sol"
-    options = ["--data", tmp_path / "mine", "--run", sol, "--frames", 5, "--out", tmp_path / "out"]
+    options = ["--data", tmp_path / "mine", "--runs", sol, "--frames", 5, "--no-numerics", "--out", tmp_path / "out"]
     assert main(["evaluate", *map(str, [workplace / "tiny.py", *options])]) == 0
     content = json.loads((tmp_path / "out" / "results.json").read_text())
     assert list(content["solvers"]) == ["SRC", "sol", "REF"] and list(content["solvers"]["sol"]["mae"]) == ["5"]

@@ -1,4 +1,4 @@
-"""Evaluation: rollouts, results, figures, and what is refused."""
+"""Evaluation: rollouts, results, what is refused, and what blows up."""
 
 import json
 import shutil
@@ -7,10 +7,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from phi_sol import Corrector, Dataset, HybridSolver, InputError, MissingError, evaluate
+from phi_sol import Corrector, Dataset, Experiment, ForcedAdvection, Generator, HybridSolver, InputError, MissingError, evaluate
 from phi_sol.data.dataset import find_simulations
-from phi_sol.evaluation.report import milestones
-from phi_sol.evaluation.rollout import run_solver
+from phi_sol.evaluation import metrics
+from phi_sol.evaluation.baselines import baselines
+from phi_sol.evaluation.groups import Group, group_runs
+from phi_sol.evaluation.illustrate import kept_frames, write_pictures
+from phi_sol.evaluation.measures import Measures
+from phi_sol.evaluation.milestones import milestones
+from phi_sol.evaluation.results import group_results, solver_results
+from phi_sol.evaluation.rollout import Rollout, run_solver
+from phi_sol.stepping import Loop
 
 
 @pytest.fixture(scope="module")
@@ -32,26 +39,116 @@ def test_rollout_errors_by_hand(tiny, test_set):
     assert run.mean(5) == pytest.approx(run.mae[:5].mean())
 
 
-def test_blow_ups_are_counted_and_not_averaged_away(tiny, tiny_run, test_set):
+class Exploding:
+    """A solver whose velocity grows by a factor of 5 in every step."""
+
+    jit_compile = True
+
+    def __init__(self, flow):
+        self.flow, self.loop = flow, Loop(self)
+
+    def advance(self, arrays, parameters, dt):
+        return {n: 5 * a for n, a in arrays.items()}
+
+
+def test_blow_ups_are_counted_and_never_averaged_away(tiny, test_set, tmp_path):
+    """In step 3, with 125 times the velocity; all measures end there, and the pictures are made all the same."""
+    measures = Measures(test_set, 5, ("velocity", "marker"))
+    run = run_solver(Exploding(tiny.pair.source), test_set, 5, kept_frames(5), measures=measures, timed=False)
+    assert run.blow_ups == 1 and run.blew_up_at == [3] and run.mean(5) is None and run.mean_per_simulation(5) == [None]
+    assert np.isfinite(run.mae[:2]).all() and run.mean(2) > 1
+    for name, values in run.series.items():
+        assert np.isfinite(values[:2]).all() and np.isnan(values[2:]).all(), name
+    entry = solver_results(run, 5, measures)
+    assert entry["mae"] == {"5": None} and entry["blow_ups"] == 1 and entry["vorticity_correlation"]["time_to_0.8"]["per_parameter"] == [3.0 - 1]
+    assert entry["spectral_error"] is entry["wake"]["drag_error"] is entry["fields"]["marker"]["mae"] is None
+    json.dumps(entry, allow_nan=False)
+    source = run_solver(tiny.pair.source.compiled, test_set, 5, kept_frames(5), measures=measures, timed=False)
+    groups = [Group("SRC", {"SRC": source}), Group("bad", {"bad": run}, "sol", 2)]
+    assert group_results(groups, 5)["bad"]["mean"] is None
+    files = write_pictures(groups, measures, 1.0, tmp_path, "tiny")
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(f.name for f in files) and "marker.png" in {f.name for f in files}
+
+
+def test_a_corrector_that_blows_up_at_once(tiny, tiny_run, test_set):
     corrector = Corrector.load(tiny_run)
     corrector.network.layers[-1].bias.assign([1e9, 0.0])
-    run = run_solver(HybridSolver(tiny.pair.source, corrector), test_set, 6, [])
-    assert run.blow_ups == 1 and run.mean(6) is None and run.mean_per_simulation(6) == [None]
+    run = run_solver(HybridSolver(tiny.pair.source, corrector), test_set, 6, [], timed=False)
+    assert run.blew_up_at == [1] and run.mean(6) is None
 
 
-def test_results_and_figures(tiny, tiny_run, tiny_data, tmp_path):
-    result = evaluate(tiny, [tiny_run], tiny_data, tmp_path / "out", frames=10, command="made by a test")
-    content = json.loads((tmp_path / "out" / "results.json").read_text())
-    assert content == result.results
+def test_measures_of_the_reference_and_of_a_solver(tiny, test_set):
+    """Blocks of frames give what one frame gives; the reference is what it is compared with."""
+    measures = Measures(test_set, 12)
+    run = run_solver(tiny.pair.source.compiled, test_set, 12, [7], measures=measures, timed=False)
+    flow, seven = tiny.pair.source, test_set.frame(7)
+    assert run.series["kinetic_energy"].shape == (12, 1)
+    assert measures.reference["kinetic_energy"][6] == pytest.approx(metrics.kinetic_energy(flow, seven))
+    assert measures.reference["drag"][6] == pytest.approx(metrics.force(flow, seven, np.array([1 / 30]))["y"] / 10)  # ½ U² D
+    assert run.series["correlation"][6] == pytest.approx(metrics.vorticity_correlation(flow, run.kept[7], seven))
+    assert run.series["relative_l2"][6] == pytest.approx(metrics.relative_l2(run.kept[7], seven, measures.velocity))
+    assert (run.series["divergence"] < 1e-5).all()
+    perfect = measures.block(measures.recorded(1, 12), measures.recorded(1, 12))
+    assert (perfect["mae"] == 0).all() and perfect["correlation"] == pytest.approx(1)
+    entry = solver_results(Rollout(perfect["mae"], {}, 1.0, perfect), 12, measures)
+    assert entry["spectral_error"] == entry["kinetic_energy_error"] == entry["wake"]["mean_profile_error"] == 0
+    assert entry["vorticity_correlation"]["time_to_0.95"] == {"mean": 12.0, "per_parameter": [None], "reached_the_end": 1}
+
+
+def test_the_source_on_a_finer_grid(tmp_path):
+    """It starts from the restricted reference, and what is compared is its restriction."""
+    seeds = dict(seed=(100, 101), viscosity=(0.1,), amplitude=(0.15,))
+    experiment = Experiment("waves", ForcedAdvection, dict(y=8, x=8), train=dict(seeds, seed=(1,)), test=seeds, warmup=0, frames=2)
+    Generator(experiment, "test", tmp_path / "test").run()
+    data = Dataset.load(experiment.pair, tmp_path, "test")
+    known = baselines(experiment)
+    assert list(known) == ["SRC-MC", "SRC-2x"] and known["SRC-MC"].flow.advection == "mac_cormack"
+    finer = known["SRC-2x"]
+    assert finer.flow.resolution == {"y": 16, "x": 16}
+    start, fine = finer.start(data), data.reference_frame(1, 0)["velocity.y"]
+    np.testing.assert_allclose(start["velocity.y"][1], fine[::2].reshape(16, 16, 2).mean(2), rtol=1e-5, atol=1e-6)
+    run = run_solver(finer, data, 2, [1], measures=Measures(data, 2), start=start, timed=False)
+    parameters = {n: tf.constant(p) for n, p in data.parameters.items()}
+    stepped = finer.flow.compiled({n: tf.constant(a) for n, a in start.items()}, parameters, tf.constant(0.1))["velocity.x"].numpy()
+    np.testing.assert_allclose(run.kept[1]["velocity.x"], stepped[:, :, ::2].reshape(2, 8, 2, 8).mean(2), rtol=1e-5, atol=1e-6)
+    source = run_solver(experiment.pair.source.compiled, data, 2, [], timed=False)
+    assert run.mean(2) < source.mean(2)
+
+
+def test_no_finer_grid_between_source_and_reference(tiny):
+    assert list(baselines(tiny)) == ["SRC-MC"]  # ratio 2
+
+
+def test_results(tiny_evaluation, tiny_data, tiny_run):
+    out = tiny_evaluation.files[0].parent
+    content = json.loads((out / "results.json").read_text())
+    assert content == tiny_evaluation.results
     assert content["scene"] == "tiny" and content["frames"] == 10 and content["parameters"] == [{"reynolds": 300.0}]
-    assert list(content["solvers"]) == ["SRC", "sol", "REF"] and content["command"] == "made by a test"
-    for name in ("SRC", "sol"):
+    assert list(content["solvers"]) == ["SRC", "SRC-MC", "sol_seed0", "sol_seed1", "REF"] and content["command"] == "made by a test"
+    for name in ("SRC", "SRC-MC", "sol_seed0"):
         entry = content["solvers"][name]
         assert entry["mae"]["10"] == pytest.approx(entry["mae_per_parameter"][0]) and entry["blow_ups"] == 0
-    assert content["solvers"]["REF"]["ms_per_step"] > 0
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["error_curves.png", "fields.png", "results.json"]
-    for name in ("error_curves.png", "fields.png"):
-        assert (tmp_path / "out" / name).read_bytes().startswith(b"\x89PNG")
+        components = [entry["fields"][f"velocity.{d}"]["mae"] for d in "yx"]
+        assert entry["mae"]["10"] == pytest.approx(np.mean(components)) and entry["wake"]["strouhal"] == [None]  # less than three periods
+    assert content["solvers"]["REF"]["ms_per_step"] > 0 and content["solvers"]["REF"]["wake"]["drag"][0] > 0
+    group = content["groups"]["sol"]
+    assert group["runs"] == ["sol_seed0", "sol_seed1"] and group["std"] == pytest.approx(0, abs=1e-9)
+    assert [c["seed"] for c in content["correctors"].values()] == [0, 1] and content["paper"] is None
+    assert len(content["data"]["sha256"]) == 64 and content["grids"] == {n: {"y": 24, "x": 12} for n in ("SRC", "SRC-MC")} | {
+        "REF": {"y": 48, "x": 24}
+    }
+    assert sorted(p.name for p in out.iterdir()) == sorted(p.name for p in tiny_evaluation.files)
+
+
+def test_groups():
+    """Deviations are those of a sample, over runs that differ in the seed only."""
+    runs = {n: Rollout(np.full((4, 2), v), {}, 1.0) for n, v in {"SRC": 9.0, "a_seed0": 1.0, "a_seed1": 2.0, "b": 3.0}.items()}
+    facts = {"method": "sol", "unroll": 4, "network": "small", "data": ["x"]}
+    descriptions = {"a_seed0": facts | {"seed": 0}, "a_seed1": facts | {"seed": 1}, "b": facts | {"unroll": 8}}
+    groups = group_runs(runs, descriptions)
+    assert [(g.label, list(g.runs)) for g in groups] == [("SRC", ["SRC"]), ("a", ["a_seed0", "a_seed1"]), ("b", ["b"])]
+    assert groups[1].statistics(4) == (1.5, pytest.approx(np.sqrt(0.5))) and groups[2].statistics(4) == (3.0, None)
+    assert list(group_results(groups, 4)) == ["a", "b"]
 
 
 def test_refused(tiny, tiny_run, tiny_data, tmp_path):
@@ -63,6 +160,17 @@ def test_refused(tiny, tiny_run, tiny_data, tmp_path):
         evaluate(tiny, [tiny_run], tiny_data, tmp_path / "out", frames=0)
     with pytest.raises(InputError, match=r"corrector was trained on \(sim_000000, sim_000001\)"):
         evaluate(tiny, [tiny_run], tiny_data / "train", tmp_path / "out")
+    (tmp_path / "empty" / "test").mkdir(parents=True)
+    with pytest.raises(MissingError, match="There are no simulations"):
+        evaluate(tiny, [tiny_run], tmp_path / "empty", tmp_path / "out")
+    shutil.copytree(tiny_data / "test", tmp_path / "damaged")
+    frame = tmp_path / "damaged" / "sim_000000" / "velocity_000004.npz"
+    frame.write_bytes(frame.read_bytes()[:200])
+    with pytest.raises(InputError, match="velocity_000004.npz is damaged"):
+        evaluate(tiny, [tiny_run], tmp_path / "damaged", tmp_path / "out")
+    frame.unlink()
+    with pytest.raises(MissingError, match="velocity_000004.npz is missing"):
+        evaluate(tiny, [tiny_run], tmp_path / "damaged", tmp_path / "out")
     shutil.copytree(tiny_run, tmp_path / "other")
     description = json.loads((tiny_run / "corrector.json").read_text())
     description["flow"]["radius"] = 12.0

@@ -1,0 +1,155 @@
+"""Measures over time, over wave numbers, across the wake, and against cost."""
+
+from pathlib import Path
+
+import numpy as np
+
+from .. import metrics
+from ..groups import Group
+from ..measures import STATIONS, Measures
+from ..milestones import THRESHOLDS
+from .style import MARKERS, REFERENCE_STYLE, line_styles, new_figure, save
+
+TIME = "time since start (domain units)"
+BAND = "bands: standard deviation over training seeds"
+
+
+def _times(measures: Measures) -> np.ndarray:
+    return measures.flow.dt * np.arange(1, measures.frames + 1)
+
+
+def _curve(axis, group: Group, measure: str, x: np.ndarray, style: dict, positive: bool = False):
+    """Mean over simulations and seeds, and a band of the deviation over seeds."""
+    mean, deviation = group.mean(measure), group.deviation(measure)
+    (line,) = axis.plot(x, mean, **style, label=group.label)
+    if deviation is not None:
+        lower = np.maximum(mean - deviation, 0.2 * mean) if positive else mean - deviation  # a logarithmic axis knows no zero
+        axis.fill_between(x, lower, mean + deviation, color=line.get_color(), alpha=0.22, linewidth=0)
+
+
+def error_figure(groups: list[Group], measures: Measures, path: Path, title: str):
+    """MAE of the velocity (and of other compared fields) over time, and the correlation of the vorticity."""
+    others = [n for n in measures.names if not n.startswith("velocity")]
+    panels = [("mae", "velocity MAE (length / time)"), *[(f"mae {n}", f"{n} MAE") for n in others], ("correlation", "vorticity correlation")]
+    figure, axes = new_figure(5.4 * len(panels), 4.1, 1, len(panels), sharex=True)
+    times = _times(measures)
+    for axis, (measure, label) in zip(axes[0], panels, strict=True):
+        logarithmic = measure != "correlation"
+        for group, style in zip(groups, line_styles(groups).values(), strict=True):
+            _curve(axis, group, measure, times, style, logarithmic)
+        axis.set(xlabel=TIME, ylabel=label, xlim=(0, times[-1]))
+        axis.grid(color="0.9")
+        if logarithmic:
+            axis.set_yscale("log")
+        else:
+            for threshold in THRESHOLDS:
+                axis.axhline(threshold, color="0.5", linewidth=0.8, linestyle=":")
+                axis.annotate(f"{threshold:g}", (1, threshold), xycoords=("axes fraction", "data"), fontsize=8, va="bottom", ha="right", color="0.35")
+    axes[0, 0].legend(fontsize=8)
+    seeds = any(len(g.runs) > 1 for g in groups)
+    figure.suptitle(f"{title}, mean over {len(measures.data)} test simulations{f'; {BAND}' if seeds else ''}", fontsize=10)
+    save(figure, path)
+
+
+def energy_figure(groups: list[Group], measures: Measures, path: Path, title: str):
+    """Kinetic energy and enstrophy (and the marker's mass) over time."""
+    names = {"kinetic_energy": "kinetic energy ½<u²> (length² / time²)", "enstrophy": "enstrophy ½<ω²> (1 / time²)"}
+    names |= {"marker_mass": "mass of the marker"} if "marker" in measures.fields else {}
+    figure, axes = new_figure(5.4 * len(names), 3.9, 1, len(names), sharex=True)
+    times = _times(measures)
+    for axis, (measure, label) in zip(axes[0], names.items(), strict=True):
+        axis.plot(times, measures.reference[measure].mean(1), **REFERENCE_STYLE)
+        for group, style in zip(groups, line_styles(groups).values(), strict=True):
+            _curve(axis, group, measure, times, style)
+        axis.set(xlabel=TIME, ylabel=label, xlim=(0, times[-1]))
+        axis.grid(color="0.9")
+    axes[0, 0].legend(fontsize=8)
+    figure.suptitle(f"{title}, mean over {len(measures.data)} test simulations", fontsize=10)
+    save(figure, path)
+
+
+def spectrum_figure(groups: list[Group], measures: Measures, path: Path, title: str):
+    """Energy by wave number, averaged over time, simulations and seeds."""
+    whole, k = metrics.resolved(measures.flow, measures.wave_numbers), measures.wave_numbers
+    figure, axes = new_figure(6.2, 4.3)
+    axis = axes[0, 0]
+    axis.loglog(k[whole], measures.reference["spectrum"].mean((0, 1))[whole] / k[1], **REFERENCE_STYLE)
+    for group, style in zip(groups, line_styles(groups).values(), strict=True):
+        spectra = [r.series["spectrum"].mean((0, 1))[whole] / k[1] for r in group.runs.values()]
+        mean = np.mean(spectra, 0)
+        (line,) = axis.loglog(k[whole], mean, **style, label=group.label)
+        if len(spectra) > 1:
+            deviation = np.std(spectra, 0, ddof=1)
+            axis.fill_between(k[whole], np.maximum(mean - deviation, 0.2 * mean), mean + deviation, color=line.get_color(), alpha=0.22, linewidth=0)
+    axis.set(xlabel="wave number k (radians / length)", ylabel="E(k) (length³ / time²)")
+    axis.grid(color="0.92", which="both")
+    axis.legend(fontsize=8)
+    figure.suptitle(f"{title}, mean over time and test simulations", fontsize=10)
+    save(figure, path)
+
+
+def profile_figure(groups: list[Group], measures: Measures, path: Path, title: str):
+    """Mean of the streamwise velocity and its fluctuation across the wake, at three stations; averaged over simulations and seeds."""
+    places = measures.profiles(measures.data.frame(0))
+    figure, axes = new_figure(4.1 * len(STATIONS), 6.4, 2, len(STATIONS), sharex=True, sharey="row")
+    styles = line_styles(groups)
+    solvers = {"reference": ([measures.reference["profiles"]], REFERENCE_STYLE)}
+    solvers |= {g.label: ([r.series["profiles"] for r in g.runs.values()], styles[g.label] | {"label": g.label}) for g in groups}
+    first = 0
+    for (component, station), (positions, _) in places.items():
+        part = slice(first, first + len(positions))
+        first += len(positions)
+        if component != "y":
+            continue
+        j = STATIONS.index(station)
+        for samples, style in solvers.values():
+            moments = [metrics.mean_and_fluctuation(s[..., part]) for s in samples]
+            for i in range(2):
+                axes[i, j].plot(positions, np.mean([m[i].mean(0) for m in moments], 0), **style)
+        axes[0, j].set_title(f"{station:g} radii behind the centre", fontsize=10)
+        axes[1, j].set_xlabel("x (length)")
+    axes[0, 0].set_ylabel("mean of u_y (length / time)")
+    axes[1, 0].set_ylabel("fluctuation of u_y, r.m.s.")
+    axes[0, 0].legend(fontsize=8)
+    for axis in axes.flat:
+        axis.grid(color="0.9")
+    figure.suptitle(f"{title}, mean over time and test simulations", fontsize=10)
+    save(figure, path)
+
+
+def force_figure(groups: list[Group], measures: Measures, path: Path, title: str, simulation: int):
+    """Drag, lift and the velocity at the probe over time, of one simulation and the first run of each group."""
+    labels = {"drag": "drag coefficient", "lift": "lift coefficient", "probe": "cross-stream velocity\n5 radii behind (length / time)"}
+    figure, axes = new_figure(8.5, 7.2, 3, 1, sharex=True)
+    times = _times(measures)
+    for axis, (measure, label) in zip(axes[:, 0], labels.items(), strict=True):
+        axis.plot(times, measures.reference[measure][:, simulation], **REFERENCE_STYLE)
+        for group, style in zip(groups, line_styles(groups).values(), strict=True):
+            axis.plot(times, group.first.series[measure][:, simulation], **style, label=group.label)
+        axis.set(ylabel=label, xlim=(0, times[-1]))
+        axis.grid(color="0.9")
+    axes[0, 0].legend(fontsize=8, ncols=4, loc="lower left", bbox_to_anchor=(0, 1))
+    axes[-1, 0].set_xlabel(TIME)
+    parameters = ", ".join(f"{n} {v:g}" for n, v in measures.data.simulations[simulation].items())
+    figure.suptitle(f"{title}: {parameters}", fontsize=10)
+    save(figure, path)
+
+
+def cost_figure(groups: list[Group], frames: int, reference_ms: float, path: Path, title: str):
+    """Error against time per step: further down is more accurate, further left is cheaper."""
+    figure, axes = new_figure(6.2, 4.3)
+    axis = axes[0, 0]
+    for i, (group, style) in enumerate(zip(groups, line_styles(groups).values(), strict=True)):
+        mean, deviation = group.statistics(frames)
+        if mean is None:
+            continue
+        cost = float(np.mean([r.ms_per_step for r in group.runs.values()]))
+        axis.errorbar(cost, mean, deviation, marker=MARKERS[i % 6], color=style["color"], markersize=8, capsize=3, linestyle="none")
+        axis.annotate(group.label, (cost, mean), xytext=(7, 5), textcoords="offset points", fontsize=9)
+    axis.axvline(reference_ms, color="0.4", linewidth=1.2, linestyle=":")
+    axis.annotate(" reference", (reference_ms, 0.02), xycoords=("data", "axes fraction"), fontsize=9, rotation=90, color="0.3", ha="right")
+    axis.set(xscale="log", yscale="log", xlabel="time per step of one simulation (ms)", ylabel=f"velocity MAE over {frames} frames (length / time)")
+    axis.margins(0.25)
+    axis.grid(color="0.92", which="both")
+    figure.suptitle(f"{title}: accuracy and cost", fontsize=10)
+    save(figure, path)

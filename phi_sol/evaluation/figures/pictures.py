@@ -1,0 +1,148 @@
+"""Fields side by side, with one colour scale for all."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ...flows import BuoyantPlume, Flow
+from .. import metrics
+from ..metrics.grid import Arrays
+from .style import new_figure, save
+
+SIGNED, PLAIN, ERROR = "cividis", "viridis", "magma_r"  # lightness grows or falls throughout, so that prints in grey keep the order
+REFERENCE = "reference, restricted"
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """
+    How a quantity of a flow is drawn: as a plane, y to the right, or upwards where buoyancy acts; of 3D flows in the middle of z.
+
+    Attributes:
+        flow: The source flow.
+        quantity: `vorticity`, or the name of a centred field.
+    """
+
+    flow: Flow
+    quantity: str = "vorticity"
+
+    @property
+    def upright(self) -> bool:
+        return isinstance(self.flow, BuoyantPlume)
+
+    @property
+    def label(self) -> str:
+        return "vorticity (1 / time), counter-clockwise positive" if self.quantity == "vorticity" else self.quantity
+
+    @property
+    def place(self) -> str:
+        return " in the middle of z" if "z" in self.flow.resolution else ""
+
+    def of(self, arrays: Arrays) -> np.ndarray:
+        """The picture of arrays of shape (simulations, *spatial): (simulations, rows from below, columns)."""
+        if self.quantity == "vorticity":
+            values = metrics.vorticity(self.flow, arrays)
+            return values if self.upright else -np.swapaxes(values, 1, 2)  # mirrored, it turns the other way
+        return self._plane(np.float64(arrays[self.quantity]))
+
+    def error(self, arrays: Arrays, reference: Arrays) -> np.ndarray:
+        """|u - T r| at cell centres, drawn like the fields; or the magnitude of the difference of a centred field."""
+        if self.quantity != "vorticity":
+            return self._plane(np.abs(np.float64(arrays[self.quantity]) - reference[self.quantity]))
+        here, there = metrics.centred(self.flow, arrays), metrics.centred(self.flow, reference)
+        return self._plane(np.sqrt(sum((here[d] - there[d]) ** 2 for d in here)))
+
+    def _plane(self, values: np.ndarray) -> np.ndarray:
+        if "z" in self.flow.resolution:
+            axis = metrics.axis_of(self.flow, "z")
+            values = np.take(values, values.shape[axis] // 2, axis)
+        return values if self.upright else np.swapaxes(values, 1, 2)
+
+    def limits(self, images: list[np.ndarray]) -> tuple[float, float]:
+        """One range for all: around zero for the vorticity, from zero for a field that is nowhere negative."""
+        finite = np.concatenate([np.ravel(i)[np.isfinite(np.ravel(i))] for i in images])
+        limit = float(np.percentile(np.abs(finite), 99.5)) or 1.0
+        return (0.0 if self.quantity != "vorticity" and finite.min() >= -0.05 * limit else -limit), limit
+
+    @property
+    def extent(self) -> tuple[float, float, float, float]:
+        """Of the inner nodes for the vorticity, of the cells otherwise."""
+        (height, width), (dy, dx) = (self.flow.size[d] for d in "yx"), (self.flow.spacing[d] for d in "yx")
+        if self.quantity != "vorticity":
+            dy = dx = 0.0
+        sides = (dy / 2, height - dy / 2), (dx / 2, width - dx / 2)
+        horizontal, vertical = sides[::-1] if self.upright else sides
+        return (*horizontal, *vertical)
+
+    @property
+    def axes(self) -> tuple[str, str]:
+        """Names of the horizontal and vertical axis."""
+        return ("x", "y") if self.upright else ("y", "x")
+
+    def draw(self, axis, image: np.ndarray, limits: tuple[float, float], colours: str, extent=None):
+        """Draws one picture with the obstacles; returns the image."""
+        from matplotlib.patches import Circle
+
+        drawn = axis.imshow(
+            image, origin="lower", extent=extent or self.extent, vmin=limits[0], vmax=limits[1], cmap=colours, interpolation="nearest"
+        )
+        for obstacle in self.flow.obstacles:
+            if hasattr(obstacle, "radius"):
+                centre = obstacle.center.numpy("vector")
+                names = list(obstacle.center.vector.item_names)
+                where = tuple(float(centre[names.index(d)]) for d in self.axes)
+                axis.add_patch(Circle(where, float(obstacle.radius), facecolor="0.75", edgecolor="k", linewidth=0.8))
+        return drawn
+
+    def panels(self, rows: list[str], columns: list[str]):
+        """A figure with a panel for each solver and frame: solvers below each other, or beside each other where the domain is tall."""
+        width, height = self.extent[1] - self.extent[0], self.extent[3] - self.extent[2]
+        if height > width:
+            figure, axes = new_figure(
+                1.2 + 1.9 * len(rows), 0.9 + 1.9 * height / width * len(columns), len(columns), len(rows), sharex=True, sharey=True
+            )
+            axes = axes.T
+        else:
+            figure, axes = new_figure(
+                1.6 + 3.9 * len(columns), 0.8 + (3.9 * height / width + 0.12) * len(rows), len(rows), len(columns), sharex=True, sharey=True
+            )
+        horizontal, vertical = self.axes
+        for i, row in enumerate(rows):
+            for j, column in enumerate(columns):
+                below, left = (j == len(columns) - 1, i == 0) if height > width else (i == len(rows) - 1, j == 0)
+                solver, frame = (axes[i, j].set_title, axes[i, j].set_ylabel) if height > width else (axes[i, j].set_ylabel, axes[i, j].set_title)
+                if (j == 0) if height > width else left:
+                    solver(row if height > width else f"{row}\n{vertical}", fontsize=9)
+                if (left if height > width else i == 0) and column:
+                    frame(f"{column}\n{vertical}" if height > width else column, fontsize=9)
+                if below:
+                    axes[i, j].set_xlabel(horizontal, fontsize=9)
+                axes[i, j].tick_params(labelsize=8)
+        return figure, axes
+
+
+def fields_figure(pictures: Pictures, solvers: dict[str, list[Arrays]], reference: list[Arrays], path: Path, frames: list[int], title: str):
+    """A quantity of all solvers and of the reference, which sets the colour scale, at some frames. Arrays of one simulation, with the axis of it."""
+    rows = {n: [pictures.of(a)[0] for a in arrays] for n, arrays in solvers.items()} | {REFERENCE: [pictures.of(a)[0] for a in reference]}
+    limits = pictures.limits(rows[REFERENCE])
+    _figure(pictures, rows, limits, SIGNED if limits[0] < 0 else PLAIN, pictures.label, path, frames, f"{title}{pictures.place}")
+
+
+def error_pictures(pictures: Pictures, solvers: dict[str, list[Arrays]], reference: list[Arrays], path: Path, frames: list[int], title: str):
+    """The magnitude of the error of all solvers, with one colour scale that suits the largest; arguments as for `fields_figure`."""
+    rows = {n: [pictures.error(a, r)[0] for a, r in zip(arrays, reference, strict=True)] for n, arrays in solvers.items()}
+    limits = 0.0, float(np.percentile(np.concatenate([np.ravel(i) for row in rows.values() for i in row]), 99.5)) or 1.0
+    label = "|u - reference| (length / time)" if pictures.quantity == "vorticity" else f"|{pictures.quantity} - reference|"
+    cells = Pictures(pictures.flow, "cells")
+    _figure(cells, rows, limits, ERROR, label, path, frames, f"{title}{pictures.place}")
+
+
+def _figure(pictures: Pictures, rows: dict[str, list[np.ndarray]], limits, colours: str, label: str, path: Path, frames: list[int], title: str):
+    figure, axes = pictures.panels(list(rows), [f"frame {f}" for f in frames])
+    for row, line in zip(rows.values(), axes, strict=True):
+        for values, axis in zip(row, line, strict=True):
+            image = pictures.draw(axis, values, limits, colours)
+    figure.colorbar(image, ax=axes, shrink=0.8, pad=0.015, extend="max" if limits[0] == 0 else "both").set_label(label, fontsize=9)
+    figure.suptitle(title, fontsize=10)
+    save(figure, path)

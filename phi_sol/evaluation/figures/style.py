@@ -1,0 +1,44 @@
+"""How figures look: told apart by line style and lightness as well as by colour, so that they read in greyscale, too."""
+
+from pathlib import Path
+
+from ..groups import Group
+
+COLOURS = ["#0b3c8c", "#e07b00", "#2a9d8f", "#b5179e", "#7fb800", "#8c564b"]
+DASHES = ["-", (0, (6, 2)), (0, (6, 2, 1, 2)), (0, (2, 1.5)), (0, (8, 2, 1, 2, 1, 2)), (0, (1, 1))]
+MARKERS = "oDv^Ps"
+DPI = 130
+
+
+def new_figure(width: float, height: float, rows: int = 1, columns: int = 1, **options):
+    """A Matplotlib figure that belongs to no window system, and its axes as a 2D array."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False, **options)
+
+
+def save(figure, path: Path):
+    """Writes a PNG so that it is there as a whole or not at all."""
+    part = path.with_name(f".{path.name}")
+    figure.savefig(part, dpi=DPI, format="png")
+    part.replace(path)
+
+
+def line_styles(groups: list[Group]) -> dict[str, dict]:
+    """Arguments for lines by label: SRC black, solvers without a corrector grey, correctors coloured."""
+    result, greys, colours = {}, 0, 0
+    for group in groups:
+        if group.label == "SRC":
+            style = {"color": "k", "linestyle": "-", "linewidth": 1.8}
+        elif not group.method:
+            style = {"color": ["0.35", "0.6"][greys % 2], "linestyle": ["--", "-."][greys % 2], "linewidth": 1.4}
+            greys += 1
+        else:
+            style = {"color": COLOURS[colours % 6], "linestyle": DASHES[colours % 6], "linewidth": 1.6}
+            colours += 1
+        result[group.label] = style
+    return result
+
+
+REFERENCE_STYLE = {"color": "k", "linestyle": (0, (1, 1.2)), "linewidth": 2.2, "label": "reference", "zorder": 5}

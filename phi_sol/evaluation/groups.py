@@ -1,0 +1,89 @@
+"""Runs that differ in their training seed only belong together: their mean and deviation are what is quoted."""
+
+import json
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..data.store import fingerprint
+from .rollout import Rollout
+
+DEFINING = ("scene", "method", "unroll", "training", "network", "correct", "placement", "project", "pair", "data", "plan", "validation")
+
+
+@dataclass(frozen=True)
+class Group:
+    """
+    Attributes:
+        label: What it is called in tables and figures.
+        runs: Rollouts by the name of the solver, in order.
+        method: Name of the training method; empty for solvers without a corrector.
+        unroll: Its unrolled steps.
+    """
+
+    label: str
+    runs: dict[str, Rollout]
+    method: str = ""
+    unroll: int = 0
+
+    @property
+    def first(self) -> Rollout:
+        return next(iter(self.runs.values()))
+
+    def mean(self, measure: str) -> np.ndarray:
+        """A measure averaged over simulations and runs, by frame: shape (frames, ...). NaN from where one of them blew up."""
+        return np.mean([self._of(r, measure).mean(1) for r in self.runs.values()], 0)
+
+    def deviation(self, measure: str) -> np.ndarray | None:
+        """Standard deviation over the runs of what each has on average over simulations; None for a single run."""
+        if len(self.runs) < 2:
+            return None
+        return np.std([self._of(r, measure).mean(1) for r in self.runs.values()], 0, ddof=1)
+
+    @staticmethod
+    def _of(run: Rollout, measure: str) -> np.ndarray:
+        return run.mae if measure == "mae" else run.series[measure]
+
+    def statistics(self, frames: int, measure: str = "mae") -> tuple[float | None, float | None]:
+        """Mean and standard deviation over the runs of a measure over the first frames; None where a run blew up, or for a deviation of one."""
+        return mean_and_deviation([r.mean(frames, measure) for r in self.runs.values()])
+
+
+def mean_and_deviation(values: list[float | None]) -> tuple[float | None, float | None]:
+    """Mean and standard deviation (of a sample) of values; None if one of them is, and no deviation of a single value."""
+    if not values or any(v is None for v in values):
+        return None, None
+    return float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else None
+
+
+def group_runs(rollouts: dict[str, Rollout], descriptions: dict[str, dict]) -> list[Group]:
+    """
+    Groups of solvers, in order: those without a corrector alone, correctors with all that were trained in the same way on the same data
+    but from other seeds.
+
+    Args:
+        rollouts: By name of the solver.
+        descriptions: What each corrector was trained with, by name.
+    """
+    members: dict[str, list[str]] = {}
+    for name in rollouts:
+        facts = descriptions.get(name)
+        key = name if facts is None else fingerprint(json.loads(json.dumps({k: facts.get(k) for k in DEFINING})))
+        members.setdefault(key, []).append(name)
+    groups: list[Group] = []
+    for names in members.values():
+        facts = descriptions.get(names[0], {})
+        label = _label(names)
+        if label in {g.label for g in groups}:
+            label = names[0]
+        groups.append(Group(label, {n: rollouts[n] for n in names}, facts.get("method", ""), facts.get("unroll") or 0))
+    return groups
+
+
+def _label(names: list[str]) -> str:
+    """The name without its seed, if it is the same for all; else the first name."""
+    if len(names) == 1:
+        return names[0]
+    bare = {re.sub(r"[-_ ]*seed[-_ ]*\d+", "", n) for n in names}
+    return bare.pop() if len(bare) == 1 and "" not in bare else names[0]

@@ -1,0 +1,101 @@
+"""Which pictures an evaluation makes, of which solvers."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from .figures import (
+    Pictures,
+    cost_figure,
+    energy_figure,
+    error_figure,
+    error_pictures,
+    fields_figure,
+    force_figure,
+    profile_figure,
+    spectrum_figure,
+    write_film,
+)
+from .groups import Group
+from .measures import Measures
+from .rollout import Rollout
+
+FILM_FRAMES = 50
+MOST_PANELS = 6  # solvers in a picture: beyond, the first ones, which are SRC and the numerics without a network
+
+
+def shown_frames(frames: int) -> list[int]:
+    """Frames whose fields are shown: a fifth, and the end."""
+    return sorted({max(1, frames // 5), frames})
+
+
+def film_frames(frames: int) -> list[int]:
+    """Frames of the film."""
+    return sorted({round(float(f)) for f in np.linspace(1, frames, min(frames, FILM_FRAMES))})
+
+
+def kept_frames(frames: int) -> list[int]:
+    """All frames that pictures need."""
+    return sorted({*shown_frames(frames), *film_frames(frames)})
+
+
+def write_pictures(
+    groups: list[Group], measures: Measures, reference_ms: float, out: Path, title: str, progress: Callable[[], None] = lambda: None
+) -> list[Path]:
+    """
+    Writes all PNG files and the film into `out`; returns them in the order in which a report shows them.
+
+    Args:
+        groups: Solvers, `SRC` first.
+        measures: What was measured, with the data.
+        reference_ms: Time per step of the reference.
+        out: Folder.
+        title: Name of the scene.
+        progress: Called after each of them.
+    """
+    simulation = len(measures.data) // 2
+    pictures = Pictures(measures.flow)
+    panels = {g.label: g.first for g in groups[:MOST_PANELS]}
+    frames = shown_frames(measures.frames)
+    fields = {n: [_arrays(r, measures, f, simulation) for f in frames] for n, r in panels.items()}
+    recorded = [_recorded(measures, f, simulation) for f in frames]
+    parameters = ", ".join(f"{n} {v:g}" for n, v in measures.data.simulations[simulation].items())
+    heading = f"{title}, {parameters}"
+    jobs: dict[str, Callable[[Path], None]] = {
+        "error_curves.png": lambda p: error_figure(groups, measures, p, title),
+        "fields.png": lambda p: fields_figure(pictures, fields, recorded, p, frames, f"Vorticity, {parameters}"),
+        "field_errors.png": lambda p: error_pictures(pictures, fields, recorded, p, frames, f"Error of the velocity, {parameters}"),
+    }
+    if "marker" in measures.fields:
+        jobs["marker.png"] = lambda p: fields_figure(Pictures(measures.flow, "marker"), fields, recorded, p, frames, f"Marker, {parameters}")
+    jobs["film.gif"] = lambda p: _film(Pictures(measures.flow), panels, measures, simulation, p, heading)
+    jobs["spectra.png"] = lambda p: spectrum_figure(groups, measures, p, title)
+    jobs["energy.png"] = lambda p: energy_figure(groups, measures, p, title)
+    if measures.wake is not None:
+        jobs["profiles.png"] = lambda p: profile_figure(groups, measures, p, title)
+        jobs["forces.png"] = lambda p: force_figure(groups, measures, p, title, simulation)
+    jobs["cost.png"] = lambda p: cost_figure(groups, measures.frames, reference_ms, p, title)
+    for name, job in jobs.items():
+        job(out / name)
+        progress()
+    return [out / name for name in jobs]
+
+
+def _recorded(measures: Measures, frame: int, simulation: int) -> dict[str, np.ndarray]:
+    return {n: a[simulation : simulation + 1] for n, a in measures.data.frame(frame).items()}
+
+
+def _arrays(run: Rollout, measures: Measures, frame: int, simulation: int) -> dict[str, np.ndarray]:
+    """What a solver made of one simulation; nothing but NaN once it blew up."""
+    blew_up = run.blew_up_at[simulation]
+    if blew_up is not None and frame >= blew_up:
+        return {n: np.full_like(a[:1, 0], np.nan) for n, a in measures.data.arrays.items() if n in measures.names}
+    return {n: a[simulation : simulation + 1] for n, a in run.kept[frame].items()}
+
+
+def _film(pictures: Pictures, panels: dict[str, Rollout], measures: Measures, simulation: int, path: Path, title: str):
+    frames = film_frames(measures.frames)
+    content = {n: {f: pictures.of(_arrays(r, measures, f, simulation))[0] for f in frames} for n, r in panels.items()}
+    content["reference"] = {f: pictures.of(_recorded(measures, f, simulation))[0] for f in frames}
+    write_film(pictures, content, "reference", path, title)
