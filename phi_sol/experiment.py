@@ -55,6 +55,7 @@ class Experiment:
         keep_reference_every: Every so many frames the full-resolution reference state is stored, too.
         correct: Fields that the corrector corrects.
         schedule: Training schedule.
+        paper: The training schedule of the paper, for `phi-sol reproduce`; None where it is not known.
         options: Further arguments of the flow, e.g. `dict(dt=0.5)`.
     """
 
@@ -70,6 +71,7 @@ class Experiment:
     keep_reference_every: int = 50
     correct: tuple[str, ...] = ("velocity",)
     schedule: Schedule = Schedule()
+    paper: Schedule | None = None
     options: dict = field(default_factory=dict)
 
     def __post_init__(self):

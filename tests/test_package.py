@@ -27,9 +27,10 @@ LAYERS = [
     {"hybrid"},
     {"experiment"},
     {"training", "evaluation", "data.generate", "data.simulate", "data.checkpoint", "viewer"},
+    {"reproduce"},
     {"cli", "__main__"},
 ]
-TENSORFLOW_ALLOWED = {"distribution", "kernels.tensorflow", "stepping", "training", "correctors"}
+TENSORFLOW_ALLOWED = {"distribution", "kernels.tensorflow", "stepping", "training", "correctors", "reproduce"}
 
 
 def layer(module: str) -> int:

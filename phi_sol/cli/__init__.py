@@ -7,8 +7,10 @@ import typer
 
 from .compare import compare
 from .evaluate import evaluate
+from .export import export
 from .generate import generate
 from .lists import networks, scenes
+from .reproduce import reproduce
 from .train import train
 from .view import animate, view
 
@@ -20,7 +22,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for command in (scenes, generate, train, evaluate, compare, networks, view, animate):
+for command in (scenes, generate, train, evaluate, compare, export, reproduce, networks, view, animate):
     app.command()(command)
 
 

@@ -31,9 +31,9 @@ def axis_of(flow: Flow, dim: str) -> int:
 
 
 @lru_cache(maxsize=32)
-def sides_of(flow: Flow, component: str) -> dict[str, tuple[tuple[str, float], tuple[str, float]]]:
+def sides_of(flow: Flow, component: str, field: str = "velocity") -> dict[str, tuple[tuple[str, float], tuple[str, float]]]:
     """Kind of each side of each axis, and the value that a component has beyond it where it is fixed."""
-    template, dims = flow.templates["velocity"], list(flow.resolution)
+    template, dims = flow.templates[field], list(flow.resolution)
     result = {}
     with math.NUMPY, math.precision(64):
         centred = template.vector[component]
@@ -44,22 +44,22 @@ def sides_of(flow: Flow, component: str) -> dict[str, tuple[tuple[str, float], t
     return result
 
 
-def missing_faces(flow: Flow, component: str) -> tuple[int, int]:
+def missing_faces(flow: Flow, component: str, field: str = "velocity") -> tuple[int, int]:
     """How many faces at the lower and upper boundary of its own axis are not stored, since they are fixed or, if periodic, the same as the first."""
-    return tuple(1 - int(there) for there in flow.templates["velocity"].boundary.valid_outer_faces(component))
+    return tuple(1 - int(there) for there in flow.templates[field].boundary.valid_outer_faces(component))
 
 
-def padded(flow: Flow, arrays: Arrays, component: str) -> np.ndarray:
+def padded(flow: Flow, arrays: Arrays, component: str, field: str = "velocity") -> np.ndarray:
     """
-    A component of the velocity on all faces, those at the boundary and one layer beyond it included, as PhiFlow's operators see it: fixed values at
-    walls and inlets, copies beyond open sides, the other end along periodic axes.
+    A component of the velocity (or another staggered field) on all faces, those at the boundary and one layer beyond it included, as PhiFlow's
+    operators see it: fixed values at walls and inlets, copies beyond open sides, the other end along periodic axes.
 
     Returns:
         Shape (simulations, ...) with n + 3 entries along the component's own axis (n cells) and n + 2 along the others, float64.
     """
-    values = np.float64(arrays[f"velocity.{component}"])
-    for dim, sides in sides_of(flow, component).items():
-        axis, parts, missing = axis_of(flow, dim), [values], missing_faces(flow, component) if dim == component else (0, 0)
+    values = np.float64(arrays[f"{field}.{component}"])
+    for dim, sides in sides_of(flow, component, field).items():
+        axis, parts, missing = axis_of(flow, dim), [values], missing_faces(flow, component, field) if dim == component else (0, 0)
         for upper, (kind, fixed) in enumerate(sides):
             count = 1 + missing[upper]
             shape = [count if a == axis else n for a, n in enumerate(values.shape)]
@@ -74,15 +74,15 @@ def padded(flow: Flow, arrays: Arrays, component: str) -> np.ndarray:
     return values
 
 
-def faces(flow: Flow, arrays: Arrays) -> Arrays:
+def faces(flow: Flow, arrays: Arrays, field: str = "velocity") -> Arrays:
     """Each component of the velocity on all of its faces, those at the boundary included: n + 1 along its own axis. By axis name, float64."""
     inner = slice(1, -1)
-    return {d: padded(flow, arrays, d)[(slice(None), *[inner] * len(flow.resolution))] for d in flow.resolution}
+    return {d: padded(flow, arrays, d, field)[(slice(None), *[inner] * len(flow.resolution))] for d in flow.resolution}
 
 
-def centred(flow: Flow, arrays: Arrays) -> Arrays:
+def centred(flow: Flow, arrays: Arrays, field: str = "velocity") -> Arrays:
     """Each component of the velocity at cell centres, the mean of the two faces of a cell; second order. By axis name."""
-    return {d: pair_means(u, axis_of(flow, d)) for d, u in faces(flow, arrays).items()}
+    return {d: pair_means(u, axis_of(flow, d)) for d, u in faces(flow, arrays, field).items()}
 
 
 def divergence(flow: Flow, arrays: Arrays) -> np.ndarray:

@@ -1,0 +1,95 @@
+"""`phi-sol reproduce`."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .common import DataOption, OutOption, progress_bar, progress_of, quiet_tensorflow
+
+
+def reproduce(
+    scene: Annotated[
+        list[str] | None, typer.Argument(metavar="[SCENE ...]", help="Known scenes or scene files. Default: those with a schedule of the paper's.")
+    ] = None,
+    budget: Annotated[
+        str | None, typer.Option(help="Time of all trainings of a scene together, e.g. 2h, instead of the paper's schedule.", show_default=False)
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="Training seeds.")] = 3,
+    data: DataOption = None,
+    out: OutOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Measure and print what it will cost, and do nothing.")] = False,
+):
+    """
+    Make the paper's table: generate, train PRE, NON and SOL from several seeds, evaluate.
+
+    Default output: runs/SCENE/reproduction. States what it will cost on this machine, by timing a little of it. Interrupt with Ctrl-C at any
+    time; the same command goes on where it stopped.
+    """
+    from ..errors import InputError
+    from ..experiment import Experiment, load_experiment, scene_names
+
+    experiments = [load_experiment(s) for s in scene or scene_names()]
+    experiments = [e for e in experiments if scene or getattr(e, "paper", None) is not None]
+    for experiment in experiments:
+        if not isinstance(experiment, Experiment):
+            raise InputError(f"{experiment.name!r} is no scene of a source and a reference flow: it can't be reproduced by this command.")
+    if len(experiments) > 1 and (data is not None or out is not None):
+        raise InputError("--data and --out are for one scene: name it, or leave them out.")
+    quiet_tensorflow()
+    from ..reproduce import Reproduction
+    from ..training import parse_duration
+
+    seconds = None if budget is None else parse_duration(budget)
+    for e in experiments:
+        folder = out if out is not None else Path("runs") / e.name / "reproduction"
+        reproduction = Reproduction(e, folder, data if data is not None else Path("data") / e.name, seconds, seeds)
+        typer.echo(f"{e.name}: measuring what it will cost")
+        costs = reproduction.costs()
+        for cost in costs:
+            typer.echo(f"  {duration(cost.seconds):>8}  {cost.text}")
+        typer.echo(f"  {duration(sum(c.seconds for c in costs)):>8}  in all, as measured on this machine just now")
+        if not dry_run:
+            carry_out(reproduction)
+
+
+def carry_out(reproduction):
+    """All parts of one reproduction, with progress displays, and its tables."""
+    from rich.console import Console
+
+    from ..evaluation.report import rich_table
+    from ..evaluation.tables import tables
+    from ..training.callbacks import ProgressBar
+
+    name = reproduction.experiment.name
+    with progress_bar("steps/s") as bar:
+        tasks = {}
+
+        def show(part, done, total):
+            if part not in tasks:
+                tasks[part] = bar.add_task(f"{name} {part}", total=total)
+            bar.update(tasks[part], completed=done)
+
+        reproduction.generate(show)
+    for training in reproduction.trainings:
+        if training.finished:
+            typer.echo(f"{training.folder} is finished.")
+            continue
+        with progress_of("precomputing corrections") as precomputed, progress_bar() as bar:
+            reproduction.train(training, lambda trainer, b=bar, t=training: [ProgressBar(b, trainer, t.folder.name)], precomputed)
+    with progress_bar("steps/s") as bar:
+        tasks = {}
+        results = reproduction.evaluate(" ".join(["phi-sol", *sys.argv[1:]]), show)
+    console = Console(width=None if sys.stdout.isatty() else 110)
+    for table in tables(results):
+        console.print(rich_table(table))
+    typer.echo(str(reproduction.out / "evaluation" / "report.html"))
+
+
+def duration(seconds: float) -> str:
+    """`45 s`, `12 min`, `3.5 h` or `2.1 days`."""
+    for limit, unit, size in ((90, "s", 1), (5400, "min", 60), (172800, "h", 3600)):
+        if seconds < limit:
+            return f"{seconds / size:.2g} {unit}" if seconds / size < 10 else f"{seconds / size:.0f} {unit}"
+    return f"{seconds / 86400:.1f} days"

@@ -1,0 +1,72 @@
+"""Exports, read back with xarray and with PhiFlow."""
+
+import numpy as np
+import phi.field
+import pytest
+
+from phi_sol import Corrector, Dataset, ForcedAdvection, InputError
+from phi_sol.evaluation.export import Exporter, to_xarray
+from phi_sol.evaluation.rollout import run_solver
+
+xarray = pytest.importorskip("xarray", reason="xarray is not installed: pip install phi_sol[netcdf]")
+pytest.importorskip("h5netcdf", reason="h5netcdf is not installed: pip install phi_sol[netcdf]")
+
+
+@pytest.fixture(scope="module")
+def test_set(tiny, tiny_data):
+    return Dataset.load(tiny.pair, tiny_data, "test")
+
+
+def test_netcdf(tiny, test_set, tmp_path):
+    assert Exporter(test_set, {}, tmp_path / "out", frames=9, every=3).run() == []
+    assert sorted(str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*.nc")) == ["out/REF/sim_000000.nc", "out/SRC/sim_000000.nc"]
+    source = run_solver(tiny.pair.source.compiled, test_set, 9, [6], timed=False).kept[6]
+    for solver, expected in {"REF": test_set.frame(6), "SRC": source}.items():
+        with xarray.open_dataset(tmp_path / "out" / solver / "sim_000000.nc", engine="h5netcdf") as stored:
+            assert stored.attrs["reynolds"] == 300 and stored.attrs["dt"] == 1 and stored.attrs["solver"] == solver
+            assert stored.time.values.tolist() == [0, 3, 6, 9] and stored.frame.values.tolist() == [0, 3, 6, 9]
+            frame = stored.sel(time=6)
+            y = expected["velocity.y"][0]  # without the faces of the inlet, where the speed is 1
+            np.testing.assert_allclose(frame.velocity_y_face, np.vstack([np.ones((1, 12)), y]), atol=1e-5)
+            np.testing.assert_allclose(frame.velocity_y[1:], (y[:-1] + y[1:]) / 2, atol=1e-5)
+            assert frame.velocity_y.dims == ("y", "x") and frame.velocity_y.attrs["units"] == "length / time"
+            assert frame.velocity_x_face[:, [0, -1]].values.any() == False  # noqa: E712  the walls
+            np.testing.assert_allclose(stored.y, (np.arange(24) + 0.5) * 200 / 24)
+            assert stored.x_face.values.tolist() == np.linspace(0, 100, 13).tolist()
+            assert frame.marker.sel(y=100, method="nearest").shape == (12,)
+
+
+def test_phiflow_scenes(tiny, tiny_run, test_set, tmp_path):
+    exporter = Exporter(test_set, {"sol": Corrector.load(tiny_run)}, tmp_path / "out", "phiflow", frames=2)
+    exporter.run()
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["REF", "SRC", "sol"]
+    folder = tmp_path / "out" / "REF" / "sim_000000"
+    original = test_set.folders[0]
+    for name in ("velocity", "marker"):
+        ours, theirs = (phi.field.read(str(f / f"{name}_000002.npz")) for f in (folder, original))
+        assert ours.boundary == theirs.boundary and ours.resolution == theirs.resolution
+        with np.load(folder / f"{name}_000002.npz") as a, np.load(original / f"{name}_000002.npz") as b:
+            np.testing.assert_allclose(a["data"], b["data"], atol=1e-6)
+    with pytest.raises(InputError, match="was not written by 'phi-sol generate'"):
+        Dataset.load(tiny.pair, tmp_path / "out" / "REF")
+
+
+def test_fields_of_other_flows():
+    """A staggered forcing comes along; the field `time` does not hide the coordinate."""
+    flow = ForcedAdvection(y=8, x=8)
+    rng = np.random.default_rng(0)
+    arrays = {f"{n}.{d}": rng.normal(size=(8, 8)) for n in ("velocity", "forcing") for d in "yx"} | {"time": np.ones((8, 8))}
+    content = to_xarray(flow, {0: arrays, 4: arrays}, seed=3.0)
+    assert content.time.values.tolist() == [0, pytest.approx(0.4)] and content.attrs["seed"] == 3
+    np.testing.assert_allclose(content.forcing_x_face[0, :, :-1], arrays["forcing.x"], rtol=1e-6)
+    np.testing.assert_allclose(content.forcing_x_face[0, :, -1], arrays["forcing.x"][:, 0], rtol=1e-6)  # periodic
+
+
+def test_refused(test_set, tmp_path):
+    with pytest.raises(InputError, match="Unknown format 'vtk'. Known: netcdf, phiflow"):
+        Exporter(test_set, {}, tmp_path, "vtk")
+    with pytest.raises(InputError, match="Frames 1 to 12 can be exported"):
+        Exporter(test_set, {}, tmp_path, frames=13)
+    (tmp_path / "SRC").mkdir()
+    with pytest.raises(InputError, match="SRC is there already"):
+        Exporter(test_set, {}, tmp_path)
