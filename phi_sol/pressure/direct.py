@@ -18,7 +18,8 @@ from scipy.sparse.csgraph import connected_components
 
 from ..kernels import kernels_for
 from .axes import OPEN, PERIODIC, Axis, check_sides, choose_way
-from .cg import MaskedLaplace, preconditioned_cg
+from .cg import Recurrence, iterate, norm_of
+from .laplace import MaskedLaplace
 from .tridiagonal import Tridiagonal, reciprocal
 
 LOG = logging.getLogger(__name__)
@@ -219,7 +220,8 @@ class DirectPoisson:
         plan = self._plan(kernels.sweeps)
         if self.iterative:
             operator = MaskedLaplace(self.fluid, list(self.spacing.values()), list(self.sides.values()))
-            p = preconditioned_cg(backend, lambda p: operator(backend, p), b, lambda r: fluid * plan.solve(backend, r))
+            recurrence = Recurrence(backend, lambda p: operator(backend, p), lambda r: fluid * plan.solve(backend, r))
+            p = iterate(recurrence, b, None, 1e-13 * norm_of(backend, b, "l2"), 500).p
         else:
             p = plan.solve(backend, b, self.capacitance if self.cut_faces else None)
         p = p * fluid
