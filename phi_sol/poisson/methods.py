@@ -11,7 +11,6 @@ from ..data.dataset import Dataset
 from ..errors import InputError, suggestion
 from ..flows import Flow
 from ..pressure.cg import Recurrence, fixed_steps
-from ..pressure.laplace import MaskedLaplace
 from ..stepping import Arrays, differentiable
 from .guess import PoissonGuess
 
@@ -112,8 +111,7 @@ class GuessProblem:
     def __init__(self, flow: Flow, guess: PoissonGuess):
         guess.check_flow(flow)
         self.flow, self.corrector = flow, guess
-        solver = flow.projection.solver
-        self.operator = MaskedLaplace(solver.fluid, list(solver.spacing.values()), list(solver.sides.values()))
+        self.operator = flow.projection.solver.operator
         self._losses = {}
 
     def solver_loss(self, name: str, steps: int) -> Callable:
