@@ -26,10 +26,10 @@ class PoissonExperiment(Experiment):
     simulation_steps: int = 100
 
     def __post_init__(self):
-        super().__post_init__()
         missing = [n for n in NEEDED if n not in self.flow.fields]
         if missing:
             raise InputError(f"Scene {self.name!r} needs a flow that keeps its {' and '.join(missing)}, such as SmokeBox, not {self.flow.__name__}.")
+        super().__post_init__()
         if self.ratio != 1:
             raise InputError(f"Scene {self.name!r}: a Poisson problem lives on one grid, with ratio 1, not {self.ratio!r}.")
         if not 0 < self.tolerance < float("inf"):

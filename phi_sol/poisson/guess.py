@@ -24,8 +24,7 @@ class PoissonGuess:
 
     with N a network and σ the scale of solutions of right-hand sides of size one. The guess is scaled as the solution is, so that the network
     sees numbers of order one however small b is, and has the mean zero. Beyond the walls the network continues fields by their mirror image, as
-    p continues itself where ∂p/∂n = 0: a convolution near a wall then does what it does inside. (With zeros there, the same U-Net had four times
-    the error after the same training.)
+    p continues itself where ∂p/∂n = 0: a convolution near a wall then does what it does inside.
 
     Attributes:
         network: Keras model with one channel in and out.
@@ -53,9 +52,8 @@ class PoissonGuess:
             InputError: for an unknown network or policy, and for a flow with obstacles or open or periodic sides.
         """
         check_domain(flow)
-        return PoissonGuess(
-            build_network(network, 1, 1, len(flow.resolution), seed, False, policy), scale, {"flow": flow.config(), "network": network}
-        )
+        built = build_network(network, 1, 1, len(flow.resolution), seed, policy=policy, mirrored=True)
+        return PoissonGuess(built, scale, {"flow": flow.config(), "network": network})
 
     def native(self, b: tf.Tensor) -> tf.Tensor:
         """The guess for native right-hand sides of shape (batch, *spatial), in their precision; for use inside a compiled function."""

@@ -63,7 +63,7 @@ class MatrixOperator:
                 f"Conjugate gradients need a symmetric matrix: its entries at ({i}, {j}) and ({j}, {i}) are {matrix[i, j]:g} and {matrix[j, i]:g}."
             )
         self._matrix = matrix
-        self.fluid = abs(matrix).sum(1).A1 > 0 if hasattr(abs(matrix).sum(1), "A1") else np.asarray(abs(matrix).sum(1)).ravel() > 0
+        self.fluid = np.asarray(abs(matrix).sum(1)).ravel() > 0
 
     def __call__(self, backend: Backend, p):
         if backend.name != "numpy":
@@ -230,7 +230,7 @@ class ConjugateGradients:
         return backend, b, guess
 
     def _check_values(self, name: str, values: np.ndarray):
-        values = values.reshape(len(values), -1) * (self._fluid.ravel() > 0)
+        values = np.where(self.operator.fluid.ravel(), values.reshape(len(values), -1), 0)
         bad = np.flatnonzero(~np.isfinite(values).all(1))
         if len(bad):
             raise InputError(f"The {name} of sample {bad[0]} is not finite.")
