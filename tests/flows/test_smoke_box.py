@@ -49,7 +49,7 @@ def test_the_problem_of_a_step(flow):
 
 
 def test_refused():
-    with pytest.raises(InputError, match="axes y, x, not for z"):
+    with pytest.raises(InputError, match="axes y, x, not for y, x, z"):
         SmokeBox(y=16, x=16, z=16)
     with pytest.raises(InputError, match="crosses 35.9 cells per step"):
         SmokeBox(y=64, x=64).check_stability(dt=1.0, seed=0, buoyancy=8.45)
