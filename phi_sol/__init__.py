@@ -8,11 +8,15 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 
 _HOMES = {
-    "flows": ["BuoyantPlume", "Flow", "ForcedAdvection", "State", "WakeFlow"],
+    "flows": ["BuoyantPlume", "Flow", "ForcedAdvection", "SmokeBox", "State", "WakeFlow"],
     "pair": ["SolverPair"],
     "experiment": ["Experiment", "Schedule", "load_experiment"],
+    "poisson.experiment": ["PoissonExperiment"],
+    "poisson.guess": ["PoissonGuess"],
+    "poisson.simulation": ["IterativeFlow"],
+    "poisson.trainer": ["GuessTrainer"],
     "errors": ["DivergedError", "InputError", "MissingError"],
-    "pressure": ["DirectPoisson", "Projection", "make_incompressible"],
+    "pressure": ["ConjugateGradients", "DirectPoisson", "Projection", "make_incompressible"],
     "data.generate": ["Generator"],
     "data.dataset": ["Dataset"],
     "correctors": ["Corrector"],

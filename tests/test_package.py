@@ -23,14 +23,14 @@ LAYERS = [
     {"flows"},
     {"stepping"},
     {"pair", "data.statistics", "data.store"},
-    {"correctors", "data.dataset", "data.packed"},
-    {"hybrid"},
-    {"experiment"},
-    {"training", "evaluation", "data.generate", "data.simulate", "data.checkpoint", "viewer"},
+    {"correctors", "data.dataset", "data.packed", "poisson.guess"},
+    {"hybrid", "poisson.simulation"},
+    {"experiment", "poisson.experiment"},
+    {"training", "evaluation", "poisson", "data.generate", "data.simulate", "data.checkpoint", "viewer"},
     {"reproduce"},
     {"cli", "__main__"},
 ]
-TENSORFLOW_ALLOWED = {"distribution", "kernels.tensorflow", "stepping", "training", "correctors", "reproduce"}
+TENSORFLOW_ALLOWED = {"distribution", "kernels.tensorflow", "stepping", "training", "correctors", "poisson", "reproduce"}
 
 
 def layer(module: str) -> int:

@@ -24,25 +24,38 @@ def evaluate(
 
     Writes results.json, report.html, report.md and the pictures in them. Default output: runs/SCENE/evaluation.
     """
-    from ..errors import MissingError
+    from ..errors import InputError, MissingError
     from ..experiment import load_experiment
+    from ..poisson.experiment import PoissonExperiment
 
     experiment = load_experiment(scene)
+    poisson = isinstance(experiment, PoissonExperiment)
+    if poisson and not numerics:
+        raise InputError(f"--no-numerics is not for {experiment.name}, whose evaluation always compares with other solvers.")
     root = Path("runs") / experiment.name
     data = data if data is not None else Path("data") / experiment.name
     from ..data.dataset import find_simulations
 
     find_simulations(data, "test")
     for folder in run or []:
-        if not (folder / "corrector.json").is_file():
+        if not poisson and not (folder / "corrector.json").is_file():
             raise MissingError(f"There is no corrector in {folder}: train one first ('phi-sol train {scene}'), or name another run.")
     quiet_tensorflow()
     from rich.console import Console
 
-    from ..evaluation.evaluation import evaluate as run_evaluation
-    from ..evaluation.evaluation import find_runs
-    from ..evaluation.report import rich_table
-    from ..evaluation.tables import tables, verdicts
+    if poisson:
+        from ..poisson.evaluation import evaluate as run_evaluation
+        from ..poisson.evaluation import find_guesses as find_runs
+        from ..poisson.report import table
+
+        options = {}
+    else:
+        from ..evaluation.evaluation import evaluate as run_evaluation
+        from ..evaluation.evaluation import find_runs
+        from ..evaluation.report import rich_table
+        from ..evaluation.tables import tables, verdicts
+
+        options = {"numerics": numerics}
 
     runs = list(run) if run else find_runs(root)
     with progress_bar("steps/s") as bar:
@@ -54,11 +67,10 @@ def evaluate(
             bar.update(tasks[solver], completed=done)
 
         command = " ".join(["phi-sol", *sys.argv[1:]])
-        result = run_evaluation(experiment, runs, data, out if out is not None else root / "evaluation", frames, command, show, numerics)
+        result = run_evaluation(experiment, runs, data, out if out is not None else root / "evaluation", frames, command, show, **options)
     console = Console(width=None if sys.stdout.isatty() else 110)
-    for table in tables(result.results):
-        console.print(rich_table(table))
-    for line in verdicts(result.results):
-        console.print(line, highlight=False)
+    shown = [table(result.results)] if poisson else [rich_table(t) for t in tables(result.results)]
+    for part in shown if poisson else [*shown, *verdicts(result.results)]:
+        console.print(part, highlight=False)
     for file in result.files:
         typer.echo(str(file))

@@ -11,8 +11,10 @@ from .common import DataOption, OutOption, SceneArgument, progress_bar, progress
 def train(
     scene: SceneArgument,
     data: DataOption = None,
-    method: Annotated[str, typer.Option(help="pre, pre-sr, non, nog, sol or pure; see docs/methods.md.")] = "sol",
-    unroll: Annotated[int | None, typer.Option(help="Unrolled steps n of NOG-n, SOL-n and PURE-n.", show_default="the scene's")] = None,
+    method: Annotated[str, typer.Option(help="pre, pre-sr, non, nog, sol or pure; for poisson_2d non, phy, sol or sol-phy.")] = "sol",
+    unroll: Annotated[
+        int | None, typer.Option(help="Unrolled steps n of NOG-n, SOL-n and PURE-n; steps of the solver for poisson_2d.", show_default="the scene's")
+    ] = None,
     placement: Annotated[str, typer.Option(help="Where the correction enters: after the step, or inside as a force.")] = "after",
     project: Annotated[bool, typer.Option("--project", help="Make the corrected velocity divergence-free.")] = False,
     truncate: Annotated[int | None, typer.Option(help="Cut the gradient after every so many steps.", show_default="never")] = None,
@@ -64,8 +66,25 @@ def train(
     """
     from ..errors import InputError
     from ..experiment import load_experiment
+    from ..poisson.experiment import PoissonExperiment
 
     experiment = load_experiment(scene)
+    poisson = isinstance(experiment, PoissonExperiment)
+    if poisson:
+        given = {
+            "--placement": placement != "after",
+            "--project": project,
+            "--truncate": truncate is not None,
+            "--push-forward": push_forward,
+            "--noise": noise,
+            "--loss-weights": loss_weights is not None,
+            "--gradient-loss": gradient_loss,
+            "--spectral-loss": spectral_loss,
+            "--step-weights": step_weights != "uniform",
+            "--remat": remat is not None,
+        }
+        for option in (o for o, is_given in given.items() if is_given):
+            raise InputError(f"{option} is for correctors; {experiment.name} trains an initial guess: leave it out.")
     if steps is not None and budget is not None:
         raise InputError("Give either --steps or --budget, not both.")
     folder = out if out is not None else Path("runs") / experiment.name / (f"inc-{method}" if placement == "inside" else method)
@@ -78,23 +97,29 @@ def train(
     from ..distribution import is_chief, make_strategy
 
     devices = make_strategy(strategy)  # before PhiFlow asks TensorFlow for its devices
+    from ..poisson.methods import PoissonMethod
+    from ..poisson.trainer import GuessTrainer
     from ..training import Loss, Plan, Stage, Trainer, Validation, make_method, parse_duration, parse_stages
     from ..training import curriculum as stages_of
 
     if stages is not None and unroll is not None:
         raise InputError("Give either --unroll or --stages, not both.")
     given = None if stages is None else parse_stages(stages)
-    how = make_method(
-        method,
-        max(s.unroll for s in given) if given else defaults.unroll if unroll is None else unroll,
-        placement=placement,
-        project=project,
-        truncate=truncate,
-        push_forward=push_forward,
-        noise=noise,
-        loss=Loss.parse(loss_weights, gradient_loss, spectral_loss, step_weights),
-        seed=seed,
-    )
+    longest = max(s.unroll for s in given) if given else defaults.unroll if unroll is None else unroll
+    if poisson:
+        how, curriculum = PoissonMethod(method, longest), False
+    else:
+        how = make_method(
+            method,
+            longest,
+            placement=placement,
+            project=project,
+            truncate=truncate,
+            push_forward=push_forward,
+            noise=noise,
+            loss=Loss.parse(loss_weights, gradient_loss, spectral_loss, step_weights),
+            seed=seed,
+        )
     plan = Plan(
         given or (stages_of(how.unroll) if curriculum else (Stage(how.unroll, 1.0),)),
         defaults.batch if batch is None else batch,
@@ -107,11 +132,12 @@ def train(
         ema=ema,
         precision=precision,
     )
+    kind, options = (GuessTrainer, {"tolerance": experiment.tolerance}) if poisson else (Trainer, {})
     visible = is_chief(devices)
     with progress_of("unpacking frames", visible) as show:
         recorded = Dataset(experiment.pair, folders, progress=show)
     with progress_of("precomputing corrections", visible) as show:
-        trainer = Trainer(
+        trainer = kind(
             recorded,
             folder,
             plan,
@@ -125,6 +151,7 @@ def train(
             Validation(validation, validation_frames, validate_every, patience),
             devices,
             show,
+            **options,
         )
     if trainer.finished:
         typer.echo(f"The training in {folder} is finished ({trainer.step} iterations).")

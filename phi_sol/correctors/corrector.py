@@ -1,6 +1,5 @@
 """A corrector: network, adapter and normalisation, as one object that can be saved and loaded."""
 
-import os
 from dataclasses import asdict
 from pathlib import Path
 
@@ -9,11 +8,12 @@ import tensorflow as tf
 
 from ..data.statistics import Statistics
 from ..data.store import first_difference, read_json, write_json
-from ..errors import InputError, MissingError
+from ..errors import InputError
 from ..flows import Flow
 from ..flows.base import SEED
 from ..stepping import Arrays, array_names
 from .adapter import Adapter, periodic_axes
+from .files import load_network, save_network
 from .networks import build_network
 
 NETWORK_FILE, DESCRIPTION_FILE = "corrector.keras", "corrector.json"
@@ -119,14 +119,11 @@ class Corrector:
         if difference:
             raise InputError(f"The corrector was trained for another flow: {difference}.")
 
-    def save(self, folder: str | Path):
-        """Writes `corrector.keras` and `corrector.json` into `folder`, each atomically."""
+    def save(self, folder: str | Path, **facts):
+        """Writes `corrector.keras` and `corrector.json`, with further facts, into `folder`, each atomically."""
         folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        part = folder / f".part-{os.getpid()}-{NETWORK_FILE}"
-        self.network.save(part)
-        os.replace(part, folder / NETWORK_FILE)
-        content = self.description | {"adapter": asdict(self.adapter), "statistics": self.statistics.to_dict()}
+        save_network(self.network, folder / NETWORK_FILE)
+        content = self.description | facts | {"adapter": asdict(self.adapter), "statistics": self.statistics.to_dict()}
         write_json(folder / DESCRIPTION_FILE, content)
 
     @staticmethod
@@ -139,14 +136,8 @@ class Corrector:
             InputError: if a file is damaged.
         """
         folder = Path(folder)
-        if not (folder / NETWORK_FILE).is_file() or not (folder / DESCRIPTION_FILE).is_file():
-            raise MissingError(f"There is no corrector in {folder}: train one first ('phi-sol train'), or name another folder.")
+        network = load_network(folder / NETWORK_FILE, folder / DESCRIPTION_FILE, "corrector")
         content = read_json(folder / DESCRIPTION_FILE)
-        try:
-            network = keras.models.load_model(folder / NETWORK_FILE, compile=False, safe_mode=True)
-        except Exception as err:  # Keras raises whatever the unzipping, JSON or HDF5 library raises
-            reason = str(err).strip().partition("\n")[0]
-            raise InputError(f"{folder / NETWORK_FILE} is damaged ({reason}): train again.") from err
         try:
             adapter = Adapter(**{k: tuple(v) for k, v in content.pop("adapter").items()})
             statistics = Statistics(**content.pop("statistics"))

@@ -118,12 +118,17 @@ class BuoyantPlume(Flow):
         direction = math.vec(**{d: float(d == "y") for d in self.size})
         return resample(marker * (buoyancy * direction), self.templates["velocity"])
 
-    def physics(self, state: State, dt: Tensor, correction: Fields | None = None) -> State:
+    def before_projection(self, state: State, dt: Tensor, correction: Fields | None = None) -> tuple[Field, Field]:
+        """Velocity and marker after advection and buoyancy; the velocity is not divergence-free yet."""
         marker = state.marker.with_values(state.marker.values + self.source.values * dt)
         marker = self.corrected("marker", self.advect(marker, state.velocity, dt), correction)
         velocity = self.corrected("velocity", self.advect(state.velocity, state.velocity, dt), correction)
         acceleration = self.buoyant_acceleration(marker, state.buoyancy)
-        velocity, _ = self.projection(velocity.with_values(velocity.values + acceleration.values * dt))
+        return velocity.with_values(velocity.values + acceleration.values * dt), marker
+
+    def physics(self, state: State, dt: Tensor, correction: Fields | None = None) -> State:
+        velocity, marker = self.before_projection(state, dt, correction)
+        velocity, _ = self.projection(velocity)
         return state.with_fields(velocity=velocity, marker=marker)
 
     def config(self) -> dict:

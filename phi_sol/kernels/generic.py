@@ -37,7 +37,14 @@ class Kernels:
         raise NotImplementedError
 
     def with_gradient(self, function: Callable, gradient: Callable) -> Callable:
-        """`function(*inputs)` with the vector-Jacobian products `gradient(*inputs, upstream)`; here: with the gradient of its parts."""
+        """
+        `function(*inputs)` with the vector-Jacobian products `gradient(*inputs, upstream)`; here: with the gradient of its parts. A function
+        of several results takes one upstream for each.
+        """
+        return function
+
+    def compiled(self, function: Callable) -> Callable:
+        """`function` as one compiled unit, made anew for other shapes; here: as it is."""
         return function
 
     def self_adjoint(self, backend: Backend, function: Callable) -> Callable:

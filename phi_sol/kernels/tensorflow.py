@@ -52,9 +52,12 @@ class TensorFlowKernels(Kernels):
     def with_gradient(self, function, gradient):
         @tf.custom_gradient
         def result(*inputs):
-            return function(*_fixed(inputs)), lambda upstream: gradient(*inputs, upstream)
+            return function(*_fixed(inputs)), lambda *upstream: gradient(*inputs, *upstream)
 
         return result
+
+    def compiled(self, function):
+        return tf.function(function, autograph=False, jit_compile=True)
 
     def self_adjoint(self, backend, function):
         @tf.custom_gradient

@@ -1,107 +1,141 @@
-"""Conjugate gradients for the masked Laplacian."""
+"""The iteration of preconditioned conjugate gradients, on native arrays of any backend."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from phi.math.backend import Backend
 
-from .axes import OPEN, PERIODIC
+NORMS = {
+    "max": "largest magnitude over cells",
+    "l2": "square root of the sum of squares over cells",
+}
 
 
-class MaskedLaplace:
+def norm_of(backend: Backend, x, norm: str):
+    """Norm of each sample of x, shape (batch, *spatial) -> (batch, 1, ..., 1)."""
+    axes = tuple(range(1, x.ndim))
+    if norm == "max":
+        return backend.max(backend.abs(x), axes, keepdims=True)
+    return backend.sqrt(_dot(backend, x, x))
+
+
+@dataclass
+class Iterations:
     """
-    Minus the finite-volume Laplacian `(K p)_i = Σ_faces open_f (p_i - p_j) / h²` of the fluid cells.
+    What a run of conjugate gradients gives, per sample.
 
-    Faces between fluid and solid cells and on closed sides carry no flux; beyond an open side p = 0 in the next cell.
-    Values in solid cells are not read, and zero in the result.
+    Attributes:
+        p: Approximate solution, shape (batch, *spatial).
+        size: Norm of its residual as the recurrence has it, shape (batch, 1, ..., 1).
+        count: Iterations until the sample rested, as floats, shape (batch, 1, ..., 1).
+        history: Norms of the residual after 0, 1, 2, ... iterations, shape (batch, max_iterations + 1), NaN after the sample came to
+            rest; None if they were not kept.
     """
 
-    def __init__(self, fluid: np.ndarray, spacing: list[float], sides: list[tuple[str, str]]):
+    p: object
+    size: object
+    count: object
+    history: object = None
+
+
+class Recurrence:
+    """
+    One step of conjugate gradients for `K p = b`, with a preconditioner M⁻¹ and z = M⁻¹ r:
+
+        α = r·z / d·K d,   p ← p + α d,   r' = r - α K d,   d ← z' + (r'·z' / r·z) d
+
+    for a symmetric, positive semi-definite operator and consistent right-hand sides; each sample for itself. Where a sample has
+    converged exactly, α is zero.
+
+    Source: M. R. Hestenes and E. Stiefel, J. Res. Natl. Bur. Stand. 49 (1952).
+    """
+
+    def __init__(self, backend: Backend, operator: Callable, preconditioner: Callable = lambda r: r):
         """
         Args:
-            fluid: Boolean, shape (*spatial).
-            spacing: Cell size per axis.
-            sides: (lower, upper) per axis, each `open`, `closed` or `periodic`.
+            backend: PhiML backend of the arrays.
+            operator: K, a function on arrays of shape (batch, *spatial).
+            preconditioner: M⁻¹, symmetric, positive, and close to the inverse of K.
         """
-        self.fluid, self.spacing, self.sides = fluid, spacing, sides
-        self.weights = []  # per axis, on the n + 1 faces: open_f / h²
-        for axis, (h, (lower, upper)) in enumerate(zip(spacing, sides, strict=True)):
-            width = [(1, 1) if i == axis else (0, 0) for i in range(fluid.ndim)]
-            padded = np.pad(fluid, width, mode="wrap") if lower == PERIODIC else np.pad(fluid, width)
-            padded = np.moveaxis(padded, axis, 0)
-            for end, inner, side in ((0, 1, lower), (-1, -2, upper)):
-                if side != PERIODIC:
-                    padded[end] = padded[inner] & (side == OPEN)
-            self.weights.append(np.moveaxis((padded[1:] & padded[:-1]) / h**2, 0, axis))
+        self.backend, self.operator, self.preconditioner = backend, operator, preconditioner
 
-    def __call__(self, backend: Backend, p):
-        """K p, for p of shape (batch, *spatial)."""
-        p = p * backend.as_tensor(self.fluid.astype(np.float64))
-        result = 0.0
-        for axis, (weight, (lower, _)) in enumerate(zip(self.weights, self.sides, strict=True)):
-            n = p.shape[axis + 1]
-            ends = [p[_at(p, axis + 1, slice(n - 1, n))], p[_at(p, axis + 1, slice(0, 1))]]
-            if lower != PERIODIC:
-                ends = [backend.zeros_like(e) for e in ends]
-            padded = backend.concat([ends[0], p, ends[1]], axis + 1)
-            flux = (padded[_at(p, axis + 1, slice(1, None))] - padded[_at(p, axis + 1, slice(None, -1))]) * backend.as_tensor(weight)
-            result = result - flux[_at(p, axis + 1, slice(1, None))] + flux[_at(p, axis + 1, slice(None, -1))]
-        return result
+    def start(self, b, guess=None):
+        """(p, r, d, r·z) for the initial guess, None for zero."""
+        p = self.backend.zeros_like(b) if guess is None else guess
+        r = b if guess is None else b - self.operator(p)
+        z = self.preconditioner(r)
+        return p, r, z, _dot(self.backend, r, z)
 
-    def matrix(self):
-        """K as a sparse matrix in COO form over all cells in C order."""
-        import scipy.sparse as sp
-
-        index = np.arange(self.fluid.size).reshape(self.fluid.shape)
-        rows, columns, values = [], [], []
-        for axis, weight in enumerate(self.weights):
-            lower = np.moveaxis(np.roll(index, 1, axis), axis, 0)
-            here, weight = np.moveaxis(index, axis, 0), np.moveaxis(weight, axis, 0)
-            for neighbour, w, inside in (
-                (lower, weight[:-1], slice(1, None)),
-                (np.moveaxis(np.roll(index, -1, axis), axis, 0), weight[1:], slice(None, -1)),
-            ):
-                rows.append(here.ravel()), columns.append(here.ravel()), values.append(w.ravel())
-                part = slice(None) if self.sides[axis][0] == PERIODIC else inside
-                rows.append(here[part].ravel()), columns.append(neighbour[part].ravel()), values.append(-w[part].ravel())
-        return sp.coo_matrix((np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))), shape=(self.fluid.size,) * 2)
+    def step(self, p, r, d, rz, active=1.0):
+        """One step of the samples for which `active` is 1; the others keep p and r."""
+        ratio = self.backend.divide_no_nan
+        K_d = self.operator(d)
+        alpha = ratio(rz, _dot(self.backend, d, K_d)) * active
+        p, r = p + alpha * d, r - alpha * K_d
+        z = self.preconditioner(r)
+        rz_next = _dot(self.backend, r, z)
+        return p, r, z + ratio(rz_next, rz) * active * d, rz_next
 
 
-def _at(x, axis: int, part: slice) -> tuple[slice, ...]:
-    return tuple(part if i == axis else slice(None) for i in range(x.ndim))
+def fixed_steps(recurrence: Recurrence, b, guess, steps: int):
+    """p after so many steps, written out, so that its gradient is the gradient of every step."""
+    state = recurrence.start(b, guess)
+    for _ in range(steps):
+        state = recurrence.step(*state)
+    return state[0]
 
 
-def preconditioned_cg(backend: Backend, operator, b, preconditioner, tolerance: float = 1e-13, max_iterations: int = 500):
+def iterate(
+    recurrence: Recurrence, b, guess, bound, max_iterations: int, norm: str = "l2", rounding: float = 0.0, keep_history: bool = False
+) -> Iterations:
     """
-    Solves `operator(p) = b` by preconditioned conjugate gradients from p = 0, for a symmetric, positive semi-definite
-    operator and consistent right-hand sides.
+    Steps until every sample rests: when the norm of its residual is at most `bound`, or below what rounding allows. The loop has no gradient.
+
+    In floating-point numbers the residual of the recurrence falls on when the true one no longer does, at about ε ‖K‖ max_j ‖p_j‖
+    (A. Greenbaum, SIAM J. Matrix Anal. Appl. 18, 1997); a sample rests there, too.
 
     Args:
-        backend: PhiML backend of `b`.
-        operator: Function on arrays of shape (batch, *spatial).
-        b: Right-hand side.
-        preconditioner: Symmetric positive function close to the inverse of the operator.
-        tolerance: Bound of the residual's norm relative to that of `b`, per batch entry; entries that reach it rest.
-        max_iterations: Iterations after which the best that was found is returned.
+        recurrence: Operator and preconditioner.
+        b: Right-hand side, shape (batch, *spatial).
+        guess: Initial guess, or None for zero.
+        bound: Shape (batch, 1, ..., 1).
+        max_iterations: Steps at most.
+        norm: A key of `NORMS`.
+        rounding: ε ‖K‖; 0: samples rest at `bound` only.
+        keep_history: Whether to keep the norm after every step.
     """
-    axes = tuple(range(1, b.ndim))
+    backend, axes = recurrence.backend, tuple(range(1, b.ndim))
+    cells = float(np.prod(b.shape[1:])) ** 0.5 if norm == "l2" else 1.0
+    numbers = np.arange(max_iterations + 1)
 
-    def dot(x, y):
-        return backend.sum(x * y, axes, keepdims=True)
+    def largest(p):
+        return backend.max(backend.abs(p), axes, keepdims=True)
 
-    def ratio(x, y):  # 0 where an entry has converged exactly
-        return backend.divide_no_nan(x, y)
+    def moving(size, peak):
+        return (size > bound) & (size > rounding * cells * peak)
 
-    bound = dot(b, b) * tolerance**2
+    def loop(_, number, size, peak, count, history, *state):
+        active = backend.cast(moving(size, peak), backend.dtype(b))
+        state = recurrence.step(*state, active)
+        size, number = norm_of(backend, state[1], norm), number + 1
+        if rounding:
+            peak = backend.maximum(peak, largest(state[0]))
+        if keep_history:
+            now = backend.equal(backend.as_tensor(numbers), number)[None] & (backend.reshape(active, (-1, 1)) > 0)
+            history = backend.where(now, backend.reshape(size, (-1, 1)), history)
+        return backend.any(moving(size, peak)), number, size, peak, count + active, history, *state
 
-    def iteration(_, p, r, direction, rz):
-        K_direction = operator(direction)
-        active = backend.cast(dot(r, r) > bound, backend.dtype(b))
-        alpha = ratio(rz, dot(direction, K_direction)) * active
-        p, r = p + alpha * direction, r - alpha * K_direction
-        z = preconditioner(r)
-        rz_next = dot(r, z)
-        direction = z + ratio(rz_next, rz) * direction
-        return backend.any(dot(r, r) > bound), p, r, direction, rz_next
+    state = recurrence.start(b, guess)
+    size, peak = norm_of(backend, state[1], norm), largest(state[0])
+    history = backend.zeros_like(size)
+    if keep_history:
+        first = backend.as_tensor(np.where(numbers == 0, 0.0, np.nan))[None]
+        history = backend.cast(first, backend.dtype(b)) + backend.reshape(size, (-1, 1))
+    values = (backend.any(moving(size, peak)), backend.as_tensor(np.int64(0)), size, peak, backend.zeros_like(size), history, *state)
+    _, _, size, _, count, history, p, *_ = backend.while_loop(loop, values, max_iterations)
+    return Iterations(p, size, count, history if keep_history else None)
 
-    z = preconditioner(b)
-    start = (backend.any(bound > 0), backend.zeros_like(b), b, z, dot(b, z))
-    return backend.while_loop(iteration, start, max_iterations)[1]
+
+def _dot(backend: Backend, x, y):
+    return backend.sum(x * y, tuple(range(1, x.ndim)), keepdims=True)

@@ -18,7 +18,8 @@ from scipy.sparse.csgraph import connected_components
 
 from ..kernels import kernels_for
 from .axes import OPEN, PERIODIC, Axis, check_sides, choose_way
-from .cg import MaskedLaplace, preconditioned_cg
+from .cg import Recurrence, iterate, norm_of
+from .laplace import MaskedLaplace
 from .tridiagonal import Tridiagonal, reciprocal
 
 LOG = logging.getLogger(__name__)
@@ -218,8 +219,9 @@ class DirectPoisson:
             b = b - fluid * (backend.sum(b, axes, keepdims=True) / self.fluid.sum())
         plan = self._plan(kernels.sweeps)
         if self.iterative:
-            operator = MaskedLaplace(self.fluid, list(self.spacing.values()), list(self.sides.values()))
-            p = preconditioned_cg(backend, lambda p: operator(backend, p), b, lambda r: fluid * plan.solve(backend, r))
+            operator = self.operator
+            recurrence = Recurrence(backend, lambda p: operator(backend, p), lambda r: self.solve_without_obstacles(backend, r))
+            p = iterate(recurrence, b, None, 1e-13 * norm_of(backend, b, "l2"), 500).p
         else:
             p = plan.solve(backend, b, self.capacitance if self.cut_faces else None)
         p = p * fluid
@@ -227,10 +229,19 @@ class DirectPoisson:
             p = p - fluid * (backend.sum(p, axes, keepdims=True) / self.fluid.sum())
         return p
 
+    def solve_without_obstacles(self, backend: Backend, b):
+        """The solution for native right-hand sides (batch, *spatial) in float64 if there were no obstacle, cut to the fluid cells."""
+        kernels = kernels_for(backend)
+        return kernels.constant(backend, self._fluid) * self._plan(kernels.sweeps).solve(backend, b)
+
+    @cached_property
+    def operator(self) -> MaskedLaplace:
+        """K as a function."""
+        return MaskedLaplace(self.fluid, list(self.spacing.values()), list(self.sides.values()))
+
     def matrix(self) -> sp.csr_matrix:
         """K as a `scipy.sparse` matrix over all cells, for checks and for other solvers; rows of solid cells are zero."""
-        operator = MaskedLaplace(self.fluid, list(self.spacing.values()), list(self.sides.values()))
-        return sp.csr_matrix(operator.matrix())
+        return sp.csr_matrix(self.operator.matrix())
 
 
 class _CutFaces:

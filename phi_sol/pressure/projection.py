@@ -112,7 +112,11 @@ class Projection:
 
     def correct(self, velocity: Field) -> tuple[Field, Field]:
         """The same for a velocity on whose values at blocked faces nothing is imposed: they stay as they are."""
-        pressure = Field(velocity.geometry, -self.solver.solve(divergence(velocity).values), self.pressure_boundary)
+        return self.subtract_gradient(velocity, -self.solver.solve(divergence(velocity).values))
+
+    def subtract_gradient(self, velocity: Field, pressure: Tensor) -> tuple[Field, Field]:
+        """`u* - ∇p` and the field of p, from its values in cells; blocked faces are left alone."""
+        pressure = Field(velocity.geometry, pressure, self.pressure_boundary)
         gradient = self.block(spatial_gradient(pressure, velocity.boundary, at="face"))
         return velocity.with_values(velocity.values - gradient.values), pressure
 

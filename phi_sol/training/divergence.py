@@ -27,6 +27,6 @@ def cause(loss: float, losses: np.ndarray, numbers: np.ndarray, method: Method, 
         return f"The gradient of the loss is not finite {where}; the loss is {loss:.3g}."
     step = int(np.argmax(bad.any(0)))
     simulation, first = (int(v) for v in stream.locate(tf.constant(numbers[np.argmax(bad[:, step])])))
-    frame = first + method.frames - method.unroll + step + 1
+    frame = first + method.frames - method.terms + step + 1
     values = ", ".join(f"{n}={v:g}" for n, v in data.simulations[simulation].items())
     return f"The loss is {loss} {where}: simulation {data.folders[simulation].name} ({values}), frame {frame} (step {step + 1} of {method})."

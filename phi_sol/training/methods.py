@@ -89,6 +89,15 @@ class Method:
         """Frames that a training window needs after its first."""
         return self.push_forward + self.unroll
 
+    @property
+    def terms(self) -> int:
+        """Losses of one window, which the logged loss is the mean of."""
+        return self.unroll
+
+    def check_fields(self, correct: Sequence[str]):
+        """Raises InputError if the loss weighs fields that are not corrected, see `Loss.check_fields`."""
+        self.loss.check_fields(correct)
+
     def at(self, unroll: int) -> "Method":
         """The same method with another number of unrolled steps (those that train on single steps keep theirs)."""
         return self if self.supervised or self.name == "non" else replace(self, unroll=unroll)

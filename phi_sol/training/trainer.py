@@ -24,7 +24,7 @@ from .methods import REMAT_FROM, Method, make_method
 from .optimization import Optimization
 from .plan import Plan, Stage
 from .runs import RUN_FILE, check_unused, stored_run
-from .validation import Validation, Validator
+from .validation import Validation, Validator, rollout_error
 from .windows import Windows
 
 LAST = "last"
@@ -93,7 +93,7 @@ class Trainer:
         method = (make_method(method) if isinstance(method, str) else method).at(longest)
         if method.frames > data.frames:
             raise InputError(f"{method} needs simulations of at least {method.frames} frames, but these have {data.frames}.")
-        method.loss.check_fields(correct)
+        method.check_fields(correct)
         config = {
             "scene": scene,
             "method": method.name,
@@ -116,12 +116,12 @@ class Trainer:
         held_out = self.validation.held_out(len(data))
         self.simulations = [i for i in range(len(data)) if i not in held_out]
         self.targets = method.targets(data, correct, show)
-        self.corrector = self._create_corrector(method, network, correct)
+        self.hybrid = self._create_solver(method, network, correct, longest >= REMAT_FROM if remat is None else remat)
+        self.corrector = self.hybrid.corrector
         kept_out = [data.folders[i].name for i in held_out]
         facts = config | {"plan": self.plan.to_dict(), "validation": self.validation.to_dict() | {"held_out": kept_out}, "versions": versions()}
         self.corrector.description |= facts
         self._run = facts | {"complete": False}
-        self.hybrid = HybridSolver(self.flow, self.corrector, longest >= REMAT_FROM if remat is None else remat)
         self.optimization = Optimization(self.strategy, self.hybrid, self.plan)
         self._step, self._clock = tf.Variable(0, dtype=tf.int64, trainable=False), tf.Variable(0.0, dtype=tf.float64, trainable=False)
         self.validator = Validator(self, self.validation, held_out) if held_out else None
@@ -131,12 +131,25 @@ class Trainer:
         if resume:
             self.checkpoints.restore()
 
-    def _create_corrector(self, method: Method, network: str, correct: tuple[str, ...]) -> Corrector:
+    def _create_solver(self, method: Method, network: str, correct: tuple[str, ...], remat: bool) -> HybridSolver:
+        """What is trained: a solver with an untrained network in its attribute `corrector`."""
         names = [n for n in array_names(self.flow) if n.partition(".")[0] in correct]
         moments, parameters = self.data.moments(self.simulations), {n: v[self.simulations] for n, v in self.data.parameters.items()}
         statistics = Statistics.of(moments, method.corrections(self.data, names, self.simulations), parameters)
         with self.strategy.scope():
-            return Corrector.create(self.flow, network, statistics, correct, self.seed, method.placement, method.project, self.plan.precision)
+            corrector = Corrector.create(self.flow, network, statistics, correct, self.seed, method.placement, method.project, self.plan.precision)
+        return HybridSolver(self.flow, corrector, remat)
+
+    @property
+    def window_arrays(self) -> list[str]:
+        """Names of the recorded arrays that losses need."""
+        return array_names(self.flow)
+
+    def error(self, simulations: Sequence[int], frames: int) -> float:
+        """The validation error now, over the first so many frames of some simulations: that of rollouts of the hybrid solver."""
+        outputs = self.corrector.adapter.outputs
+        names = [n for n in outputs if n.startswith("velocity")] or list(outputs)
+        return rollout_error(self.hybrid, self.data, simulations, frames, names)
 
     @property
     def network(self) -> keras.Model:
@@ -230,13 +243,13 @@ class Trainer:
         if self.chief and (self.progress >= 1 or self.network.stop_training):
             done = {"steps_done": self.step, "seconds": float(self._clock), "stopped_early": self.progress < 1}
             write_json(self.folder / RUN_FILE, self._run | {"complete": self.progress >= 1} | done)
-        return Corrector.load(self.folder) if self.chief else self.corrector
+        return type(self.corrector).load(self.folder) if self.chief else self.corrector
 
     def _fit_stage(self, index: int, calls: keras.callbacks.CallbackList, interruption: Interruption):
         method, batch, optimization = self.methods[index], self.plan.batch, self.optimization
         gradients_of = optimization.gradients(method)
         # the stream of each stage is numbered by the iterations of the whole run, so that it can start anywhere
-        names, seed, start = array_names(self.flow), self.seed + 1000 * index, self.step
+        names, seed, start = self.window_arrays, self.seed + 1000 * index, self.step
         stream = Windows(self.data, method.frames + 1, seed, names, self.targets, self.simulations)
         batches = self.strategy.distribute_datasets_from_function(lambda part: stream.batches(batch, start, 2**31, part))
         losses, norms, epoch = [], [], self.step // self.epoch_length
@@ -249,7 +262,7 @@ class Trainer:
             now = time.perf_counter()
             seconds, begin = now - begin, now
             loss, norm, seconds, gradients, parts = gradients_of(window, parameters, numbers, tf.constant(seconds, tf.float64))
-            loss, norm = float(loss) / method.unroll, float(norm) / optimization.scale
+            loss, norm = float(loss) / method.terms, float(norm) / optimization.scale
             if not np.isfinite(loss) or (not np.isfinite(norm) and optimization.scale <= 1):  # too large a scale is float16's own affair
                 parts, numbers = (np.asarray(self.strategy.gather(v, axis=0)) for v in (parts, numbers))
                 raise DivergedError(f"{cause(loss, parts, numbers, method, stream, self.data, self.step + 1)} {self.checkpoints.summary}")
@@ -286,5 +299,4 @@ class Trainer:
 
     def _save(self, folder: Path, kind: str, **facts):
         chosen = {"kind": kind, "step": self.step, "averaged": self.plan.ema is not None} | facts
-        corrector = self.corrector
-        Corrector(corrector.network, corrector.adapter, corrector.statistics, corrector.description | {"chosen": chosen}).save(folder)
+        self.corrector.save(folder, chosen=chosen)

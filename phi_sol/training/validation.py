@@ -93,8 +93,8 @@ def rollout_error(hybrid: HybridSolver, data: Dataset, simulations: Sequence[int
 
 class Validator(keras.callbacks.Callback):
     """
-    Measures the error of rollouts every so many iterations, adds it to the logs as `val_error`, keeps the corrector with the smallest one in
-    the run's folder, and ends the training when its patience is used up. Its state is part of the checkpoints.
+    Measures the error (`Trainer.error`) every so many iterations, adds it to the logs as `val_error`, keeps the corrector with the smallest
+    one in the run's folder, and ends the training when its patience is used up. Its state is part of the checkpoints.
     """
 
     def __init__(self, trainer, validation: Validation, simulations: Sequence[int]):
@@ -107,8 +107,6 @@ class Validator(keras.callbacks.Callback):
         super().__init__()
         self.trainer, self.validation, self.simulations = trainer, validation, simulations
         self.frames = min(validation.frames, trainer.data.frames)
-        outputs = trainer.corrector.adapter.outputs
-        self.names = [n for n in outputs if n.startswith("velocity")] or list(outputs)
         self.best = tf.Variable(np.inf, dtype=tf.float64, trainable=False)
         self.last = tf.Variable(np.nan, dtype=tf.float64, trainable=False)
         self.best_step, self.last_step, self.waited = (tf.Variable(0, dtype=tf.int64, trainable=False) for _ in range(3))
@@ -132,10 +130,10 @@ class Validator(keras.callbacks.Callback):
                 logs["val_error"] = error
 
     def validate(self) -> float:
-        """The error of rollouts now; keeps the corrector if it is the best so far."""
+        """The error now; keeps the corrector if it is the best so far."""
         trainer = self.trainer
         with trainer.optimization.averaged():
-            error = rollout_error(trainer.hybrid, trainer.data, self.simulations, self.frames, self.names)
+            error = trainer.error(self.simulations, self.frames)
         error = agreed(trainer.strategy, error)
         self.last.assign(error)
         self.last_step.assign(trainer.step)

@@ -42,7 +42,14 @@ NETWORKS = {
 
 
 def build_network(
-    name: str, inputs: int, outputs: int, rank: int, seed: int = 0, periodic: Sequence[bool] | bool = False, policy: str | None = None
+    name: str,
+    inputs: int,
+    outputs: int,
+    rank: int,
+    seed: int = 0,
+    periodic: Sequence[bool] | bool = False,
+    policy: str | None = None,
+    mirrored: bool = False,
 ) -> keras.Model:
     """
     A network by name, with weights drawn from `seed`.
@@ -57,6 +64,8 @@ def build_network(
             beyond others with zeros.
         policy: One of `POLICIES`, or None for Keras's global policy. With a mixed one all layers but the last compute in 16 bits;
             variables, input and output have 32. `mixed_float16` needs a scaled loss (`keras.optimizers.LossScaleOptimizer`).
+        mirrored: Whether fields continue by their mirror image instead of zeros beyond ends that are not periodic, as those do whose normal
+            derivative is zero there.
 
     Raises:
         InputError: for an unknown name or policy, a dimension other than 1 to 3, and flags for another number of axes.
@@ -71,7 +80,7 @@ def build_network(
     if len(flags) != rank:
         raise InputError(f"A network in {rank}D needs to know of {rank} axes whether they are periodic, not of {len(flags)}.")
     keras.utils.set_random_seed(seed)
-    layers = Layers(flags, keras.config.dtype_policy() if policy is None else keras.DTypePolicy(policy))
+    layers = Layers(flags, keras.config.dtype_policy() if policy is None else keras.DTypePolicy(policy), mirrored)
     start = layers.start(inputs)
     return keras.Model(start, NETWORKS[name].build(layers, start, outputs), name=name)
 

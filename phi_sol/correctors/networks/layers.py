@@ -12,27 +12,29 @@ SLOPE = 0.2  # the one slope that TensorFlow's fused kernels get right behind an
 @keras.saving.register_keras_serializable(package="phi_sol")
 class Pad(keras.layers.Layer):
     """
-    Adds cells at both ends of every axis: those of the other end where the axis is periodic, zeros elsewhere.
+    Adds cells at both ends of every axis: those of the other end where the axis is periodic, elsewhere zeros, or the mirror image of the cells
+    at this end (`mirrored`; then at most as many as there are).
 
     Shape (batch, *n, channels) -> (batch, *(n + 2 width), channels). A width beyond n wraps around more than once.
     """
 
-    def __init__(self, width: int, periodic: Sequence[bool], **kwargs):
+    def __init__(self, width: int, periodic: Sequence[bool], mirrored: bool = False, **kwargs):
         super().__init__(**kwargs)
+        self.mirrored = bool(mirrored)
         self.width, self.periodic = int(width), tuple(bool(p) for p in periodic)
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         for axis, periodic in enumerate(self.periodic, 1):
             if periodic:
                 x = wrapped(x, axis, self.width)
-        zeros = [(0, 0) if periodic else (self.width, self.width) for periodic in self.periodic]
-        return x if all(self.periodic) else tf.pad(x, [(0, 0), *zeros, (0, 0)])
+        widths = [(0, 0) if periodic else (self.width, self.width) for periodic in self.periodic]
+        return x if all(self.periodic) else tf.pad(x, [(0, 0), *widths, (0, 0)], "SYMMETRIC" if self.mirrored else "CONSTANT")
 
     def compute_output_shape(self, shape):
         return (shape[0], *(None if n is None else n + 2 * self.width for n in shape[1:-1]), shape[-1])
 
     def get_config(self):
-        return super().get_config() | {"width": self.width, "periodic": list(self.periodic)}
+        return super().get_config() | {"width": self.width, "periodic": list(self.periodic), "mirrored": self.mirrored}
 
 
 def wrapped(x: tf.Tensor, axis: int, width: int) -> tf.Tensor:
@@ -79,10 +81,12 @@ class Layers:
         periodic: For each axis whether it is periodic. Convolutions continue the field accordingly beyond the ends, by zeros
             where it is not periodic.
         policy: Types of variables and computations.
+        mirrored: Whether they continue it by its mirror image instead of zeros.
     """
 
     periodic: tuple[bool, ...]
     policy: keras.DTypePolicy
+    mirrored: bool = False
 
     @property
     def rank(self) -> int:
@@ -99,9 +103,9 @@ class Layers:
     def conv(self, x, filters: int, kernel: int, dilation: int = 1, **options):
         """Convolution that keeps the size of the grid."""
         options = {"dtype": self.policy, "dilation_rate": dilation} | options
-        if not any(self.periodic) or kernel == 1:
+        if not (any(self.periodic) or self.mirrored) or kernel == 1:
             return self.of_rank("Conv")(filters, kernel, padding="same", **options)(x)
-        x = Pad(dilation * (kernel // 2), self.periodic, dtype=options["dtype"])(x)
+        x = Pad(dilation * (kernel // 2), self.periodic, self.mirrored, dtype=options["dtype"])(x)
         return self.of_rank("Conv")(filters, kernel, padding="valid", **options)(x)
 
     def last(self, x, filters: int, kernel: int):

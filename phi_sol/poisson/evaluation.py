@@ -1,0 +1,253 @@
+"""The evaluation of guesses: iterations, wall time, and a running simulation."""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from phi.tf import TENSORFLOW
+
+from ..data.dataset import Dataset, find_simulations
+from ..data.store import check_no_file_in_the_way, versions, write_json
+from ..errors import InputError, MissingError
+from ..pressure.iterative import ConjugateGradients
+from ..pressure.preconditioners import INSTALL
+from ..stepping import Arrays
+from .experiment import PoissonExperiment
+from .guess import DESCRIPTION_FILE, PoissonGuess
+from .problems import MOST, Problems, first_below, problems_of, residual_history
+from .report import error_spectrum, figures
+from .simulation import IterativeFlow
+
+LOG = logging.getLogger(__name__)
+TOLERANCES = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
+TIMED = 20  # problems
+SIMULATIONS = 5
+ZERO, PREVIOUS, DIRECT, MULTIGRID = "zero guess", "previous step", "direct solve", "multigrid"
+NORM = "max |∇·(u* - ∇p)| over cells"
+
+Show = Callable[[str, int, int], None]
+
+
+@dataclass
+class PoissonEvaluation:
+    """
+    Attributes:
+        results: The content of `results.json`.
+        files: Files that were written.
+    """
+
+    results: dict
+    files: list[Path]
+
+
+def find_guesses(folder: Path) -> list[Path]:
+    """Folders below `folder` that hold a guess."""
+    return sorted(p.parent for p in Path(folder).glob(f"*/{DESCRIPTION_FILE}"))
+
+
+def check_guess(folder: Path, scene: str):
+    """
+    Raises:
+        MissingError: if there is no guess in `folder`.
+    """
+    if not (Path(folder) / DESCRIPTION_FILE).is_file():
+        raise MissingError(f"There is no guess in {folder}: train one first ('phi-sol train {scene}'), or name another run.")
+
+
+def evaluate(
+    experiment: PoissonExperiment,
+    runs: list[Path],
+    data: Path,
+    out: Path,
+    frames: int | None = None,
+    command: str = "",
+    progress: Show = lambda solver, done, total: None,
+) -> PoissonEvaluation:
+    """
+    Solves the test problems of a scene from every guess, and runs simulations with each; writes `results.json`, `residual_history.png`,
+    `guesses.png` and `error_spectrum.png` into `out`.
+
+    Args:
+        experiment: The scene.
+        runs: Folders of guesses; a run is named after its folder.
+        data: Data folder with the test simulations.
+        out: Folder for the results.
+        frames: Steps of the running simulations; default: the scene's.
+        command: For the record.
+        progress: Called with (solver, steps done, steps in all).
+
+    Raises:
+        InputError: if data or a guess do not fit the scene, or a guess was trained on the test data.
+        MissingError: if data or a guess are missing.
+    """
+    steps = experiment.simulation_steps if frames is None else frames
+    if steps < 1:
+        raise InputError(f"The number of frames must be at least 1, not {steps}.")
+    if not runs:
+        raise MissingError(f"No guess to evaluate: train one first ('phi-sol train {experiment.name}'), or name a run with --run.")
+    out, flow = Path(out), experiment.pair.source
+    check_no_file_in_the_way(out, "Name another folder with --out.")
+    guesses = load_guesses(runs, flow)
+    test = Dataset(experiment.pair, find_simulations(data, "test"))
+    seen = {f for g in guesses.values() for f in g.description.get("data", [])}
+    known = [f.name for f, fingerprint in zip(test.folders, test.fingerprints, strict=True) if fingerprint in seen]
+    if known:
+        raise InputError(f"{test.folders[0].parent} holds simulations that a guess was trained on ({', '.join(known)}): evaluate on test data.")
+    problems = problems_of(test, experiment.samples)
+    b = -problems.divergence
+    starts = {ZERO: np.zeros_like(b), PREVIOUS: problems.previous} | {n: g.predict(b) for n, g in guesses.items()}
+    operator = flow.projection.solver.operator
+    histories = {n: residual_history(operator, b, p, min(TOLERANCES)) for n, p in starts.items()}
+    solvers = {n: {"iterations": iterations(h), "residual": _statistics(h[:, 0])} for n, h in histories.items()}
+    for name in guesses:
+        solvers[name]["error"] = error_spectrum(starts[name], problems.pressure)["facts"]
+    solvers |= other_solvers(flow, b, histories)
+    for name, milliseconds in time_solves(flow, b, guesses, problems, experiment.tolerance).items():
+        solvers[name]["ms_per_solve"] = milliseconds
+    for name, facts in simulate(flow, test, guesses, experiment.tolerance, steps, progress).items():
+        solvers[name]["simulation"] = facts
+    results = {
+        "scene": experiment.name,
+        "frames": steps,
+        "parameters": test.simulations,
+        "samples": len(b),
+        "residual_norm": NORM,
+        "tolerance": experiment.tolerance,
+        "solvers": solvers,
+        "versions": versions(),
+        "command": command,
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(out / "results.json", results)
+    drawn = figures(out, flow, histories, {n: starts[n] for n in guesses}, problems)
+    return PoissonEvaluation(results, [out / "results.json", *drawn])
+
+
+def load_guesses(runs: list[Path], flow) -> dict[str, PoissonGuess]:
+    """Guesses by the name of their folder, checked against the flow."""
+    guesses: dict[str, PoissonGuess] = {}
+    for run in runs:
+        name = Path(run).resolve().name
+        name = str(run) if name in guesses or name in (ZERO, PREVIOUS, DIRECT, MULTIGRID) else name
+        guess = PoissonGuess.load(run)
+        try:
+            guess.check_flow(flow)
+        except InputError as err:
+            raise InputError(f"{run}: {err}") from err
+        guesses[name] = guess
+    return guesses
+
+
+def iterations(history: np.ndarray) -> dict[str, dict]:
+    """Mean and standard deviation of the iterations to each tolerance, over samples."""
+    needed = first_below(history, TOLERANCES)
+    return {f"{t:g}": _statistics(column) for t, column in zip(TOLERANCES, needed.T, strict=True)}
+
+
+def _statistics(values: np.ndarray) -> dict[str, float]:
+    return {"mean": float(values.mean()), "std": float(values.std())}
+
+
+def other_solvers(flow, b: np.ndarray, histories: dict[str, np.ndarray]) -> dict[str, dict]:
+    """What the direct solve leaves, and the iterations of conjugate gradients with multigrid as preconditioner, if PyAMG is installed."""
+    domain = flow.projection.solver
+    left = np.abs(b - _numpy(domain.operator, _direct(domain)(tf.constant(b))[0].numpy()))
+    result = {DIRECT: {"residual": _statistics(left.reshape(len(b), -1).max(1))}}
+    try:
+        cycles = ConjugateGradients(domain, "multigrid").solve(b, tolerance=min(TOLERANCES), max_iterations=MOST, history=True).history
+    except InputError as err:
+        LOG.warning("%s Its row is left out.", err)
+        return result
+    histories[MULTIGRID] = cycles[:, : int(np.isfinite(cycles).sum(1).max())]
+    return result | {MULTIGRID: {"iterations": iterations(histories[MULTIGRID])}}
+
+
+def _numpy(operator, p: np.ndarray) -> np.ndarray:
+    from phi.math import NUMPY
+
+    return operator(NUMPY, p)
+
+
+def _direct(domain) -> Callable:
+    return tf.function(lambda b: [domain._solve_native(TENSORFLOW, b)], autograph=False, jit_compile=True)
+
+
+def time_solves(flow, b: np.ndarray, guesses: dict[str, PoissonGuess], problems: Problems, tolerance: float) -> dict[str, float]:
+    """
+    Median wall time in milliseconds of one solve of one problem to the tolerance, in float64, over up to 20 problems, the solvers taking turns.
+
+    The time of a learned guess includes its network; that of a compiled function does not include compilation, that of multigrid not its set-up.
+    """
+    domain = flow.projection.solver
+    cg = ConjugateGradients(domain)
+
+    def from_guess(b, p):
+        found = cg.solve(b, p, tolerance, max_iterations=MOST)
+        return [found.p]
+
+    solve, direct = tf.function(from_guess, autograph=False, jit_compile=True), _direct(domain)
+    runs = {
+        ZERO: lambda b, previous: solve(b, tf.zeros_like(b)),
+        PREVIOUS: lambda b, previous: solve(b, previous),
+    }
+    for name, guess in guesses.items():
+        runs[name] = lambda b, previous, guess=guess: solve(b, tf.cast(guess.compiled(tf.cast(b, tf.float32)), tf.float64))
+    runs[DIRECT] = lambda b, previous: direct(b)
+    try:
+        multigrid = ConjugateGradients(domain, "multigrid")
+        runs[MULTIGRID] = lambda b, previous: [tf.constant(multigrid.solve(b.numpy(), None, tolerance).p)]
+    except InputError:
+        LOG.debug(INSTALL)
+    times = {n: [] for n in runs}
+    for i in [0, *range(min(TIMED, len(b)))]:  # the first one twice: it compiles
+        given = tf.constant(b[i : i + 1]), tf.constant(problems.previous[i : i + 1])
+        for name, run in runs.items():
+            begin = time.perf_counter()
+            _ = run(*given)[0].numpy()
+            times[name].append(time.perf_counter() - begin)
+    return {n: 1e3 * float(np.median(t[1:])) for n, t in times.items()}
+
+
+def simulate(flow, test: Dataset, guesses: dict[str, PoissonGuess], tolerance: float, steps: int, progress: Show) -> dict[str, dict]:
+    """
+    Runs the first test simulations (at most 5) from their start, one after another, with every way to solve for the pressure.
+
+    Returns:
+        By solver: `steps`, `runs`, mean `iterations` and `seconds` of a run, and `drift`, the mean absolute difference of the velocity to that with
+        the direct solve over faces, components and runs, after the last step; it is 0 for the direct solve itself.
+    """
+    ways = {ZERO: "zero", PREVIOUS: "previous"} | guesses
+    solvers = {n: IterativeFlow(flow, g, tolerance) for n, g in ways.items()}
+    runs = min(SIMULATIONS, len(test))
+    names = [n for n in test.arrays if n.startswith("velocity")]
+    reference, result = [], {}
+    for name in [DIRECT, *solvers]:
+        step = _direct_step(flow) if name == DIRECT else solvers[name]
+        total, seconds, drift = 0, 0.0, []
+        for i in range(runs):
+            arrays = {n: tf.constant(a[i : i + 1, 0]) for n, a in test.arrays.items()}
+            parameters = {n: tf.constant(p[i : i + 1]) for n, p in test.parameters.items()}
+            if i == 0:
+                step(arrays, parameters)  # compiles
+            begin, counts = time.perf_counter(), []
+            for _ in range(steps):
+                arrays, count = step(arrays, parameters)
+                counts.append(count)
+            last = {n: arrays[n].numpy() for n in names}
+            seconds += time.perf_counter() - begin
+            total += sum(int(c[0]) for c in counts)
+            if name == DIRECT:
+                reference.append(last)
+            drift.append(np.mean([np.abs(last[n] - reference[i][n]).mean() for n in names]))
+            progress(name, (i + 1) * steps, runs * steps)
+        result[name] = {"steps": steps, "runs": runs, "iterations": total / runs, "seconds": seconds / runs, "drift": float(np.mean(drift))}
+    return result
+
+
+def _direct_step(flow) -> Callable[[Arrays, Arrays], tuple[Arrays, list[int]]]:
+    dt = tf.constant(flow.dt, tf.float32)
+    return lambda arrays, parameters: (flow.compiled(arrays, parameters, dt), [0])

@@ -1,0 +1,128 @@
+"""What an evaluation of guesses leaves behind: a table and figures."""
+
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from phi.math import NUMPY
+from rich.table import Table
+from scipy.fft import dctn
+
+from ..data.store import write_atomic
+from .problems import Problems
+
+
+def table(results: dict) -> Table:
+    """A rich table of `results.json`: iterations to each tolerance, time per solve, and the running simulation."""
+    solvers = results["solvers"]
+    tolerances = list(next(iter(solvers.values()))["iterations"])
+    steps = results["frames"]
+    title = f"{results['scene']}: iterations to a residual, {results['samples']} test problems; {steps} steps of a simulation"
+    result = Table(title=title, title_justify="left")
+    result.add_column("solver")
+    for tolerance in tolerances:
+        result.add_column(tolerance, justify="right")
+    for column in ("ms / solve", f"iterations, {steps} steps", "s", "drift"):
+        result.add_column(column, justify="right")
+    for name, entry in solvers.items():
+        counts = [f"{c['mean']:.1f}±{c['std']:.1f}" for c in entry.get("iterations", {}).values()] or ["-"] * len(tolerances)
+        time, run = entry.get("ms_per_solve"), entry.get("simulation")
+        last = [f"{run['iterations']:.0f}", f"{run['seconds']:.2f}", f"{run['drift']:.1e}"] if run else ["", "", ""]
+        result.add_row(name, *counts, "" if time is None else f"{time:.2f}", *last)
+    return result
+
+
+def error_spectrum(guess: np.ndarray, solution: np.ndarray) -> dict:
+    """
+    The spectrum of the error of a guess in the modes of a closed box, cosines.
+
+    Returns:
+        `wave_numbers` k (half waves along an axis), `amplitude` (root mean square over samples of the error's amplitude in the modes of radius k,
+        relative to the root mean square of the solution), and the `facts`: `relative`, the error relative to the solution in the root mean square
+        over cells and samples, and `checkerboard`, the amplitude of the error in modes of which all wave numbers are in the upper half, relative
+        to that of the solution in the same modes.
+    """
+    error, right = dctn(guess - solution, axes=range(1, guess.ndim), norm="ortho"), dctn(solution, axes=range(1, guess.ndim), norm="ortho")
+    numbers = np.meshgrid(*[np.arange(n) for n in guess.shape[1:]], indexing="ij")
+    radius = np.sqrt(sum(k.astype(float) ** 2 for k in numbers)).round().astype(int)
+    energy, total = np.square(error).mean(0), np.square(right).mean(0)
+    high = np.all([k >= n // 2 for k, n in zip(numbers, guess.shape[1:], strict=True)], axis=0)
+    facts = {
+        "relative": float(np.sqrt(energy.sum() / total.sum())),
+        "checkerboard": float(np.sqrt(energy[high].sum() / total[high].sum())),
+    }
+    amplitude = np.sqrt(np.bincount(radius.ravel(), energy.ravel()) / total.sum())
+    return {"wave_numbers": np.arange(len(amplitude)), "amplitude": amplitude, "facts": facts}
+
+
+def figures(out: Path, flow, histories: dict[str, np.ndarray], guesses: dict[str, np.ndarray], problems: Problems) -> list[Path]:
+    """Writes `residual_history.png`, `guesses.png` and `error_spectrum.png`."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    files = []
+    drawings = {
+        "residual_history.png": _history(plt, histories),
+        "guesses.png": _fields(plt, flow, guesses, problems),
+        "error_spectrum.png": _spectra(plt, guesses, problems),
+    }
+    for name, figure in drawings.items():
+        buffer = BytesIO()
+        figure.savefig(buffer, dpi=130, format="png")
+        plt.close(figure)
+        write_atomic(out / name, buffer.getvalue())
+        files.append(out / name)
+    return files
+
+
+def _history(plt, histories: dict[str, np.ndarray]):
+    """Geometric mean of the residual over samples after every iteration, with the range of the middle 80 % as a band."""
+    fig, ax = plt.subplots(figsize=(8, 4.5), layout="constrained")
+    for i, (name, history) in enumerate(histories.items()):
+        # a sample that has reached the smallest tolerance stays there
+        filled = np.where(np.isfinite(history), history, np.nanmin(history, axis=1, keepdims=True))
+        color = "k" if i == 0 else f"C{(i - 1) % 10}"
+        ax.semilogy(np.exp(np.log(filled).mean(0)), color=color, label=name, linestyle="--" if i < 2 else "-")
+        ax.fill_between(np.arange(filled.shape[1]), *np.percentile(filled, (10, 90), axis=0), color=color, alpha=0.12, linewidth=0)
+    ax.axhline(1e-3, color="0.6", linewidth=0.8, zorder=0)
+    ax.set(xlabel="iterations of conjugate gradients", ylabel="residual: max |∇·u| over cells (per time)", xlim=(0, None))
+    ax.set_title("Residual from different guesses: geometric mean and middle 80 % of the test problems")
+    ax.legend(ncols=2)
+    return fig
+
+
+def _fields(plt, flow, guesses: dict[str, np.ndarray], problems: Problems):
+    """One test problem: guess, its error, and the residual that it leaves, one row per run; slices through the middle in 3D."""
+    sample = len(problems.divergence) // 2
+    operator = flow.projection.solver.operator
+    fig, axes = plt.subplots(len(guesses), 3, figsize=(10, 0.6 + 3.0 * len(guesses)), layout="constrained", squeeze=False)
+    for (name, guess), row in zip(guesses.items(), axes, strict=True):
+        guess = guess[sample].astype(np.float64)
+        residual = -problems.divergence[sample] - operator(NUMPY, guess[None])[0]
+        for ax, values, title in zip(row, (guess, guess - problems.pressure[sample], residual), ("guess", "its error", "its residual"), strict=True):
+            while values.ndim > 2:
+                values = values[..., values.shape[-1] // 2]
+            limit = np.abs(values).max() or 1.0
+            image = ax.imshow(values, origin="lower", vmin=-limit, vmax=limit, cmap="RdBu_r", interpolation="nearest")
+            fig.colorbar(image, ax=ax, shrink=0.85)
+            ax.set(title=f"{name}: {title}", xticks=[], yticks=[])
+    simulation, frame = problems.places[sample]
+    fig.suptitle(f"Test simulation {simulation}, step {frame}; y upwards")
+    return fig
+
+
+def _spectra(plt, guesses: dict[str, np.ndarray], problems: Problems):
+    """Spectra of the errors of the guesses."""
+    fig, ax = plt.subplots(figsize=(8, 4.5), layout="constrained")
+    nothing = error_spectrum(np.zeros_like(problems.pressure), problems.pressure)
+    ax.loglog(nothing["wave_numbers"][1:], nothing["amplitude"][1:], color="k", linestyle="--", label="zero guess: the solution itself")
+    for name, guess in guesses.items():
+        spectrum = error_spectrum(guess, problems.pressure)
+        ax.loglog(spectrum["wave_numbers"][1:], spectrum["amplitude"][1:], label=name)
+    ax.axvline(max(problems.pressure.shape[1:]) / 2, color="0.6", linewidth=0.8, zorder=0)
+    ax.set(xlabel="wave number (half waves across the box)", ylabel="amplitude relative to the solution")
+    ax.set_title("Spectrum of the error of the guesses (right of the line: waves of less than four cells)")
+    ax.legend()
+    return fig

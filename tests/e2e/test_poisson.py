@@ -1,0 +1,110 @@
+"""The Poisson scene on a tiny grid, with the commands as users call them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from phi_sol import IterativeFlow, PoissonGuess, load_experiment
+from phi_sol.cli import main
+
+SCENE = """from dataclasses import replace
+from phi_sol import Schedule, load_experiment
+
+experiment = replace(
+    load_experiment("poisson_2d"), source=dict(y=16, x=16), train=dict(seed=(0, 1), buoyancy=(0.1,)), test=dict(seed=(100, 101), buoyancy=(0.1,)),
+    frames=4, keep_reference_every=4, samples=4, simulation_steps=3, schedule=Schedule(network="unet", unroll=2, steps=4, batch=2),
+)
+"""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with the scene, its data, two runs and their evaluation. Not to be written to."""
+    folder = tmp_path_factory.mktemp("poisson")
+    (folder / "tiny.py").write_text(SCENE)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert main(["generate", "tiny.py"]) == 0
+        assert main(["train", "tiny.py", "--method", "sol", "--unroll", "2", "--validation", "1"]) == 0
+        assert main(["train", "tiny.py", "--method", "non"]) == 0
+        assert main(["evaluate", "tiny.py"]) == 0
+    return folder
+
+
+def test_evaluation(place):
+    out = place / "runs" / "poisson_2d" / "evaluation"
+    results = json.loads((out / "results.json").read_text())
+    solvers = results["solvers"]
+    assert {"zero guess", "previous step", "non", "sol", "direct solve"} <= set(solvers)
+    assert results["samples"] == 4 and results["residual_norm"] == "max |∇·(u* - ∇p)| over cells"
+    for name in ("zero guess", "previous step", "non", "sol"):
+        counts = [solvers[name]["iterations"][t]["mean"] for t in ("0.1", "0.01", "0.001", "0.0001", "1e-05", "1e-06")]
+        assert counts == sorted(counts) and 10 < counts[-1] < 200
+        run = solvers[name]["simulation"]
+        assert run["steps"] == 3 and run["runs"] == 2 and run["seconds"] > 0 and 0 < run["drift"] < 0.1 and run["iterations"] > 10
+    assert solvers["direct solve"]["residual"]["mean"] < 1e-12 and solvers["direct solve"]["simulation"]["drift"] == 0
+    assert all(s["ms_per_solve"] > 0 for s in solvers.values())
+    assert all((out / f).read_bytes().startswith(b"\x89PNG") for f in ("residual_history.png", "guesses.png", "error_spectrum.png"))
+
+
+def test_run(place):
+    run = json.loads((place / "runs" / "poisson_2d" / "sol" / "run.json").read_text())
+    assert run["complete"] and run["method"] == "sol" and run["unroll"] == 2 and run["steps_done"] == 4
+    log = (place / "runs" / "poisson_2d" / "sol" / "log.csv").read_text().splitlines()
+    last = dict(zip(log[0].split(","), log[-1].split(","), strict=True))
+    assert 0 < float(last["loss"]) < 2 and 1 < float(last["val_error"]) < 100
+
+
+def test_guess_in_a_simulation(place):
+    """A simulation started from a guess is that of the direct solver, to the tolerance."""
+    flow = load_experiment(str(place / "tiny.py")).pair.source
+    solver = IterativeFlow(flow, PoissonGuess.load(place / "runs" / "poisson_2d" / "sol"), tolerance=1e-6)
+    state = expected = flow.initial_state(seed=[7, 8])
+    for _ in range(2):
+        state, expected = solver.step(state), flow.step(expected)
+    assert solver.iterations.shape == (2,) and solver.iterations.min() > 5
+    for dim in "yx":
+        found, right = (s.velocity.values[{"~vector": dim}].numpy(("batch", "y", "x")) for s in (state, expected))
+        np.testing.assert_allclose(found, right, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "tiny.py", "--method", "sol-fy"], "Unknown method 'sol-fy' for a Poisson problem. Did you mean 'sol-phy'"),
+        (["train", "tiny.py", "--unroll", "0"], "The number of steps of conjugate gradients in a loss must be an integer of at least 1, not 0"),
+        (["train", "tiny.py", "--noise", "0.1"], "--noise is for correctors; poisson_2d trains an initial guess: leave it out"),
+        (["train", "tiny.py", "--network", "unnet"], "Unknown network 'unnet'. Did you mean 'unet'?"),
+        (["evaluate", "tiny.py", "--run", "elsewhere"], "There is no guess in elsewhere: train one first ('phi-sol train tiny.py')"),
+        (["evaluate", "tiny.py", "--frames", "0"], "The number of frames must be at least 1, not 0"),
+        (["evaluate", "tiny.py", "--data", "data/poisson_2d/train", "--out", "other"], "holds simulations that a guess was trained on"),
+        (["evaluate", "poisson_2d"], "runs/poisson_2d/non: The guess was trained for another flow: resolution.y is 16 instead of 64"),
+    ],
+    ids=lambda v: " ".join(v) if isinstance(v, list) else "",
+)
+def test_wrong_use(arguments, message, place, monkeypatch, capsys):
+    monkeypatch.chdir(place)
+    assert main(arguments) == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1 and message in lines[0]
+    assert not Path("other").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("ratio=2", "a Poisson problem lives on one grid, with ratio 1, not 2"),
+        ("tolerance=0", "the tolerance must be positive and finite, not 0"),
+        ("samples=0", "samples must be an integer of at least 1, not 0"),
+        ("flow=BuoyantPlume", "needs a flow that keeps its divergence and pressure, such as SmokeBox, not BuoyantPlume"),
+    ],
+)
+def test_scene_files_that_are_refused(change, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    text = f"from dataclasses import replace\nfrom phi_sol import *\nexperiment = replace(load_experiment('poisson_2d'), {change})\n"
+    Path("mine.py").write_text(text)
+    assert main(["generate", "mine.py"]) == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1 and message in lines[0]
