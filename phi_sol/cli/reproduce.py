@@ -89,6 +89,8 @@ def carry_out(reproduction):
 
 def duration(seconds: float) -> str:
     """`45 s`, `12 min`, `3.5 h` or `2.1 days`."""
+    if seconds < 1:
+        return "< 1 s"
     for limit, unit, size in ((90, "s", 1), (5400, "min", 60), (172800, "h", 3600)):
         if seconds < limit:
             return f"{seconds / size:.2g} {unit}" if seconds / size < 10 else f"{seconds / size:.0f} {unit}"

@@ -11,6 +11,7 @@ from ..milestones import THRESHOLDS
 from .style import MARKERS, REFERENCE_STYLE, line_styles, new_figure, save
 
 TIME = "time since start (domain units)"
+DECADES = 1e4  # of errors that are shown
 BAND = "bands: standard deviation over training seeds"
 
 
@@ -41,6 +42,8 @@ def error_figure(groups: list[Group], measures: Measures, path: Path, title: str
         axis.grid(color="0.9")
         if logarithmic:
             axis.set_yscale("log")
+            top = max(np.nanmax(g.mean(measure), initial=0) for g in groups)
+            axis.set_ylim(bottom=max(axis.get_ylim()[0], top / DECADES))  # a start without any error would take up the axis
         else:
             for threshold in THRESHOLDS:
                 axis.axhline(threshold, color="0.5", linewidth=0.8, linestyle=":")
