@@ -84,6 +84,7 @@ def spectrum_figure(groups: list[Group], measures: Measures, path: Path, title: 
         if len(spectra) > 1:
             deviation = np.std(spectra, 0, ddof=1)
             axis.fill_between(k[whole], np.maximum(mean - deviation, 0.2 * mean), mean + deviation, color=line.get_color(), alpha=0.22, linewidth=0)
+    axis.xaxis.set_minor_formatter("")
     axis.set(xlabel="wave number k (radians / length)", ylabel="E(k) (length³ / time²)")
     axis.grid(color="0.92", which="both")
     axis.legend(fontsize=8)
