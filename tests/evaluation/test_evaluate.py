@@ -62,6 +62,7 @@ def test_blow_ups_are_counted_and_never_averaged_away(tiny, test_set, tmp_path):
     entry = solver_results(run, 5, measures)
     assert entry["mae"] == {"5": None} and entry["blow_ups"] == 1 and entry["vorticity_correlation"]["time_to_0.8"]["per_parameter"] == [3.0 - 1]
     assert entry["spectral_error"] is entry["wake"]["drag_error"] is entry["fields"]["marker"]["mae"] is None
+    assert entry["over_time"]["mae"][2:] == [None] * 3 and entry["over_time"]["mae"][1] == pytest.approx(run.mae[1, 0], rel=1e-5)
     json.dumps(entry, allow_nan=False)
     source = run_solver(tiny.pair.source.compiled, test_set, 5, kept_frames(5), measures=measures, timed=False)
     groups = [Group("SRC", {"SRC": source}), Group("bad", {"bad": run}, "sol", 2)]

@@ -42,7 +42,7 @@ def error_figure(groups: list[Group], measures: Measures, path: Path, title: str
         axis.grid(color="0.9")
         if logarithmic:
             axis.set_yscale("log")
-            top = max(np.nanmax(g.mean(measure), initial=0) for g in groups)
+            top = max(np.nan_to_num(g.mean(measure)).max() for g in groups)
             axis.set_ylim(bottom=max(axis.get_ylim()[0], top / DECADES))  # a start without any error would take up the axis
         else:
             for threshold in THRESHOLDS:
