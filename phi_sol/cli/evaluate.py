@@ -45,7 +45,7 @@ def evaluate(
     from ..evaluation.tables import tables, verdicts
 
     runs = list(run) if run else find_runs(root)
-    with progress_bar("steps/s") as bar:
+    with progress_bar() as bar:
         tasks = {}
 
         def show(solver, done, total):

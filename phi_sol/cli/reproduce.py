@@ -78,7 +78,7 @@ def carry_out(reproduction):
             continue
         with progress_of("precomputing corrections") as precomputed, progress_bar() as bar:
             reproduction.train(training, lambda trainer, b=bar, t=training: [ProgressBar(b, trainer, t.folder.name)], precomputed)
-    with progress_bar("steps/s") as bar:
+    with progress_bar() as bar:
         tasks = {}
         results = reproduction.evaluate(" ".join(["phi-sol", *sys.argv[1:]]), show)
     console = Console(width=None if sys.stdout.isatty() else 110)

@@ -58,7 +58,7 @@ def error_table(results: dict) -> Table:
     blown = [f"{n}: {e['blow_ups']} of {len(results['parameters'])}" for n, e in solvers.items() if e.get("blow_ups")]
     title = f"{results['scene']}: velocity MAE over {len(results['parameters'])} test simulations"
     note = f"Blow-ups, which no mean hides: {'; '.join(blown)}." if blown else ""
-    return Table(title, ["solver", *[f"{n} frames" for n in steps], "vs SRC", "ms / step", "steps of REF"], rows, note)
+    return Table(title, ["solver", *[f"{n} frames" for n in steps], "vs SRC", "ms / step", "times REF"], rows, note)
 
 
 def seed_table(results: dict) -> Table | None:

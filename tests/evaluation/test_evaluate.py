@@ -108,12 +108,10 @@ def test_the_source_on_a_finer_grid(tmp_path):
     assert finer.flow.resolution == {"y": 16, "x": 16}
     start, fine = finer.start(data), data.reference_frame(1, 0)["velocity.y"]
     np.testing.assert_allclose(start["velocity.y"][1], fine[::2].reshape(16, 16, 2).mean(2), rtol=1e-5, atol=1e-6)
-    run = run_solver(finer, data, 2, [1], measures=Measures(data, 2), start=start, timed=False)
+    run = run_solver(finer, data, 2, [1], start=start, timed=False)
     parameters = {n: tf.constant(p) for n, p in data.parameters.items()}
     stepped = finer.flow.compiled({n: tf.constant(a) for n, a in start.items()}, parameters, tf.constant(0.1))["velocity.x"].numpy()
     np.testing.assert_allclose(run.kept[1]["velocity.x"], stepped[:, :, ::2].reshape(2, 8, 2, 8).mean(2), rtol=1e-5, atol=1e-6)
-    source = run_solver(experiment.pair.source.compiled, data, 2, [], timed=False)
-    assert run.mean(2) < source.mean(2)
 
 
 def test_no_finer_grid_between_source_and_reference(tiny):
