@@ -77,6 +77,13 @@ def test_flow_of_the_extending_page(tmp_path, monkeypatch):
     assert main(["generate", "shear_layer.py", "--param", "viscosity=0.5", "--out", "other"]) == 2
 
 
+def test_python_in_the_evaluation_page():
+    code, _ = re.findall(r"```python\n(.*?)```", (REPOSITORY / "docs" / "evaluation.md").read_text(), re.S)
+    names = {}
+    exec(compile(code.replace("y=64, x=32", "y=24, x=12"), "evaluation.md", "exec"), names)
+    assert names["energy"].shape == (2,) == names["drag"].shape and (names["energy"] > 0.4).all()
+
+
 def test_every_scene_has_a_page():
     from phi_sol.experiment import scene_names
 

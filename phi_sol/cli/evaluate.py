@@ -58,7 +58,7 @@ def evaluate(
         options = {"numerics": numerics}
 
     runs = list(run) if run else find_runs(root)
-    with progress_bar("steps/s") as bar:
+    with progress_bar() as bar:
         tasks = {}
 
         def show(solver, done, total):

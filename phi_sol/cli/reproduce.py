@@ -78,7 +78,7 @@ def carry_out(reproduction):
             continue
         with progress_of("precomputing corrections") as precomputed, progress_bar() as bar:
             reproduction.train(training, lambda trainer, b=bar, t=training: [ProgressBar(b, trainer, t.folder.name)], precomputed)
-    with progress_bar("steps/s") as bar:
+    with progress_bar() as bar:
         tasks = {}
         results = reproduction.evaluate(" ".join(["phi-sol", *sys.argv[1:]]), show)
     console = Console(width=None if sys.stdout.isatty() else 110)
@@ -89,6 +89,8 @@ def carry_out(reproduction):
 
 def duration(seconds: float) -> str:
     """`45 s`, `12 min`, `3.5 h` or `2.1 days`."""
+    if seconds < 1:
+        return "< 1 s"
     for limit, unit, size in ((90, "s", 1), (5400, "min", 60), (172800, "h", 3600)):
         if seconds < limit:
             return f"{seconds / size:.2g} {unit}" if seconds / size < 10 else f"{seconds / size:.0f} {unit}"

@@ -38,7 +38,7 @@ class Wake:
         """The wake of a flow that has one."""
         if not isinstance(flow, WakeFlow):
             return None
-        span = flow.size.get("z", 1.0)
+        span = flow.size.get("z", 1.0) / (np.cos(np.deg2rad(flow.inclination)) if flow.obstacle == "inclined" else 1)
         area = np.pi * flow.radius**2 if flow.obstacle == "sphere" else 2 * flow.radius * span
         return Wake(2 * flow.radius, flow.speed, float(area), flow.center)
 

@@ -14,7 +14,7 @@ CAPTIONS = {
     "fields.png": "Fields of source, correctors and reference, one colour scale.",
     "field_errors.png": "Error of the velocity in magnitude, one colour scale.",
     "marker.png": "Marker of source, correctors and reference, one colour scale.",
-    "film.gif": "The same over time.",
+    "film.gif": "The vorticity over time.",
     "spectra.png": "Energy spectra.",
     "energy.png": "Energy and enstrophy over time.",
     "profiles.png": "Profiles across the wake.",

@@ -20,18 +20,25 @@ def numbers(values) -> list[float | None]:
     return [number(v) for v in values]
 
 
+def relative(errors: np.ndarray, scales: np.ndarray) -> float | None:
+    """Mean over simulations of errors relative to scales; None where one of them is not finite, or its scale is zero."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return number((errors / scales).mean())
+
+
 def solver_results(run: Rollout, frames: int, measures: Measures | None = None) -> dict:
     """The entry of one solver in `results.json`. What a simulation that blew up takes part in is None."""
     result = {
         "mae": {str(n): run.mean(n) for n in milestones(frames)},
         "mae_per_parameter": run.mean_per_simulation(frames),
-        "ms_per_step": run.ms_per_step,
+        "ms_per_step": number(run.ms_per_step),
         "blow_ups": run.blow_ups,
         "blew_up_at": run.blew_up_at,
     }
     if measures is None:
         return result
     reference, series = measures.reference, run.series
+    result["over_time"] = {n: numbers(np.round(series[n].mean(1), 7)) for n in ("mae", "rmse", "relative_l2", "correlation")}
     for name in ("rmse", "relative_l2"):
         result[name] = {str(n): run.mean(n, name) for n in milestones(frames)}
     result["fields"] = {n: {m: run.mean(frames, f"{m} {n}") for m in ("mae", "rmse", "relative_l2")} for n in measures.names}
@@ -40,7 +47,7 @@ def solver_results(run: Rollout, frames: int, measures: Measures | None = None) 
     }
     for name in ("kinetic_energy", "enstrophy", "marker_mass"):
         if name in series:
-            result[f"{name}_error"] = number((np.abs(series[name] - reference[name]).mean(0) / np.abs(reference[name]).mean(0)).mean())
+            result[f"{name}_error"] = relative(np.abs(series[name] - reference[name]).mean(0), np.abs(reference[name]).mean(0))
     whole = metrics.resolved(measures.flow, measures.wave_numbers)
     spectra = [s["spectrum"].mean(0)[:, whole] for s in (series, reference)]
     result["spectral_error"] = number(metrics.spectral_error(*spectra).mean())
@@ -74,9 +81,8 @@ def wake_results(series: dict[str, np.ndarray], reference: dict[str, np.ndarray]
     blown = np.isnan(series["drag"]).any()
     result["strouhal_error"] = None if blown or not errors else number(np.mean(errors))
     drag, lift = (reference[n] for n in ("drag", "lift"))
-    result["drag_error"] = number((np.abs(series["drag"].mean(0) - drag.mean(0)) / np.abs(drag.mean(0))).mean())
-    with np.errstate(divide="ignore", invalid="ignore"):
-        result["lift_rms_error"] = number((np.abs(series["lift"].std(0) - lift.std(0)) / lift.std(0)).mean())
+    result["drag_error"] = relative(np.abs(series["drag"].mean(0) - drag.mean(0)), np.abs(drag.mean(0)))
+    result["lift_rms_error"] = relative(np.abs(series["lift"].std(0) - lift.std(0)), lift.std(0))
     (mean, fluctuation), (r_mean, r_fluctuation) = (metrics.mean_and_fluctuation(s["profiles"]) for s in (series, reference))
     result["mean_profile_error"] = number(np.abs(mean - r_mean).mean() / wake.speed)
     result["fluctuation_profile_error"] = number(np.abs(fluctuation - r_fluctuation).mean() / wake.speed)

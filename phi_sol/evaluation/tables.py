@@ -37,6 +37,11 @@ def percent(value: float | None, missing: str = "") -> str:
     return missing if value is None else f"{100 * value:.3g} %"
 
 
+def ratio(value: float) -> str:
+    """Two digits, without an exponent."""
+    return f"{value:.2g}" if value < 99.5 else f"{value:.0f}"
+
+
 def spread(mean: float | None, deviation: float | None) -> str:
     return decimal(mean) + (f" ± {deviation:.4f}" if deviation is not None else "")
 
@@ -54,11 +59,11 @@ def error_table(results: dict) -> Table:
         mae = entry.get("mae", {})
         errors = [decimal(mae[n]) if mae else "" for n in steps]
         change = "" if name == "SRC" or not mae else against_source(mae[steps[-1]], source[steps[-1]])
-        rows.append([name, *errors, change, f"{entry['ms_per_step']:.2f}", f"{entry['ms_per_step'] / reference:.2g}"])
+        rows.append([name, *errors, change, f"{entry['ms_per_step']:.2f}", ratio(entry["ms_per_step"] / reference)])
     blown = [f"{n}: {e['blow_ups']} of {len(results['parameters'])}" for n, e in solvers.items() if e.get("blow_ups")]
     title = f"{results['scene']}: velocity MAE over {len(results['parameters'])} test simulations"
     note = f"Blow-ups, which no mean hides: {'; '.join(blown)}." if blown else ""
-    return Table(title, ["solver", *[f"{n} frames" for n in steps], "vs SRC", "ms / step", "steps of REF"], rows, note)
+    return Table(title, ["solver", *[f"{n} frames" for n in steps], "vs SRC", "ms / step", "times REF"], rows, note)
 
 
 def seed_table(results: dict) -> Table | None:
@@ -143,7 +148,7 @@ def verdicts(results: dict) -> list[str]:
             for word, names in (("more accurate than", better), ("less accurate than", worse))
             if names
         ]
-        costs = [f"{cost / e['ms_per_step']:.2g} times {n}" for n, e in solvers.items() if n in plain or n == "REF"]
+        costs = [f"{ratio(cost / e['ms_per_step'])} times {n}" for n, e in solvers.items() if n in plain or n == "REF"]
         error = spread(group["mean"], group["mae"][last]["std"])
         lines.append(f"{label}: velocity MAE {error} over {last} frames, {' and '.join(ranks)}. A step takes {cost:.3g} ms: {', '.join(costs)}.")
     return lines

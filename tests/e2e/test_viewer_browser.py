@@ -1,7 +1,6 @@
 """The viewer in headless Chromium: every page, button, slider and dropdown, and the arrays that are drawn."""
 
 import logging
-import os
 import shutil
 import threading
 import time
@@ -12,9 +11,6 @@ import pytest
 pytest.importorskip("dash", reason="Dash is not installed: pip install phi-sol[view]")
 pytest.importorskip("selenium", reason="selenium is not installed: pip install phi-sol[dev]")
 
-from selenium import webdriver
-from selenium.webdriver.chrome.options import Options
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
@@ -23,11 +19,6 @@ from phi_sol.viewer.recording import Recording
 from phi_sol.viewer.server import Site, make_server
 from phi_sol.viewer.values import picture
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(
-    not (CHROMIUM and DRIVER), reason="Chromium or chromedriver is not installed: apt-get install chromium chromium-driver"
-)
 PATIENCE = 120  # seconds
 PAGES = ["/", "/compare", "/live", "/training", "/fields", "/side-by-side", "/quad", "/info", "/log", "/board"]
 # decoded by Plotly: values per panel, colour range of its axis
@@ -135,20 +126,11 @@ def site(place, errors):
 
 
 @pytest.fixture(scope="module")
-def page(site):
+def page(site, chromium):
     server = make_server(site.app, "127.0.0.1", 18051, lambda text: None)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    options = Options()
-    options.binary_location = CHROMIUM
-    for argument in ("--headless=new", "--disable-dev-shm-usage", "--enable-unsafe-swiftshader", "--window-size=1280,1100"):
-        options.add_argument(argument)
-    if os.geteuid() == 0:
-        options.add_argument("--no-sandbox")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    browser = webdriver.Chrome(options=options, service=Service(DRIVER))
-    yield Page(browser, server.port)
+    yield Page(chromium, server.port)
     site.app.pause()
-    browser.quit()
     server.shutdown()
 
 

@@ -11,6 +11,7 @@ from ..milestones import THRESHOLDS
 from .style import MARKERS, REFERENCE_STYLE, line_styles, new_figure, save
 
 TIME = "time since start (domain units)"
+DECADES = 1e4  # of errors that are shown
 BAND = "bands: standard deviation over training seeds"
 
 
@@ -41,6 +42,8 @@ def error_figure(groups: list[Group], measures: Measures, path: Path, title: str
         axis.grid(color="0.9")
         if logarithmic:
             axis.set_yscale("log")
+            top = max(np.nan_to_num(g.mean(measure)).max() for g in groups)
+            axis.set_ylim(bottom=max(axis.get_ylim()[0], top / DECADES))  # a start without any error would take up the axis
         else:
             for threshold in THRESHOLDS:
                 axis.axhline(threshold, color="0.5", linewidth=0.8, linestyle=":")
@@ -81,6 +84,7 @@ def spectrum_figure(groups: list[Group], measures: Measures, path: Path, title: 
         if len(spectra) > 1:
             deviation = np.std(spectra, 0, ddof=1)
             axis.fill_between(k[whole], np.maximum(mean - deviation, 0.2 * mean), mean + deviation, color=line.get_color(), alpha=0.22, linewidth=0)
+    axis.xaxis.set_minor_formatter("")
     axis.set(xlabel="wave number k (radians / length)", ylabel="E(k) (length³ / time²)")
     axis.grid(color="0.92", which="both")
     axis.legend(fontsize=8)

@@ -29,7 +29,7 @@ def write_film(pictures: Pictures, panels: dict[str, dict[int, np.ndarray]], ref
         name: pictures.draw(axis, panels[name][frames[0]], limits, SIGNED if limits[0] < 0 else PLAIN)
         for name, axis in zip(panels, axes[:, 0], strict=True)
     }
-    bar = figure.colorbar(images[reference], ax=axes, shrink=0.8, pad=0.015)
+    bar = figure.colorbar(images[reference], ax=axes, shrink=0.8, aspect=35, pad=0.015)
     bar.set_label(pictures.label, fontsize=8)
     heading = figure.suptitle(f"{title}, frame {frames[-1]}", fontsize=9)
     for _ in range(2):  # the first layout does not know the size of the labels yet

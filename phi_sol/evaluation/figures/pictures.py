@@ -95,31 +95,29 @@ class Pictures:
                 axis.add_patch(Circle(where, float(obstacle.radius), facecolor="0.75", edgecolor="k", linewidth=0.8))
         return drawn
 
-    def panels(self, rows: list[str], columns: list[str]):
-        """A figure with a panel for each solver and frame: solvers below each other, or beside each other where the domain is tall."""
+    def panels(self, solvers: list[str], frames: list[str]):
+        """
+        A figure with a panel for each solver and frame: solvers below each other, or beside each other where the domain is not longer than high.
+
+        Returns:
+            The figure, and its axes by solver and frame.
+        """
         width, height = self.extent[1] - self.extent[0], self.extent[3] - self.extent[2]
-        if height > width:
-            figure, axes = new_figure(
-                1.2 + 1.9 * len(rows), 0.9 + 1.9 * height / width * len(columns), len(columns), len(rows), sharex=True, sharey=True
-            )
-            axes = axes.T
-        else:
-            figure, axes = new_figure(
-                1.6 + 3.9 * len(columns), 0.8 + (3.9 * height / width + 0.12) * len(rows), len(rows), len(columns), sharex=True, sharey=True
-            )
+        beside = height > 0.75 * width
+        rows, columns = (frames, solvers) if beside else (solvers, frames)
+        panel = 2.1 if beside else 3.9
+        size = 1.6 + panel * len(columns), 0.9 + (panel * height / width + 0.12) * len(rows)
+        figure, axes = new_figure(*size, len(rows), len(columns), sharex=True, sharey=True)
         horizontal, vertical = self.axes
-        for i, row in enumerate(rows):
-            for j, column in enumerate(columns):
-                below, left = (j == len(columns) - 1, i == 0) if height > width else (i == len(rows) - 1, j == 0)
-                solver, frame = (axes[i, j].set_title, axes[i, j].set_ylabel) if height > width else (axes[i, j].set_ylabel, axes[i, j].set_title)
-                if (j == 0) if height > width else left:
-                    solver(row if height > width else f"{row}\n{vertical}", fontsize=9)
-                if (left if height > width else i == 0) and column:
-                    frame(f"{column}\n{vertical}" if height > width else column, fontsize=9)
-                if below:
-                    axes[i, j].set_xlabel(horizontal, fontsize=9)
-                axes[i, j].tick_params(labelsize=8)
-        return figure, axes
+        for axis, name in zip(axes[0], columns, strict=True):
+            axis.set_title(name, fontsize=9)
+        for axis, name in zip(axes[:, 0], rows, strict=True):
+            axis.set_ylabel(f"{name}\n{vertical}" if name else vertical, fontsize=9)
+        for axis in axes[-1]:
+            axis.set_xlabel(horizontal, fontsize=9)
+        for axis in axes.flat:
+            axis.tick_params(labelsize=8)
+        return figure, axes.T if beside else axes
 
 
 def fields_figure(pictures: Pictures, solvers: dict[str, list[Arrays]], reference: list[Arrays], path: Path, frames: list[int], title: str):
@@ -143,6 +141,7 @@ def _figure(pictures: Pictures, rows: dict[str, list[np.ndarray]], limits, colou
     for row, line in zip(rows.values(), axes, strict=True):
         for values, axis in zip(row, line, strict=True):
             image = pictures.draw(axis, values, limits, colours)
-    figure.colorbar(image, ax=axes, shrink=0.8, pad=0.015, extend="max" if limits[0] == 0 else "both").set_label(label, fontsize=9)
+    ends = "max" if limits[0] == 0 else "both"
+    figure.colorbar(image, ax=axes, shrink=0.8, aspect=35, pad=0.015, extend=ends, extendfrac=0.03).set_label(label, fontsize=9)
     figure.suptitle(title, fontsize=10)
     save(figure, path)

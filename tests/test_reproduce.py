@@ -1,0 +1,80 @@
+"""The paper's table from one command: what is planned, what it costs, what is refused, and going on where it stopped."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from phi_sol import InputError, Schedule, load_experiment
+from phi_sol.cli.reproduce import duration
+from phi_sol.reproduce import Reproduction
+
+
+@pytest.fixture(scope="module")
+def small(tiny):
+    return replace(tiny, paper=Schedule(network="small", unroll=2, steps=2, batch=2))
+
+
+def test_plan(tiny, small, tiny_data, tmp_path):
+    plan = Reproduction(small, tmp_path / "out", tiny_data, seeds=2)
+    assert [t.folder.name for t in plan.trainings] == ["pre_seed0", "pre_seed1", "non_seed0", "non_seed1", "sol2_seed0", "sol2_seed1"]
+    assert {t.plan.steps for t in plan.trainings} == {2} and not (tmp_path / "out").exists()
+    budget = Reproduction(tiny, tmp_path / "out", tiny_data, budget=60.0, seeds=2)
+    assert [t.plan.budget for t in budget.trainings] == [5, 5, 5, 5, 20, 20] and all(t.plan.steps is None for t in budget.trainings)
+
+
+def test_only_what_the_paper_has():
+    plume = load_experiment("plume_2d")
+    assert plume.paper is None and load_experiment("karman_2d").paper.unroll == 32
+    methods = Reproduction(plume, "nowhere", "nowhere", budget=60.0, seeds=1).methods
+    assert methods == ["non", "sol"]  # its table has no PRE for the plume
+
+
+def test_refused(tiny, small, tiny_data, tmp_path):
+    with pytest.raises(InputError, match="paper's schedule of 'tiny' is not known: give a --budget"):
+        Reproduction(tiny, tmp_path / "out", tiny_data)
+    with pytest.raises(InputError, match="seeds must be at least 1"):
+        Reproduction(small, tmp_path / "out", tiny_data, seeds=0)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "file").write_text("mine")
+    with pytest.raises(InputError, match="in use and holds no reproduction"):
+        Reproduction(small, tmp_path / "mine", tiny_data)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "reproduction.json").write_text(json.dumps(Reproduction(small, tmp_path / "out", tiny_data).config | {"seeds": 5}))
+    with pytest.raises(InputError, match="another reproduction: seeds is 5 instead of 3"):
+        Reproduction(small, tmp_path / "other", tiny_data)
+
+
+@pytest.mark.parametrize("seconds, text", [(0.2, "< 1 s"), (4.2, "4.2 s"), (45, "45 s"), (700, "12 min"), (9000, "2.5 h"), (3e5, "3.5 days")])
+def test_durations(seconds, text):
+    assert duration(seconds) == text
+
+
+@pytest.mark.slow
+def test_the_whole_way_and_again(small, tiny_data, tmp_path):
+    """A training that was interrupted after its first iteration is completed; what is finished is left alone."""
+    from keras.callbacks import Callback
+
+    class Stop(Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            raise KeyboardInterrupt
+
+    plan = Reproduction(small, tmp_path / "out", tiny_data, seeds=1)
+    texts = [c.text for c in plan.costs()]
+    assert texts[0].startswith("reference simulations: 0 steps") and "1 trainings of 2 iterations" in texts[1] and len(texts) == 5
+    plan.generate(lambda *_: None)
+    first, second, third = plan.trainings
+    with pytest.raises(KeyboardInterrupt):
+        plan.train(third, lambda trainer: [Stop()])
+    assert not third.finished
+    for training in (first, second, third):
+        plan.train(training)
+        assert training.finished
+    assert json.loads((third.folder / "run.json").read_text())["steps_done"] == 2
+    results = plan.evaluate("made by a test", lambda *_: None)
+    assert list(results["groups"]) == ["pre_seed0", "non_seed0", "sol2_seed0"]
+    again = Reproduction(small, tmp_path / "out", tiny_data, seeds=1)
+    assert all(t.finished for t in again.trainings) and [c.text for c in again.costs()] == ["rollouts of 3 correctors, and the report"]
+    written = (tmp_path / "out" / "evaluation" / "results.json").stat().st_mtime_ns
+    assert again.evaluate("again", lambda *_: None) == results
+    assert (tmp_path / "out" / "evaluation" / "results.json").stat().st_mtime_ns == written
