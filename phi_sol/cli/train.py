@@ -25,7 +25,7 @@ def train(
     spectral_loss: Annotated[float, typer.Option(help="Weight of squared differences of spectral amplitudes in the loss.")] = 0.0,
     step_weights: Annotated[str, typer.Option(help="Weights of the unrolled steps: uniform, linear, last, or n numbers 1,1,2.")] = "uniform",
     network: Annotated[
-        str | None, typer.Option(help="resnet, small, convnet, unet, dilated or fno: see phi-sol networks.", show_default="the scene's")
+        str | None, typer.Option(help="resnet, small, convnet, unet, deep-unet, dilated or fno: see phi-sol networks.", show_default="the scene's")
     ] = None,
     steps: Annotated[int | None, typer.Option(help="Training iterations.", show_default="the scene's")] = None,
     budget: Annotated[str | None, typer.Option(help="Training time instead of iterations, e.g. 90s, 20m, 2h.", show_default=False)] = None,
