@@ -76,7 +76,7 @@ def test_guess_in_a_simulation(place):
         (["train", "tiny.py", "--method", "sol-fy"], "Unknown method 'sol-fy' for a Poisson problem. Did you mean 'sol-phy'"),
         (["train", "tiny.py", "--unroll", "0"], "The number of steps of conjugate gradients in a loss must be an integer of at least 1, not 0"),
         (["train", "tiny.py", "--noise", "0.1"], "--noise is for correctors; poisson_2d trains an initial guess: leave it out"),
-        (["train", "tiny.py", "--network", "unnet"], "Unknown network 'unnet'. Did you mean 'unet'?"),
+        (["train", "tiny.py", "--network", "unnet", "--out", "other"], "Unknown network 'unnet'. Did you mean 'unet'?"),
         (["evaluate", "tiny.py", "--run", "elsewhere"], "There is no guess in elsewhere: train one first ('phi-sol train tiny.py')"),
         (["evaluate", "tiny.py", "--frames", "0"], "The number of frames must be at least 1, not 0"),
         (["evaluate", "tiny.py", "--data", "data/poisson_2d/train", "--out", "other"], "holds simulations that a guess was trained on"),
