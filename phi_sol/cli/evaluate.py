@@ -23,17 +23,18 @@ def evaluate(
     """
     from ..errors import MissingError
     from ..experiment import load_experiment
-    from ..poisson.experiment import PoissonExperiment
+    from .poisson import evaluate_guesses, is_poisson
 
     experiment = load_experiment(scene)
-    poisson = isinstance(experiment, PoissonExperiment)
+    if is_poisson(experiment):
+        return evaluate_guesses(experiment, data, run, frames, out)
     root = Path("runs") / experiment.name
     data = data if data is not None else Path("data") / experiment.name
     from ..data.dataset import find_simulations
 
     find_simulations(data, "test")
     for folder in run or []:
-        if not poisson and not (folder / "corrector.json").is_file():
+        if not (folder / "corrector.json").is_file():
             raise MissingError(f"There is no corrector in {folder}: train one first ('phi-sol train {scene}'), or name another run.")
     quiet_tensorflow()
     from rich.console import Console
@@ -41,11 +42,6 @@ def evaluate(
     from ..evaluation.evaluate import evaluate as run_evaluation
     from ..evaluation.evaluate import find_runs
     from ..evaluation.report import table
-
-    if poisson:
-        from ..poisson.evaluation import evaluate as run_evaluation
-        from ..poisson.evaluation import find_guesses as find_runs
-        from ..poisson.report import table
 
     runs = list(run) if run else find_runs(root)
     with progress_bar("steps/s") as bar:

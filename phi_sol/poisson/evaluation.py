@@ -29,7 +29,7 @@ SIMULATIONS = 5
 ZERO, PREVIOUS, DIRECT, MULTIGRID = "zero guess", "previous step", "direct solve", "multigrid"
 NORM = "max |∇·(u* - ∇p)| over cells"
 
-Show = Callable[[str, int, int], None]
+Show = Callable[[int, int], None]
 
 
 @dataclass
@@ -49,15 +49,6 @@ def find_guesses(folder: Path) -> list[Path]:
     return sorted(p.parent for p in Path(folder).glob(f"*/{DESCRIPTION_FILE}"))
 
 
-def check_guess(folder: Path, scene: str):
-    """
-    Raises:
-        MissingError: if there is no guess in `folder`.
-    """
-    if not (Path(folder) / DESCRIPTION_FILE).is_file():
-        raise MissingError(f"There is no guess in {folder}: train one first ('phi-sol train {scene}'), or name another run.")
-
-
 def evaluate(
     experiment: PoissonExperiment,
     runs: list[Path],
@@ -65,7 +56,7 @@ def evaluate(
     out: Path,
     frames: int | None = None,
     command: str = "",
-    progress: Show = lambda solver, done, total: None,
+    progress: Show = lambda done, total: None,
 ) -> PoissonEvaluation:
     """
     Solves the test problems of a scene from every guess, and runs simulations with each; writes `results.json`, `residual_history.png`,
@@ -78,7 +69,7 @@ def evaluate(
         out: Folder for the results.
         frames: Steps of the running simulations; default: the scene's.
         command: For the record.
-        progress: Called with (solver, steps done, steps in all).
+        progress: Called with (steps done, steps in all) of the running simulations.
 
     Raises:
         InputError: if data or a guess do not fit the scene, or a guess was trained on the test data.
@@ -224,7 +215,7 @@ def simulate(flow, test: Dataset, guesses: dict[str, PoissonGuess], tolerance: f
     solver = IterativeFlow(flow, "zero", tolerance)  # one for all, compiled once
     runs = min(SIMULATIONS, len(test))
     names = [n for n in test.arrays if n.startswith("velocity")]
-    reference, result = [], {}
+    reference, result, done = [], {}, 0
     for name in [DIRECT, *ways]:
         step = _direct_step(flow) if name == DIRECT else solver
         solver.guess = ways.get(name)
@@ -244,7 +235,8 @@ def simulate(flow, test: Dataset, guesses: dict[str, PoissonGuess], tolerance: f
             if name == DIRECT:
                 reference.append(last)
             drift.append(np.mean([np.abs(last[n] - reference[i][n]).mean() for n in names]))
-            progress(name, (i + 1) * steps, runs * steps)
+            done += steps
+            progress(done, runs * steps * (1 + len(ways)))
         result[name] = {"steps": steps, "runs": runs, "iterations": total / runs, "seconds": seconds / runs, "drift": float(np.mean(drift))}
     return result
 
