@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from phi.math import NUMPY
 from phi.tf import TENSORFLOW
 
 from ..data.dataset import Dataset, find_simulations
@@ -146,7 +147,7 @@ def _statistics(values: np.ndarray) -> dict[str, float]:
 def other_solvers(flow, b: np.ndarray, histories: dict[str, np.ndarray]) -> dict[str, dict]:
     """What the direct solve leaves, and the iterations of conjugate gradients with multigrid as preconditioner, if PyAMG is installed."""
     domain = flow.projection.solver
-    left = np.abs(b - _numpy(domain.operator, _direct(domain)(tf.constant(b))[0].numpy()))
+    left = np.abs(b - domain.operator(NUMPY, _direct(domain)(tf.constant(b))[0].numpy()))
     result = {DIRECT: {"residual": _statistics(left.reshape(len(b), -1).max(1))}}
     try:
         cycles = ConjugateGradients(domain, "multigrid").solve(b, tolerance=min(TOLERANCES), max_iterations=MOST, history=True).history
@@ -157,14 +158,8 @@ def other_solvers(flow, b: np.ndarray, histories: dict[str, np.ndarray]) -> dict
     return result | {MULTIGRID: {"iterations": iterations(histories[MULTIGRID])}}
 
 
-def _numpy(operator, p: np.ndarray) -> np.ndarray:
-    from phi.math import NUMPY
-
-    return operator(NUMPY, p)
-
-
 def _direct(domain) -> Callable:
-    return tf.function(lambda b: [domain._solve_native(TENSORFLOW, b)], autograph=False, jit_compile=True)
+    return tf.function(lambda b: [domain.solve_native(TENSORFLOW, b)], autograph=False, jit_compile=True)
 
 
 def time_solves(flow, b: np.ndarray, guesses: dict[str, PoissonGuess], problems: Problems, tolerance: float) -> dict[str, float]:
