@@ -8,8 +8,8 @@ import tensorflow as tf
 from phi.math import Tensor, reshaped_tensor, wrap
 
 from ..correctors import build_network
-from ..correctors.files import load_network, save_network
-from ..data.store import first_difference, read_json, write_json
+from ..correctors.files import check_trained_for, load_network, save_network
+from ..data.store import read_json, write_json
 from ..errors import InputError
 from ..flows import Flow
 
@@ -91,9 +91,7 @@ class PoissonGuess:
         Raises:
             InputError: if the guess was trained for another flow or grid.
         """
-        difference = first_difference(self.description["flow"], flow.config())
-        if difference:
-            raise InputError(f"The guess was trained for another flow: {difference}.")
+        check_trained_for(flow, self.description, "guess")
 
     def save(self, folder: str | Path, **facts):
         """Writes `guess.keras` and `guess.json`, with further facts, into `folder`, each atomically."""
