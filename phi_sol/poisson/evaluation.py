@@ -115,12 +115,12 @@ def evaluate(
     }
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / "results.json", results)
-    drawn = figures(out, flow, histories, {n: starts[n] for n in guesses}, problems)
+    drawn = figures(out, flow, histories, {n: starts[n] for n, g in guesses.items() if g.passes == 1}, problems)
     return PoissonEvaluation(results, [out / "results.json", *drawn])
 
 
 def load_guesses(runs: list[Path], flow) -> dict[str, PoissonGuess]:
-    """Guesses by the name of their folder, checked against the flow."""
+    """Guesses by the name of their folder, checked against the flow; each also with two passes."""
     guesses: dict[str, PoissonGuess] = {}
     for run in runs:
         name = Path(run).resolve().name
@@ -131,6 +131,7 @@ def load_guesses(runs: list[Path], flow) -> dict[str, PoissonGuess]:
         except InputError as err:
             raise InputError(f"{run}: {err}") from err
         guesses[name] = guess
+        guesses[f"{name}, twice"] = PoissonGuess(guess.network, guess.scale, guess.description, passes=2)
     return guesses
 
 
