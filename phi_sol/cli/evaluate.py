@@ -24,38 +24,29 @@ def evaluate(
 
     Writes results.json, report.html, report.md and the pictures in them. Default output: runs/SCENE/evaluation.
     """
-    from ..errors import InputError, MissingError
+    from ..errors import MissingError
     from ..experiment import load_experiment
-    from ..poisson.experiment import PoissonExperiment
+    from .poisson import evaluate_guesses, is_poisson, refuse_options
 
     experiment = load_experiment(scene)
-    poisson = isinstance(experiment, PoissonExperiment)
-    if poisson and not numerics:
-        raise InputError(f"--no-numerics is not for {experiment.name}, whose evaluation always compares with other solvers.")
+    if is_poisson(experiment):
+        refuse_options(experiment, {"--no-numerics": not numerics})
+        return evaluate_guesses(experiment, data, run, frames, out)
     root = Path("runs") / experiment.name
     data = data if data is not None else Path("data") / experiment.name
     from ..data.dataset import find_simulations
 
     find_simulations(data, "test")
     for folder in run or []:
-        if not poisson and not (folder / "corrector.json").is_file():
+        if not (folder / "corrector.json").is_file():
             raise MissingError(f"There is no corrector in {folder}: train one first ('phi-sol train {scene}'), or name another run.")
     quiet_tensorflow()
     from rich.console import Console
 
-    if poisson:
-        from ..poisson.evaluation import evaluate as run_evaluation
-        from ..poisson.evaluation import find_guesses as find_runs
-        from ..poisson.report import table
-
-        options = {}
-    else:
-        from ..evaluation.evaluation import evaluate as run_evaluation
-        from ..evaluation.evaluation import find_runs
-        from ..evaluation.report import rich_table
-        from ..evaluation.tables import tables, verdicts
-
-        options = {"numerics": numerics}
+    from ..evaluation.evaluation import evaluate as run_evaluation
+    from ..evaluation.evaluation import find_runs
+    from ..evaluation.report import rich_table
+    from ..evaluation.tables import tables, verdicts
 
     runs = list(run) if run else find_runs(root)
     with progress_bar() as bar:
@@ -67,10 +58,11 @@ def evaluate(
             bar.update(tasks[solver], completed=done)
 
         command = " ".join(["phi-sol", *sys.argv[1:]])
-        result = run_evaluation(experiment, runs, data, out if out is not None else root / "evaluation", frames, command, show, **options)
+        result = run_evaluation(experiment, runs, data, out if out is not None else root / "evaluation", frames, command, show, numerics)
     console = Console(width=None if sys.stdout.isatty() else 110)
-    shown = [table(result.results)] if poisson else [rich_table(t) for t in tables(result.results)]
-    for part in shown if poisson else [*shown, *verdicts(result.results)]:
-        console.print(part, highlight=False)
+    for table in tables(result.results):
+        console.print(rich_table(table))
+    for line in verdicts(result.results):
+        console.print(line, highlight=False)
     for file in result.files:
         typer.echo(str(file))

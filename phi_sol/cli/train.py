@@ -25,7 +25,7 @@ def train(
     spectral_loss: Annotated[float, typer.Option(help="Weight of squared differences of spectral amplitudes in the loss.")] = 0.0,
     step_weights: Annotated[str, typer.Option(help="Weights of the unrolled steps: uniform, linear, last, or n numbers 1,1,2.")] = "uniform",
     network: Annotated[
-        str | None, typer.Option(help="resnet, small, convnet, unet, dilated or fno: see phi-sol networks.", show_default="the scene's")
+        str | None, typer.Option(help="resnet, small, convnet, unet, deep-unet, dilated or fno: see phi-sol networks.", show_default="the scene's")
     ] = None,
     steps: Annotated[int | None, typer.Option(help="Training iterations.", show_default="the scene's")] = None,
     budget: Annotated[str | None, typer.Option(help="Training time instead of iterations, e.g. 90s, 20m, 2h.", show_default=False)] = None,
@@ -66,25 +66,15 @@ def train(
     """
     from ..errors import InputError
     from ..experiment import load_experiment
-    from ..poisson.experiment import PoissonExperiment
+    from .poisson import is_poisson, refuse_options
 
     experiment = load_experiment(scene)
-    poisson = isinstance(experiment, PoissonExperiment)
+    poisson = is_poisson(experiment)
     if poisson:
-        given = {
-            "--placement": placement != "after",
-            "--project": project,
-            "--truncate": truncate is not None,
-            "--push-forward": push_forward,
-            "--noise": noise,
-            "--loss-weights": loss_weights is not None,
-            "--gradient-loss": gradient_loss,
-            "--spectral-loss": spectral_loss,
-            "--step-weights": step_weights != "uniform",
-            "--remat": remat is not None,
-        }
-        for option in (o for o, is_given in given.items() if is_given):
-            raise InputError(f"{option} is for correctors; {experiment.name} trains an initial guess: leave it out.")
+        used = {"placement": placement != "after", "project": project, "truncate": truncate, "push-forward": push_forward, "noise": noise}
+        used |= {"loss-weights": loss_weights, "gradient-loss": gradient_loss, "spectral-loss": spectral_loss}
+        used |= {"step-weights": step_weights != "uniform", "remat": remat is not None}
+        refuse_options(experiment, {f"--{option}": bool(value) for option, value in used.items()})
     if steps is not None and budget is not None:
         raise InputError("Give either --steps or --budget, not both.")
     folder = out if out is not None else Path("runs") / experiment.name / (f"inc-{method}" if placement == "inside" else method)

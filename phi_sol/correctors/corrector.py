@@ -7,13 +7,13 @@ import keras
 import tensorflow as tf
 
 from ..data.statistics import Statistics
-from ..data.store import first_difference, read_json, write_json
+from ..data.store import read_json, write_json
 from ..errors import InputError
 from ..flows import Flow
 from ..flows.base import SEED
 from ..stepping import Arrays, array_names
 from .adapter import Adapter, periodic_axes
-from .files import load_network, save_network
+from .files import check_trained_for, load_network, save_network
 from .networks import build_network
 
 NETWORK_FILE, DESCRIPTION_FILE = "corrector.keras", "corrector.json"
@@ -115,9 +115,7 @@ class Corrector:
         Raises:
             InputError: if the corrector was trained for another flow or grid.
         """
-        difference = first_difference(self.description["flow"], flow.config())
-        if difference:
-            raise InputError(f"The corrector was trained for another flow: {difference}.")
+        check_trained_for(flow, self.description, "corrector")
 
     def save(self, folder: str | Path, **facts):
         """Writes `corrector.keras` and `corrector.json`, with further facts, into `folder`, each atomically."""

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import keras
 
+from ..data.store import first_difference
 from ..errors import InputError, MissingError
+from ..flows import Flow
 
 
 def save_network(network: keras.Model, path: Path):
@@ -36,3 +38,18 @@ def load_network(path: Path, description: Path, kind: str) -> keras.Model:
     except Exception as err:  # Keras raises whatever the unzipping, JSON or HDF5 library raises
         reason = str(err).strip().partition("\n")[0]
         raise InputError(f"{path} is damaged ({reason}): train again.") from err
+
+
+def check_trained_for(flow: Flow, description: dict, kind: str):
+    """
+    Args:
+        flow: The flow that a network is to be used with.
+        description: Of the network, with the `flow` that it was trained for.
+        kind: What it is, for the message.
+
+    Raises:
+        InputError: if it was trained for another flow or grid.
+    """
+    difference = first_difference(description["flow"], flow.config())
+    if difference:
+        raise InputError(f"The {kind} was trained for another flow: {difference}.")

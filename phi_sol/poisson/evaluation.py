@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from phi.math import NUMPY
 from phi.tf import TENSORFLOW
 
 from ..data.dataset import Dataset, find_simulations
@@ -29,7 +30,7 @@ SIMULATIONS = 5
 ZERO, PREVIOUS, DIRECT, MULTIGRID = "zero guess", "previous step", "direct solve", "multigrid"
 NORM = "max |∇·(u* - ∇p)| over cells"
 
-Show = Callable[[str, int, int], None]
+Show = Callable[[int, int], None]
 
 
 @dataclass
@@ -49,15 +50,6 @@ def find_guesses(folder: Path) -> list[Path]:
     return sorted(p.parent for p in Path(folder).glob(f"*/{DESCRIPTION_FILE}"))
 
 
-def check_guess(folder: Path, scene: str):
-    """
-    Raises:
-        MissingError: if there is no guess in `folder`.
-    """
-    if not (Path(folder) / DESCRIPTION_FILE).is_file():
-        raise MissingError(f"There is no guess in {folder}: train one first ('phi-sol train {scene}'), or name another run.")
-
-
 def evaluate(
     experiment: PoissonExperiment,
     runs: list[Path],
@@ -65,7 +57,7 @@ def evaluate(
     out: Path,
     frames: int | None = None,
     command: str = "",
-    progress: Show = lambda solver, done, total: None,
+    progress: Show = lambda done, total: None,
 ) -> PoissonEvaluation:
     """
     Solves the test problems of a scene from every guess, and runs simulations with each; writes `results.json`, `residual_history.png`,
@@ -78,7 +70,7 @@ def evaluate(
         out: Folder for the results.
         frames: Steps of the running simulations; default: the scene's.
         command: For the record.
-        progress: Called with (solver, steps done, steps in all).
+        progress: Called with (steps done, steps in all) of the running simulations.
 
     Raises:
         InputError: if data or a guess do not fit the scene, or a guess was trained on the test data.
@@ -123,12 +115,12 @@ def evaluate(
     }
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / "results.json", results)
-    drawn = figures(out, flow, histories, {n: starts[n] for n in guesses}, problems)
+    drawn = figures(out, flow, histories, {n: starts[n] for n, g in guesses.items() if g.passes == 1}, problems)
     return PoissonEvaluation(results, [out / "results.json", *drawn])
 
 
 def load_guesses(runs: list[Path], flow) -> dict[str, PoissonGuess]:
-    """Guesses by the name of their folder, checked against the flow."""
+    """Guesses by the name of their folder, checked against the flow; each also with two passes."""
     guesses: dict[str, PoissonGuess] = {}
     for run in runs:
         name = Path(run).resolve().name
@@ -139,6 +131,7 @@ def load_guesses(runs: list[Path], flow) -> dict[str, PoissonGuess]:
         except InputError as err:
             raise InputError(f"{run}: {err}") from err
         guesses[name] = guess
+        guesses[f"{name}, twice"] = PoissonGuess(guess.network, guess.scale, guess.description, passes=2)
     return guesses
 
 
@@ -155,7 +148,7 @@ def _statistics(values: np.ndarray) -> dict[str, float]:
 def other_solvers(flow, b: np.ndarray, histories: dict[str, np.ndarray]) -> dict[str, dict]:
     """What the direct solve leaves, and the iterations of conjugate gradients with multigrid as preconditioner, if PyAMG is installed."""
     domain = flow.projection.solver
-    left = np.abs(b - _numpy(domain.operator, _direct(domain)(tf.constant(b))[0].numpy()))
+    left = np.abs(b - domain.operator(NUMPY, _direct(domain)(tf.constant(b))[0].numpy()))
     result = {DIRECT: {"residual": _statistics(left.reshape(len(b), -1).max(1))}}
     try:
         cycles = ConjugateGradients(domain, "multigrid").solve(b, tolerance=min(TOLERANCES), max_iterations=MOST, history=True).history
@@ -166,14 +159,8 @@ def other_solvers(flow, b: np.ndarray, histories: dict[str, np.ndarray]) -> dict
     return result | {MULTIGRID: {"iterations": iterations(histories[MULTIGRID])}}
 
 
-def _numpy(operator, p: np.ndarray) -> np.ndarray:
-    from phi.math import NUMPY
-
-    return operator(NUMPY, p)
-
-
 def _direct(domain) -> Callable:
-    return tf.function(lambda b: [domain._solve_native(TENSORFLOW, b)], autograph=False, jit_compile=True)
+    return tf.function(lambda b: [domain.solve_native(TENSORFLOW, b)], autograph=False, jit_compile=True)
 
 
 def time_solves(flow, b: np.ndarray, guesses: dict[str, PoissonGuess], problems: Problems, tolerance: float) -> dict[str, float]:
@@ -221,12 +208,13 @@ def simulate(flow, test: Dataset, guesses: dict[str, PoissonGuess], tolerance: f
         the direct solve over faces, components and runs, after the last step; it is 0 for the direct solve itself.
     """
     ways = {ZERO: "zero", PREVIOUS: "previous"} | guesses
-    solvers = {n: IterativeFlow(flow, g, tolerance) for n, g in ways.items()}
+    solver = IterativeFlow(flow, "zero", tolerance)  # one for all, compiled once
     runs = min(SIMULATIONS, len(test))
     names = [n for n in test.arrays if n.startswith("velocity")]
-    reference, result = [], {}
-    for name in [DIRECT, *solvers]:
-        step = _direct_step(flow) if name == DIRECT else solvers[name]
+    reference, result, done = [], {}, 0
+    for name in [DIRECT, *ways]:
+        step = _direct_step(flow) if name == DIRECT else solver
+        solver.guess = ways.get(name)
         total, seconds, drift = 0, 0.0, []
         for i in range(runs):
             arrays = {n: tf.constant(a[i : i + 1, 0]) for n, a in test.arrays.items()}
@@ -243,7 +231,8 @@ def simulate(flow, test: Dataset, guesses: dict[str, PoissonGuess], tolerance: f
             if name == DIRECT:
                 reference.append(last)
             drift.append(np.mean([np.abs(last[n] - reference[i][n]).mean() for n in names]))
-            progress(name, (i + 1) * steps, runs * steps)
+            done += steps
+            progress(done, runs * steps * (1 + len(ways)))
         result[name] = {"steps": steps, "runs": runs, "iterations": total / runs, "seconds": seconds / runs, "drift": float(np.mean(drift))}
     return result
 

@@ -5,13 +5,16 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
-from phi.math import Tensor, reshaped_tensor, wrap
+from phi.math import Tensor, precision, reshaped_tensor, wrap
+from phi.tf import TENSORFLOW
 
 from ..correctors import build_network
-from ..correctors.files import load_network, save_network
-from ..data.store import first_difference, read_json, write_json
+from ..correctors.files import check_trained_for, load_network, save_network
+from ..data.store import read_json, write_json
 from ..errors import InputError
 from ..flows import Flow
+from ..pressure.axes import CLOSED
+from ..pressure.laplace import MaskedLaplace
 
 NETWORK_FILE, DESCRIPTION_FILE = "guess.keras", "guess.json"
 
@@ -26,14 +29,27 @@ class PoissonGuess:
     sees numbers of order one however small b is, and has the mean zero. Beyond the walls the network continues fields by their mirror image, as
     p continues itself where ∂p/∂n = 0: a convolution near a wall then does what it does inside.
 
+    More than one pass is iterative refinement with the network in the place of an approximate inverse: what is left, b + ∇²p, is a right-hand
+    side like any other, and its guess is added, as often as wanted.
+
     Attributes:
         network: Keras model with one channel in and out.
         scale: σ, in domain units².
         description: JSON-ready facts: flow configuration, method, versions and the like.
+        passes: How often the network is applied.
     """
 
-    def __init__(self, network: keras.Model, scale: float, description: dict):
-        self.network, self.scale, self.description = network, float(scale), description
+    def __init__(self, network: keras.Model, scale: float, description: dict, passes: int = 1):
+        """
+        Raises:
+            InputError: for less than one pass.
+        """
+        if isinstance(passes, bool) or not isinstance(passes, int) or passes < 1:
+            raise InputError(f"The number of passes of a guess must be an integer of at least 1, not {passes!r}.")
+        self.network, self.scale, self.description, self.passes = network, float(scale), description, passes
+        flow = description["flow"]
+        spacing = [flow["size"][d] / n for d, n in flow["resolution"].items()]
+        self._operator = MaskedLaplace(np.ones(list(flow["resolution"].values()), bool), spacing, [(CLOSED, CLOSED)] * len(spacing))
         self.compiled = tf.function(self.native, autograph=False)
 
     @staticmethod
@@ -57,6 +73,14 @@ class PoissonGuess:
 
     def native(self, b: tf.Tensor) -> tf.Tensor:
         """The guess for native right-hand sides of shape (batch, *spatial), in their precision; for use inside a compiled function."""
+        p = self._once(b)
+        for _ in range(self.passes - 1):
+            with precision(8 * b.dtype.size):
+                left = b - self._operator(TENSORFLOW, p)
+            p = p + self._once(left)
+        return p
+
+    def _once(self, b: tf.Tensor) -> tf.Tensor:
         space = list(range(1, b.shape.rank))
         size = tf.sqrt(tf.reduce_mean(tf.square(b), space, keepdims=True))
         channels = tf.cast(tf.math.divide_no_nan(b, size)[..., None], self.network.compute_dtype)
@@ -91,9 +115,7 @@ class PoissonGuess:
         Raises:
             InputError: if the guess was trained for another flow or grid.
         """
-        difference = first_difference(self.description["flow"], flow.config())
-        if difference:
-            raise InputError(f"The guess was trained for another flow: {difference}.")
+        check_trained_for(flow, self.description, "guess")
 
     def save(self, folder: str | Path, **facts):
         """Writes `guess.keras` and `guess.json`, with further facts, into `folder`, each atomically."""
@@ -102,25 +124,29 @@ class PoissonGuess:
         write_json(folder / DESCRIPTION_FILE, self.description | facts | {"scale": self.scale})
 
     @staticmethod
-    def load(folder: str | Path) -> "PoissonGuess":
+    def load(folder: str | Path, passes: int = 1) -> "PoissonGuess":
         """
         Reads what `save` wrote; needs neither the scene nor the data. Nothing in the files is executed (Keras's safe mode).
 
+        Args:
+            folder: Folder of a run.
+            passes: How often the network is applied.
+
         Raises:
             MissingError: if there is no guess in `folder`.
-            InputError: if a file is damaged.
+            InputError: if a file is damaged, or for less than one pass.
         """
         folder = Path(folder)
         network = load_network(folder / NETWORK_FILE, folder / DESCRIPTION_FILE, "guess for a Poisson problem")
         content = read_json(folder / DESCRIPTION_FILE)
         try:
             scale = float(content.pop("scale"))
-            content["flow"]["resolution"]
+            content["flow"]["resolution"], content["flow"]["size"]
         except (KeyError, TypeError, ValueError) as err:
             raise InputError(f"{folder / DESCRIPTION_FILE} is damaged: {err!r}.") from err
         if (network.input_shape[-1], network.output_shape[-1]) != (1, 1):
             raise InputError(f"{folder / NETWORK_FILE} is no network with one channel in and one out.")
-        return PoissonGuess(network, scale, content)
+        return PoissonGuess(network, scale, content, passes)
 
 
 def check_domain(flow: Flow):
@@ -130,6 +156,6 @@ def check_domain(flow: Flow):
     """
     solver = flow.projection.solver
     sides = {s for pair in solver.sides.values() for s in pair}
-    if solver.cut_faces or sides != {"closed"}:
+    if solver.cut_faces or sides != {CLOSED}:
         found = "obstacles" if solver.cut_faces else " and ".join(sorted(sides)) + " sides"
         raise InputError(f"Guesses are learned for closed boxes without obstacles; {type(flow).__name__} has {found}.")

@@ -88,7 +88,7 @@ def _history(plt, histories: dict[str, np.ndarray]):
         ax.fill_between(np.arange(filled.shape[1]), *np.percentile(filled, (10, 90), axis=0), color=color, alpha=0.12, linewidth=0)
     ax.axhline(1e-3, color="0.6", linewidth=0.8, zorder=0)
     ax.set(xlabel="iterations of conjugate gradients", ylabel="residual: max |∇·u| over cells (per time)", xlim=(0, None))
-    ax.set_title("Residual from different guesses: geometric mean and middle 80 % of the test problems")
+    ax.set_title("Geometric mean and middle 80 % of the test problems")
     ax.legend(ncols=2)
     return fig
 
@@ -123,6 +123,6 @@ def _spectra(plt, guesses: dict[str, np.ndarray], problems: Problems):
         ax.loglog(spectrum["wave_numbers"][1:], spectrum["amplitude"][1:], label=name)
     ax.axvline(max(problems.pressure.shape[1:]) / 2, color="0.6", linewidth=0.8, zorder=0)
     ax.set(xlabel="wave number (half waves across the box)", ylabel="amplitude relative to the solution")
-    ax.set_title("Spectrum of the error of the guesses (right of the line: waves of less than four cells)")
+    ax.set_title("Error of the guesses (right of the line: waves shorter than four cells)")
     ax.legend()
     return fig

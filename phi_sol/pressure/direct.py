@@ -195,10 +195,11 @@ class DirectPoisson:
         native = b.native([batch, *self.dims])
         backend = choose_backend(native)
         dtype = backend.dtype(native)
-        p = self._solve_native(backend, backend.cast(native, DType(float, 64)))
+        p = self.solve_native(backend, backend.cast(native, DType(float, 64)))
         return reshaped_tensor(backend.cast(p, dtype), [batch, *[b.shape[d] for d in self.dims]], convert=False)
 
-    def _solve_native(self, backend: Backend, b):
+    def solve_native(self, backend: Backend, b):
+        """The same for native right-hand sides of shape (batch, *spatial) in float64."""
         kernels = kernels_for(backend)
         self._plan(kernels.sweeps)  # set-up is NumPy's and must not happen inside the function that is traced
         if self.cut_faces and not self.iterative:

@@ -4,20 +4,19 @@ import logging
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.sparse as sp
 from phi.math import DType, Tensor, expand, precision, reshaped_tensor, spatial
 from phi.math.backend import Backend, choose_backend
-from scipy.sparse.csgraph import connected_components
 
 from ..errors import InputError
 from ..kernels import kernels_for
 from .cg import NORMS, Recurrence, fixed_steps, iterate, norm_of
 from .direct import DirectPoisson
+from .matrix import MatrixOperator
 from .preconditioners import HOST, make_preconditioner
+from .regions import ClosedRegions
 
 LOG = logging.getLogger(__name__)
 EPSILON = {32: float(np.finfo(np.float32).eps), 64: float(np.finfo(np.float64).eps)}
-INCOMPATIBLE = 1e-4  # of the sum of magnitudes; a divergence in float32 sums to some 1e-7 of it
 
 
 @dataclass
@@ -40,38 +39,6 @@ class Solution:
     converged: object
     stagnated: object
     history: object = None
-
-
-class MatrixOperator:
-    """A sparse matrix as an operator on NumPy arrays (batch, n)."""
-
-    def __init__(self, matrix):
-        """
-        Raises:
-            InputError: for a matrix that is not square, not finite or not symmetric.
-        """
-        matrix = sp.csr_matrix(matrix)
-        if matrix.shape[0] != matrix.shape[1]:
-            raise InputError(f"Conjugate gradients need a square matrix, not one of shape {matrix.shape}.")
-        if not np.isfinite(matrix.data).all():
-            raise InputError("The matrix has entries that are not finite.")
-        difference = abs(matrix - matrix.T).tocoo()
-        self.norm = float(abs(matrix).sum(1).max())
-        if difference.nnz and difference.data.max() > 1e-10 * self.norm:
-            i, j = (int(index[difference.data.argmax()]) for index in (difference.row, difference.col))
-            raise InputError(
-                f"Conjugate gradients need a symmetric matrix: its entries at ({i}, {j}) and ({j}, {i}) are {matrix[i, j]:g} and {matrix[j, i]:g}."
-            )
-        self._matrix = matrix
-        self.fluid = np.asarray(abs(matrix).sum(1)).ravel() > 0
-
-    def __call__(self, backend: Backend, p):
-        if backend.name != "numpy":
-            raise InputError("An assembled matrix is for NumPy arrays; for TensorFlow give the domain's DirectPoisson.")
-        return (self._matrix @ p.T).T.astype(p.dtype)
-
-    def matrix(self):
-        return self._matrix
 
 
 class ConjugateGradients:
@@ -101,20 +68,8 @@ class ConjugateGradients:
         self.operator = self.domain.operator if self.domain else MatrixOperator(problem)
         self.preconditioner = preconditioner
         self._precondition = make_preconditioner(preconditioner, self.operator, self.domain)
-        self._fluid = self.operator.fluid.astype(np.float64)
-        self._regions = self._closed_regions()
+        self._regions = ClosedRegions(self.operator)
         self._functions = {}
-
-    def _closed_regions(self) -> np.ndarray:
-        """Indicators of the regions of fluid in which constants are free, shape (regions, cells)."""
-        matrix = sp.csr_matrix(self.operator.matrix())
-        matrix.eliminate_zeros()  # blocked faces connect nothing
-        fluid = self.operator.fluid.ravel()
-        count, label = connected_components(matrix, directed=False)
-        closed = np.ones(count, bool)
-        closed[label[~fluid]] = False
-        closed[label[np.abs(np.asarray(matrix.sum(1))).ravel() > 1e-9 * self.operator.norm]] = False
-        return np.array([label == region for region in np.flatnonzero(closed)], float).reshape(-1, len(label))
 
     def solve(
         self,
@@ -183,7 +138,7 @@ class ConjugateGradients:
             raise InputError(f"The number of steps of conjugate gradients must be an integer of at least 1, not {steps!r}.")
         backend, b, guess = self._checked(b, guess)
         with precision(8 * backend.dtype(b).itemsize):
-            b, guess = self._consistent(backend, b), None if guess is None else self._consistent(backend, guess)
+            b, guess = self._regions.remove(backend, b), None if guess is None else self._regions.remove(backend, guess)
             return fixed_steps(self._recurrence(backend), b, guess, steps)
 
     def _solve_tensor(self, b: Tensor, guess: Tensor | None, tolerance, relative, max_iterations, norm, history) -> Solution:
@@ -223,42 +178,11 @@ class ConjugateGradients:
             if tuple(x.shape[1:]) != shape or len(x.shape) != len(shape) + 1:
                 raise InputError(f"The {name} has shape {tuple(x.shape)}, but the system needs (batch, {', '.join(map(str, shape))}).")
             if backend.is_available(x):
-                self._check_values(name, backend.numpy(x))
+                self._regions.check(name, backend.numpy(x))
         dtype = backend.dtype(b)
         if guess is not None:
             guess = backend.cast(guess, dtype)
         return backend, b, guess
-
-    def _check_values(self, name: str, values: np.ndarray):
-        values = np.where(self.operator.fluid.ravel(), values.reshape(len(values), -1), 0)
-        bad = np.flatnonzero(~np.isfinite(values).all(1))
-        if len(bad):
-            raise InputError(f"The {name} of sample {bad[0]} is not finite.")
-        if name == "guess":
-            return
-        sums, sizes = np.abs(values @ self._regions.T), np.abs(values) @ self._regions.T
-        wrong = np.argwhere(sums > INCOMPATIBLE * sizes)
-        if len(wrong):
-            sample, region = wrong[0]
-            raise InputError(
-                f"The right-hand side of sample {sample} has no solution: over the closed region of {int(self._regions[region].sum())} cells it must "
-                f"sum to zero, but it sums to {values[sample] @ self._regions[region]:.3g}. Subtract its mean, or open a side."
-            )
-
-    def _consistent(self, backend: Backend, x):
-        """x with zeros in solid cells and mean zero in every closed region: a symmetric projection."""
-        dtype = backend.dtype(x)
-
-        def constant(array):
-            return backend.cast(kernels_for(backend).constant(backend, array), dtype)
-
-        x = x * constant(self._fluid)
-        if len(self._regions):
-            flat = backend.reshape(x, (-1, self._fluid.size))
-            sums = backend.tensordot(flat, (1,), constant(self._regions), (1,))
-            means = backend.tensordot(sums, (1,), constant(self._regions / self._regions.sum(1, keepdims=True)), (0,))
-            x = backend.reshape(flat - means, tuple(x.shape))
-        return x
 
     def _recurrence(self, backend: Backend) -> Recurrence:
         def operator(p):
@@ -280,20 +204,20 @@ class ConjugateGradients:
                 return run_gradient(*given)
 
         def run(b, guess, tolerance, relative):
-            b, guess = self._consistent(backend, b), self._consistent(backend, guess)
+            b, guess = self._regions.remove(backend, b), self._regions.remove(backend, guess)
             bound = backend.maximum(tolerance, relative * norm_of(backend, b, norm))
             found = iterate(recurrence, b, guess, bound, max_iterations, norm, rounding, keep_history)
-            p = self._consistent(backend, found.p)
+            p = self._regions.remove(backend, found.p)
             residual = norm_of(backend, b - recurrence.operator(p), norm)
             return (p, residual, found.size, found.count, bound, *([found.history] if keep_history else []))
 
         def run_gradient(b, guess, tolerance, relative, upstream, *_):
-            g = self._consistent(backend, upstream)
-            size = norm_of(backend, self._consistent(backend, b), norm)
+            g = self._regions.remove(backend, upstream)
+            size = norm_of(backend, self._regions.remove(backend, b), norm)
             share = backend.divide_no_nan(backend.maximum(tolerance, relative * size), size)
             found = iterate(recurrence, g, None, share * norm_of(backend, g, norm), max_iterations, norm, rounding)
             zero = backend.zeros_like(guess)
-            return self._consistent(backend, found.p), zero, backend.zeros_like(tolerance), backend.zeros_like(relative)
+            return self._regions.remove(backend, found.p), zero, backend.zeros_like(tolerance), backend.zeros_like(relative)
 
         return kernels_for(backend).with_gradient(solve, gradient)
 

@@ -8,19 +8,19 @@ import tensorflow as tf
 from phi_sol import InputError
 from phi_sol.correctors import NETWORKS, build_network, describe
 
-FIELDS = {"resnet": 49, "small": 25, "convnet": 13, "unet": 100, "dilated": 181, "fno": None}
+FIELDS = {"resnet": 49, "small": 25, "convnet": 13, "unet": 100, "deep-unet": 204, "dilated": 181, "fno": None}
 
 
 @pytest.mark.parametrize("name, periodic", [*((n, False) for n in NETWORKS), ("convnet", True), ("unet", True)])
 def test_receptive_field_is_the_footprint_of_the_gradient(name, periodic):
-    """The cells of a line with a gradient, for each of eight neighbouring outputs (a U-Net's depend on their place in a block)."""
+    """The cells of a line with a gradient, for each of sixteen neighbouring outputs (a U-Net's depend on their place in a block)."""
     network = build_network(name, 1, 1, 1, periodic=periodic)
     network.layers[-1].set_weights([np.ones_like(w) for w in network.layers[-1].get_weights()])
-    x = tf.random.stateless_normal((8, 256, 1), (0, 0))
+    x = tf.random.stateless_normal((16, 256, 1), (0, 0))
     with tf.GradientTape() as tape:
         tape.watch(x)
         y = network(x)
-        outputs = tf.add_n([y[i, 124 + i, 0] for i in range(8)])
+        outputs = tf.add_n([y[i, 120 + i, 0] for i in range(16)])
     reached = [np.flatnonzero(row) for row in np.asarray(tape.gradient(outputs, x))[..., 0]]
     widest = max(r.max() - r.min() + 1 for r in reached)
     assert describe(network).receptive_field == FIELDS[name]

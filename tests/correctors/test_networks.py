@@ -19,6 +19,9 @@ from phi_sol.data.statistics import Statistics
 
 GRID = (7, 6, 5)
 
+# features before and after each convolution of the U-Net
+DOWN = [(3, 16), (16, 16), (16, 32), (32, 32), (32, 64), (64, 64), (64, 64), (64, 64)]
+UP = [(64 + 64, 64), (64, 64), (64 + 32, 32), (32, 32), (32 + 16, 16), (16, 16), (16, 2)]
 PARAMETERS = {  # (weights per output feature + 1 bias) · output features, for 3 inputs and 2 outputs in 2D, 4 and 3 in 3D
     ("resnet", 2): (25 * 3 + 1) * 32 + 10 * (25 * 32 + 1) * 32 + (25 * 32 + 1) * 2,
     ("resnet", 3): (125 * 4 + 1) * 32 + 10 * (125 * 32 + 1) * 32 + (125 * 32 + 1) * 3,
@@ -29,13 +32,8 @@ PARAMETERS = {  # (weights per output feature + 1 bias) · output features, for 
     ("dilated", 2): (9 * 3 + 1) * 32 + 4 * 7 * (9 * 32 + 1) * 32 + (9 * 32 + 1) * 2,
     ("dilated", 3): (27 * 4 + 1) * 32 + 4 * 7 * (27 * 32 + 1) * 32 + (27 * 32 + 1) * 3,
     # first and second convolution of each level: (input + 1)·16, then down to 64 features, and up with the level's own beside them
-    ("unet", 2): sum(
-        (9 * i + 1) * o
-        for i, o in itertools.chain(
-            [(3, 16), (16, 16), (16, 32), (32, 32), (32, 64), (64, 64), (64, 64), (64, 64)],
-            [(64 + 64, 64), (64, 64), (64 + 32, 32), (32, 32), (32 + 16, 16), (16, 16), (16, 2)],
-        )
-    ),
+    ("unet", 2): sum((9 * i + 1) * o for i, o in itertools.chain(DOWN, UP)),
+    ("deep-unet", 2): sum((9 * i + 1) * o for i, o in itertools.chain(DOWN, [(64, 64), (64, 64), (64 + 64, 64), (64, 64)], UP)),
     # per layer 8 x 16 (3D: 4 x 8 x 8) complex matrices 16x16
     ("fno", 2): (3 + 1) * 16 + 4 * (8 * 16 * 16 * 16 * 2 + (16 + 1) * 16) + (16 + 1) * 64 + (64 + 1) * 2,
     ("fno", 3): (4 + 1) * 16 + 4 * (4 * 8 * 8 * 16 * 16 * 2 + (16 + 1) * 16) + (16 + 1) * 64 + (64 + 1) * 3,
@@ -98,10 +96,10 @@ def test_seeds(name):
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_shifts_along_periodic_axes(name):
-    """A shifted input gives the shifted output where the axis is periodic, and another where it is not; a U-Net knows shifts by 8 cells only."""
+    """A shifted input gives the shifted output where the axis is periodic, and another where it is not; a U-Net knows shifts by 8 or 16 only."""
     network = randomised(name, 2, 2, 2, periodic=(False, True))
-    shift = 8 if name == "unet" else 5
-    x = noise(1, 12, 16, 2)
+    shift = {"unet": 8, "deep-unet": 16}.get(name, 5)
+    x = noise(1, 12, 32, 2)
     y, along, across = (np.asarray(network(v)) for v in (x, np.roll(x, shift, 2), np.roll(x, shift, 1)))
     assert np.abs(along - np.roll(y, shift, 2)).max() < 2e-6 * np.abs(y).max()
     assert np.abs(across - np.roll(y, shift, 1)).max() > 1e-3 * np.abs(y).max()
@@ -230,7 +228,9 @@ def test_gradients_of_steps_that_are_computed_again_in_a_loop(name):
 
 
 def test_bad_arguments():
-    with pytest.raises(InputError, match=r"Unknown network 'resnte'. Did you mean 'resnet'\? Known: resnet, small, convnet, unet, dilated, fno"):
+    with pytest.raises(
+        InputError, match=r"Unknown network 'resnte'. Did you mean 'resnet'\? Known: resnet, small, convnet, unet, deep-unet, dilated, fno"
+    ):
         build_network("resnte", 3, 2, 2)
     with pytest.raises(InputError, match=r"Unknown policy 'mixed_float61'. Did you mean 'mixed_float16'\?"):
         build_network("small", 3, 2, 2, policy="mixed_float61")

@@ -14,21 +14,20 @@ from phi_sol import Schedule, load_experiment
 
 experiment = replace(
     load_experiment("poisson_2d"), source=dict(y=16, x=16), train=dict(seed=(0, 1), buoyancy=(0.1,)), test=dict(seed=(100, 101), buoyancy=(0.1,)),
-    frames=4, keep_reference_every=4, samples=4, simulation_steps=3, schedule=Schedule(network="unet", unroll=2, steps=4, batch=2),
+    frames=4, keep_reference_every=4, samples=4, simulation_steps=3, schedule=Schedule(network="deep-unet", unroll=2, steps=4, batch=2),
 )
 """
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """A folder with the scene, its data, two runs and their evaluation. Not to be written to."""
+    """A folder with the scene, its data, a run and its evaluation. Not to be written to."""
     folder = tmp_path_factory.mktemp("poisson")
     (folder / "tiny.py").write_text(SCENE)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         assert main(["generate", "tiny.py"]) == 0
         assert main(["train", "tiny.py", "--method", "sol", "--unroll", "2", "--validation", "1"]) == 0
-        assert main(["train", "tiny.py", "--method", "non"]) == 0
         assert main(["evaluate", "tiny.py"]) == 0
     return folder
 
@@ -37,9 +36,9 @@ def test_evaluation(place):
     out = place / "runs" / "poisson_2d" / "evaluation"
     results = json.loads((out / "results.json").read_text())
     solvers = results["solvers"]
-    assert {"zero guess", "previous step", "non", "sol", "direct solve"} <= set(solvers)
+    assert {"zero guess", "previous step", "sol", "direct solve"} <= set(solvers)
     assert results["samples"] == 4 and results["residual_norm"] == "max |∇·(u* - ∇p)| over cells"
-    for name in ("zero guess", "previous step", "non", "sol"):
+    for name in ("zero guess", "previous step", "sol", "sol, twice"):
         counts = [solvers[name]["iterations"][t]["mean"] for t in ("0.1", "0.01", "0.001", "0.0001", "1e-05", "1e-06")]
         assert counts == sorted(counts) and 10 < counts[-1] < 200
         run = solvers[name]["simulation"]
@@ -76,11 +75,11 @@ def test_guess_in_a_simulation(place):
         (["train", "tiny.py", "--method", "sol-fy"], "Unknown method 'sol-fy' for a Poisson problem. Did you mean 'sol-phy'"),
         (["train", "tiny.py", "--unroll", "0"], "The number of steps of conjugate gradients in a loss must be an integer of at least 1, not 0"),
         (["train", "tiny.py", "--noise", "0.1"], "--noise is for correctors; poisson_2d trains an initial guess: leave it out"),
-        (["train", "tiny.py", "--network", "unnet"], "Unknown network 'unnet'. Did you mean 'unet'?"),
-        (["evaluate", "tiny.py", "--run", "elsewhere"], "There is no guess in elsewhere: train one first ('phi-sol train tiny.py')"),
+        (["train", "tiny.py", "--network", "unnet", "--out", "other"], "Unknown network 'unnet'. Did you mean 'unet'?"),
+        (["evaluate", "tiny.py", "--run", "elsewhere"], "There is no guess for a Poisson problem in elsewhere: train one first"),
         (["evaluate", "tiny.py", "--frames", "0"], "The number of frames must be at least 1, not 0"),
         (["evaluate", "tiny.py", "--data", "data/poisson_2d/train", "--out", "other"], "holds simulations that a guess was trained on"),
-        (["evaluate", "poisson_2d"], "runs/poisson_2d/non: The guess was trained for another flow: resolution.y is 16 instead of 64"),
+        (["evaluate", "poisson_2d"], "runs/poisson_2d/sol: The guess was trained for another flow: resolution.y is 16 instead of 64"),
     ],
     ids=lambda v: " ".join(v) if isinstance(v, list) else "",
 )

@@ -42,6 +42,16 @@ def test_walls_are_mirrors(guess, b):
     np.testing.assert_allclose(inner, inner[0, 8, 8, 0], rtol=1e-4)
 
 
+def test_two_passes(guess, b):
+    flow = SmokeBox(y=16, x=16)
+    twice = PoissonGuess(guess.network, guess.scale, guess.description, passes=2)
+    first = guess.predict(b).astype(np.float64)
+    left = b - (flow.projection.solver.matrix() @ first.reshape(2, -1).T).T.reshape(b.shape)
+    np.testing.assert_allclose(twice.predict(b), first + guess.predict(left), rtol=1e-3, atol=1e-4)
+    with pytest.raises(InputError, match="The number of passes of a guess must be an integer of at least 1, not 0"):
+        PoissonGuess(guess.network, guess.scale, guess.description, passes=0)
+
+
 def test_tensors(guess, b):
     given = math.wrap(b.astype(np.float32), batch("case"), spatial("y,x"))
     found = guess(given)

@@ -53,7 +53,7 @@ def test_equal_to_scipy_step_by_step(sides):
             assert np.isfinite(found.history[i, : count + 1]).all() and np.isnan(found.history[i, count + 1 :]).all()
     np.testing.assert_allclose((K @ found.p.reshape(3, -1).T).T.reshape(b.shape), b, atol=2e-8)
     np.testing.assert_allclose(found.residual, found.history[range(3), found.iterations], rtol=1e-3)
-    np.testing.assert_allclose(found.p, problem._solve_native(NUMPY, b), atol=1e-6)
+    np.testing.assert_allclose(found.p, problem.solve_native(NUMPY, b), atol=1e-6)
 
 
 def test_assembled_matrix():

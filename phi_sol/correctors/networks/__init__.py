@@ -16,7 +16,7 @@ from .convolutional import convnet, dilated, resnet, small
 from .facts import NetworkFacts, describe
 from .fourier import fno
 from .layers import Layers
-from .unet import unet
+from .unet import deep_unet, unet
 
 __all__ = ["NETWORKS", "POLICIES", "Network", "NetworkFacts", "build_network", "describe"]
 
@@ -36,6 +36,7 @@ NETWORKS = {
     "small": Network(small, "the ResNet with 3x3 convolutions, for CPUs"),
     "convnet": Network(convnet, "the paper's ConvNet, three 5x5 convolutions"),
     "unet": Network(unet, "U-Net on grids of four sizes"),
+    "deep-unet": Network(deep_unet, "U-Net on grids of five sizes, for what depends on the whole domain"),
     "dilated": Network(dilated, "ResNet with dilated 3x3 convolutions"),
     "fno": Network(fno, "Fourier neural operator"),
 }

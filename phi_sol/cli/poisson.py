@@ -1,0 +1,51 @@
+"""What the commands do otherwise for the scenes of Poisson problems."""
+
+import sys
+from pathlib import Path
+
+import typer
+
+from .common import progress_of, quiet_tensorflow
+
+
+def is_poisson(experiment) -> bool:
+    """Whether an experiment is about initial guesses."""
+    from ..poisson.experiment import PoissonExperiment
+
+    return isinstance(experiment, PoissonExperiment)
+
+
+def refuse_options(experiment, given: dict[str, bool]):
+    """
+    Args:
+        experiment: The scene.
+        given: By option that is for correctors alone, whether it was used.
+
+    Raises:
+        InputError: if one was.
+    """
+    from ..errors import InputError
+
+    for option in (o for o, is_given in given.items() if is_given):
+        raise InputError(f"{option} is for correctors; {experiment.name} trains an initial guess: leave it out.")
+
+
+def evaluate_guesses(experiment, data: Path | None, runs: list[Path] | None, frames: int | None, out: Path | None):
+    """`phi-sol evaluate` for initial guesses."""
+    from ..data.dataset import find_simulations
+
+    root = Path("runs") / experiment.name
+    data = data if data is not None else Path("data") / experiment.name
+    find_simulations(data, "test")
+    quiet_tensorflow()
+    from rich.console import Console
+
+    from ..poisson.evaluation import evaluate, find_guesses
+    from ..poisson.report import table
+
+    command = " ".join(["phi-sol", *sys.argv[1:]])
+    with progress_of("running simulations") as show:
+        result = evaluate(experiment, runs or find_guesses(root), data, out if out is not None else root / "evaluation", frames, command, show)
+    Console(width=None if sys.stdout.isatty() else 160).print(table(result.results))
+    for file in result.files:
+        typer.echo(str(file))

@@ -1,0 +1,73 @@
+"""Regions of fluid in which the pressure is free up to a constant."""
+
+import numpy as np
+import scipy.sparse as sp
+from phi.math.backend import Backend
+from scipy.sparse.csgraph import connected_components
+
+from ..errors import InputError
+from ..kernels import kernels_for
+
+INCOMPATIBLE = 1e-4  # of the sum of magnitudes; a divergence in float32 sums to some 1e-7 of it
+
+
+class ClosedRegions:
+    """
+    The connected regions of fluid without an open side: the null space of the operator. A right-hand side has a solution if it sums to zero
+    over each of them.
+    """
+
+    def __init__(self, operator):
+        """
+        Args:
+            operator: With the attributes `fluid` (boolean) and `norm` and the method `matrix`.
+        """
+        matrix = sp.csr_matrix(operator.matrix())
+        matrix.eliminate_zeros()  # blocked faces connect nothing
+        self.fluid = operator.fluid
+        self._mask = operator.fluid.astype(np.float64)
+        count, label = connected_components(matrix, directed=False)
+        closed = np.ones(count, bool)
+        closed[label[~operator.fluid.ravel()]] = False
+        closed[label[np.abs(np.asarray(matrix.sum(1))).ravel() > 1e-9 * operator.norm]] = False
+        self.indicators = np.array([label == region for region in np.flatnonzero(closed)], float).reshape(-1, len(label))
+        self._shares = self.indicators / self.indicators.sum(1, keepdims=True)
+
+    def remove(self, backend: Backend, x):
+        """x, of shape (batch, *spatial), with zeros in solid cells and mean zero in every closed region: a symmetric projection."""
+        dtype = backend.dtype(x)
+
+        def constant(array):
+            return backend.cast(kernels_for(backend).constant(backend, array), dtype)
+
+        x = x * constant(self._mask)
+        if len(self.indicators):
+            flat = backend.reshape(x, (-1, self._mask.size))
+            sums = backend.tensordot(flat, (1,), constant(self.indicators), (1,))
+            means = backend.tensordot(sums, (1,), constant(self._shares), (0,))
+            x = backend.reshape(flat - means, tuple(x.shape))
+        return x
+
+    def check(self, name: str, values: np.ndarray):
+        """
+        Args:
+            name: What the values are; a `guess` need not sum to zero.
+            values: Shape (batch, *spatial).
+
+        Raises:
+            InputError: for values in fluid cells that are not finite, and sums over closed regions that are not zero.
+        """
+        values = np.where(self.fluid.ravel(), values.reshape(len(values), -1), 0)
+        bad = np.flatnonzero(~np.isfinite(values).all(1))
+        if len(bad):
+            raise InputError(f"The {name} of sample {bad[0]} is not finite.")
+        if name == "guess":
+            return
+        sums, sizes = np.abs(values @ self.indicators.T), np.abs(values) @ self.indicators.T
+        wrong = np.argwhere(sums > INCOMPATIBLE * sizes)
+        if len(wrong):
+            sample, region = wrong[0]
+            raise InputError(
+                f"The right-hand side of sample {sample} has no solution: over the closed region of {int(self.indicators[region].sum())} cells it "
+                f"must sum to zero, but it sums to {values[sample] @ self.indicators[region]:.3g}. Subtract its mean, or open a side."
+            )
