@@ -115,7 +115,7 @@ class Reproduction:
         """Measures a few steps and iterations of whatever is not finished yet; takes a minute or so, nothing is written."""
         steps = {s: g.plan()["steps"] for s, g in self.generators.items()}
         result, waiting = [], [t for t in self.trainings if not t.finished]
-        if any(steps.values()) or any(t.method == "pre" for t in waiting):
+        if any(steps.values()):
             ms = 1e3 * self._reference_step
             result.append(Cost(f"reference simulations: {sum(steps.values())} steps of {ms:.3g} ms", sum(steps.values()) * ms / 1e3))
         for method in self.methods:
@@ -123,15 +123,13 @@ class Reproduction:
             if not left:
                 continue
             first, seconds = self.time_iteration(method)
-            name, count = left[0].folder.name.partition("_")[0], len(left)
-            if self.budget is None:
-                each = first + left[0].plan.steps * seconds
-                result.append(Cost(f"{name}: {count} trainings of {left[0].plan.steps} iterations of {seconds:.3g} s", count * each))
+            count, plan = len(left), left[0].plan
+            name = f"{left[0].folder.name.partition('_')[0]}: {count} training{'s' if count > 1 else ''}"
+            if plan.budget is None:
+                result.append(Cost(f"{name} of {plan.steps} iterations of {seconds:.3g} s", count * (first + plan.steps * seconds)))
             else:
-                each = left[0].plan.budget
-                result.append(
-                    Cost(f"{name}: {count} trainings of about {max(0, (each - first) / seconds):.0f} iterations of {seconds:.3g} s", count * each)
-                )
+                about = max(0, (plan.budget - first) / seconds)
+                result.append(Cost(f"{name} of about {about:.0f} iterations of {seconds:.3g} s", count * plan.budget))
             if method == "pre":
                 frames = self.generators["train"].frames
                 fit = self._fit_seconds + len(self.generators["train"].jobs) * self._reference_step

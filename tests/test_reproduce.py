@@ -61,7 +61,8 @@ def test_the_whole_way_and_again(small, tiny_data, tmp_path):
 
     plan = Reproduction(small, tmp_path / "out", tiny_data, seeds=1)
     texts = [c.text for c in plan.costs()]
-    assert texts[0].startswith("reference simulations: 0 steps") and "1 trainings of 2 iterations" in texts[1] and len(texts) == 5
+    starts = ["pre: 1 training of 2 iterations", "corrections for PRE: 12 frames", "non: 1 training", "sol2: 1 training", "rollouts of 3"]
+    assert len(texts) == 5 and all(t.startswith(s) for t, s in zip(texts, starts, strict=True))
     plan.generate(lambda *_: None)
     first, second, third = plan.trainings
     with pytest.raises(KeyboardInterrupt):

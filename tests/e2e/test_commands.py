@@ -75,6 +75,7 @@ def test_the_whole_way(workplace):
         assert f"{content['solvers'][name]['mae']['12']:.4f}" in row
     for file in ("results.json", "report.html", "report.md", "error_curves.png", "fields.png"):
         assert str(Path("runs/tiny/evaluation") / file) in result.stdout and (out / file).stat().st_size > 500
+    assert re.search(r"SRC-MC .* \+0.0 %", run("compare", out, out / "results.json", cwd=workplace).stdout)
 
 
 def test_run_and_data_by_folder(workplace, tmp_path, capsys):
@@ -130,6 +131,9 @@ def test_scenes_and_help(tmp_path):
         (["evaluate", "karman_2d"], "no data folder data/karman_2d"),
         (["train", "karman_2d", "--steps", "5", "--budget", "5m"], "either --steps or --budget"),
         (["simulate"], "No such command 'simulate'"),
+        (["compare", "nowhere", "nowhere"], "There is no evaluation in nowhere"),
+        (["export", "karman_2d", "--out", "exported"], "no data folder data/karman_2d"),
+        (["reproduce", "karman_2d", "plume_2d", "--out", "here"], "--data and --out are for one scene"),
         (["generate"], "Missing argument 'SCENE'"),
     ],
 )

@@ -65,6 +65,7 @@ def test_blow_ups_are_counted_and_never_averaged_away(tiny, test_set, tmp_path):
     assert entry["over_time"]["mae"][2:] == [None] * 3 and entry["over_time"]["mae"][1] == pytest.approx(run.mae[1, 0], rel=1e-5)
     json.dumps(entry, allow_nan=False)
     source = run_solver(tiny.pair.source.compiled, test_set, 5, kept_frames(5), measures=measures, timed=False)
+    source.ms_per_step = run.ms_per_step = 1.0
     groups = [Group("SRC", {"SRC": source}), Group("bad", {"bad": run}, "sol", 2)]
     assert group_results(groups, 5)["bad"]["mean"] is None
     files = write_pictures(groups, measures, 1.0, tmp_path, "tiny")
