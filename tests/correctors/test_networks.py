@@ -244,7 +244,7 @@ def test_command(capsys):
     assert main(["networks"]) == 0
     lines = capsys.readouterr().out.splitlines()
     for name, network in NETWORKS.items():
-        (line,) = [line for line in lines if re.search(rf"\b{name} ", line)]
+        (line,) = [line for line in lines if re.search(rf"(?<![\w-]){name} ", line)]
         assert network.summary in line and f"{PARAMETERS[name, 2]:,}" in line
 
 

@@ -10,7 +10,7 @@ import pytest
 from phi_sol import Corrector, Dataset, HybridSolver, InputError
 from phi_sol.distribution import make_strategy
 from phi_sol.evaluation.rollout import run_solver
-from phi_sol.training import Plan, Stage, Trainer, Validation, validation
+from phi_sol.training import Plan, Stage, Trainer, Validation
 from phi_sol.training.validation import Validator, rollout_error
 
 
@@ -74,16 +74,15 @@ def test_the_best_model_is_kept(tiny_train, tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def scripted(tiny_train, monkeypatch):
+def scripted(tiny_train):
     """Validates without a training: gives the errors of a list, one per iteration; returns the iterations whose model was kept, and the last one."""
 
     def validate(errors, **kwargs):
         given = iter(errors)
-        monkeypatch.setattr(validation, "rollout_error", lambda *_: next(given))
         kept, network = [], SimpleNamespace(stop_training=False)
-        run = SimpleNamespace(data=tiny_train, network=network, hybrid=None, step=0, progress=0.0, epoch_length=1, method=SimpleNamespace(unroll=1))
+        run = SimpleNamespace(data=tiny_train, network=network, step=0, progress=0.0, epoch_length=1, method=SimpleNamespace(unroll=1))
         run.plan, run.strategy, run.optimization = SimpleNamespace(batch=1), make_strategy("none"), SimpleNamespace(averaged=nullcontext)
-        run.corrector = SimpleNamespace(adapter=SimpleNamespace(outputs=("velocity.y", "marker")))
+        run.error = lambda simulations, frames: next(given)
         run.save_best = lambda: kept.append(run.step)
         validator = Validator(run, Validation(1, every=1, **kwargs), [1])
         for i in range(len(errors)):
