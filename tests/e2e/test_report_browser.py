@@ -2,6 +2,8 @@
 
 
 def test_report(chromium, tiny_evaluation):
+    chromium.get("about:blank")
+    chromium.get_log("browser")  # what other pages left there
     chromium.get((tiny_evaluation.files[0].parent / "report.html").as_uri())
     run = chromium.execute_script
     assert run("return document.querySelector('h1').textContent") == "tiny: evaluation over 10 frames"

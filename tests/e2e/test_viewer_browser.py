@@ -130,6 +130,7 @@ def page(site, chromium):
     server = make_server(site.app, "127.0.0.1", 18051, lambda text: None)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield Page(chromium, server.port)
+    chromium.get("about:blank")  # or the page asks a server that is gone
     site.app.pause()
     server.shutdown()
 
