@@ -102,7 +102,7 @@ def test_wrong_use(arguments, message, place, monkeypatch, capsys):
 )
 def test_scene_files_that_are_refused(change, message, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    text = f"from dataclasses import replace\nfrom phi_sol import *\nexperiment = replace(load_experiment('poisson_2d'), {change})\n"
+    text = f"from dataclasses import replace\nfrom phi_sol import BuoyantPlume, load_experiment\nexperiment = replace(load_experiment('poisson_2d'), {change})\n"
     Path("mine.py").write_text(text)
     assert main(["generate", "mine.py"]) == 2
     lines = capsys.readouterr().err.strip().splitlines()
