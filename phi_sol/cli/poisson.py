@@ -1,5 +1,6 @@
 """What the commands do otherwise for the scenes of Poisson problems."""
 
+import logging
 import sys
 from pathlib import Path
 
@@ -38,6 +39,7 @@ def evaluate_guesses(experiment, data: Path | None, runs: list[Path] | None, fra
     data = data if data is not None else Path("data") / experiment.name
     find_simulations(data, "test")
     quiet_tensorflow()
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it takes the first calls of several guesses for retracing
     from rich.console import Console
 
     from ..poisson.evaluation import evaluate, find_guesses

@@ -102,8 +102,8 @@ def test_wrong_use(arguments, message, place, monkeypatch, capsys):
 )
 def test_scene_files_that_are_refused(change, message, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    text = f"from dataclasses import replace\nfrom phi_sol import *\nexperiment = replace(load_experiment('poisson_2d'), {change})\n"
-    Path("mine.py").write_text(text)
+    imports = "from dataclasses import replace\nfrom phi_sol import BuoyantPlume, load_experiment\n"
+    Path("mine.py").write_text(f"{imports}experiment = replace(load_experiment('poisson_2d'), {change})\n")
     assert main(["generate", "mine.py"]) == 2
     lines = capsys.readouterr().err.strip().splitlines()
     assert len(lines) == 1 and message in lines[0]

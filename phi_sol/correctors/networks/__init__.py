@@ -36,7 +36,7 @@ NETWORKS = {
     "small": Network(small, "the ResNet with 3x3 convolutions, for CPUs"),
     "convnet": Network(convnet, "the paper's ConvNet, three 5x5 convolutions"),
     "unet": Network(unet, "U-Net on grids of four sizes"),
-    "deep-unet": Network(deep_unet, "U-Net on grids of five sizes, for what depends on the whole domain"),
+    "deep-unet": Network(deep_unet, "U-Net on grids of five sizes"),
     "dilated": Network(dilated, "ResNet with dilated 3x3 convolutions"),
     "fno": Network(fno, "Fourier neural operator"),
 }
