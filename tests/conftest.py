@@ -1,6 +1,8 @@
 """Shared pieces: a wake scene on tiny grids, its data and a trained run, made once per test session."""
 
 import os
+import sys
+import time
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -24,6 +26,17 @@ experiment = Experiment(
     schedule=Schedule(network="small", unroll=2, steps=4, batch=2),
 )
 '''
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quiet_background():
+    """PhiML's precision is one setting for all threads: what tests of the viewer began to compute must end before other tests begin."""
+    yield
+    views = sys.modules.get("phi_sol.viewer.views")
+    free, deadline = 0, time.monotonic() + 120
+    while views and free < 5 and time.monotonic() < deadline:
+        free = 0 if views.COMPUTING.locked() else free + 1
+        time.sleep(0.05)
 
 
 @pytest.fixture(scope="session")

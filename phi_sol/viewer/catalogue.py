@@ -37,6 +37,11 @@ class Run:
         return (self.folder / CORRECTOR).is_file() and (self.folder / "corrector.keras").is_file()
 
     @property
+    def has_training(self) -> bool:
+        """Whether it is the folder of a training, not of a corrector alone, such as the latest one of a validated training."""
+        return (self.folder / RUN).is_file() or (self.folder / LOG).is_file()
+
+    @property
     def pair(self) -> dict:
         """Configuration of the solver pair."""
         pair = self.config.get("pair")
@@ -47,6 +52,8 @@ class Run:
         """How far the training is, in words."""
         if self.config.get("complete"):
             return "finished"
+        if not self.has_training:
+            return "a corrector"
         log = self.folder / LOG
         changed = max((p.stat().st_mtime for p in (log, self.folder / RUN) if p.exists()), default=0)
         seconds = time.time() - changed

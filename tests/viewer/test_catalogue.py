@@ -38,6 +38,15 @@ def test_folders_of_all_kinds(place):
     assert Catalogue([str(place / "runs" / "tiny" / "evaluation")]).results("evaluation")["scene"] == "tiny"
 
 
+def test_corrector_without_a_training(place, tmp_path):
+    """As the latest one of a validated training, in `last/`."""
+    shutil.copytree(place / "runs" / "tiny" / "sol", tmp_path / "sol" / "last")
+    for name in ("run.json", "log.csv"):
+        (tmp_path / "sol" / "last" / name).unlink()
+    (run,) = Catalogue([str(tmp_path / "sol")]).runs.values()
+    assert run.has_corrector and not run.has_training and run.state == "a corrector"
+
+
 def test_scene_by_name_and_file(tiny_scene, place, monkeypatch, tmp_path):
     monkeypatch.chdir(place)
     catalogue = Catalogue([str(tiny_scene)])

@@ -75,7 +75,7 @@ def _progress(columns: dict[str, list[float]]) -> str:
 def page(site) -> html.Div:
     """The page, with all runs chosen if they are few."""
     site.catalogue.scan()
-    keys = list(site.catalogue.runs)
+    keys = [k for k, run in site.catalogue.runs.items() if run.has_training]
     if not keys:
         return html.Div([html.H1("Training"), html.P("There are no runs in the given folders.", className="empty")], className="page")
     return html.Div(
