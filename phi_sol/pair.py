@@ -4,7 +4,7 @@ from functools import cached_property
 
 from phi import math
 from phi.field import Field
-from phi.math import dual
+from phi.math import batch, dual
 
 from .errors import InputError
 from .flows import Flow, State
@@ -72,6 +72,13 @@ class SolverPair:
             aligned = field.values[{"~vector": dim, dim: slice(0 if lower_stored else self.ratio - 1, None, self.ratio)}]
             components.append(_tile_mean(aligned, [d for d in dims if d != dim], self.ratio))
         return template.with_values(math.stack(components, dual(vector=dims)))
+
+    def restrict_arrays(self, arrays: dict, parameters: dict) -> dict:
+        """The same for native arrays of shape (batch, *spatial), see `phi_sol.stepping.pack`; parameters of shape (batch,). Works inside a trace."""
+        from .stepping import pack, unpack
+
+        shape = batch(batch=next(iter(arrays.values())).shape[0])
+        return pack(self.source, self.restrict(unpack(self.reference, arrays, parameters, shape)))[0]
 
     def prolong(self, state: State) -> State:
         """Maps a source state onto the reference grid by linear interpolation (second order; not conservative)."""

@@ -33,6 +33,30 @@ def progress_bar(unit: str = "", visible: bool = True):
     )
 
 
+def by_part(bar, prefix: str = ""):
+    """A function of (part, done, total) that shows a task in `bar` for each part, from its first call on."""
+    tasks = {}
+
+    def show(part: str, done: int, total: int):
+        if part not in tasks:
+            tasks[part] = bar.add_task(prefix + part, total=total)
+        bar.update(tasks[part], completed=done)
+
+    return show
+
+
+def console(width: int = 110):
+    """A rich console on stdout, of a fixed width where this is no terminal."""
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else width)
+
+
+def command_line() -> str:
+    """This command, for the record."""
+    return " ".join(["phi-sol", *sys.argv[1:]])
+
+
 @contextmanager
 def progress_of(title: str, visible: bool = True):
     """Gives a function of (frames done, frames in all) that shows a progress display from its first call on, on a terminal."""

@@ -1,12 +1,11 @@
 """`phi-sol evaluate`."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from .common import DataOption, OutOption, SceneArgument, progress_bar, quiet_tensorflow
+from .common import DataOption, OutOption, SceneArgument, by_part, command_line, console, progress_bar, quiet_tensorflow
 
 
 def evaluate(
@@ -41,8 +40,6 @@ def evaluate(
         if not (folder / "corrector.json").is_file():
             raise MissingError(f"There is no corrector in {folder}: train one first ('phi-sol train {scene}'), or name another run.")
     quiet_tensorflow()
-    from rich.console import Console
-
     from ..evaluation.evaluation import evaluate as run_evaluation
     from ..evaluation.evaluation import find_runs
     from ..evaluation.report import rich_table
@@ -50,19 +47,12 @@ def evaluate(
 
     runs = list(run) if run else find_runs(root)
     with progress_bar() as bar:
-        tasks = {}
-
-        def show(solver, done, total):
-            if solver not in tasks:
-                tasks[solver] = bar.add_task(solver, total=total)
-            bar.update(tasks[solver], completed=done)
-
-        command = " ".join(["phi-sol", *sys.argv[1:]])
-        result = run_evaluation(experiment, runs, data, out if out is not None else root / "evaluation", frames, command, show, numerics)
-    console = Console(width=None if sys.stdout.isatty() else 110)
+        folder = out if out is not None else root / "evaluation"
+        result = run_evaluation(experiment, runs, data, folder, frames, command_line(), by_part(bar), numerics)
+    screen = console()
     for table in tables(result.results):
-        console.print(rich_table(table))
+        screen.print(rich_table(table))
     for line in verdicts(result.results):
-        console.print(line, highlight=False)
+        screen.print(line, highlight=False)
     for file in result.files:
         typer.echo(str(file))

@@ -1,12 +1,10 @@
 """What the commands do otherwise for the scenes of Poisson problems."""
 
-import logging
-import sys
 from pathlib import Path
 
 import typer
 
-from .common import progress_of, quiet_tensorflow
+from .common import command_line, console, progress_of, quiet_tensorflow
 
 
 def is_poisson(experiment) -> bool:
@@ -39,15 +37,13 @@ def evaluate_guesses(experiment, data: Path | None, runs: list[Path] | None, fra
     data = data if data is not None else Path("data") / experiment.name
     find_simulations(data, "test")
     quiet_tensorflow()
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it takes the first calls of several guesses for retracing
-    from rich.console import Console
-
+    from ..evaluation.report import rich_table
     from ..poisson.evaluation import evaluate, find_guesses
     from ..poisson.report import table
 
-    command = " ".join(["phi-sol", *sys.argv[1:]])
     with progress_of("running simulations") as show:
-        result = evaluate(experiment, runs or find_guesses(root), data, out if out is not None else root / "evaluation", frames, command, show)
-    Console(width=None if sys.stdout.isatty() else 160).print(table(result.results))
+        folder = out if out is not None else root / "evaluation"
+        result = evaluate(experiment, runs or find_guesses(root), data, folder, frames, command_line(), show)
+    console(160).print(rich_table(table(result.results)))
     for file in result.files:
         typer.echo(str(file))

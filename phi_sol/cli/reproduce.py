@@ -1,12 +1,11 @@
 """`phi-sol reproduce`."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from .common import DataOption, OutOption, progress_bar, progress_of, quiet_tensorflow
+from .common import DataOption, OutOption, by_part, command_line, console, progress_bar, progress_of, quiet_tensorflow
 
 
 def reproduce(
@@ -56,22 +55,13 @@ def reproduce(
 
 def carry_out(reproduction):
     """All parts of one reproduction, with progress displays, and its tables."""
-    from rich.console import Console
-
     from ..evaluation.report import rich_table
     from ..evaluation.tables import tables
     from ..training.callbacks import ProgressBar
 
     name = reproduction.experiment.name
     with progress_bar("steps/s") as bar:
-        tasks = {}
-
-        def show(part, done, total):
-            if part not in tasks:
-                tasks[part] = bar.add_task(f"{name} {part}", total=total)
-            bar.update(tasks[part], completed=done)
-
-        reproduction.generate(show)
+        reproduction.generate(by_part(bar, f"{name} "))
     for training in reproduction.trainings:
         if training.finished:
             typer.echo(f"{training.folder} is finished.")
@@ -79,11 +69,10 @@ def carry_out(reproduction):
         with progress_of("precomputing corrections") as precomputed, progress_bar() as bar:
             reproduction.train(training, lambda trainer, b=bar, t=training: [ProgressBar(b, trainer, t.folder.name)], precomputed)
     with progress_bar() as bar:
-        tasks = {}
-        results = reproduction.evaluate(" ".join(["phi-sol", *sys.argv[1:]]), show)
-    console = Console(width=None if sys.stdout.isatty() else 110)
+        results = reproduction.evaluate(command_line(), by_part(bar, f"{name} "))
+    screen = console()
     for table in tables(results):
-        console.print(rich_table(table))
+        screen.print(rich_table(table))
     typer.echo(str(reproduction.out / "evaluation" / "report.html"))
 
 

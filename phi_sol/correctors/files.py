@@ -1,13 +1,17 @@
 """Networks on disk."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import keras
 
 from ..data.store import first_difference
 from ..errors import InputError, MissingError
 from ..flows import Flow
+
+Trained = TypeVar("Trained")
 
 
 def save_network(network: keras.Model, path: Path):
@@ -53,3 +57,29 @@ def check_trained_for(flow: Flow, description: dict, kind: str):
     difference = first_difference(description["flow"], flow.config())
     if difference:
         raise InputError(f"The {kind} was trained for another flow: {difference}.")
+
+
+def load_runs(runs: list[Path], load: Callable[[Path], Trained], flow: Flow, is_taken: Callable[[str], bool]) -> dict[str, Trained]:
+    """
+    What was trained in some runs, by the name of the folder, or by the path where this name is not free.
+
+    Args:
+        runs: Folders.
+        load: Reads one; its result has a method `check_flow`.
+        flow: What all must have been trained for.
+        is_taken: Whether a name means something else.
+
+    Raises:
+        InputError: if one was trained for another flow, or is damaged.
+        MissingError: if there is none.
+    """
+    result: dict[str, Trained] = {}
+    for run in runs:
+        name = Path(run).resolve().name
+        trained = load(run)
+        try:
+            trained.check_flow(flow)
+        except InputError as err:
+            raise InputError(f"{run}: {err}") from err
+        result[str(run) if name in result or is_taken(name) else name] = trained
+    return result

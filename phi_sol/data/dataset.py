@@ -1,6 +1,6 @@
 """Recorded simulations, mapped into memory."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +94,20 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.folders)
+
+    def check_unseen(self, descriptions: Iterable[dict], kind: str):
+        """
+        Args:
+            descriptions: Of what was trained, with the fingerprints of the `data` that it was trained on.
+            kind: What that is, for the message.
+
+        Raises:
+            InputError: if one of the simulations is among these data.
+        """
+        seen = {f for description in descriptions for f in description.get("data", [])}
+        known = [folder.name for folder, fingerprint in zip(self.folders, self.fingerprints, strict=True) if fingerprint in seen]
+        if known:
+            raise InputError(f"{self.folders[0].parent} holds simulations that a {kind} was trained on ({', '.join(known)}): evaluate on test data.")
 
     def moments(self, simulations: Sequence[int] | None = None) -> dict[str, tuple[float, float]]:
         """Mean and standard deviation of each array over all recorded frames of the given simulations (all by default)."""

@@ -3,12 +3,11 @@
 import inspect
 
 import numpy as np
-from phi.math import batch
 
 from ..data.dataset import Dataset
 from ..experiment import Experiment
 from ..pair import SolverPair
-from ..stepping import Arrays, CompiledFlow, Loop, pack, unpack
+from ..stepping import CompiledFlow, Loop
 
 SECOND_ORDER = "mac_cormack"
 
@@ -29,21 +28,13 @@ class FinerSource:
         finer = {d: n * factor for d, n in source.items()}
         self._from_reference = SolverPair(experiment.flow, finer, experiment.pair.ratio // factor, **experiment.options)
         self.flow = self.pair.reference
-        self.loop = Loop(self.flow.compiled, self._restricted)
-
-    def _restricted(self, arrays: Arrays, parameters: Arrays) -> Arrays:
-        return _restrict(self.pair, arrays, parameters)
+        self.loop = Loop(self.flow.compiled, self.pair.restrict_arrays)
 
     def start(self, data: Dataset) -> dict[str, np.ndarray]:
         """The full-resolution reference of frame 0, restricted to the finer grid: shape (simulations, *spatial) each."""
         frames = [data.reference_frame(s, 0) for s in range(len(data))]
         arrays = {n: np.stack([f[n] for f in frames]).astype(np.float32) for n in frames[0]}
-        return {n: np.asarray(a) for n, a in _restrict(self._from_reference, arrays, data.parameters).items()}
-
-
-def _restrict(pair: SolverPair, arrays: Arrays, parameters: Arrays) -> Arrays:
-    shape = batch(batch=next(iter(arrays.values())).shape[0])
-    return pack(pair.source, pair.restrict(unpack(pair.reference, arrays, parameters, shape)))[0]
+        return {n: np.asarray(a) for n, a in self._from_reference.restrict_arrays(arrays, data.parameters).items()}
 
 
 def baselines(experiment: Experiment) -> dict[str, CompiledFlow | FinerSource]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..correctors import Corrector
+from ..correctors.files import load_runs
 from ..data.dataset import Dataset, find_simulations
 from ..data.store import check_no_file_in_the_way, versions, write_json
 from ..errors import InputError, MissingError
@@ -81,7 +82,7 @@ def evaluate(
     flow = experiment.pair.source
     correctors = load_correctors(runs, experiment)
     test = Dataset(experiment.pair, find_simulations(data, "test"), frames)
-    check_unseen(test, correctors)
+    test.check_unseen([c.description for c in correctors.values()], "corrector")
     count = min(test.frames, FRAMES) if frames is None else frames
     fields = tuple(dict.fromkeys(["velocity", *(f for f in flow.fields if any(f in c.description.get("correct", []) for c in correctors.values()))]))
     measures = Measures(test, count, fields)
@@ -111,11 +112,10 @@ def evaluate(
     }
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / "results.json", results)
-    drawn = iter(range(1, 100))
-    pictures = write_pictures(groups, measures, reference_ms, out, experiment.name, lambda: progress("report", next(drawn), 10))
+    pictures = write_pictures(groups, measures, reference_ms, out, experiment.name, lambda done, total: progress("report", done, total + 1))
     write_markdown(results, pictures, out / "report.md")
     write_html(results, pictures, out / "report.html")
-    progress("report", 10, 10)
+    progress("report", len(pictures) + 1, len(pictures) + 1)
     return Evaluation(results, rollouts, [out / n for n in ("results.json", "report.html", "report.md")] + pictures)
 
 
@@ -127,29 +127,7 @@ def load_correctors(runs: list[Path], experiment: Experiment) -> dict[str, Corre
         InputError: if one does not belong to the scene's source flow, or is damaged.
         MissingError: if there is none.
     """
-    result: dict[str, Corrector] = {}
-    for run in runs:
-        name = Path(run).resolve().name
-        if name in result or name == "REF" or name.startswith("SRC"):
-            name = str(run)
-        corrector = Corrector.load(run)
-        try:
-            corrector.check_flow(experiment.pair.source)
-        except InputError as err:
-            raise InputError(f"{run}: {err}") from err
-        result[name] = corrector
-    return result
-
-
-def check_unseen(test: Dataset, correctors: dict[str, Corrector]):
-    """
-    Raises:
-        InputError: if a corrector was trained on one of the simulations.
-    """
-    trained_on = {f for c in correctors.values() for f in c.description.get("data", [])}
-    known = [f.name for f, print_ in zip(test.folders, test.fingerprints, strict=True) if print_ in trained_on]
-    if known:
-        raise InputError(f"{test.folders[0].parent} holds simulations that a corrector was trained on ({', '.join(known)}): evaluate on test data.")
+    return load_runs(runs, Corrector.load, experiment.pair.source, lambda name: name == "REF" or name.startswith("SRC"))
 
 
 def data_hash(data: Dataset, frames: int) -> str:

@@ -14,12 +14,11 @@ from ..errors import InputError, MissingError
 from ..flows import Flow
 from ..hybrid import HybridSolver
 from ..stepping import rollout, tf, unpack
-from .metrics.grid import centred, faces
+from .metrics.grid import Arrays, centred, faces
 
 FORMATS = ("netcdf", "phiflow")
 REFERENCE = "REF"
 HIDDEN = ("time",)  # a field that is the same in every cell, and has the name of the coordinate
-Arrays = dict[str, np.ndarray]
 
 
 def require_xarray():

@@ -33,17 +33,13 @@ class Group:
 
     def mean(self, measure: str) -> np.ndarray:
         """A measure averaged over simulations and runs, by frame: shape (frames, ...). NaN from where one of them blew up."""
-        return np.mean([self._of(r, measure).mean(1) for r in self.runs.values()], 0)
+        return np.mean([r.of(measure).mean(1) for r in self.runs.values()], 0)
 
     def deviation(self, measure: str) -> np.ndarray | None:
         """Standard deviation over the runs of what each has on average over simulations; None for a single run."""
         if len(self.runs) < 2:
             return None
-        return np.std([self._of(r, measure).mean(1) for r in self.runs.values()], 0, ddof=1)
-
-    @staticmethod
-    def _of(run: Rollout, measure: str) -> np.ndarray:
-        return run.mae if measure == "mae" else run.series[measure]
+        return np.std([r.of(measure).mean(1) for r in self.runs.values()], 0, ddof=1)
 
     def statistics(self, frames: int, measure: str = "mae") -> tuple[float | None, float | None]:
         """Mean and standard deviation over the runs of a measure over the first frames; None where a run blew up, or for a deviation of one."""

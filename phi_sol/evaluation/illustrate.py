@@ -41,7 +41,12 @@ def kept_frames(frames: int) -> list[int]:
 
 
 def write_pictures(
-    groups: list[Group], measures: Measures, reference_ms: float, out: Path, title: str, progress: Callable[[], None] = lambda: None
+    groups: list[Group],
+    measures: Measures,
+    reference_ms: float,
+    out: Path,
+    title: str,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Path]:
     """
     Writes all PNG files and the film into `out`; returns them in the order in which a report shows them.
@@ -52,7 +57,7 @@ def write_pictures(
         reference_ms: Time per step of the reference.
         out: Folder.
         title: Name of the scene.
-        progress: Called after each of them.
+        progress: Called with (files written, files in all).
     """
     simulation = len(measures.data) // 2
     pictures = Pictures(measures.flow)
@@ -76,9 +81,9 @@ def write_pictures(
         jobs["profiles.png"] = lambda p: profile_figure(groups, measures, p, title)
         jobs["forces.png"] = lambda p: force_figure(groups, measures, p, title, simulation)
     jobs["cost.png"] = lambda p: cost_figure(groups, measures.frames, reference_ms, p, title)
-    for name, job in jobs.items():
+    for done, (name, job) in enumerate(jobs.items(), 1):
         job(out / name)
-        progress()
+        progress(done, len(jobs))
     return [out / name for name in jobs]
 
 

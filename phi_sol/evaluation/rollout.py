@@ -43,14 +43,15 @@ class Rollout:
 
     def mean(self, frames: int, measure: str = "mae") -> float | None:
         """Mean of the MAE or another measure over the first frames and all simulations; None if any of them blew up by then."""
-        value = float(self._of(measure)[:frames].mean())
+        value = float(self.of(measure)[:frames].mean())
         return value if np.isfinite(value) else None
 
     def mean_per_simulation(self, frames: int, measure: str = "mae") -> list[float | None]:
         """The same for each simulation."""
-        return [float(v) if np.isfinite(v) else None for v in self._of(measure)[:frames].mean(0)]
+        return [float(v) if np.isfinite(v) else None for v in self.of(measure)[:frames].mean(0)]
 
-    def _of(self, measure: str) -> np.ndarray:
+    def of(self, measure: str) -> np.ndarray:
+        """A measure by name, shape (frames, simulations, ...)."""
         return self.mae if measure == "mae" else self.series[measure]
 
 

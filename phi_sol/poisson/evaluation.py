@@ -11,11 +11,11 @@ import tensorflow as tf
 from phi.math import NUMPY
 from phi.tf import TENSORFLOW
 
+from ..correctors.files import load_runs
 from ..data.dataset import Dataset, find_simulations
 from ..data.store import check_no_file_in_the_way, versions, write_json
 from ..errors import InputError, MissingError
 from ..pressure.iterative import ConjugateGradients
-from ..pressure.preconditioners import INSTALL
 from ..stepping import Arrays
 from .experiment import PoissonExperiment
 from .guess import DESCRIPTION_FILE, PoissonGuess
@@ -85,10 +85,7 @@ def evaluate(
     check_no_file_in_the_way(out, "Name another folder with --out.")
     guesses = load_guesses(runs, flow)
     test = Dataset(experiment.pair, find_simulations(data, "test"))
-    seen = {f for g in guesses.values() for f in g.description.get("data", [])}
-    known = [f.name for f, fingerprint in zip(test.folders, test.fingerprints, strict=True) if fingerprint in seen]
-    if known:
-        raise InputError(f"{test.folders[0].parent} holds simulations that a guess was trained on ({', '.join(known)}): evaluate on test data.")
+    test.check_unseen([g.description for g in guesses.values()], "guess")
     problems = problems_of(test, experiment.samples)
     b = -problems.divergence
     starts = {ZERO: np.zeros_like(b), PREVIOUS: problems.previous} | {n: g.predict(b) for n, g in guesses.items()}
@@ -97,8 +94,9 @@ def evaluate(
     solvers = {n: {"iterations": iterations(h), "residual": _statistics(h[:, 0])} for n, h in histories.items()}
     for name in guesses:
         solvers[name]["error"] = error_spectrum(starts[name], problems.pressure)["facts"]
-    solvers |= other_solvers(flow, b, histories)
-    for name, milliseconds in time_solves(flow, b, guesses, problems, experiment.tolerance).items():
+    multigrid = multigrid_solver(flow)
+    solvers |= other_solvers(flow, b, multigrid, histories)
+    for name, milliseconds in time_solves(flow, b, guesses, multigrid, problems, experiment.tolerance).items():
         solvers[name]["ms_per_solve"] = milliseconds
     for name, facts in simulate(flow, test, guesses, experiment.tolerance, steps, progress).items():
         solvers[name]["simulation"] = facts
@@ -121,18 +119,9 @@ def evaluate(
 
 def load_guesses(runs: list[Path], flow) -> dict[str, PoissonGuess]:
     """Guesses by the name of their folder, checked against the flow; each also with two passes."""
-    guesses: dict[str, PoissonGuess] = {}
-    for run in runs:
-        name = Path(run).resolve().name
-        name = str(run) if name in guesses or name in (ZERO, PREVIOUS, DIRECT, MULTIGRID) else name
-        guess = PoissonGuess.load(run)
-        try:
-            guess.check_flow(flow)
-        except InputError as err:
-            raise InputError(f"{run}: {err}") from err
-        guesses[name] = guess
-        guesses[f"{name}, twice"] = PoissonGuess(guess.network, guess.scale, guess.description, passes=2)
-    return guesses
+    once = load_runs(runs, PoissonGuess.load, flow, (ZERO, PREVIOUS, DIRECT, MULTIGRID).__contains__)
+    twice = {n: PoissonGuess(g.network, g.scale, g.description, passes=2) for n, g in once.items()}
+    return {name: guess for n in once for name, guess in ((n, once[n]), (f"{n}, twice", twice[n]))}
 
 
 def iterations(history: np.ndarray) -> dict[str, dict]:
@@ -145,16 +134,23 @@ def _statistics(values: np.ndarray) -> dict[str, float]:
     return {"mean": float(values.mean()), "std": float(values.std())}
 
 
-def other_solvers(flow, b: np.ndarray, histories: dict[str, np.ndarray]) -> dict[str, dict]:
-    """What the direct solve leaves, and the iterations of conjugate gradients with multigrid as preconditioner, if PyAMG is installed."""
+def multigrid_solver(flow) -> ConjugateGradients | None:
+    """Conjugate gradients with multigrid as preconditioner; None, and a line in the log, if PyAMG is not installed."""
+    try:
+        return ConjugateGradients(flow.projection.solver, "multigrid")
+    except InputError as err:
+        LOG.warning("%s Its row is left out.", err)
+        return None
+
+
+def other_solvers(flow, b: np.ndarray, multigrid: ConjugateGradients | None, histories: dict[str, np.ndarray]) -> dict[str, dict]:
+    """What the direct solve leaves, and the iterations with multigrid, whose history is added to the others."""
     domain = flow.projection.solver
     left = np.abs(b - domain.operator(NUMPY, _direct(domain)(tf.constant(b))[0].numpy()))
     result = {DIRECT: {"residual": _statistics(left.reshape(len(b), -1).max(1))}}
-    try:
-        cycles = ConjugateGradients(domain, "multigrid").solve(b, tolerance=min(TOLERANCES), max_iterations=MOST, history=True).history
-    except InputError as err:
-        LOG.warning("%s Its row is left out.", err)
+    if multigrid is None:
         return result
+    cycles = multigrid.solve(b, tolerance=min(TOLERANCES), max_iterations=MOST, history=True).history
     histories[MULTIGRID] = cycles[:, : int(np.isfinite(cycles).sum(1).max())]
     return result | {MULTIGRID: {"iterations": iterations(histories[MULTIGRID])}}
 
@@ -163,7 +159,9 @@ def _direct(domain) -> Callable:
     return tf.function(lambda b: [domain.solve_native(TENSORFLOW, b)], autograph=False, jit_compile=True)
 
 
-def time_solves(flow, b: np.ndarray, guesses: dict[str, PoissonGuess], problems: Problems, tolerance: float) -> dict[str, float]:
+def time_solves(
+    flow, b: np.ndarray, guesses: dict[str, PoissonGuess], multigrid: ConjugateGradients | None, problems: Problems, tolerance: float
+) -> dict[str, float]:
     """
     Median wall time in milliseconds of one solve of one problem to the tolerance, in float64, over up to 20 problems, the solvers taking turns.
 
@@ -184,11 +182,8 @@ def time_solves(flow, b: np.ndarray, guesses: dict[str, PoissonGuess], problems:
     for name, guess in guesses.items():
         runs[name] = lambda b, previous, guess=guess: solve(b, tf.cast(guess.compiled(tf.cast(b, tf.float32)), tf.float64))
     runs[DIRECT] = lambda b, previous: direct(b)
-    try:
-        multigrid = ConjugateGradients(domain, "multigrid")
+    if multigrid is not None:
         runs[MULTIGRID] = lambda b, previous: [tf.constant(multigrid.solve(b.numpy(), None, tolerance).p)]
-    except InputError:
-        LOG.debug(INSTALL)
     times = {n: [] for n in runs}
     for i in [0, *range(min(TIMED, len(b)))]:  # the first one twice: it compiles
         given = tf.constant(b[i : i + 1]), tf.constant(problems.previous[i : i + 1])

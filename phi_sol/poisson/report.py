@@ -1,35 +1,29 @@
 """What an evaluation of guesses leaves behind: a table and figures."""
 
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from phi.math import NUMPY
-from rich.table import Table
 from scipy.fft import dctn
 
-from ..data.store import write_atomic
+from ..evaluation.figures.style import new_figure, save
+from ..evaluation.tables import Table
 from .problems import Problems
 
 
 def table(results: dict) -> Table:
-    """A rich table of `results.json`: iterations to each tolerance, time per solve, and the running simulation."""
+    """A table of `results.json`: iterations to each tolerance, time per solve, and the running simulation."""
     solvers = results["solvers"]
     tolerances = list(next(iter(solvers.values()))["iterations"])
     steps = results["frames"]
     title = f"{results['scene']}: iterations to a residual, {results['samples']} test problems; {steps} steps of a simulation"
-    result = Table(title=title, title_justify="left")
-    result.add_column("solver")
-    for tolerance in tolerances:
-        result.add_column(tolerance, justify="right")
-    for column in ("ms / solve", f"iterations, {steps} steps", "s", "drift"):
-        result.add_column(column, justify="right")
+    rows = []
     for name, entry in solvers.items():
         counts = [f"{c['mean']:.1f}±{c['std']:.1f}" for c in entry.get("iterations", {}).values()] or ["-"] * len(tolerances)
         time, run = entry.get("ms_per_solve"), entry.get("simulation")
         last = [f"{run['iterations']:.0f}", f"{run['seconds']:.2f}", f"{run['drift']:.1e}"] if run else ["", "", ""]
-        result.add_row(name, *counts, "" if time is None else f"{time:.2f}", *last)
-    return result
+        rows.append([name, *counts, "" if time is None else f"{time:.2f}", *last])
+    return Table(title, ["solver", *tolerances, "ms / solve", f"iterations, {steps} steps", "s", "drift"], rows)
 
 
 def error_spectrum(guess: np.ndarray, solution: np.ndarray) -> dict:
@@ -57,29 +51,19 @@ def error_spectrum(guess: np.ndarray, solution: np.ndarray) -> dict:
 
 def figures(out: Path, flow, histories: dict[str, np.ndarray], guesses: dict[str, np.ndarray], problems: Problems) -> list[Path]:
     """Writes `residual_history.png`, `guesses.png` and `error_spectrum.png`."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
-    files = []
     drawings = {
-        "residual_history.png": _history(plt, histories),
-        "guesses.png": _fields(plt, flow, guesses, problems),
-        "error_spectrum.png": _spectra(plt, guesses, problems),
+        "residual_history.png": _history(histories),
+        "guesses.png": _fields(flow, guesses, problems),
+        "error_spectrum.png": _spectra(guesses, problems),
     }
     for name, figure in drawings.items():
-        buffer = BytesIO()
-        figure.savefig(buffer, dpi=130, format="png")
-        plt.close(figure)
-        write_atomic(out / name, buffer.getvalue())
-        files.append(out / name)
-    return files
+        save(figure, out / name)
+    return [out / name for name in drawings]
 
 
-def _history(plt, histories: dict[str, np.ndarray]):
+def _history(histories: dict[str, np.ndarray]):
     """Geometric mean of the residual over samples after every iteration, with the range of the middle 80 % as a band."""
-    fig, ax = plt.subplots(figsize=(8, 4.5), layout="constrained")
+    fig, ((ax,),) = new_figure(8, 4.5)
     for i, (name, history) in enumerate(histories.items()):
         # a sample that has reached the smallest tolerance stays there
         filled = np.where(np.isfinite(history), history, np.nanmin(history, axis=1, keepdims=True))
@@ -93,11 +77,11 @@ def _history(plt, histories: dict[str, np.ndarray]):
     return fig
 
 
-def _fields(plt, flow, guesses: dict[str, np.ndarray], problems: Problems):
+def _fields(flow, guesses: dict[str, np.ndarray], problems: Problems):
     """One test problem: guess, its error, and the residual that it leaves, one row per run; slices through the middle in 3D."""
     sample = len(problems.divergence) // 2
     operator = flow.projection.solver.operator
-    fig, axes = plt.subplots(len(guesses), 3, figsize=(10, 0.6 + 3.0 * len(guesses)), layout="constrained", squeeze=False)
+    fig, axes = new_figure(10, 0.6 + 3.0 * len(guesses), len(guesses), 3)
     for (name, guess), row in zip(guesses.items(), axes, strict=True):
         guess = guess[sample].astype(np.float64)
         residual = -problems.divergence[sample] - operator(NUMPY, guess[None])[0]
@@ -113,9 +97,9 @@ def _fields(plt, flow, guesses: dict[str, np.ndarray], problems: Problems):
     return fig
 
 
-def _spectra(plt, guesses: dict[str, np.ndarray], problems: Problems):
+def _spectra(guesses: dict[str, np.ndarray], problems: Problems):
     """Spectra of the errors of the guesses."""
-    fig, ax = plt.subplots(figsize=(8, 4.5), layout="constrained")
+    fig, ((ax,),) = new_figure(8, 4.5)
     nothing = error_spectrum(np.zeros_like(problems.pressure), problems.pressure)
     ax.loglog(nothing["wave_numbers"][1:], nothing["amplitude"][1:], color="k", linestyle="--", label="zero guess: the solution itself")
     for name, guess in guesses.items():

@@ -264,10 +264,7 @@ class Live:
         return {n: a.numpy()[0] for n, a in arrays.items()}
 
     def _restricted_start(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        from ..stepping import pack, unpack
-
-        state = unpack(self.pair.reference, {n: a[None] for n, a in arrays.items()}, self._batched_parameters())
-        coarse, _, _ = pack(self.pair.source, self.pair.restrict(state))
+        coarse = self.pair.restrict_arrays({n: a[None] for n, a in arrays.items()}, self._batched_parameters())
         return {n: a.numpy()[0] for n, a in coarse.items()}
 
     def _batched_parameters(self) -> dict[str, np.ndarray]:

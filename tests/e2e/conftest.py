@@ -1,9 +1,25 @@
-"""One headless browser for all tests that look at pages."""
+"""Commands that are refused, and one headless browser for all tests that look at pages."""
 
 import os
 import shutil
 
 import pytest
+
+from phi_sol.cli import main
+
+
+@pytest.fixture
+def refused_here(tmp_path, monkeypatch, capsys):
+    """The one line on stderr of a command that ends with exit code 2, in this process (TensorFlow takes long to start), in the folder `tmp_path`."""
+    monkeypatch.chdir(tmp_path)
+
+    def refused_here(*arguments) -> str:
+        capsys.readouterr()
+        assert main([str(a) for a in arguments]) == 2
+        (line,) = capsys.readouterr().err.strip().splitlines()
+        return line
+
+    return refused_here
 
 
 @pytest.fixture(scope="session")

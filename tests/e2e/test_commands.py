@@ -33,20 +33,6 @@ def refused(*arguments, cwd) -> str:
     return lines[0]
 
 
-@pytest.fixture
-def refused_here(tmp_path, monkeypatch, capsys):
-    """As `refused`, in this process, in the folder `tmp_path`: TensorFlow takes long to start."""
-    monkeypatch.chdir(tmp_path)
-
-    def refused_here(*arguments) -> str:
-        capsys.readouterr()
-        assert main([str(a) for a in arguments]) == 2
-        (line,) = capsys.readouterr().err.strip().splitlines()
-        return line
-
-    return refused_here
-
-
 @pytest.fixture(scope="module")
 def workplace(tiny_scene, tmp_path_factory) -> Path:
     """A folder in which the tiny scene went through generate, train and evaluate."""

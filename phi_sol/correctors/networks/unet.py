@@ -1,4 +1,4 @@
-"""The U-Net: convolutions on grids of four sizes."""
+"""U-Nets: convolutions on grids of four or five sizes."""
 
 from collections.abc import Sequence
 

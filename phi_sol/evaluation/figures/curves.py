@@ -21,8 +21,11 @@ def _times(measures: Measures) -> np.ndarray:
 
 def _curve(axis, group: Group, measure: str, x: np.ndarray, style: dict, positive: bool = False):
     """Mean over simulations and seeds, and a band of the deviation over seeds."""
-    mean, deviation = group.mean(measure), group.deviation(measure)
-    (line,) = axis.plot(x, mean, **style, label=group.label)
+    _banded(axis, x, group.mean(measure), group.deviation(measure), style | {"label": group.label}, positive)
+
+
+def _banded(axis, x: np.ndarray, mean: np.ndarray, deviation: np.ndarray | None, style: dict, positive: bool):
+    (line,) = axis.plot(x, mean, **style)
     if deviation is not None:
         lower = np.maximum(mean - deviation, 0.2 * mean) if positive else mean - deviation  # a logarithmic axis knows no zero
         axis.fill_between(x, lower, mean + deviation, color=line.get_color(), alpha=0.22, linewidth=0)
@@ -79,11 +82,8 @@ def spectrum_figure(groups: list[Group], measures: Measures, path: Path, title: 
     axis.loglog(k[whole], measures.reference["spectrum"].mean((0, 1))[whole] / k[1], **REFERENCE_STYLE)
     for group, style in zip(groups, line_styles(groups).values(), strict=True):
         spectra = [r.series["spectrum"].mean((0, 1))[whole] / k[1] for r in group.runs.values()]
-        mean = np.mean(spectra, 0)
-        (line,) = axis.loglog(k[whole], mean, **style, label=group.label)
-        if len(spectra) > 1:
-            deviation = np.std(spectra, 0, ddof=1)
-            axis.fill_between(k[whole], np.maximum(mean - deviation, 0.2 * mean), mean + deviation, color=line.get_color(), alpha=0.22, linewidth=0)
+        deviation = np.std(spectra, 0, ddof=1) if len(spectra) > 1 else None
+        _banded(axis, k[whole], np.mean(spectra, 0), deviation, style | {"label": group.label}, True)
     axis.xaxis.set_minor_formatter("")
     axis.set(xlabel="wave number k (radians / length)", ylabel="E(k) (length³ / time²)")
     axis.grid(color="0.92", which="both")
