@@ -27,12 +27,13 @@ def reproduce(
     time; the same command goes on where it stopped.
     """
     from ..errors import InputError
-    from ..experiment import Experiment, load_experiment, scene_names
+    from ..experiment import load_experiment, scene_names
+    from .poisson import is_poisson
 
     experiments = [load_experiment(s) for s in scene or scene_names()]
-    experiments = [e for e in experiments if scene or getattr(e, "paper", None) is not None]
+    experiments = [e for e in experiments if scene or e.paper is not None]
     for experiment in experiments:
-        if not isinstance(experiment, Experiment):
+        if is_poisson(experiment):
             raise InputError(f"{experiment.name!r} is no scene of a source and a reference flow: it can't be reproduced by this command.")
     if len(experiments) > 1 and (data is not None or out is not None):
         raise InputError("--data and --out are for one scene: name it, or leave them out.")

@@ -79,6 +79,7 @@ def test_guess_in_a_simulation(place):
         (["evaluate", "tiny.py", "--run", "elsewhere"], "There is no guess for a Poisson problem in elsewhere: train one first"),
         (["evaluate", "tiny.py", "--frames", "0"], "The number of frames must be at least 1, not 0"),
         (["evaluate", "tiny.py", "--data", "data/poisson_2d/train", "--out", "other"], "holds simulations that a guess was trained on"),
+        (["reproduce", "tiny.py", "--budget", "1s"], "'poisson_2d' is no scene of a source and a reference flow: it can't be reproduced"),
         (["evaluate", "poisson_2d"], "runs/poisson_2d/sol: The guess was trained for another flow: resolution.y is 16 instead of 64"),
     ],
     ids=lambda v: " ".join(v) if isinstance(v, list) else "",
