@@ -27,7 +27,10 @@ class Schedule:
         unroll: Unrolled steps n of SOL-n.
         steps: Training iterations in all.
         batch: Windows per iteration.
-        learning_rate: Adam's, at the start of a cosine decay to 1 % of it.
+        learning_rate: Adam's, at the start.
+        decay: How it falls to 1 %, see `Plan.schedule`.
+        warmup: Fraction of the training in which it rises.
+        clip: Largest norm of the gradient; None: no limit.
     """
 
     network: str = "resnet"
@@ -35,6 +38,9 @@ class Schedule:
     steps: int = 3000
     batch: int = 6
     learning_rate: float = 1e-3
+    decay: str = "cosine"
+    warmup: float = 0.0
+    clip: float | None = None
 
 
 @dataclass(frozen=True)

@@ -106,7 +106,8 @@ class Reproduction:
         unroll = self.schedule.unroll if method == "sol" else 1
         seconds = None if self.budget is None else self.budget * METHODS[method] / sum(METHODS[m] for m in self.methods) / self.seeds
         steps = None if self.budget is not None else self.schedule.steps
-        plan = Plan(curriculum(unroll), self.schedule.batch, self.schedule.learning_rate, steps, seconds)
+        how = self.schedule
+        plan = Plan(curriculum(unroll), how.batch, how.learning_rate, steps, seconds, how.decay, warmup=how.warmup, clip=how.clip)
         name = f"sol{unroll}" if method == "sol" else method
         return Training(method, seed, self.out / f"{name}_seed{seed}", plan)
 

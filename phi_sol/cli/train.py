@@ -1,5 +1,6 @@
 """`phi-sol train`."""
 
+from math import inf
 from pathlib import Path
 from typing import Annotated
 
@@ -31,9 +32,15 @@ def train(
     budget: Annotated[str | None, typer.Option(help="Training time instead of iterations, e.g. 90s, 20m, 2h.", show_default=False)] = None,
     batch: Annotated[int | None, typer.Option(help="Windows per iteration, on all devices together.", show_default="the scene's")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Adam's, at the start.", show_default="the scene's")] = None,
-    schedule: Annotated[str, typer.Option(help="How the learning rate falls to 1 %: cosine, exponential, step; or constant.")] = "cosine",
-    warmup: Annotated[float, typer.Option(help="Fraction of the training in which the learning rate rises.")] = 0.0,
-    clip: Annotated[float | None, typer.Option(help="Largest norm of the gradient over all weights.", show_default="no limit")] = None,
+    schedule: Annotated[
+        str | None, typer.Option(help="How the learning rate falls to 1 %: cosine, exponential, step; or constant.", show_default="the scene's")
+    ] = None,
+    warmup: Annotated[
+        float | None, typer.Option(help="Fraction of the training in which the learning rate rises.", show_default="the scene's")
+    ] = None,
+    clip: Annotated[
+        float | None, typer.Option(help="Largest norm of the gradient over all weights; inf: no limit.", show_default="the scene's")
+    ] = None,
     ema: Annotated[
         float | None, typer.Option(help="Momentum of an average of the weights, e.g. 0.999; it is what is saved.", show_default="none")
     ] = None,
@@ -116,9 +123,9 @@ def train(
         defaults.learning_rate if learning_rate is None else learning_rate,
         steps=None if budget is not None else defaults.steps if steps is None else steps,
         budget=None if budget is None else parse_duration(budget),
-        schedule=schedule,
-        warmup=warmup,
-        clip=clip,
+        schedule=defaults.decay if schedule is None else schedule,
+        warmup=defaults.warmup if warmup is None else warmup,
+        clip=defaults.clip if clip is None else None if clip == inf else clip,
         ema=ema,
         precision=precision,
     )

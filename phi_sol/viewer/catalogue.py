@@ -11,7 +11,8 @@ from ..errors import InputError, MissingError
 from ..experiment import Experiment, load_experiment, scene_names
 from .recording import FRAME_FILE, Recording
 
-RUN, CORRECTOR, RESULTS, LOG = "run.json", "corrector.json", "results.json", "log.csv"
+RUN, RESULTS, LOG = "run.json", "results.json", "log.csv"
+TRAINED = {"corrector.json": "corrector.keras", "guess.json": "guess.keras"}  # descriptions of networks, and the networks
 POSITIONS = ("step", "epoch")  # columns of a log that say when a row was written, the first that is there counts
 DEPTH = 4  # levels of sub-folders that are searched
 MANY = 2000  # entries of a folder beyond which it is not searched further
@@ -25,7 +26,7 @@ class Run:
     Attributes:
         folder: The folder.
         title: Short name.
-        config: Content of `run.json`, or of `corrector.json`; empty if it can't be read.
+        config: Content of `run.json`, or of what describes the network; empty if it can't be read.
     """
 
     folder: Path
@@ -34,7 +35,8 @@ class Run:
 
     @property
     def has_corrector(self) -> bool:
-        return (self.folder / CORRECTOR).is_file() and (self.folder / "corrector.keras").is_file()
+        """Whether there is a network to step with: a corrector, or a guess for the pressure solves."""
+        return any((self.folder / d).is_file() and (self.folder / n).is_file() for d, n in TRAINED.items())
 
     @property
     def has_training(self) -> bool:
@@ -53,7 +55,7 @@ class Run:
         if self.config.get("complete"):
             return "finished"
         if not self.has_training:
-            return "a corrector"
+            return "a guess" if (self.folder / "guess.json").is_file() else "a corrector"
         log = self.folder / LOG
         changed = max((p.stat().st_mtime for p in (log, self.folder / RUN) if p.exists()), default=0)
         seconds = time.time() - changed
@@ -171,7 +173,7 @@ class Catalogue:
                     continue
                 seen.add(folder)
                 key = self._key(root, folder)
-                if (folder / RUN).is_file() or (folder / CORRECTOR).is_file():
+                if any((folder / file).is_file() for file in (RUN, *TRAINED)):
                     runs[key] = Run(folder, key, self._config(folder))
                 elif any(FRAME_FILE.fullmatch(p.name) for p in folder.glob("*_*.npz")):
                     known = getattr(self, "recordings", {}).get(key)
@@ -195,7 +197,7 @@ class Catalogue:
 
     @staticmethod
     def _config(folder: Path) -> dict:
-        for file in (RUN, CORRECTOR):
+        for file in (RUN, *TRAINED):
             try:
                 return read_json(folder / file)
             except InputError:

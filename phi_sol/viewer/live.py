@@ -13,7 +13,7 @@ from ..errors import DivergedError, InputError
 from ..flows.base import SEED
 from ..pair import SolverPair
 from .recording import Recording
-from .solvers import Drawable, restrict, swirl
+from .solvers import Drawable, Trained, restrict, swirl
 from .values import Values
 from .views import COMPUTING
 
@@ -62,7 +62,7 @@ class Live:
         self._prepare = prepare
         self._lock = RLock()
         self._arrays: dict[str, dict] = {}
-        self._hybrids: dict[str, object] = {}
+        self._hybrids: dict[str, Trained] = {}
         self._draw: dict[str, Drawable] = {}
         self._shown: dict[str, dict[str, Values]] = {}
         self._random = np.random.default_rng(0)
@@ -223,6 +223,12 @@ class Live:
         """Steps per second of each, if it ran alone, averaged over the last steps."""
         return {n: len(s) / sum(s) for n, s in self._seconds.items() if len(s)}
 
+    @property
+    def iterations(self) -> int | None:
+        """Of conjugate gradients in the last corrected step, if it started from a guess."""
+        trained = self._hybrids.get(self.corrector)
+        return None if trained is None else trained.iterations
+
     # --- inside ---
 
     @property
@@ -280,12 +286,9 @@ class Live:
             return full
         return {n: plain[n] + gain * (full[n] - plain[n]) for n in plain}
 
-    def _hybrid(self):
+    def _hybrid(self) -> Trained:
         if self.corrector not in self._hybrids:
-            from ..correctors import Corrector
-            from ..hybrid import HybridSolver
-
-            self._hybrids[self.corrector] = HybridSolver(self.pair.source, Corrector.load(self.correctors[self.corrector]))
+            self._hybrids[self.corrector] = Trained(self.pair.source, self.correctors[self.corrector])
         return self._hybrids[self.corrector]
 
     def _draw_state(self, name: str, arrays: dict[str, np.ndarray]):

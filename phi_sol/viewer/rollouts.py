@@ -15,7 +15,7 @@ from ..errors import InputError
 from ..flows import Flow
 from .compat import one_line
 from .recording import Recording
-from .solvers import Drawable, pair_of
+from .solvers import Drawable, Trained, pair_of
 from .values import Values
 from .views import COMPUTING
 
@@ -32,6 +32,7 @@ class Rollout:
         total: Number of the last frame.
         frames: Native arrays per frame, the start included.
         mae: Velocity MAE against the recorded reference per frame; NaN where the frame can't be read.
+        iterations: Of conjugate gradients in frame 1, 2, ..., where they start from a guess.
         error: Why it ended early, in one line.
         message: What is being done before the first frame.
     """
@@ -40,6 +41,7 @@ class Rollout:
     draw: Drawable | None = None
     frames: list[dict[str, np.ndarray]] = field(default_factory=list)
     mae: list[float] = field(default_factory=list)
+    iterations: list[int] = field(default_factory=list)
     error: str = ""
     message: str = "waiting"
 
@@ -83,7 +85,7 @@ class Rollouts:
         """
         The rollout of the source, or of the corrector in `run`, over the frames of a recording; starts it if need be.
         """
-        stamp = (run / "corrector.keras").stat().st_mtime_ns if run is not None and (run / "corrector.keras").exists() else 0
+        stamp = max([p.stat().st_mtime_ns for p in run.glob("*.keras")], default=0) if run is not None else 0
         key = (recording.folder, run, stamp, len(recording.frames))
         with self._lock:
             if key in self._all:
@@ -116,21 +118,19 @@ class Rollouts:
         rollout.message = "starting TensorFlow"
         with COMPUTING:
             self._prepare()
-            from ..correctors import Corrector
-            from ..hybrid import HybridSolver
             from ..stepping import array_names, tf
             from ..stepping import rollout as steps
 
             rollout.message = "compiling"
             flow = pair_of(recording.description.get("pair"), self._known).source
             rollout.draw = Drawable(flow)
-            solver = flow.compiled if run is None else HybridSolver(flow, Corrector.load(run))
+            trained = None if run is None else Trained(flow, run)
         names = [n for n in array_names(flow) if n.startswith("velocity")]
         start = read_frame(flow, recording.folder, recording.frames[0])
         arrays = {n: tf.constant(a[None].astype(np.float32)) for n, a in start.items()}
         parameters = {n: tf.constant([recording.parameters[n]], tf.float32) for n in flow.parameters}
         self._keep(rollout, flow, recording, names, {n: a.numpy()[0] for n, a in arrays.items()})
-        sequence = steps(solver, arrays, parameters, rollout.total)
+        sequence = steps(flow.compiled, arrays, parameters, rollout.total) if trained is None else trained.rollout(arrays, parameters, rollout.total)
         while True:
             with COMPUTING:
                 kept = next(sequence, None)
@@ -139,6 +139,8 @@ class Rollouts:
             values = {n: a.numpy()[0] for n, a in kept.items()}
             if not all(np.isfinite(values[n]).all() for n in names):
                 raise InputError(f"blew up at frame {len(rollout.frames)}")
+            if trained is not None and trained.iterations is not None:
+                rollout.iterations.append(trained.iterations)
             self._keep(rollout, flow, recording, names, values)
 
     @staticmethod

@@ -1,6 +1,8 @@
 """From configurations to flows, and from native arrays to values that can be drawn."""
 
 import inspect
+from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 
@@ -41,6 +43,54 @@ def pair_of(config: dict, known: tuple[type[Flow], ...] = ()) -> SolverPair:
     if difference:
         raise InputError(f"{name} has changed since this was made: {difference}.")
     return pair
+
+
+class Trained:
+    """
+    What the folder of a run holds, as a solver: the flow with the corrector in its loop; or with conjugate gradients that start from the guess, to
+    the tolerance that `IterativeFlow` has by default.
+
+    Attributes:
+        iterations: Of the last step from a guess; None for a corrector.
+    """
+
+    def __init__(self, flow: Flow, folder: Path):
+        """
+        Raises:
+            InputError: if it was trained for another flow, or is damaged.
+            MissingError: if there is none.
+        """
+        self.flow, self.iterations = flow, None
+        if (folder / "guess.json").is_file():
+            from ..poisson.guess import PoissonGuess
+            from ..poisson.simulation import IterativeFlow
+
+            self._solver = IterativeFlow(flow, PoissonGuess.load(folder))
+        else:
+            from ..correctors import Corrector
+            from ..hybrid import HybridSolver
+
+            self._solver = HybridSolver(flow, Corrector.load(folder))
+        self._is_corrector = not (folder / "guess.json").is_file()
+
+    def __call__(self, arrays: dict, parameters: dict, dt) -> dict:
+        """One step of native arrays."""
+        if self._is_corrector:
+            return self._solver(arrays, parameters, dt)
+        arrays, iterations = self._solver(arrays, parameters)
+        self.iterations = int(iterations[0])
+        return arrays
+
+    def rollout(self, arrays: dict, parameters: dict, steps: int) -> Iterator[dict]:
+        """The arrays after 1, 2, ... steps; with a corrector many of them in one compiled loop."""
+        from ..stepping import rollout
+
+        if self._is_corrector:
+            yield from rollout(self._solver, arrays, parameters, steps)
+            return
+        for _ in range(steps):
+            arrays = self(arrays, parameters, None)
+            yield arrays
 
 
 class Drawable:

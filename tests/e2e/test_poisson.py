@@ -1,6 +1,8 @@
 """The Poisson scene on a tiny grid, with the commands as users call them."""
 
 import json
+import shutil
+import time
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,10 @@ import pytest
 
 from phi_sol import IterativeFlow, PoissonGuess, load_experiment
 from phi_sol.cli import main
+from phi_sol.viewer.catalogue import Catalogue
+from phi_sol.viewer.comparison import Comparison
+from phi_sol.viewer.live import CORRECTED, Live
+from phi_sol.viewer.rollouts import Rollouts
 
 SCENE = """from dataclasses import replace
 from phi_sol import Schedule, load_experiment
@@ -67,6 +73,39 @@ def test_guess_in_a_simulation(place):
     for dim in "yx":
         found, right = (s.velocity.values[{"~vector": dim}].numpy(("batch", "y", "x")) for s in (state, expected))
         np.testing.assert_allclose(found, right, atol=1e-5)
+
+
+def test_guess_in_the_viewer(place):
+    """The page of recorded simulations steps from the guess, and says how many iterations each step took."""
+    catalogue = Catalogue([str(place / "runs" / "poisson_2d" / "sol"), str(place / "data" / "poisson_2d" / "test")])
+    run = catalogue.runs["sol"]
+    assert run.has_corrector and run.state == "finished"
+    comparison = Comparison(catalogue, Rollouts())
+    recording = comparison.recording("poisson_2d/test/sim_000000")
+    deadline = time.monotonic() + 120
+    while comparison.progress(recording, "sol"):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    rollout = comparison.requested(recording, "sol")[CORRECTED]
+    assert not rollout.error and len(rollout.frames) == 5
+    flow = load_experiment(str(place / "tiny.py")).pair.source
+    solver, state = IterativeFlow(flow, PoissonGuess.load(run.folder)), flow.initial_state(seed=100)
+    for count in rollout.iterations:
+        state = solver.step(state)
+        assert count == solver.iterations
+    assert rollout.mae[0] == 0 and 0 < max(rollout.mae[1:]) < 1e-3
+
+
+def test_guess_in_a_live_simulation(place, tmp_path):
+    run = place / "runs" / "poisson_2d" / "sol"
+    live = Live(load_experiment(str(place / "tiny.py")).pair, {"seed": 100.0, "buoyancy": 0.1}, {"sol": run})
+    assert live.iterations is None
+    live.step()
+    assert live.iterations > 5 and 0 < live.curves[CORRECTED][-1][1] < 1e-3
+    for name in ("guess.json", "guess.keras"):
+        shutil.copy(run / name, tmp_path)
+    (alone,) = Catalogue([str(tmp_path)]).runs.values()
+    assert alone.has_corrector and alone.state == "a guess"
 
 
 @pytest.mark.parametrize(

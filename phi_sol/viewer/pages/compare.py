@@ -7,7 +7,7 @@ from plotly import graph_objects as go
 
 from ...errors import InputError
 from ..figures import curves, panels
-from ..live import REFERENCE
+from ..live import CORRECTED, REFERENCE
 from ..values import Values, quantities
 from ..views import FIELDS, Ranges, default_quantity, make_view
 from .parts import FIXED, GRAPH, across_options, clock, dropdown, labelled, steady_clock, view_controls
@@ -140,6 +140,8 @@ def register(site):
         ready = [sim, run, *[[len(r.frames) > frame, len(r.frames) // 50 if not r.done else -1, r.error] for r in rollouts.values()]]
         dt = recording.flow_config.get("dt")
         at = f"frame {frame} of {recording.frames[-1]}" + (f", time {frame * dt:g}" if isinstance(dt, int | float) else "")
+        guessed = rollouts[CORRECTED].iterations[frame - 1 : frame] if CORRECTED in rollouts and frame else []
+        at += f", {guessed[0]} iterations from the guess" if guessed else ""
         return (f"Computing: {status}" if status else ""), (no_update if ready == before else ready), at, tock
 
     steady_clock(dash, "cmp")
