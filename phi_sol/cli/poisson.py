@@ -39,11 +39,15 @@ def evaluate_guesses(experiment, data: Path | None, runs: list[Path] | None, fra
     quiet_tensorflow()
     from ..evaluation.report import rich_table
     from ..poisson.evaluation import evaluate, find_guesses
-    from ..poisson.report import table
+    from ..poisson.tables import tables, verdicts
 
     with progress_of("running simulations") as show:
         folder = out if out is not None else root / "evaluation"
         result = evaluate(experiment, runs or find_guesses(root), data, folder, frames, command_line(), show)
-    console(160).print(rich_table(table(result.results)))
+    screen = console(140)
+    for table in tables(result.results):
+        screen.print(rich_table(table))
+    for line in verdicts(result.results):
+        screen.print(line, highlight=False)
     for file in result.files:
         typer.echo(str(file))

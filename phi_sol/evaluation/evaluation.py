@@ -19,7 +19,7 @@ from .groups import group_runs
 from .illustrate import kept_frames, write_pictures
 from .measures import Measures
 from .paper import comparison
-from .report import write_html, write_markdown
+from .report import flow_report, write_reports
 from .results import group_results, reference_results, solver_results
 from .rollout import Rollout, run_solver, time_reference
 
@@ -113,10 +113,9 @@ def evaluate(
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / "results.json", results)
     pictures = write_pictures(groups, measures, reference_ms, out, experiment.name, lambda done, total: progress("report", done, total + 1))
-    write_markdown(results, pictures, out / "report.md")
-    write_html(results, pictures, out / "report.html")
+    reports = write_reports(flow_report(results, pictures), out)
     progress("report", len(pictures) + 1, len(pictures) + 1)
-    return Evaluation(results, rollouts, [out / n for n in ("results.json", "report.html", "report.md")] + pictures)
+    return Evaluation(results, rollouts, [out / "results.json", *reports, *pictures])
 
 
 def load_correctors(runs: list[Path], experiment: Experiment) -> dict[str, Corrector]:

@@ -2,6 +2,7 @@
 
 import base64
 import html
+from dataclasses import dataclass
 from pathlib import Path
 
 import rich.table
@@ -31,6 +32,32 @@ figcaption, .note { color: #555; font-size: 0.9rem } code { background: #f0f0f0;
 """
 
 
+@dataclass(frozen=True)
+class Report:
+    """
+    What a report shows, from top to bottom.
+
+    Attributes:
+        title: Heading.
+        lines: What the evaluation says, in a few sentences.
+        tables: Tables.
+        pictures: Picture files and their captions.
+        facts: What it was made of and with: names and texts. Empty ones are not shown.
+    """
+
+    title: str
+    lines: list[str]
+    tables: list[Table]
+    pictures: list[tuple[Path, str]]
+    facts: list[tuple[str, str]]
+
+
+def flow_report(results: dict, pictures: list[Path]) -> Report:
+    """The report of an evaluation of correctors."""
+    title = f"{results['scene']}: evaluation over {results['frames']} frames"
+    return Report(title, verdicts(results), tables(results), [(p, CAPTIONS[p.name]) for p in pictures], facts(results))
+
+
 def rich_table(table: Table) -> rich.table.Table:
     """A table for a terminal."""
     printed = rich.table.Table(title=table.title, title_justify="left", caption=table.note or None, caption_justify="left")
@@ -56,14 +83,21 @@ def facts(results: dict) -> list[tuple[str, str]]:
     ]
 
 
-def write_markdown(results: dict, pictures: list[Path], path: Path):
-    """`report.md`, which shows the pictures beside it."""
-    parts = [f"# {results['scene']}: evaluation over {results['frames']} frames", *(f"- {line}" for line in verdicts(results)), ""]
-    for table in tables(results):
+def write_reports(report: Report, folder: Path) -> list[Path]:
+    """Writes `report.html` and `report.md` into a folder; the pictures lie there."""
+    write_html(report, folder / "report.html")
+    write_markdown(report, folder / "report.md")
+    return [folder / "report.html", folder / "report.md"]
+
+
+def write_markdown(report: Report, path: Path):
+    """A Markdown file, which shows the pictures beside it."""
+    parts = [f"# {report.title}", *(f"- {line}" for line in report.lines), ""]
+    for table in report.tables:
         parts += [f"## {table.title}", "", *_markdown(table), "", *([table.note, ""] if table.note else [])]
-    for picture in pictures:
-        parts += [f"![{CAPTIONS[picture.name]}]({picture.name})", ""]
-    parts += ["## Made from", "", *(f"- {name}: {f'`{text}`' if name == 'Command' else text}" for name, text in facts(results) if text)]
+    for picture, caption in report.pictures:
+        parts += [f"![{caption}]({picture.name})", ""]
+    parts += ["## Made from", "", *(f"- {name}: {f'`{text}`' if name == 'Command' else text}" for name, text in report.facts if text)]
     write_atomic(path, ("\n".join(parts) + "\n").encode())
 
 
@@ -72,17 +106,17 @@ def _markdown(table: Table) -> list[str]:
     return ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
 
 
-def write_html(results: dict, pictures: list[Path], path: Path):
-    """`report.html`: one file that holds its pictures and asks no server for anything."""
-    title = html.escape(f"{results['scene']}: evaluation over {results['frames']} frames")
-    parts = [f"<h1>{title}</h1>", "<ul>", *(f"<li>{html.escape(line)}</li>" for line in verdicts(results)), "</ul>"]
-    for table in tables(results):
+def write_html(report: Report, path: Path):
+    """One file that holds its pictures and asks no server for anything."""
+    title = html.escape(report.title)
+    parts = [f"<h1>{title}</h1>", "<ul>", *(f"<li>{html.escape(line)}</li>" for line in report.lines), "</ul>"]
+    for table in report.tables:
         parts += [f"<h2>{html.escape(table.title)}</h2>", _html(table)]
-    for picture in pictures:
-        caption, data = html.escape(CAPTIONS[picture.name]), base64.b64encode(picture.read_bytes()).decode()
+    for picture, text in report.pictures:
+        caption, data = html.escape(text), base64.b64encode(picture.read_bytes()).decode()
         kind = picture.suffix[1:]
         parts.append(f'<figure><img alt="{caption}" src="data:image/{kind};base64,{data}"><figcaption>{caption}</figcaption></figure>')
-    made = [f"<tr><th>{name}</th><td style='text-align:left'><code>{html.escape(text)}</code></td></tr>" for name, text in facts(results) if text]
+    made = [f"<tr><th>{name}</th><td style='text-align:left'><code>{html.escape(text)}</code></td></tr>" for name, text in report.facts if text]
     parts += ["<h2>Made from</h2>", f"<table>{''.join(made)}</table>"]
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title><link rel="icon" href="data:,">'
     page = f'<!DOCTYPE html>\n<html lang="en"><head>{head}<style>{STYLE}</style></head><body>\n{chr(10).join(parts)}\n</body></html>\n'

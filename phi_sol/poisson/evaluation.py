@@ -15,19 +15,21 @@ from ..correctors.files import load_runs
 from ..data.dataset import Dataset, find_simulations
 from ..data.store import check_no_file_in_the_way, versions, write_json
 from ..errors import InputError, MissingError
+from ..evaluation.report import write_reports
 from ..pressure.iterative import ConjugateGradients
 from ..stepping import Arrays
 from .experiment import PoissonExperiment
 from .guess import DESCRIPTION_FILE, PoissonGuess
 from .problems import MOST, Problems, first_below, problems_of, residual_history
-from .report import error_spectrum, figures
+from .report import error_spectrum, figures, report
 from .simulation import IterativeFlow
+from .tables import DIRECT, ZERO
 
 LOG = logging.getLogger(__name__)
 TOLERANCES = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 TIMED = 20  # problems
-SIMULATIONS = 2
-ZERO, PREVIOUS, DIRECT, MULTIGRID = "zero guess", "previous step", "direct solve", "multigrid"
+SIMULATIONS = 5
+PREVIOUS, MULTIGRID = "previous step", "multigrid"
 NORM = "max |∇·(u* - ∇p)| over cells"
 
 Show = Callable[[int, int], None]
@@ -60,8 +62,8 @@ def evaluate(
     progress: Show = lambda done, total: None,
 ) -> PoissonEvaluation:
     """
-    Solves the test problems of a scene from every guess, and runs simulations with each; writes `results.json`, `residual_history.png`,
-    `guesses.png` and `error_spectrum.png` into `out`.
+    Solves the test problems of a scene from every guess, and runs simulations with each; writes `results.json`, `report.html`,
+    `report.md`, `residual_history.png`, `guesses.png` and `error_spectrum.png` into `out`.
 
     Args:
         experiment: The scene.
@@ -104,6 +106,8 @@ def evaluate(
         "scene": experiment.name,
         "frames": steps,
         "parameters": test.simulations,
+        "data": {"folder": str(data), "fingerprints": test.fingerprints},
+        "guesses": {n: {"passes": g.passes} | {f: g.description.get(f) for f in ("method", "unroll", "seed", "network")} for n, g in guesses.items()},
         "samples": len(b),
         "residual_norm": NORM,
         "tolerance": experiment.tolerance,
@@ -113,8 +117,9 @@ def evaluate(
     }
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / "results.json", results)
-    drawn = figures(out, flow, histories, {n: starts[n] for n, g in guesses.items() if g.passes == 1}, problems)
-    return PoissonEvaluation(results, [out / "results.json", *drawn])
+    once = {n: starts[n] for n, g in guesses.items() if g.passes == 1}
+    drawn = figures(out, flow, {n: h for n, h in histories.items() if n in once or n not in guesses}, once, problems)
+    return PoissonEvaluation(results, [out / "results.json", *write_reports(report(results, drawn), out), *drawn])
 
 
 def load_guesses(runs: list[Path], flow) -> dict[str, PoissonGuess]:
@@ -196,7 +201,7 @@ def time_solves(
 
 def simulate(flow, test: Dataset, guesses: dict[str, PoissonGuess], tolerance: float, steps: int, progress: Show) -> dict[str, dict]:
     """
-    Runs the first test simulations (at most 2) from their start, one after another, with every way to solve for the pressure.
+    Runs the first test simulations (at most 5) from their start, one after another, with every way to solve for the pressure.
 
     Returns:
         By solver: `steps`, `runs`, mean `iterations` and `seconds` of a run, and `drift`, the mean absolute difference of the velocity to that with

@@ -6,24 +6,30 @@ import numpy as np
 from phi.math import NUMPY
 from scipy.fft import dctn
 
-from ..evaluation.figures.style import new_figure, save
-from ..evaluation.tables import Table
+from ..evaluation.figures.style import new_figure, save, trained_style
+from ..evaluation.report import Report
 from .problems import Problems
+from .tables import tables, verdicts
+
+CAPTIONS = {
+    "residual_history.png": "Residual over iterations.",
+    "guesses.png": "Guess, error and residual of one test problem, one row per run.",
+    "error_spectrum.png": "Spectra of the errors of the guesses.",
+}
 
 
-def table(results: dict) -> Table:
-    """A table of `results.json`: iterations to each tolerance, time per solve, and the running simulation."""
-    solvers = results["solvers"]
-    tolerances = list(next(iter(solvers.values()))["iterations"])
-    steps = results["frames"]
-    title = f"{results['scene']}: iterations to a residual, {results['samples']} test problems; {steps} steps of a simulation"
-    rows = []
-    for name, entry in solvers.items():
-        counts = [f"{c['mean']:.1f}±{c['std']:.1f}" for c in entry.get("iterations", {}).values()] or ["-"] * len(tolerances)
-        time, run = entry.get("ms_per_solve"), entry.get("simulation")
-        last = [f"{run['iterations']:.0f}", f"{run['seconds']:.2f}", f"{run['drift']:.1e}"] if run else ["", "", ""]
-        rows.append([name, *counts, "" if time is None else f"{time:.2f}", *last])
-    return Table(title, ["solver", *tolerances, "ms / solve", f"iterations, {steps} steps", "s", "drift"], rows)
+def report(results: dict, pictures: list[Path]) -> Report:
+    """The report of an evaluation of guesses."""
+    title = f"{results['scene']}: initial guesses, {results['samples']} test problems"
+    facts = [
+        ("Command", results["command"]),
+        ("Test simulations", "; ".join(", ".join(f"{n} {v:g}" for n, v in p.items()) for p in results["parameters"])),
+        ("Data", results["data"]["folder"]),
+        ("Residual", results["residual_norm"]),
+        ("Training seeds", ", ".join(f"{n} {g['seed']}" for n, g in results["guesses"].items() if g["passes"] == 1)),
+        ("Versions", ", ".join(f"{n} {v}" for n, v in results["versions"].items())),
+    ]
+    return Report(title, verdicts(results), tables(results), [(p, CAPTIONS[p.name]) for p in pictures], facts)
 
 
 def error_spectrum(guess: np.ndarray, solution: np.ndarray) -> dict:
@@ -51,25 +57,26 @@ def error_spectrum(guess: np.ndarray, solution: np.ndarray) -> dict:
 
 def figures(out: Path, flow, histories: dict[str, np.ndarray], guesses: dict[str, np.ndarray], problems: Problems) -> list[Path]:
     """Writes `residual_history.png`, `guesses.png` and `error_spectrum.png`."""
+    styles = {name: trained_style(i) for i, name in enumerate(guesses)}
     drawings = {
-        "residual_history.png": _history(histories),
+        "residual_history.png": _history(histories, styles),
         "guesses.png": _fields(flow, guesses, problems),
-        "error_spectrum.png": _spectra(guesses, problems),
+        "error_spectrum.png": _spectra(guesses, problems, styles),
     }
     for name, figure in drawings.items():
         save(figure, out / name)
     return [out / name for name in drawings]
 
 
-def _history(histories: dict[str, np.ndarray]):
+def _history(histories: dict[str, np.ndarray], styles: dict[str, dict]):
     """Geometric mean of the residual over samples after every iteration, with the range of the middle 80 % as a band."""
-    fig, ((ax,),) = new_figure(8, 4.5)
-    for i, (name, history) in enumerate(histories.items()):
+    fig, ((ax,),) = new_figure(9, 5)
+    others = iter([{"color": "k"}, {"color": "0.35", "linestyle": "--"}, {"color": "0.6", "linestyle": "-."}])
+    for name, history in histories.items():
         # a sample that has reached the smallest tolerance stays there
         filled = np.where(np.isfinite(history), history, np.nanmin(history, axis=1, keepdims=True))
-        color = "k" if i == 0 else f"C{(i - 1) % 10}"
-        ax.semilogy(np.exp(np.log(filled).mean(0)), color=color, label=name, linestyle="--" if i < 2 else "-")
-        ax.fill_between(np.arange(filled.shape[1]), *np.percentile(filled, (10, 90), axis=0), color=color, alpha=0.12, linewidth=0)
+        (line,) = ax.semilogy(np.exp(np.log(filled).mean(0)), **(styles[name] if name in styles else next(others)), label=name)
+        ax.fill_between(np.arange(filled.shape[1]), *np.percentile(filled, (10, 90), axis=0), color=line.get_color(), alpha=0.12, linewidth=0)
     ax.axhline(1e-3, color="0.6", linewidth=0.8, zorder=0)
     ax.set(xlabel="iterations of conjugate gradients", ylabel="residual: max |∇·u| over cells (per time)", xlim=(0, None))
     ax.set_title("Geometric mean and middle 80 % of the test problems")
@@ -97,14 +104,14 @@ def _fields(flow, guesses: dict[str, np.ndarray], problems: Problems):
     return fig
 
 
-def _spectra(guesses: dict[str, np.ndarray], problems: Problems):
+def _spectra(guesses: dict[str, np.ndarray], problems: Problems, styles: dict[str, dict]):
     """Spectra of the errors of the guesses."""
     fig, ((ax,),) = new_figure(8, 4.5)
     nothing = error_spectrum(np.zeros_like(problems.pressure), problems.pressure)
-    ax.loglog(nothing["wave_numbers"][1:], nothing["amplitude"][1:], color="k", linestyle="--", label="zero guess: the solution itself")
+    ax.loglog(nothing["wave_numbers"][1:], nothing["amplitude"][1:], color="k", label="zero guess: the solution itself")
     for name, guess in guesses.items():
         spectrum = error_spectrum(guess, problems.pressure)
-        ax.loglog(spectrum["wave_numbers"][1:], spectrum["amplitude"][1:], label=name)
+        ax.loglog(spectrum["wave_numbers"][1:], spectrum["amplitude"][1:], **styles[name], label=name)
     ax.axvline(max(problems.pressure.shape[1:]) / 2, color="0.6", linewidth=0.8, zorder=0)
     ax.set(xlabel="wave number (half waves across the box)", ylabel="amplitude relative to the solution")
     ax.set_title("Error of the guesses (right of the line: waves shorter than four cells)")

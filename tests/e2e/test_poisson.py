@@ -52,6 +52,9 @@ def test_evaluation(place):
     assert solvers["direct solve"]["residual"]["mean"] < 1e-12 and solvers["direct solve"]["simulation"]["drift"] == 0
     assert all(s["ms_per_solve"] > 0 for s in solvers.values())
     assert all((out / f).read_bytes().startswith(b"\x89PNG") for f in ("residual_history.png", "guesses.png", "error_spectrum.png"))
+    page = (out / "report.html").read_text()
+    assert page.count("data:image/png;base64,") == 3 and "<td>sol, twice</td>" in page
+    assert "| 121.6 ± 13.4 |" in (out / "report.md").read_text(), "the published figure of the zero guess"
 
 
 def test_run(place):

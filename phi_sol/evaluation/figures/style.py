@@ -25,6 +25,11 @@ def save(figure, path: Path):
     part.replace(path)
 
 
+def trained_style(index: int) -> dict:
+    """Arguments for the line of the trained solver of an index."""
+    return {"color": COLOURS[index % 6], "linestyle": DASHES[index % 6], "linewidth": 1.6}
+
+
 def line_styles(groups: list[Group]) -> dict[str, dict]:
     """Arguments for lines by label: SRC black, solvers without a corrector grey, correctors coloured."""
     result, greys, colours = {}, 0, 0
@@ -35,7 +40,7 @@ def line_styles(groups: list[Group]) -> dict[str, dict]:
             style = {"color": ["0.35", "0.6"][greys % 2], "linestyle": ["--", "-."][greys % 2], "linewidth": 1.4}
             greys += 1
         else:
-            style = {"color": COLOURS[colours % 6], "linestyle": DASHES[colours % 6], "linewidth": 1.6}
+            style = trained_style(colours)
             colours += 1
         result[group.label] = style
     return result

@@ -68,6 +68,10 @@ def _evaluation(site, key: str):
     try:
         results = site.catalogue.results(key)
         solvers = results["solvers"]
+        if "guesses" in results:  # of a Poisson problem
+            from ...poisson.tables import tables
+
+            return html.Div([part for t in tables(results) for part in (html.P(t.title, className="note"), _table(t.columns, t.rows, ""))])
         steps = list(solvers["SRC"]["mae"])
         rows = []
         for name, entry in solvers.items():
