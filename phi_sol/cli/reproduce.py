@@ -21,30 +21,28 @@ def reproduce(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Measure and print what it will cost, and do nothing.")] = False,
 ):
     """
-    Make the paper's table: generate, train PRE, NON and SOL from several seeds, evaluate.
+    Make the paper's table: generate, train from several seeds, evaluate.
+
+    Trains PRE, NON and SOL, or NON, PHY, SOL and SOL-PHY for Poisson problems.
 
     Default output: runs/SCENE/reproduction. States what it will cost on this machine, by timing a little of it. Interrupt with Ctrl-C at any
     time; the same command goes on where it stopped.
     """
     from ..errors import InputError
     from ..experiment import load_experiment, scene_names
-    from .poisson import is_poisson
 
     experiments = [load_experiment(s) for s in scene or scene_names()]
     experiments = [e for e in experiments if scene or e.paper is not None]
-    for experiment in experiments:
-        if is_poisson(experiment):
-            raise InputError(f"{experiment.name!r} is no scene of a source and a reference flow: it can't be reproduced by this command.")
     if len(experiments) > 1 and (data is not None or out is not None):
         raise InputError("--data and --out are for one scene: name it, or leave them out.")
     quiet_tensorflow()
-    from ..reproduce import Reproduction
+    from ..reproduce import reproduction_of
     from ..training import parse_duration
 
     seconds = None if budget is None else parse_duration(budget)
     for e in experiments:
         folder = out if out is not None else Path("runs") / e.name / "reproduction"
-        reproduction = Reproduction(e, folder, data if data is not None else Path("data") / e.name, seconds, seeds)
+        reproduction = reproduction_of(e, folder, data if data is not None else Path("data") / e.name, seconds, seeds)
         typer.echo(f"{e.name}: measuring what it will cost")
         costs = reproduction.costs()
         for cost in costs:
@@ -57,7 +55,6 @@ def reproduce(
 def carry_out(reproduction):
     """All parts of one reproduction, with progress displays, and its tables."""
     from ..evaluation.report import rich_table
-    from ..evaluation.tables import tables
     from ..training.callbacks import ProgressBar
 
     name = reproduction.experiment.name
@@ -72,7 +69,7 @@ def carry_out(reproduction):
     with progress_bar() as bar:
         results = reproduction.evaluate(command_line(), by_part(bar, f"{name} "))
     screen = console()
-    for table in tables(results):
+    for table in reproduction.tables(results):
         screen.print(rich_table(table))
     typer.echo(str(reproduction.out / "evaluation" / "report.html"))
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from ..data.store import fingerprint
 from .rollout import Rollout
 
-DEFINING = ("scene", "method", "unroll", "training", "network", "correct", "placement", "project", "pair", "data", "plan", "validation")
+DEFINING = ("scene", "method", "unroll", "training", "network", "correct", "placement", "project", "pair", "data", "plan", "validation", "passes")
 
 
 @dataclass(frozen=True)
@@ -62,18 +63,24 @@ def group_runs(rollouts: dict[str, Rollout], descriptions: dict[str, dict]) -> l
         rollouts: By name of the solver.
         descriptions: What each corrector was trained with, by name.
     """
+    groups: list[Group] = []
+    for label, names in trained_alike(rollouts, descriptions).items():
+        facts = descriptions.get(names[0], {})
+        groups.append(Group(label, {n: rollouts[n] for n in names}, facts.get("method", ""), facts.get("unroll") or 0))
+    return groups
+
+
+def trained_alike(names: Iterable[str], descriptions: dict[str, dict]) -> dict[str, list[str]]:
+    """Names of runs by the label of their group, in order. One without a description is alone."""
     members: dict[str, list[str]] = {}
-    for name in rollouts:
+    for name in names:
         facts = descriptions.get(name)
         key = name if facts is None else fingerprint(json.loads(json.dumps({k: facts.get(k) for k in DEFINING})))
         members.setdefault(key, []).append(name)
-    groups: list[Group] = []
-    for names in members.values():
-        facts = descriptions.get(names[0], {})
-        label = _label(names)
-        if label in {g.label for g in groups}:
-            label = names[0]
-        groups.append(Group(label, {n: rollouts[n] for n in names}, facts.get("method", ""), facts.get("unroll") or 0))
+    groups: dict[str, list[str]] = {}
+    for together in members.values():
+        label = _label(together)
+        groups[together[0] if label in groups else label] = together
     return groups
 
 

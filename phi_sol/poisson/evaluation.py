@@ -15,6 +15,7 @@ from ..correctors.files import load_runs
 from ..data.dataset import Dataset, find_simulations
 from ..data.store import check_no_file_in_the_way, versions, write_json
 from ..errors import InputError, MissingError
+from ..evaluation.groups import mean_and_deviation, trained_alike
 from ..evaluation.report import write_reports
 from ..pressure.iterative import ConjugateGradients
 from ..stepping import Arrays
@@ -102,6 +103,7 @@ def evaluate(
         solvers[name]["ms_per_solve"] = milliseconds
     for name, facts in simulate(flow, test, guesses, experiment.tolerance, steps, progress).items():
         solvers[name]["simulation"] = facts
+    described = {n: g.description | {"passes": g.passes} for n, g in guesses.items()}
     results = {
         "scene": experiment.name,
         "frames": steps,
@@ -112,6 +114,7 @@ def evaluate(
         "residual_norm": NORM,
         "tolerance": experiment.tolerance,
         "solvers": solvers,
+        "groups": {n: {"runs": runs} | _over_seeds([solvers[r] for r in runs]) for n, runs in trained_alike(guesses, described).items()},
         "versions": versions(),
         "command": command,
     }
@@ -133,6 +136,12 @@ def iterations(history: np.ndarray) -> dict[str, dict]:
     """Mean and standard deviation of the iterations to each tolerance, over samples."""
     needed = first_below(history, TOLERANCES)
     return {f"{t:g}": _statistics(column) for t, column in zip(TOLERANCES, needed.T, strict=True)}
+
+
+def _over_seeds(solvers: list[dict]) -> dict:
+    """Mean and standard deviation (of a sample; None for a single run) over runs of what each needs on average over samples."""
+    counts = {t: [s["iterations"][t]["mean"] for s in solvers] for t in solvers[0]["iterations"]}
+    return {"iterations": {t: dict(zip(("mean", "std"), mean_and_deviation(c), strict=True)) for t, c in counts.items()}}
 
 
 def _statistics(values: np.ndarray) -> dict[str, float]:

@@ -52,6 +52,7 @@ class PoissonMethod:
 
     frames = 1  # a window is the state before a step and the one after it, which has the problem of this step
     terms = 1
+    supervised = False  # by no arrays beside the recorded ones
 
     def __post_init__(self):
         if self.name not in METHODS:

@@ -11,7 +11,8 @@ PUBLISHED_STEPS = 5  # k of the published SOL-k
 
 def tables(results: dict) -> list[Table]:
     """Iterations; and time, the running simulation, and errors. From `results.json` alone."""
-    return [iteration_table(results), time_table(results)]
+    made = [iteration_table(results), seed_table(results), time_table(results)]
+    return [t for t in made if t.rows]
 
 
 def published(results: dict, name: str) -> tuple[float, float] | None:
@@ -33,6 +34,14 @@ def iteration_table(results: dict) -> Table:
         rows.append([name, *[counts.get(t, "-") for t in tolerances], _percent(_share(solvers, name, at)), _beside(known)])
     note = f"Residual: {results['residual_norm']}. Of zero: share of the iterations from zero to {at}. Published: Um et al. 2020, other data."
     return Table(f"Iterations to a residual, {results['samples']} test problems", ["start", *tolerances, "of zero", "published"], rows, note)
+
+
+def seed_table(results: dict) -> Table:
+    """Mean and standard deviation over training seeds, where there are several."""
+    groups = {n: g for n, g in results["groups"].items() if len(g["runs"]) > 1}
+    tolerances = list(results["solvers"][ZERO]["iterations"])
+    rows = [[n, str(len(g["runs"])), *[f"{c['mean']:.1f} ± {c['std']:.1f}" for c in g["iterations"].values()]] for n, g in groups.items()]
+    return Table("The same, mean and standard deviation over training seeds", ["trained alike", "seeds", *tolerances], rows)
 
 
 def _share(solvers: dict, name: str, tolerance: str) -> float | None:

@@ -78,6 +78,24 @@ def test_guess_in_a_simulation(place):
         np.testing.assert_allclose(found, right, atol=1e-5)
 
 
+@pytest.mark.slow
+def test_reproduction(place, monkeypatch, capsys):
+    """Four methods from two seeds each, and what was said beforehand; the second time nothing is left to do."""
+    monkeypatch.chdir(place)
+    command = ["reproduce", "tiny.py", "--budget", "4s", "--seeds", "2", "--out", "again"]
+    assert main(command) == 0
+    said = capsys.readouterr().out
+    costs = ["non: 2 trainings of about", "phy: 2 trainings", "sol2: 2 trainings", "sol-phy2: 2 trainings", "running simulations with 8 guesses"]
+    assert all(text in said for text in costs) and "reference simulations" not in said, "the data are there"
+    results = json.loads((place / "again" / "evaluation" / "results.json").read_text())
+    assert [g["runs"] for g in results["groups"].values()][:2] == [["non_seed0", "non_seed1"], ["non_seed0, twice", "non_seed1, twice"]]
+    seeds = [results["solvers"][f"sol2_seed{i}"]["iterations"]["0.001"]["mean"] for i in (0, 1)]
+    group = results["groups"]["sol2"]["iterations"]["0.001"]
+    assert group["mean"] == pytest.approx(sum(seeds) / 2) and group["std"] == pytest.approx(abs(seeds[0] - seeds[1]) / 2**0.5)
+    assert main(command) == 0
+    assert capsys.readouterr().out.count("is finished.") == 8
+
+
 def test_guess_in_the_viewer(place):
     """The page of recorded simulations steps from the guess, and says how many iterations each step took."""
     catalogue = Catalogue([str(place / "runs" / "poisson_2d" / "sol"), str(place / "data" / "poisson_2d" / "test")])
@@ -121,7 +139,7 @@ def test_guess_in_a_live_simulation(place, tmp_path):
         (["evaluate", "tiny.py", "--run", "elsewhere"], "There is no guess for a Poisson problem in elsewhere: train one first"),
         (["evaluate", "tiny.py", "--frames", "0"], "The number of frames must be at least 1, not 0"),
         (["evaluate", "tiny.py", "--data", "data/poisson_2d/train", "--out", "other"], "holds simulations that a guess was trained on"),
-        (["reproduce", "tiny.py", "--budget", "1s"], "'poisson_2d' is no scene of a source and a reference flow: it can't be reproduced"),
+        (["reproduce", "tiny.py"], "The paper's schedule of 'poisson_2d' is not known: give a --budget for the trainings"),
         (["evaluate", "poisson_2d"], "runs/poisson_2d/sol: The guess was trained for another flow: resolution.y is 16 instead of 64"),
     ],
     ids=lambda v: " ".join(v) if isinstance(v, list) else "",

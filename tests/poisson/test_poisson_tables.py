@@ -2,7 +2,7 @@
 
 import pytest
 
-from phi_sol.poisson.tables import iteration_table, tables, time_table, verdicts
+from phi_sol.poisson.tables import iteration_table, seed_table, tables, time_table, verdicts
 
 
 def counted(mean: float) -> dict:
@@ -20,6 +20,10 @@ def results() -> dict:
         "tolerance": 1e-3,
         "residual_norm": "max |∇·(u* - ∇p)| over cells",
         "guesses": {"mine": trained, "mine, twice": trained | {"passes": 2}, "more": trained | {"unroll": 10}},
+        "groups": {
+            "mine": {"runs": ["mine"], "iterations": counted(30)},
+            "more": {"runs": ["more_seed0", "more_seed1"], "iterations": counted(34)},
+        },
         "solvers": {
             "zero guess": {"iterations": counted(120), "ms_per_solve": 4.0, "simulation": run},
             "mine": {"iterations": counted(30), "ms_per_solve": 8.0, "simulation": run, "error": error},
@@ -56,4 +60,11 @@ def test_verdicts_are_honest_about_time(results):
     best, fastest = verdicts(results)
     assert "mine, takes 25 % of the iterations from zero to 0.001 (published: 24 %)" in best
     assert "0.5 ms with the fastest solver (direct solve), 4 ms from zero and 8 ms with the fastest guess (mine)" in fastest
-    assert len(tables(results)) == 2
+
+
+def test_seeds(results):
+    table = seed_table(results)
+    assert table.rows == [["more", "2", "17.0 ± 1.0", "34.0 ± 2.0"]]
+    assert [t.columns[0] for t in tables(results)] == ["start", "trained alike", "start"]
+    del results["groups"]["more"]
+    assert [t.columns[0] for t in tables(results)] == ["start", "start"]

@@ -1,4 +1,4 @@
-"""The paper's table of a scene: data, trainings over several seeds, and their evaluation, resumable at any point."""
+"""Reproductions of scenes of a source and a reference flow."""
 
 import gc
 import time
@@ -10,25 +10,25 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from .correctors import Corrector
-from .data.dataset import Dataset, find_simulations
-from .data.generate import Generator
-from .data.statistics import Statistics
-from .data.store import check_no_file_in_the_way, first_difference, read_json, write_json
-from .errors import InputError, MissingError
-from .evaluation.evaluation import FRAMES, evaluate
-from .evaluation.paper import TABLE
-from .evaluation.rollout import time_step
-from .experiment import SPLITS, Experiment, Schedule
-from .hybrid import HybridSolver
-from .stepping import Arrays, array_names, field_arrays, pack
-from .training import Plan, Trainer, Validation, curriculum, make_method
-from .training.least_squares import LeastSquares
-from .training.methods import REMAT_FROM
-from .training.optimization import Optimization
-from .training.runs import RUN_FILE
+from ..correctors import Corrector
+from ..data.dataset import Dataset, find_simulations
+from ..data.generate import Generator
+from ..data.statistics import Statistics
+from ..data.store import check_no_file_in_the_way, first_difference, read_json, write_json
+from ..errors import InputError, MissingError
+from ..evaluation.evaluation import FRAMES, evaluate
+from ..evaluation.paper import TABLE
+from ..evaluation.rollout import time_step
+from ..evaluation.tables import Table, tables
+from ..experiment import SPLITS, Experiment, Schedule
+from ..hybrid import HybridSolver
+from ..stepping import Arrays, array_names, field_arrays, pack
+from ..training import Plan, Stage, Trainer, Validation, curriculum, make_method
+from ..training.least_squares import LeastSquares
+from ..training.methods import REMAT_FROM
+from ..training.optimization import Optimization
+from ..training.runs import RUN_FILE
 
-METHODS = {"pre": 1, "non": 1, "sol": 4}  # and the share of a budget that a training of each gets: a step of SOL costs many times
 PLAN_FILE = "reproduction.json"
 
 
@@ -45,7 +45,7 @@ class Training:
     def finished(self) -> bool:
         """Whether it is carried out to the end."""
         try:
-            return bool(read_json(self.folder / RUN_FILE).get("complete")) and (self.folder / "corrector.json").is_file()
+            return bool(read_json(self.folder / RUN_FILE).get("complete"))
         except MissingError:
             return False
 
@@ -65,9 +65,14 @@ class Reproduction:
     Whatever was interrupted goes on where it stopped when the same reproduction is called again: simulations, trainings and the evaluation.
 
     Attributes:
+        methods: Methods in the order of the trainings.
         trainings: In order.
         schedule: The paper's, or the scene's own where there is a budget.
     """
+
+    shares = {"pre": 1, "non": 1, "sol": 4}  # of a budget, for a training of each method: an iteration of SOL costs many times
+    with_steps = ("sol",)  # methods that unroll the schedule's steps
+    network_file = "corrector.keras"
 
     def __init__(self, experiment: Experiment, out: Path, data: Path, budget: float | None = None, seeds: int = 3):
         """
@@ -88,8 +93,7 @@ class Reproduction:
         self.experiment, self.out, self.data, self.budget, self.seeds = experiment, Path(out), Path(data), budget, seeds
         self.schedule: Schedule = experiment.schedule if budget is not None else experiment.paper
         check_no_file_in_the_way(self.out, "Name another folder with --out.")
-        known = TABLE.get(experiment.name)
-        self.methods = [m for m in METHODS if m != "pre" or known is None or "PRE" in known.figures]
+        self.methods = self._methods()
         self.trainings = [self._training(m, seed) for m in self.methods for seed in range(seeds)]
         config = {"scene": experiment.name, "budget": budget, "seeds": seeds, "methods": self.methods, "schedule": asdict(self.schedule)}
         config |= {"data": str(self.data), "pair": experiment.pair.config}
@@ -102,13 +106,24 @@ class Reproduction:
         self.config = config
         self.generators = {s: Generator(experiment, s, self.data / s) for s in SPLITS}
 
+    def _methods(self) -> list[str]:
+        """All, but PRE only where the paper has it or has no such scene."""
+        known = TABLE.get(self.experiment.name)
+        return [m for m in self.shares if m != "pre" or known is None or "PRE" in known.figures]
+
+    def _unroll(self, method: str) -> int:
+        return self.schedule.unroll if method in self.with_steps else 1
+
+    def _stages(self, method: str) -> tuple[Stage, ...]:
+        return curriculum(self._unroll(method))
+
     def _training(self, method: str, seed: int) -> Training:
-        unroll = self.schedule.unroll if method == "sol" else 1
-        seconds = None if self.budget is None else self.budget * METHODS[method] / sum(METHODS[m] for m in self.methods) / self.seeds
+        unroll, shares = self._unroll(method), self.shares
+        seconds = None if self.budget is None else self.budget * shares[method] / sum(shares[m] for m in self.methods) / self.seeds
         steps = None if self.budget is not None else self.schedule.steps
         how = self.schedule
-        plan = Plan(curriculum(unroll), how.batch, how.learning_rate, steps, seconds, how.decay, warmup=how.warmup, clip=how.clip)
-        name = f"sol{unroll}" if method == "sol" else method
+        plan = Plan(self._stages(method), how.batch, how.learning_rate, steps, seconds, how.decay, warmup=how.warmup, clip=how.clip)
+        name = f"{method}{unroll}" if method in self.with_steps else method
         return Training(method, seed, self.out / f"{name}_seed{seed}", plan)
 
     # --- what it will cost ---
@@ -136,8 +151,11 @@ class Reproduction:
                 frames = self.generators["train"].frames
                 fit = self._fit_seconds + len(self.generators["train"].jobs) * self._reference_step
                 result.append(Cost(f"corrections for PRE: {frames} frames of {1e3 * fit:.3g} ms", frames * fit))
+        return [*result, self._evaluation_cost()]
+
+    def _evaluation_cost(self) -> Cost:
         seconds = self._hybrid_step * min(self.generators["test"].frames, FRAMES) * len(self.trainings)
-        return [*result, Cost(f"rollouts of {len(self.trainings)} correctors, and the report", seconds)]
+        return Cost(f"rollouts of {len(self.trainings)} correctors, and the report", seconds)
 
     def _batch(self, flow, split: str, size: int) -> tuple[Arrays, Arrays]:
         """The initial states of some simulations: what they hold does not matter for the time that a step takes."""
@@ -161,7 +179,7 @@ class Reproduction:
         (coarse, _), (fine, _) = self._batch(pair.source, "train", count), self._batch(pair.reference, "train", count)
         for field in self.experiment.correct:
             fit, names = LeastSquares(pair, field, 0.0), field_arrays(pair.source, field)
-            total += _seconds(lambda f=fit, n=names: f([coarse[a].numpy() for a in n], [fine[a].numpy() for a in n], None))
+            total += median_seconds(lambda f=fit, n=names: f([coarse[a].numpy() for a in n], [fine[a].numpy() for a in n], None))
         return total
 
     def _corrector(self) -> Corrector:
@@ -170,6 +188,10 @@ class Reproduction:
         ones = {n: 1.0 for n in flow.parameters}
         statistics = Statistics(dict.fromkeys(names, 0.0), dict.fromkeys(names, 1.0), dict.fromkeys(names, 1.0), dict.fromkeys(ones, 0.0), ones)
         return Corrector.create(flow, self.schedule.network, statistics, self.experiment.correct)
+
+    def _solver(self, unroll: int) -> HybridSolver:
+        """What is trained."""
+        return HybridSolver(self.experiment.pair.source, self._corrector(), unroll >= REMAT_FROM)
 
     @cached_property
     def _hybrid_step(self) -> float:
@@ -181,11 +203,10 @@ class Reproduction:
 
     def time_iteration(self, method: str) -> tuple[float, float]:
         """Seconds of the first iteration, compilation included, and of a later one."""
-        flow, unroll = self.experiment.pair.source, self.schedule.unroll if method == "sol" else 1
-        how, corrector = make_method(method, unroll), self._corrector()
-        hybrid = HybridSolver(flow, corrector, unroll >= REMAT_FROM)
-        plan = replace(self.trainings[0].plan, stages=curriculum(unroll))
-        optimization = Optimization(tf.distribute.get_strategy(), hybrid, plan)
+        flow, unroll = self.experiment.pair.source, self._unroll(method)
+        how = self._method(method, 0)
+        plan = replace(self.trainings[0].plan, stages=self._stages(method))
+        optimization = Optimization(tf.distribute.get_strategy(), self._solver(unroll), plan)
         arrays, parameters = self._batch(flow, "train", plan.batch)
         window = {n: tf.stack([a] * (how.frames + 1), 1) for n, a in arrays.items()}
         window |= {f"{kind}:{n}": w for kind in ("state", "correction") for n, w in window.items()} if how.supervised else {}
@@ -197,7 +218,7 @@ class Reproduction:
         begin = time.perf_counter()
         iterate()
         first = time.perf_counter() - begin
-        return first, _seconds(iterate)
+        return first, median_seconds(iterate)
 
     # --- doing it ---
 
@@ -218,25 +239,38 @@ class Reproduction:
             show: Called with (steps done, steps in all) while targets of PRE are computed.
         """
         data = Dataset(self.experiment.pair, find_simulations(self.data, "train"))
-        method = make_method(training.method, training.plan.stages[-1].unroll, seed=training.seed)
+        method = self._method(training.method, training.seed)
         begun = (training.folder / RUN_FILE).is_file()
         settings = (self.schedule.network, self.experiment.correct, training.seed, self.experiment.name, begun)
-        trainer = Trainer(data, training.folder, training.plan, method, *settings, validation=Validation(0), show=show)
+        trainer = self._trainer(data, training.folder, training.plan, method, *settings, validation=Validation(0), show=show)
         trainer.fit(callbacks(trainer))
         del trainer
         gc.collect()
+
+    def _method(self, method: str, seed: int):
+        return make_method(method, self._unroll(method), seed=seed)
+
+    def _trainer(self, *args, **options) -> Trainer:
+        return Trainer(*args, **options)
 
     def evaluate(self, command: str, progress: Callable[[str, int, int], None]) -> dict:
         """The results of all trainings, as `results.json`; evaluated anew only if there is none that is younger than the correctors."""
         folder, runs = self.out / "evaluation", [t.folder for t in self.trainings]
         results = folder / "results.json"
-        youngest = max((r / "corrector.keras").stat().st_mtime for r in runs)
+        youngest = max((r / self.network_file).stat().st_mtime for r in runs)
         if (folder / "report.html").is_file() and results.is_file() and results.stat().st_mtime > youngest:
             return read_json(results)
+        return self._evaluated(runs, folder, command, progress)
+
+    def _evaluated(self, runs: list[Path], folder: Path, command: str, progress: Callable[[str, int, int], None]) -> dict:
         return evaluate(self.experiment, runs, self.data, folder, None, command, progress).results
 
+    def tables(self, results: dict) -> list[Table]:
+        """What to print of the results."""
+        return tables(results)
 
-def _seconds(call: Callable[[], object], repeats: int = 3) -> float:
+
+def median_seconds(call: Callable[[], object], repeats: int = 3) -> float:
     """Median time of a call that has run once before."""
     call()
     times = []
