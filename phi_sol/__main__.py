@@ -1,11 +1,13 @@
 """Entry point of the command `phi-sol`, also `python -m phi_sol`."""
 
+import logging
 import os
 import sys
 
 
 def main():
     """Runs the command line and ends the process, with exit code 130 if it is interrupted at any moment."""
+    logging.getLogger("phi_sol").propagate = False  # some library gives the root logger a handler, too
     try:
         from .cli import main as run
 
