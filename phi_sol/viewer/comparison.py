@@ -103,7 +103,10 @@ class Comparison:
         return "; ".join(parts)
 
     def fixed_ranges(self, recording: Recording, run: str | None, view: View) -> Ranges:
-        """Colour ranges over the whole recording, from some frames of the reference and of the source's difference to it."""
+        """
+        Colour ranges over the whole recording, from some frames of the reference and of the source's difference to it; where the source is the
+        reference (a guess for its pressure solves is what is compared), of the corrected solution's.
+        """
         numbers = [recording.frames[i] for i in np.unique(np.linspace(0, len(recording.frames) - 1, SAMPLES).astype(int))]
         fields = self._range(recording, run, view, numbers, False)
         if view.show != DIFFERENCE and not self.is_compared(recording):
@@ -111,26 +114,27 @@ class Comparison:
         return Ranges(fields, self._range(recording, run, view, numbers, True))
 
     def _range(self, recording: Recording, run: str | None, view: View, numbers: list[int], difference: bool) -> tuple[float, float] | None:
-        key = (recording.folder, view.field, view.quantity, view.drawn, difference)
+        compared = CORRECTED if (recording.description.get("pair") or {}).get("ratio") == 1 else SOURCE
+        key = (recording.folder, view.field, view.quantity, view.drawn, difference, run if compared == CORRECTED else None)
         if key in self._ranges:
             return self._ranges[key]
         pictures = []
         for number in numbers:
-            shown = self.values(recording, None if difference else run, view.field, number)
+            shown = self.values(recording, run if compared == CORRECTED or not difference else None, view.field, number)
             whole = {
                 t: view.whole(v)
                 for t, v in shown.items()
-                if isinstance(v, Values) and (t in (SOURCE, REFERENCE, RECORDED) or self._is_saved(recording))
+                if isinstance(v, Values) and (t in (compared, REFERENCE, RECORDED) or self._is_saved(recording))
             }
             if not difference:
-                pictures += [p for t, p in whole.items() if t != SOURCE]
-            elif SOURCE in whole and REFERENCE in whole:
-                pictures.append(whole[SOURCE] - whole[REFERENCE])
+                pictures += [p for t, p in whole.items() if t != compared]
+            elif compared in whole and REFERENCE in whole:
+                pictures.append(whole[compared] - whole[REFERENCE])
         if not pictures:
             return None
         dimensions = len(pictures[0].coordinates)
         result = colour_range(pictures, difference or is_signed(view.quantity, dimensions))
-        if not difference or self.rollouts.request(recording, None).done:
+        if not difference or self.requested(recording, run).get(compared, self.rollouts.request(recording, None)).done:
             self._ranges[key] = result
         return result
 

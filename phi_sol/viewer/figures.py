@@ -1,5 +1,6 @@
 """Plotly figures: panels that share one colour scale, and curves."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -245,5 +246,7 @@ def curves(
     figure.update_xaxes(title_text=x_title)
     figure.update_yaxes(title_text=y_title, type="log" if logarithmic else "linear", rangemode="normal" if logarithmic else "tozero")
     if logarithmic:
-        figure.update_yaxes(exponentformat="power", dtick=1)
+        positive = [v for _, y in lines.values() for v in y if v is not None and math.isfinite(v) and v > 0]
+        decades = math.log10(max(positive) / min(positive)) if positive else 0
+        figure.update_yaxes(exponentformat="power", dtick=1) if decades > 1.5 else figure.update_yaxes(dtick="D1")
     return figure

@@ -14,6 +14,7 @@ from phi_sol.viewer.catalogue import Catalogue
 from phi_sol.viewer.comparison import Comparison
 from phi_sol.viewer.live import CORRECTED, Live
 from phi_sol.viewer.rollouts import Rollouts
+from phi_sol.viewer.views import View
 
 SCENE = """from dataclasses import replace
 from phi_sol import Schedule, load_experiment
@@ -115,6 +116,10 @@ def test_guess_in_the_viewer(place):
         state = solver.step(state)
         assert count == solver.iterations
     assert rollout.mae[0] == 0 and 0 < max(rollout.mae[1:]) < 1e-3
+    # the source is the reference here: colours are for what the guess leaves
+    _, largest = comparison.fixed_ranges(recording, "sol", View("pressure", "value", ("x", "y"))).difference
+    errors = [np.abs(rollout.values(f)["pressure"].parts[""] - recording.read("pressure", f).parts[""]).max() for f in recording.frames]
+    assert 0.5 * max(errors) < largest <= max(errors)
 
 
 def test_guess_in_a_live_simulation(place, tmp_path):

@@ -116,7 +116,7 @@ def _status(site) -> tuple[list, str]:
     speeds, message = live.speeds(), live.message or site.model.message or ""
     line = [html.B(f"{'Running' if site.app.play_status else 'Paused'}, step {live.steps}, time {live.steps * live.pair.source.dt:g}")]
     line += [html.Span(f"{n} {v:.4g}") for n, v in live.parameters.items()]
-    line += [html.Span(f"{n}: {speeds[n]:.0f} steps/s") for n in SOLVERS if n in speeds]
+    line += [html.Span(f"{n}: {speeds[n]:.{0 if speeds[n] >= 10 else 1}f} steps/s") for n in SOLVERS if n in speeds]
     line += [html.Span(f"{CORRECTED}: {live.iterations} iterations from the guess")] if live.iterations is not None else []
     return (line, message) if "failed" in message else ([*line, html.Span(message)], "")
 
