@@ -42,8 +42,8 @@ def ratio(value: float) -> str:
     return f"{value:.2g}" if value < 99.5 else f"{value:.0f}"
 
 
-def spread(mean: float | None, deviation: float | None) -> str:
-    return decimal(mean) + (f" ± {deviation:.4f}" if deviation is not None else "")
+def spread(mean: float | None, deviation: float | None, digits: int = 4) -> str:
+    return decimal(mean, digits) + (f" ± {deviation:.{digits}f}" if deviation is not None else "")
 
 
 def against_source(value: float | None, source: float | None) -> str:

@@ -26,6 +26,33 @@ def test_differences_beyond_the_deviation_are_marked():
     assert rows["only_a"] == ["0.1000 ± 0.0100", "-", "", ""]
 
 
+def guesses(**groups) -> dict:
+    """An evaluation of guesses with groups of (mean iterations, deviation over seeds, seeds)."""
+
+    def counted(mean, deviation):
+        return {"iterations": {"0.001": {"mean": mean, "std": deviation}}}
+
+    entries = {n: counted(m, s) | {"runs": [f"{n}{i}" for i in range(seeds)]} for n, (m, s, seeds) in groups.items()}
+    solvers = {"zero guess": counted(120.0, 10.0), "direct solve": {}} | {r: counted(1.0, 9.0) for g in entries.values() for r in g["runs"]}
+    shared = {"scene": "poisson", "frames": 100, "parameters": [], "tolerance": 1e-3}
+    return shared | {"guesses": {}, "solvers": solvers, "groups": entries}
+
+
+def test_guesses_by_their_iterations(tmp_path):
+    a, b = guesses(far=(20.0, 1.0, 2), single=(30.0, None, 1)), guesses(far=(25.0, 1.0, 2), single=(15.0, None, 1))
+    table = compare(a, b)
+    assert table.title == "poisson: iterations to 0.001"
+    assert table.rows == [
+        ["zero guess", "120.0", "120.0", "+0.0 %", ""],
+        ["far", "20.0 ± 1.0", "25.0 ± 1.0", "+25.0 %", "*"],
+        ["single", "30.0", "15.0", "-50.0 %", "one seed"],
+    ]
+    with pytest.raises(InputError, match="different tolerances: 0.001 and 0.01"):
+        compare(a, b | {"tolerance": 1e-2})
+    (tmp_path / "results.json").write_text(json.dumps(a))
+    assert read_results(tmp_path) == a
+
+
 def test_refused(tmp_path, tiny_evaluation):
     folder = tiny_evaluation.files[0].parent
     assert compare(read_results(folder), read_results(folder / "results.json")).rows[-1][-1] == "within the deviation"
