@@ -15,7 +15,7 @@ DataOption = Annotated[Path | None, typer.Option(help="Data folder. Default: dat
 
 
 def progress_bar(unit: str = "", visible: bool = True):
-    """A rich progress display on stderr: bar, share, speed in `unit` or the task's `info`, elapsed and remaining time."""
+    """A rich progress display on stderr, from its first task on: bar, share, speed in `unit` or the task's `info`, elapsed and remaining time."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, ProgressColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
     from rich.table import Column
@@ -26,9 +26,21 @@ def progress_bar(unit: str = "", visible: bool = True):
             speed = task.finished_speed or task.speed
             return Text(task.fields.get("info", f"{speed:.0f} {unit}" if speed and unit else ""), no_wrap=True)
 
+    class Display(Progress):
+        def __enter__(self):
+            return self
+
+        def add_task(self, *args, **options):
+            self.start()  # not before: an error would come after an empty line
+            return super().add_task(*args, **options)
+
+        def stop(self):
+            if self.tasks:
+                super().stop()
+
     console = Console(stderr=True)
     name = TextColumn("{task.description}", table_column=Column(no_wrap=True))
-    return Progress(
+    return Display(
         name, BarColumn(10), TaskProgressColumn(), Info(), TimeElapsedColumn(), TimeRemainingColumn(), console=console, disable=not visible
     )
 
@@ -64,15 +76,13 @@ def progress_of(title: str, visible: bool = True):
 
     def show(done: int, total: int):
         if not bar.tasks:
-            bar.start()
             bar.add_task(title, total=total)
         bar.update(bar.tasks[0].id, completed=done)
 
     try:
         yield show
     finally:
-        if bar.tasks:
-            bar.stop()
+        bar.stop()
 
 
 def quiet_tensorflow(device: str = "auto"):

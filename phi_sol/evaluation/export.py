@@ -57,7 +57,7 @@ def to_xarray(flow: Flow, frames: dict[int, Arrays], **attributes):
     coordinates["frame"] = ("time", numbers)
     for d, n in flow.resolution.items():
         h = flow.spacing[d]
-        coordinates[d] = (d, (np.arange(n) + 0.5) * h, unit | {"long_name": f"{d} of cell centres", "axis": d.upper()})
+        coordinates[d] = (d, (np.arange(n) + 0.5) * h, unit | {"long_name": f"{d} of cell centres"})  # with an axis, VTK takes x and y for angles
         coordinates[f"{d}_face"] = (f"{d}_face", np.arange(n + 1) * h, unit | {"long_name": f"{d} of faces"})
     variables = {}
     for field in flow.fields:
@@ -143,7 +143,7 @@ class Exporter:
             content = to_xarray(self.data.pair.source, frames, title=f"{name}, {source}", solver=name, simulation=source, **parameters)
             part = folder / f".{source}.nc"
             packed = {v: {"zlib": True, "complevel": 4} for v in content.data_vars}
-            content.to_netcdf(part, engine="h5netcdf", encoding=packed)
+            _fixed_length_texts(content).to_netcdf(part, engine="h5netcdf", encoding=packed)
             part.replace(folder / f"{source}.nc")
             return
         flow, scene = self.data.pair.source, folder / source
@@ -155,3 +155,11 @@ class Exporter:
         (scene / ".partial").rmdir()
         facts = {"solver": name, "pair": self.data.pair.config, "parameters": parameters, "frames": self.steps, "every": self.every}
         write_json(scene / "description.json", facts | {"complete": True, "versions": versions()})
+
+
+def _fixed_length_texts(content):
+    """A dataset with texts of fixed length as attributes. VTK, and with it ParaView, reads no others, and would take the time for space."""
+    content = content.copy()
+    for holder in (content, *content.variables.values()):
+        holder.attrs = {n: np.bytes_(v.encode()) if isinstance(v, str) else v for n, v in holder.attrs.items()}
+    return content

@@ -1,5 +1,6 @@
 """Exports, read back with xarray and with PhiFlow."""
 
+import h5py
 import numpy as np
 import phi.field
 import pytest
@@ -34,6 +35,17 @@ def test_netcdf(tiny, test_set, tmp_path):
             np.testing.assert_allclose(stored.y, (np.arange(24) + 0.5) * 200 / 24)
             assert stored.x_face.values.tolist() == np.linspace(0, 100, 13).tolist()
             assert frame.marker.sel(y=100, method="nearest").shape == (12,)
+
+
+def test_texts_are_of_fixed_length(test_set, tmp_path):
+    """VTK's NetCDF reader, which is ParaView's, ignores texts of variable length, and without the axis of the time it shows time as space."""
+    Exporter(test_set, {}, tmp_path / "out", frames=2).run()
+    with h5py.File(tmp_path / "out" / "REF" / "sim_000000.nc") as file:
+        assert file["time"].attrs["axis"] == b"T" and file.attrs["solver"] == b"REF"
+        assert not any("axis" in file[d].attrs for d in ("x", "y")), "VTK takes axes X and Y for longitude and latitude"
+        for holder in (file, *file.values()):
+            kinds = {n: holder.attrs.get_id(n).dtype.kind for n in ("axis", "units", "long_name", "flow", "title") if n in holder.attrs}
+            assert set(kinds.values()) <= {"S"}, kinds
 
 
 def test_phiflow_scenes(tiny, tiny_run, test_set, tmp_path):
