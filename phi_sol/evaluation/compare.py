@@ -66,7 +66,7 @@ def compare(a: dict, b: dict) -> Table:
             mark = "one seed" if any(name in r.get("groups", {}) for r in (a, b)) else ""
         rows.append([name, *cells, f"{100 * change / here[0]:+.1f} %" if here[0] else decimal(change, digits), mark])
     note = f"* beyond {SIGMAS} standard errors over training seeds."
-    if a.get("data", {}).get("sha256") != b.get("data", {}).get("sha256"):
+    if any(a.get("data", {}).get(key) != b.get("data", {}).get(key) for key in ("sha256", "fingerprints")):
         note += " The test data of the two differ."
     measure = f"iterations to {a['tolerance']:g}" if "guesses" in a else f"velocity MAE over {a['frames']} frames"
     return Table(f"{a['scene']}: {measure}", ["solver", "A", "B", "B against A", ""], rows, note)

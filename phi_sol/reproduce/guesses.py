@@ -20,7 +20,7 @@ class GuessReproduction(Reproduction):
     Trains NON, PHY, SOL-k and SOL-PHY-k from several seeds, and counts the iterations from their guesses. As `Reproduction` otherwise.
     """
 
-    shares = {"non": 1, "phy": 1, "sol": 1.5, "sol-phy": 1.5}  # about what an iteration costs, so that all make as many
+    shares = {"non": 1, "phy": 1, "sol": 1.1, "sol-phy": 1.1}  # about what an iteration costs (9.8, 10.0, 10.7 and 10.7 CPU minutes for 8000)
     with_steps = WITH_SOLVER
     network_file = "guess.keras"
 

@@ -47,6 +47,8 @@ def test_guesses_by_their_iterations(tmp_path):
         ["far", "20.0 ± 1.0", "25.0 ± 1.0", "+25.0 %", "*"],
         ["single", "30.0", "15.0", "-50.0 %", "one seed"],
     ]
+    assert "test data of the two differ" not in table.note
+    assert "test data of the two differ" in compare(a | {"data": {"fingerprints": ["1"]}}, b | {"data": {"fingerprints": ["2"]}}).note
     with pytest.raises(InputError, match="different tolerances: 0.001 and 0.01"):
         compare(a, b | {"tolerance": 1e-2})
     (tmp_path / "results.json").write_text(json.dumps(a))
