@@ -6,6 +6,7 @@ import numpy as np
 from phi.math import NUMPY
 from scipy.fft import dctn
 
+from ..evaluation.figures.pictures import SIGNED
 from ..evaluation.figures.style import new_figure, save, trained_style
 from ..evaluation.report import Report
 from .problems import Problems
@@ -85,23 +86,33 @@ def _history(histories: dict[str, np.ndarray], styles: dict[str, dict]):
 
 
 def _fields(flow, guesses: dict[str, np.ndarray], problems: Problems):
-    """One test problem: guess, its error, and the residual that it leaves, one row per run; slices through the middle in 3D."""
+    """
+    One test problem: guess, its error, and the residual that it leaves, one row per run, one colour scale per column; slices through the
+    middle in 3D.
+    """
     sample = len(problems.divergence) // 2
     operator = flow.projection.solver.operator
-    fig, axes = new_figure(10, 0.6 + 3.0 * len(guesses), len(guesses), 3)
-    for (name, guess), row in zip(guesses.items(), axes, strict=True):
-        guess = guess[sample].astype(np.float64)
+    fig, axes = new_figure(9.5, 0.9 + 3.0 * len(guesses), len(guesses), 3)
+    rows = []
+    for guess in (g[sample].astype(np.float64) for g in guesses.values()):
         residual = -problems.divergence[sample] - operator(NUMPY, guess[None])[0]
-        for ax, values, title in zip(row, (guess, guess - problems.pressure[sample], residual), ("guess", "its error", "its residual"), strict=True):
-            while values.ndim > 2:
-                values = values[..., values.shape[-1] // 2]
-            limit = np.abs(values).max() or 1.0
-            image = ax.imshow(values, origin="lower", vmin=-limit, vmax=limit, cmap="RdBu_r", interpolation="nearest")
-            fig.colorbar(image, ax=ax, shrink=0.85)
-            ax.set(title=f"{name}: {title}", xticks=[], yticks=[])
+        rows.append([_plane(v) for v in (guess, guess - problems.pressure[sample], residual)])
+    labels = ("guess of the pressure (length² / time)", "its error (length² / time)", "residual (1 / time)")
+    for column, (label, fields) in enumerate(zip(labels, zip(*rows, strict=True), strict=True)):
+        limit = max(np.percentile(np.abs(f), 99.5) for f in fields) or 1.0  # a few cells don't make all else pale
+        for ax, values, name in zip(axes[:, column], fields, guesses, strict=True):
+            image = ax.imshow(values, origin="lower", vmin=-limit, vmax=limit, cmap=SIGNED, interpolation="nearest")
+            ax.set(title=name, xticks=[], yticks=[])
+        fig.colorbar(image, ax=axes[:, column], label=label, location="bottom", extend="both", shrink=0.9, aspect=30, pad=0.02)
     simulation, frame = problems.places[sample]
     fig.suptitle(f"Test simulation {simulation}, step {frame}; y upwards")
     return fig
+
+
+def _plane(values: np.ndarray) -> np.ndarray:
+    while values.ndim > 2:
+        values = values[..., values.shape[-1] // 2]
+    return values
 
 
 def _spectra(guesses: dict[str, np.ndarray], problems: Problems, styles: dict[str, dict]):

@@ -12,22 +12,20 @@ import numpy as np
 import scipy.sparse as sp
 from phi.math import DType, Tensor, precision, reshaped_tensor
 from phi.math.backend import Backend, choose_backend
-from scipy import ndimage
 from scipy.linalg import lapack
-from scipy.sparse.csgraph import connected_components
 
 from ..kernels import kernels_for
 from .axes import OPEN, PERIODIC, Axis, check_sides, choose_way
 from .cg import Recurrence, iterate, norm_of
+from .cut_faces import CutFaces
 from .laplace import MaskedLaplace
-from .tridiagonal import Tridiagonal, reciprocal
+from .plan import Plan
 
 LOG = logging.getLogger(__name__)
 
 # Chosen from `benchmarks/run.py pressure` on two cores: from these sizes on, the other way is faster.
 SWEEP_FROM = 48
 FOURIER_FROM = 96
-REDUCTIONS = 2
 CAPACITANCE_BUDGET = 512 * 2**20
 """Bytes that the capacitance matrix of an obstacle may take; beyond it conjugate gradients take over."""
 
@@ -104,7 +102,7 @@ class DirectPoisson:
         self.singular = not any(OPEN in s for s in self.sides.values())
         self._forced_ways = ways or {}
         self._plans = {}
-        self._free = _CutFaces(solid, self.spacing, self.sides)
+        self._free = CutFaces(solid, self.spacing, self.sides)
         self.cut_faces = self._free.count
         self.iterative = 8 * len(self._free.cells) ** 2 > budget
         if self.iterative:
@@ -126,14 +124,14 @@ class DirectPoisson:
             result[d] = "sweep" if d == swept else choose_way(n, *self.sides[d], lambda size: sweeps and size >= FOURIER_FROM)
         return result | self._forced_ways
 
-    def _plan(self, sweeps: bool) -> "_Plan":
+    def _plan(self, sweeps: bool) -> Plan:
         if sweeps not in self._plans:
             ways = self.ways(sweeps)
             axes = {
                 d: Axis(n, self.spacing[d], *self.sides[d], "dense" if ways[d] == "sweep" else ways[d])
                 for d, n in zip(self.dims, self.shape, strict=True)
             }
-            self._plans[sweeps] = _Plan(axes, ways, self._free)
+            self._plans[sweeps] = Plan(axes, ways, self._free)
         return self._plans[sweeps]
 
     @cached_property
@@ -243,159 +241,3 @@ class DirectPoisson:
     def matrix(self) -> sp.csr_matrix:
         """K as a `scipy.sparse` matrix over all cells, for checks and for other solvers; rows of solid cells are zero."""
         return sp.csr_matrix(self.operator.matrix())
-
-
-class _CutFaces:
-    """Faces between fluid and solid cells, and the cells on both sides of them."""
-
-    def __init__(self, solid: np.ndarray, spacing: dict[str, float], sides: dict[str, tuple[str, str]]):
-        self.shape = solid.shape
-        index = np.arange(solid.size).reshape(solid.shape)
-        first, second, weight = [], [], []
-        for axis, (d, h) in enumerate(spacing.items()):
-            last = None if PERIODIC in sides[d] else -1
-            a, b = np.moveaxis(index, axis, 0)[:last].ravel(), np.moveaxis(np.roll(index, -1, axis), axis, 0)[:last].ravel()
-            is_cut = solid.flat[a] != solid.flat[b]
-            first.append(a[is_cut])
-            second.append(b[is_cut])
-            weight.append(np.full(is_cut.sum(), 1 / h))
-        self.first, self.second, self.weight = map(np.concatenate, (first, second, weight))
-        self.count = len(self.first)
-        self.cells = np.unique(np.concatenate([self.first, self.second]))
-        self.coordinates = np.array(np.unravel_index(self.cells, solid.shape))
-
-    def columns(self) -> sp.csr_array:
-        """C, shape (cut cells, cut faces)."""
-        rows = np.concatenate([np.searchsorted(self.cells, self.first), np.searchsorted(self.cells, self.second)])
-        faces = np.arange(self.count)
-        values = np.concatenate([self.weight, -self.weight])
-        return sp.csr_array((values, (rows, np.concatenate([faces, faces]))), shape=(len(self.cells), self.count))
-
-    def regions(self, fluid: np.ndarray, sides: dict[str, tuple[str, str]]) -> np.ndarray:
-        """Indicators, at the cut cells, of the connected regions of fluid or solid that have no open side; shape (cut cells, regions)."""
-        label, count = ndimage.label(fluid)
-        solid_label, solid_count = ndimage.label(~fluid)
-        label = np.where(fluid, label, solid_label + count) - 1
-        count += solid_count
-        pairs, open_labels = [np.zeros((0, 2), int)], []
-        for axis, (lower, upper) in enumerate(sides.values()):
-            first, last = (np.moveaxis(x, axis, 0)[end].ravel() for end in (0, -1) for x in (label,))
-            if lower == PERIODIC:
-                same = np.moveaxis(fluid, axis, 0)[0].ravel() == np.moveaxis(fluid, axis, 0)[-1].ravel()
-                pairs.append(np.unique(np.stack([first[same], last[same]], 1), axis=0))
-            open_labels += [first] * (lower == OPEN) + [last] * (upper == OPEN)
-        i, j = np.concatenate(pairs).T
-        count, merged = connected_components(sp.coo_array((np.ones(len(i)), (i, j)), shape=(count, count)), directed=False)
-        closed = np.ones(count, bool)
-        for labels in open_labels:
-            closed[merged[labels]] = False
-        at_cells = merged[label.flat[self.cells]]
-        found = np.unique(at_cells)
-        found = found[closed[found]]
-        if not open_labels:  # Cᵀ of all indicators together is zero: one of them is redundant
-            found = found[1:]
-        return (at_cells[:, None] == found).astype(float)
-
-
-class _Plan:
-    """The solve without obstacle, K₀⁻¹, with one way per axis, and the correction for the cut faces."""
-
-    def __init__(self, axes: dict[str, Axis], ways: dict[str, str], cut: _CutFaces):
-        names = list(axes)
-        self.swept = next((i for i, d in enumerate(names) if ways[d] == "sweep"), None)
-        self.others = [axes[d] for i, d in enumerate(names) if i != self.swept]
-        eigenvalues = np.zeros(())
-        for axis in self.others:
-            eigenvalues = eigenvalues[..., None] + axis.eigenvalues
-        if self.swept is None:
-            nonzero = np.abs(eigenvalues) > 1e-12 * np.abs(eigenvalues).max()
-            self.inverse_eigenvalues = np.divide(1, eigenvalues, out=np.zeros_like(eigenvalues), where=nonzero)
-        else:
-            axis = axes[names[self.swept]]
-            self.scale = axis.spacing**2
-            self.system = Tridiagonal(axis.diagonal(eigenvalues.ravel()), REDUCTIONS)
-        self.rank = len(names)
-        if cut.count:
-            order = [i for i in range(self.rank) if i != self.swept]
-            lower, upper = cut.coordinates.min(1), cut.coordinates.max(1) + 1
-            self.rows = None if self.swept is None else (int(lower[self.swept]), int(upper[self.swept]))
-            self.block = [axes[names[i]].basis[lower[i] : upper[i]] for i in order]
-            extents = [upper[i] - lower[i] for i in ([] if self.swept is None else [self.swept]) + order]
-            local = [cut.coordinates[i] - lower[i] for i in ([] if self.swept is None else [self.swept]) + order]
-            self.block_shape = tuple(int(n) for n in extents)
-            if self.rows:
-                self._set_up_rows(axes[names[self.swept]], eigenvalues.ravel())
-            self.cells_in_block = np.ravel_multi_index(local, self.block_shape).astype(np.int32)
-            self.block_to_cells = np.full(int(np.prod(self.block_shape)), len(cut.cells), np.int32)  # default: a zero appended below
-            self.block_to_cells[self.cells_in_block] = np.arange(len(cut.cells))
-
-    def _set_up_rows(self, axis: Axis, others: np.ndarray):
-        """The swept systems for sources in the rows of the obstacle only: the rows above and below are eliminated in advance."""
-        first, last = self.rows
-        diagonal = axis.diagonal(others)
-        block = diagonal[first:last].copy()
-        above, below = np.empty_like(diagonal[:first]), np.empty_like(diagonal[last:])  # p in a row relative to the next one inwards
-        for i in range(first):
-            above[i] = reciprocal(diagonal[i] - (above[i - 1] if i else 0))
-        for i in reversed(range(len(below))):
-            below[i] = reciprocal(diagonal[last + i] - (below[i + 1] if i + 1 < len(below) else 0))
-        block[0] -= above[-1] if first else 0
-        block[-1] -= below[0] if len(below) else 0
-        self.rows_system = Tridiagonal(block)
-        self.above, self.below = np.cumprod(above[::-1], 0)[::-1][:, None], np.cumprod(below, 0)[:, None]
-
-    def solve(self, backend: Backend, b, capacitance: np.ndarray | None = None):
-        """`K₀⁻¹ (b + capacitance K₀⁻¹ b)`, for b of shape (batch, *spatial)."""
-        kernels = kernels_for(backend)
-        x = b if self.swept is None else backend.transpose(b, (self.swept + 1, 0, *[i + 1 for i in range(self.rank) if i != self.swept]))
-        for axis in self.others:
-            x = axis.forward(backend, kernels, self._next_last(backend, x))
-        p = self._invert(backend, kernels, x)
-        if capacitance is not None:
-            p = p + self._invert_rows(backend, kernels, self._correction(backend, kernels, p, capacitance))
-        for axis in self.others:
-            p = axis.inverse(backend, kernels, self._next_last(backend, p))
-        if self.swept is None:
-            return p
-        order = [1, *range(2, self.rank + 1)]
-        order.insert(self.swept + 1, 0)
-        return backend.transpose(p, tuple(order))
-
-    def _next_last(self, backend: Backend, x):
-        """The first axis that is transformed, moved to the end: after one round the order is back."""
-        first = x.ndim - len(self.others)
-        return backend.transpose(x, (*range(first), *range(first + 1, x.ndim), first)) if len(self.others) > 1 else x
-
-    def _invert(self, backend: Backend, kernels, x):
-        if self.swept is None:
-            return x * kernels.constant(backend, self.inverse_eigenvalues)
-        rows, batch = x.shape[:2]
-        p = self.system.solve(backend, kernels, backend.reshape(x, (rows, batch, -1)) * self.scale)
-        return backend.reshape(p, x.shape)
-
-    def _invert_rows(self, backend: Backend, kernels, x):
-        if self.swept is None:
-            return x * kernels.constant(backend, self.inverse_eigenvalues)
-        rows, batch = x.shape[:2]
-        p = self.rows_system.solve(backend, kernels, backend.reshape(x, (rows, batch, -1)) * self.scale)
-        parts = [p[:1] * kernels.constant(backend, self.above), p, p[-1:] * kernels.constant(backend, self.below)]
-        p = backend.concat(parts, 0)
-        return backend.reshape(p, (p.shape[0], *x.shape[1:]))
-
-    def _correction(self, backend: Backend, kernels, p, capacitance: np.ndarray):
-        """The modes of `capacitance` times p at the cut cells; of a swept axis only the rows of the obstacle."""
-        x = p
-        if self.rows:
-            x = backend.transpose(x[self.rows[0] : self.rows[1]], (1, 0, *range(2, x.ndim)))
-        for V in self.block:
-            x = backend.tensordot(x, (x.ndim - len(self.block),), backend.as_tensor(V), (1,))
-        x = backend.reshape(x, (-1, len(self.block_to_cells)))
-        x = backend.gather(x, backend.as_tensor(self.cells_in_block), 1)
-        x = backend.tensordot(x, (1,), kernels.constant(backend, capacitance), (0,))
-        x = backend.pad(x, ((0, 0), (0, 1)), "constant", 0)
-        x = backend.reshape(backend.gather(x, backend.as_tensor(self.block_to_cells), 1), (-1, *self.block_shape))
-        for V in self.block:
-            x = backend.tensordot(x, (x.ndim - len(self.block),), backend.as_tensor(V), (0,))
-        if self.rows is None:
-            return x
-        return backend.transpose(x, (1, 0, *range(2, x.ndim)))
