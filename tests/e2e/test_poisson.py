@@ -122,6 +122,16 @@ def test_guess_in_the_viewer(place):
     assert 0.5 * max(errors) < largest <= max(errors)
 
 
+def test_evaluation_in_the_viewer(place):
+    pytest.importorskip("dash", reason="Dash is not installed: pip install phi-sol[view]")
+    from phi_sol.viewer.server import Site
+
+    site = Site(Catalogue([str(place / "runs" / "poisson_2d")]))
+    text = json.dumps(site.app.page_urls["/"](site.app).to_plotly_json(), ensure_ascii=False, default=lambda c: c.to_plotly_json())
+    assert "Iterations to a residual, 4 test problems" in text and '"sol, twice"' in text and "121.6 ± 13.4" in text
+    assert "can't be shown" not in text and text.index("Iterations to a residual") < text.index("Simulations")
+
+
 def test_guess_in_a_live_simulation(place, tmp_path):
     run = place / "runs" / "poisson_2d" / "sol"
     live = Live(load_experiment(str(place / "tiny.py")).pair, {"seed": 100.0, "buoyancy": 0.1}, {"sol": run})

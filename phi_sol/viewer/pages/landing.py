@@ -8,6 +8,8 @@ from ...data.store import DESCRIPTION
 from ...errors import InputError
 from ..catalogue import Run
 
+ONE_STEP = ("non", "phy", "pre", "pre-sr")  # methods that unroll nothing
+
 
 def register(site):
     """Adds the page `/`."""
@@ -22,12 +24,12 @@ def page(site) -> html.Div:
     if catalogue.runs:
         rows = [[dcc.Link(k, href=f"/training?run={quote(k)}"), *_run_cells(r), _compare_link(site, k, r)] for k, r in catalogue.runs.items()]
         sections += [html.H2("Runs"), _table(["run", "scene", "method", "network", "training", "loss", ""], rows, "runs")]
+    for key in catalogue.evaluations:
+        sections += [html.H2(f"Evaluation: {key}"), _evaluation(site, key)]
     simulations = {k: r for k, r in catalogue.recordings.items() if not r.full_resolution}
     if simulations:
         rows = [[dcc.Link(k, href=f"/compare?sim={quote(k)}"), _parameters(r), r.state, ", ".join(r.fields)] for k, r in simulations.items()]
         sections += [html.H2("Simulations"), _table(["simulation", "parameters", "frames", "fields"], rows, "simulations")]
-    for key in catalogue.evaluations:
-        sections += [html.H2(f"Evaluation: {key}"), _evaluation(site, key)]
     if not (catalogue.runs or catalogue.recordings):
         known = ", ".join(catalogue.experiments)
         sections.append(
@@ -45,7 +47,7 @@ def _folders(site) -> html.P:
 def _run_cells(run: Run) -> list:
     losses = run.curves().get("loss", [])
     method, unroll = run.config.get("method", "?"), run.config.get("unroll")
-    method = f"{method}-{unroll}" if method != "non" and unroll else method
+    method = f"{method}-{unroll}" if method not in ONE_STEP and unroll else method
     return [run.config.get("scene", "?"), method, run.config.get("network", "?"), run.state, f"{losses[-1]:.2e}" if losses else "none yet"]
 
 
