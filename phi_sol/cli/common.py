@@ -57,11 +57,17 @@ def by_part(bar, prefix: str = ""):
     return show
 
 
-def console(width: int = 110):
-    """A rich console on stdout, of a fixed width where this is no terminal."""
+def show_results(tables, lines=(), width: int = 110):
+    """Prints tables and lines on stdout, in a fixed width where this is no terminal."""
     from rich.console import Console
 
-    return Console(width=None if sys.stdout.isatty() else width)
+    from ..evaluation.report import rich_table
+
+    console = Console(width=None if sys.stdout.isatty() else width)
+    for table in tables:
+        console.print(rich_table(table))
+    for line in lines:
+        console.print(line, highlight=False)
 
 
 def command_line() -> str:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from .common import console
+from .common import show_results
 
 Evaluated = Annotated[Path, typer.Argument(help="Folder of an evaluation, or its results.json.", show_default=False)]
 
@@ -16,7 +16,5 @@ def compare(a: Evaluated, b: Evaluated):
     """
     from ..evaluation.compare import compare as compared
     from ..evaluation.compare import read_results
-    from ..evaluation.report import rich_table
 
-    table = compared(read_results(a), read_results(b))
-    console().print(rich_table(table))
+    show_results([compared(read_results(a), read_results(b))])

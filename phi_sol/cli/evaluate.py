@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from .common import DataOption, OutOption, SceneArgument, by_part, command_line, console, progress_bar, quiet_tensorflow
+from .common import DataOption, OutOption, SceneArgument, by_part, command_line, progress_bar, quiet_tensorflow, show_results
 
 
 def evaluate(
@@ -42,17 +42,12 @@ def evaluate(
     quiet_tensorflow()
     from ..evaluation.evaluation import evaluate as run_evaluation
     from ..evaluation.evaluation import find_runs
-    from ..evaluation.report import rich_table
     from ..evaluation.tables import tables, verdicts
 
     runs = list(run) if run else find_runs(root)
     with progress_bar() as bar:
         folder = out if out is not None else root / "evaluation"
         result = run_evaluation(experiment, runs, data, folder, frames, command_line(), by_part(bar), numerics)
-    screen = console()
-    for table in tables(result.results):
-        screen.print(rich_table(table))
-    for line in verdicts(result.results):
-        screen.print(line, highlight=False)
+    show_results(tables(result.results), verdicts(result.results))
     for file in result.files:
         typer.echo(str(file))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import typer
 
-from .common import command_line, console, progress_of, quiet_tensorflow
+from .common import command_line, progress_of, quiet_tensorflow, show_results
 
 
 def is_poisson(experiment) -> bool:
@@ -37,17 +37,12 @@ def evaluate_guesses(experiment, data: Path | None, runs: list[Path] | None, fra
     data = data if data is not None else Path("data") / experiment.name
     find_simulations(data, "test")
     quiet_tensorflow()
-    from ..evaluation.report import rich_table
     from ..poisson.evaluation import evaluate, find_guesses
     from ..poisson.tables import tables, verdicts
 
     with progress_of("running simulations") as show:
         folder = out if out is not None else root / "evaluation"
         result = evaluate(experiment, runs or find_guesses(root), data, folder, frames, command_line(), show)
-    screen = console(140)
-    for table in tables(result.results):
-        screen.print(rich_table(table))
-    for line in verdicts(result.results):
-        screen.print(line, highlight=False)
+    show_results(tables(result.results), verdicts(result.results), 140)
     for file in result.files:
         typer.echo(str(file))

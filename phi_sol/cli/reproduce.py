@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from .common import DataOption, OutOption, by_part, command_line, console, progress_bar, progress_of, quiet_tensorflow
+from .common import DataOption, OutOption, by_part, command_line, progress_bar, progress_of, quiet_tensorflow, show_results
 
 
 def reproduce(
@@ -54,7 +54,6 @@ def reproduce(
 
 def carry_out(reproduction):
     """All parts of one reproduction, with progress displays, and its tables."""
-    from ..evaluation.report import rich_table
     from ..training.callbacks import ProgressBar
 
     name = reproduction.experiment.name
@@ -68,9 +67,7 @@ def carry_out(reproduction):
             reproduction.train(training, lambda trainer, b=bar, t=training: [ProgressBar(b, trainer, t.folder.name)], precomputed)
     with progress_bar() as bar:
         results = reproduction.evaluate(command_line(), by_part(bar, f"{name} "))
-    screen = console()
-    for table in reproduction.tables(results):
-        screen.print(rich_table(table))
+    show_results(reproduction.tables(results))
     typer.echo(str(reproduction.out / "evaluation" / "report.html"))
 
 

@@ -1,6 +1,6 @@
 """The tables of an evaluation of guesses, made from `results.json` alone."""
 
-from ..evaluation.tables import Table
+from ..evaluation.tables import Table, spread
 
 ZERO, DIRECT = "zero guess", "direct solve"
 # Um et al. 2020, appendix B.4: mean and standard deviation of iterations to 1e-3 over 100 samples, from the authors' stored results
@@ -29,9 +29,9 @@ def iteration_table(results: dict) -> Table:
     tolerances = list(solvers[ZERO]["iterations"])
     rows = []
     for name, entry in solvers.items():
-        counts = {t: f"{c['mean']:.1f} ± {c['std']:.1f}" for t, c in entry.get("iterations", {}).items()}
+        counts = {t: spread(c["mean"], c["std"], 1) for t, c in entry.get("iterations", {}).items()}
         known = published(results, name) if at == PUBLISHED_AT else None
-        rows.append([name, *[counts.get(t, "-") for t in tolerances], _percent(_share(solvers, name, at)), _beside(known)])
+        rows.append([name, *[counts.get(t, "-") for t in tolerances], _percent(_share(solvers, name, at)), spread(*known, 1) if known else ""])
     note = f"Residual: {results['residual_norm']}. Of zero: share of the iterations from zero to {at}. Published: Um et al. 2020, other data."
     return Table(f"Iterations to a residual, {results['samples']} test problems", ["start", *tolerances, "of zero", "published"], rows, note)
 
@@ -40,7 +40,7 @@ def seed_table(results: dict) -> Table:
     """Mean and standard deviation over training seeds, where there are several."""
     groups = {n: g for n, g in results["groups"].items() if len(g["runs"]) > 1}
     tolerances = list(results["solvers"][ZERO]["iterations"])
-    rows = [[n, str(len(g["runs"])), *[f"{c['mean']:.1f} ± {c['std']:.1f}" for c in g["iterations"].values()]] for n, g in groups.items()]
+    rows = [[n, str(len(g["runs"])), *[spread(c["mean"], c["std"], 1) for c in g["iterations"].values()]] for n, g in groups.items()]
     return Table("The same, mean and standard deviation over training seeds", ["trained alike", "seeds", *tolerances], rows)
 
 
@@ -51,10 +51,6 @@ def _share(solvers: dict, name: str, tolerance: str) -> float | None:
 
 def _percent(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.{0 if value >= 0.1 else 1}f} %"
-
-
-def _beside(known: tuple[float, float] | None) -> str:
-    return "" if known is None else f"{known[0]} ± {known[1]}"
 
 
 def time_table(results: dict) -> Table:

@@ -134,7 +134,8 @@ class Comparison:
             return None
         dimensions = len(pictures[0].coordinates)
         result = colour_range(pictures, difference or is_signed(view.quantity, dimensions))
-        if not difference or self.requested(recording, run).get(compared, self.rollouts.request(recording, None)).done:
+        rollouts = self.requested(recording, run) if difference else {}
+        if not difference or rollouts.get(compared, rollouts[SOURCE]).done:
             self._ranges[key] = result
         return result
 

@@ -60,8 +60,9 @@ class Trained:
             InputError: if it was trained for another flow, or is damaged.
             MissingError: if there is none.
         """
-        self.flow, self.iterations = flow, None
-        if (folder / "guess.json").is_file():
+        self.iterations = None
+        self._is_corrector = not (folder / "guess.json").is_file()
+        if not self._is_corrector:
             from ..poisson.guess import PoissonGuess
             from ..poisson.simulation import IterativeFlow
 
@@ -71,7 +72,6 @@ class Trained:
             from ..hybrid import HybridSolver
 
             self._solver = HybridSolver(flow, Corrector.load(folder))
-        self._is_corrector = not (folder / "guess.json").is_file()
 
     def __call__(self, arrays: dict, parameters: dict, dt) -> dict:
         """One step of native arrays."""
