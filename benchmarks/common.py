@@ -81,7 +81,9 @@ def show(title: str, rows: list[dict]):
     columns = list(dict.fromkeys(key for row in rows for key in row))
     table = Table(title=title, title_justify="left")
     for column in columns:
-        table.add_column(column, justify="left" if isinstance(next(r[column] for r in rows if column in r), str) else "right")
+        table.add_column(
+            column, justify="left" if isinstance(next(r[column] for r in rows if column in r), str) else "right"
+        )
     for r in rows:
         table.add_row(*[f"{v:.3g}" if isinstance(v := r.get(c, ""), float) else str(v) for c in columns])
     Console(width=None if sys.stdout.isatty() else 160).print(table)
@@ -108,9 +110,23 @@ def save(path: Path, part: str, rows: list[dict]):
 def save_machine(path: Path, part: str, seconds: float, quick: bool):
     """Writes what the figures were measured on; `parts` says when and how each of them was."""
     parts = read_json(path, {}).get("parts", {})
-    parts[part] = {"date": datetime.date.today().isoformat(), "seconds": round(seconds), "quick": quick, "versions": versions()}
+    parts[part] = {
+        "date": datetime.date.today().isoformat(),
+        "seconds": round(seconds),
+        "quick": quick,
+        "versions": versions(),
+    }
     memory = round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30)
-    write_json(path, {"processor": processor(), "cores": os.cpu_count(), "memory_gb": memory, "system": platform.platform(), "parts": parts})
+    write_json(
+        path,
+        {
+            "processor": processor(),
+            "cores": os.cpu_count(),
+            "memory_gb": memory,
+            "system": platform.platform(),
+            "parts": parts,
+        },
+    )
 
 
 def processor() -> str:
@@ -160,7 +176,9 @@ class Side:
         self.timeout = timeout
 
     def prepare(self, *args) -> dict[str, float]:
-        """Builds the cases for `args` in place of those before, and returns the seconds that the first call of each took."""
+        """
+        Builds the cases for `args` in place of those before, and returns the seconds that the first call of each took.
+        """
         return self._ask("prepare", *args)
 
     def block(self, case: str, seconds: float) -> list[float]:
@@ -249,7 +267,9 @@ def _serve(connection: Connection, build: Callable[..., dict[str, Case]]):
             answer = "skipped", str(err)
         except ModuleNotFoundError as err:
             missing = (err.name or "").partition(".")[0]
-            answer = ("skipped", f"{missing} is not installed") if missing in PEERS else ("error", traceback.format_exc())
+            answer = (
+                ("skipped", f"{missing} is not installed") if missing in PEERS else ("error", traceback.format_exc())
+            )
         except KeyboardInterrupt:
             return
         except Exception:

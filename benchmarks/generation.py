@@ -1,9 +1,11 @@
 """
-Generation of training sets, with all files written: one simulation at a time, and in the batches that `phi-sol generate` chooses.
+Generation of training sets, with all files written: one simulation at a time, and in the batches that
+    `phi-sol generate` chooses.
 
     python benchmarks/generation.py karman_2d plume_2d
 
-Seconds and CPU seconds (of all threads) from making the generator to the last file, compilation included; the smaller of two alternating runs.
+Seconds and CPU seconds (of all threads) from making the generator to the last file, compilation included; the
+smaller of two alternating runs.
 """
 
 import argparse
@@ -39,7 +41,10 @@ def main():
         runs = [[measure(scene, batch) for batch in (1, None)] for _ in range(2)]
         rows += [min(pair, key=lambda row: row["seconds"]) for pair in zip(*runs, strict=True)]
     show("generation", rows)
-    write_json(Path(__file__).parent / "results" / "generation.json", {"machine": {"processor": processor(), "versions": versions()}, "rows": rows})
+    write_json(
+        Path(__file__).parent / "results" / "generation.json",
+        {"machine": {"processor": processor(), "versions": versions()}, "rows": rows},
+    )
 
 
 if __name__ == "__main__":

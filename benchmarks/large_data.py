@@ -1,11 +1,14 @@
 """
-Training on more data than the process may have memory for: `python benchmarks/large_data.py`; writes `results/large_data.json`.
+Training on more data than the process may have memory for: `python benchmarks/large_data.py`; writes
+    `results/large_data.json`.
 
-The limit is `RLIMIT_DATA` (`ulimit -d`): what a process allocates for itself. Mapped files, of which the system keeps in memory as much as there is
-room for, do not count. A limit on addresses (`ulimit -v`) would say nothing: TensorFlow reserves many times what it uses. As a check that
-the limit is one, the same frames are loaded as arrays under it, which must fail.
+The limit is `RLIMIT_DATA` (`ulimit -d`): what a process allocates for itself. Mapped files, of which the system
+keeps in memory as much as there is room for, do not count. A limit on addresses (`ulimit -v`) would say
+nothing: TensorFlow reserves many times what it uses. As a check that the limit is one, the same frames are
+    loaded as arrays under it, which must fail.
 
-The frames are synthetic, since only their number matters: a few fields with noise, written with phi_sol's own writer, then linked under all numbers.
+The frames are synthetic, since only their number matters: a few fields with noise, written with phi_sol's own
+    writer, then linked under all numbers.
 """
 
 import json
@@ -26,7 +29,8 @@ def make_data(folder: Path):
     """Simulations of the wake's format, complete with descriptions."""
     import numpy as np
 
-    from phi_sol.data.store import DESCRIPTION, FrameFormat, fingerprint, frame_file, sim_folder, write_json
+    from phi_sol.storage.files import fingerprint, write_json
+    from phi_sol.storage.frames import DESCRIPTION, FrameFormat, frame_file, sim_folder
 
     pair, rng = solver_pair(), np.random.default_rng(0)
     writer = FrameFormat(pair.source)
@@ -40,7 +44,12 @@ def make_data(folder: Path):
         for i in range(DISTINCT, FRAMES + 1):
             for name in pair.source.fields:
                 os.link(frame_file(place, name, i % DISTINCT), frame_file(place, name, i))
-        config = {"pair": pair.config, "frames": FRAMES, "keep_reference_every": FRAMES, "parameters": {"reynolds": 200.0 + 100 * s}}
+        config = {
+            "pair": pair.config,
+            "frames": FRAMES,
+            "keep_reference_every": FRAMES,
+            "parameters": {"reynolds": 200.0 + 100 * s},
+        }
         write_json(place / DESCRIPTION, config | {"fingerprint": fingerprint(config), "complete": True})
 
 
@@ -51,7 +60,9 @@ def solver_pair():
 
 
 def train(folder: Path, frames: int | None = None) -> dict:
-    """Memory of this process after a training: `allocated_mb` as the limit counts it, `resident_mb` without mapped files."""
+    """
+    Memory of this process after a training: `allocated_mb` as the limit counts it, `resident_mb` without mapped files.
+    """
     from phi_sol import Dataset, Trainer
     from phi_sol.training import Plan, Stage
 
@@ -61,9 +72,15 @@ def train(folder: Path, frames: int | None = None) -> dict:
     plan = Plan((Stage(1, 1.0),), batch=2, learning_rate=1e-4, steps=ITERATIONS)
     Trainer(data, folder / f"run{frames}", plan, "non", "small").fit()
     status = dict(line.split(":") for line in Path("/proc/self/status").read_text().splitlines())
-    memory = {name: int(status[key].split()[0]) * 1024 / 1e6 for name, key in (("allocated_mb", "VmData"), ("resident_mb", "RssAnon"))}
+    memory = {
+        name: int(status[key].split()[0]) * 1024 / 1e6
+        for name, key in (("allocated_mb", "VmData"), ("resident_mb", "RssAnon"))
+    }
     seconds = {"unpacking_s": unpacked - begin, "training_s": time.perf_counter() - unpacked}
-    return {k: round(v, 1) for k, v in ({"frames_mb": data.nbytes / 1e6, "iterations": ITERATIONS} | memory | seconds).items()}
+    return {
+        k: round(v, 1)
+        for k, v in ({"frames_mb": data.nbytes / 1e6, "iterations": ITERATIONS} | memory | seconds).items()
+    }
 
 
 def train_on_an_eighth(folder: Path) -> dict:
@@ -87,7 +104,9 @@ def load(folder: Path) -> dict:
 def limited(task: str, folder: Path) -> dict:
     """The result of a task in a process of its own, under the limit."""
     command = [sys.executable, __file__, task, str(folder)]
-    result = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2"})
+    result = subprocess.run(
+        command, stdout=subprocess.PIPE, text=True, check=True, env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2"}
+    )
     return json.loads(result.stdout.splitlines()[-1])
 
 
@@ -105,6 +124,10 @@ if __name__ == "__main__":
     if len(sys.argv) == 3:
         if sys.argv[1] != "make_data":
             resource.setrlimit(resource.RLIMIT_DATA, (LIMIT_MB * 10**6, LIMIT_MB * 10**6))
-        print(json.dumps({t.__name__: t for t in (make_data, train, train_on_an_eighth, load)}[sys.argv[1]](Path(sys.argv[2]))))
+        print(
+            json.dumps(
+                {t.__name__: t for t in (make_data, train, train_on_an_eighth, load)}[sys.argv[1]](Path(sys.argv[2]))
+            )
+        )
     else:
         main()

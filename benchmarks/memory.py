@@ -23,7 +23,10 @@ def started(training: Iteration, resolution: dict[str, int]) -> Side:
 
 
 def run(
-    effort: Effort, iterations: list[Iteration] = ITERATIONS, baseline: Iteration = BASELINE, resolution: dict[str, int] = RESOLUTION
+    effort: Effort,
+    iterations: list[Iteration] = ITERATIONS,
+    baseline: Iteration = BASELINE,
+    resolution: dict[str, int] = RESOLUTION,
 ) -> list[dict]:
     rows = []
     with started(baseline, resolution) as base:
@@ -38,5 +41,15 @@ def run(
                 skip(training.name, err)
                 continue
             memory = {"peak_mb": peaks[0], "baseline_peak_mb": peaks[1], "peak_ratio": peaks[0] / peaks[1]}
-            rows.append(row(training.name, size_name(resolution), training.batch, times["case"], baseline.name, times["baseline"], **memory))
+            rows.append(
+                row(
+                    training.name,
+                    size_name(resolution),
+                    training.batch,
+                    times["case"],
+                    baseline.name,
+                    times["baseline"],
+                    **memory,
+                )
+            )
     return rows

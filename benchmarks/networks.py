@@ -1,4 +1,7 @@
-"""One evaluation of each network with the gradient of its weights, and of variants of `small`, against the network `small`."""
+"""
+One evaluation of each network with the gradient of its weights, and of variants of `small`, against the network
+`small`.
+"""
 
 from common import Case, Effort, Side, alternate, row, size_name
 
@@ -15,7 +18,7 @@ def gradient_case(name: str, resolution: dict[str, int], batch: int, **options) 
     import tensorflow as tf
 
     from phi_sol.correctors import build_network
-    from phi_sol.stepping import compile_whole
+    from phi_sol.kernels.compiled import compile_whole
 
     rank = len(resolution)
     network = build_network(name, rank + 1, rank, rank, **options)
@@ -36,14 +39,23 @@ def gradient_cases(resolution: dict[str, int], batch: int, names: list[str] | No
 
     from phi_sol.correctors import NETWORKS
 
-    tf.get_logger().setLevel("ERROR")  # it takes the functions of different networks for one that is traced again and again
-    # all are made before the first is compiled: making a network sets Keras's random seed, upon which TensorFlow compiles everything again
+    tf.get_logger().setLevel(
+        "ERROR"
+    )  # it takes the functions of different networks for one that is traced again and again
+    # all are made before the first is compiled: making a network sets Keras's random seed, upon which
+    # TensorFlow compiles everything again
     cases = {name: gradient_case(name, resolution, batch) for name in names or NETWORKS}
-    return cases | {f"{BASELINE}, {v}": gradient_case(BASELINE, resolution, batch, **options) for v, options in VARIANTS.items()}
+    return cases | {
+        f"{BASELINE}, {v}": gradient_case(BASELINE, resolution, batch, **options) for v, options in VARIANTS.items()
+    }
 
 
-def run(effort: Effort, resolution: dict[str, int] = RESOLUTION, batch: int = BATCH, names: list[str] | None = None) -> list[dict]:
+def run(
+    effort: Effort, resolution: dict[str, int] = RESOLUTION, batch: int = BATCH, names: list[str] | None = None
+) -> list[dict]:
     with Side(gradient_cases) as side:
         cases = side.prepare(resolution, batch, names)
         times = alternate({name: (side, name) for name in cases}, effort)
-    return [row(f"gradient, {n}", size_name(resolution), batch, ms, BASELINE, times[BASELINE]) for n, ms in times.items()]
+    return [
+        row(f"gradient, {n}", size_name(resolution), batch, ms, BASELINE, times[BASELINE]) for n, ms in times.items()
+    ]

@@ -1,4 +1,6 @@
-"""Other solvers: PhiFlow's own operators with TensorFlow and with JAX, and JAX-CFD. Imported by the process that runs one."""
+"""
+Other solvers: PhiFlow's own operators with TensorFlow and with JAX, and JAX-CFD. Imported by the process that runs one.
+"""
 
 import sys
 from collections.abc import Callable
@@ -16,7 +18,9 @@ TOLERANCE = 1e-3
 
 
 def phiflow_peer(flow):
-    """PhiFlow's operators (`tests/verification/phiflow_wake.py`) on the domain of a wake flow of phi_sol, in 2D or 3D."""
+    """
+    PhiFlow's operators (`tests/verification/phiflow_wake.py`) on the domain of a wake flow of phi_sol, in 2D or 3D.
+    """
     from phi import math
     from phi.field import Field, StaggeredGrid, stagger
     from phi.geom import union
@@ -30,10 +34,14 @@ def phiflow_peer(flow):
             kinds = {f"{d}{s}": side_type(self.boundary, d, s) for d in flow.resolution for s in "-+"}
             outside = {"zero-gradient": extrapolation.ONE, "periodic": extrapolation.PERIODIC}
             pressure = {"zero-gradient": extrapolation.ZERO, "periodic": extrapolation.PERIODIC}
-            self.pressure_boundary = {side: pressure.get(kind, extrapolation.ZERO_GRADIENT) for side, kind in kinds.items()}
+            self.pressure_boundary = {
+                side: pressure.get(kind, extrapolation.ZERO_GRADIENT) for side, kind in kinds.items()
+            }
             with math.NUMPY:
                 grid = StaggeredGrid(0, self.boundary, self.bounds, **self.res)
-                beyond = extrapolation.combine_sides({side: outside.get(kind, extrapolation.ZERO) for side, kind in kinds.items()})
+                beyond = extrapolation.combine_sides(
+                    {side: outside.get(kind, extrapolation.ZERO) for side, kind in kinds.items()}
+                )
                 fluid = Field(grid.geometry, ~union(list(flow.obstacles)), beyond)
                 self.fluid = fluid.with_boundary(extrapolation.NONE)
                 self.open = stagger(fluid, math.minimum, grid.boundary, at="face", dims=list(self.res))
@@ -54,7 +62,13 @@ def phiflow_step(peer, library) -> Callable:
 
     dims = list(peer.res)
     shape = [batch("batch"), *map(spatial, dims)]
-    for field in (peer.open, peer.inflow, peer.fluid, peer.velocity(0), peer.marker(0)):  # geometry caches, not to be filled in a trace
+    for field in (
+        peer.open,
+        peer.inflow,
+        peer.fluid,
+        peer.velocity(0),
+        peer.marker(0),
+    ):  # geometry caches, not to be filled in a trace
         _ = field.points, field.geometry.center, field.dx
         for part in field.vector if field.is_staggered else ():
             _ = part.points
@@ -72,12 +86,18 @@ def phiflow_step(peer, library) -> Callable:
 
 
 def tensorflow_case(peer, arrays: Arrays, reynolds: np.ndarray, dt: float) -> Case:
-    """PhiFlow's step in a TensorFlow graph, traced without AutoGraph: `math.jit_compile` would take minutes to compile."""
+    """
+    PhiFlow's step in a TensorFlow graph, traced without AutoGraph: `math.jit_compile` would take minutes to compile.
+    """
     import tensorflow as tf
     from phi.tf import TENSORFLOW
 
     compiled = tf.function(phiflow_step(peer, TENSORFLOW), autograph=False)
-    given = {n: tf.constant(a) for n, a in arrays.items()}, tf.constant(reynolds, tf.float32), tf.constant(dt, tf.float32)
+    given = (
+        {n: tf.constant(a) for n, a in arrays.items()},
+        tf.constant(reynolds, tf.float32),
+        tf.constant(dt, tf.float32),
+    )
 
     def case() -> dict:
         result = compiled(*given)
@@ -93,13 +113,18 @@ def jax_case(peer, arrays: Arrays, reynolds: np.ndarray, dt: float) -> Case:
     from phi.jax import JAX
 
     compiled = jax.jit(phiflow_step(peer, JAX))
-    given = jax.device_put(({n: np.asarray(a, np.float32) for n, a in arrays.items()}, np.float32(reynolds), np.float32(dt)))
+    given = jax.device_put(
+        ({n: np.asarray(a, np.float32) for n, a in arrays.items()}, np.float32(reynolds), np.float32(dt))
+    )
     return lambda: jax.block_until_ready(compiled(*given))
 
 
-def jax_cfd_cases(size: dict[str, float], resolution: dict[str, int], batch: int, viscosity: float, steps: int) -> dict[str, Case]:
+def jax_cfd_cases(
+    size: dict[str, float], resolution: dict[str, int], batch: int, viscosity: float, steps: int
+) -> dict[str, Case]:
     """
-    JAX-CFD's finite-volume step (van Leer advection, fast diagonalisation) on the same grid: periodic, no obstacle, no marker.
+    JAX-CFD's finite-volume step (van Leer advection, fast diagonalisation) on the same grid: periodic, no
+    obstacle, no marker.
 
     Its time step is the largest stable one, which does not change the cost of a step.
     """
@@ -109,7 +134,9 @@ def jax_cfd_cases(size: dict[str, float], resolution: dict[str, int], batch: int
     grid = cfd.grids.Grid(tuple(resolution.values()), domain=[(0.0, s) for s in size.values()])
     dt = cfd.equations.stable_time_step(1.0, 0.5, viscosity, grid)
     step = cfd.equations.semi_implicit_navier_stokes(density=1.0, viscosity=viscosity, dt=dt, grid=grid)
-    velocity = cfd.initial_conditions.filtered_velocity_field(jax.random.PRNGKey(0), grid, maximum_velocity=1.0, peak_wavenumber=3)
+    velocity = cfd.initial_conditions.filtered_velocity_field(
+        jax.random.PRNGKey(0), grid, maximum_velocity=1.0, peak_wavenumber=3
+    )
     if batch > 1:
         step = jax.vmap(step)
         velocity = jax.tree_util.tree_map(lambda a: jax.numpy.stack([a] * batch), velocity)

@@ -12,9 +12,14 @@ from common import Case, Effort, Side, SkippedError, alternate, lazily, row, siz
 
 RTOL = 1e-5
 DIRECT_CELLS = 100_000
-"""Cells beyond which a sparse factorisation in 3D is not tried: its fill-in grows with the cells to the power of 4/3."""
+"""
+Cells beyond which a sparse factorisation in 3D is not tried: its fill-in grows with the cells to the power of 4/3.
+"""
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
-"""For peers whose solvers run in one thread: with more, scalar products of vectors wait for cores (CG 10 times slower on a busy machine)."""
+"""
+For peers whose solvers run in one thread: with more, scalar products of vectors wait for cores (CG 10 times
+    slower on a busy machine).
+"""
 OURS, OURS_FLOAT32 = "phi_sol", "phi_sol, float32"
 PYAMG, SPLU = "pyamg, smoothed aggregation + CG", "scipy splu"
 
@@ -22,7 +27,8 @@ PYAMG, SPLU = "pyamg, smoothed aggregation + CG", "scipy splu"
 @dataclass(frozen=True)
 class Problem:
     """
-    `-∇² p = b` on a wake's domain: closed sides, open at the upper end of y; b the divergence of random face velocities.
+    `-∇² p = b` on a wake's domain: closed sides, open at the upper end of y; b the divergence of random face
+    velocities.
 
     Attributes:
         resolution: Cells per axis.
@@ -45,7 +51,9 @@ class Problem:
         return {d: ("closed", "open" if d == "y" else "closed") for d in self.resolution}
 
     def solid(self) -> np.ndarray:
-        centres = [(np.arange(n) + 0.5) * h for n, h in zip(self.resolution.values(), self.spacing.values(), strict=True)]
+        centres = [
+            (np.arange(n) + 0.5) * h for n, h in zip(self.resolution.values(), self.spacing.values(), strict=True)
+        ]
         return sum((x - 50.0) ** 2 for x in np.meshgrid(*centres, indexing="ij")) < self.radius**2
 
     def system(self):
@@ -64,7 +72,9 @@ class Problem:
             b[upper] -= velocity / h
             diagonal[lower] += 1 / h**2
             diagonal[upper] += 1 / h**2
-            off_diagonal.append(sparse.coo_matrix((np.full(len(lower), -1 / h**2), (lower, upper)), (fluid.size, fluid.size)))
+            off_diagonal.append(
+                sparse.coo_matrix((np.full(len(lower), -1 / h**2), (lower, upper)), (fluid.size, fluid.size))
+            )
         end = index[-1].ravel()  # at the open side p = 0 in the cell beyond
         diagonal[end] += 1 / self.spacing["y"] ** 2
         b[end] += rng.standard_normal(len(end)) / self.spacing["y"]
@@ -82,7 +92,7 @@ def direct_cases(problem: Problem) -> dict[str, Case]:
     """phi_sol's solver in the precision of the others, and as the flows use it."""
     import tensorflow as tf
     from phi.math import batch, precision, reshaped_tensor, spatial
-    from phi.tf import TENSORFLOW  # noqa: F401  PhiML cannot load it inside a trace
+    from phi.tf import TENSORFLOW  # noqa: F401  registers the backend without making it the default
 
     from phi_sol import DirectPoisson
 
@@ -91,7 +101,9 @@ def direct_cases(problem: Problem) -> dict[str, Case]:
 
     @functools.cache
     def solver() -> DirectPoisson:
-        return DirectPoisson(problem.resolution, problem.spacing, problem.sides, problem.solid() if problem.radius else None)
+        return DirectPoisson(
+            problem.resolution, problem.spacing, problem.sides, problem.solid() if problem.radius else None
+        )
 
     def case(dtype: tf.DType) -> Case:
         _ = solver()
@@ -144,7 +156,9 @@ def check(problem: Problem, solutions: dict[str, np.ndarray]):
         gradient = np.sqrt((p - exact) @ (A @ (p - exact)) / (exact @ (A @ exact)))
         # conjugate gradients judge by a residual that they update; the true one drifts from it by a little
         if not (residual < 2 * RTOL and gradient < 1e-3):
-            raise RuntimeError(f"{name}, {size_name(problem.resolution)}: relative residual {residual:.2g}, distance of gradients {gradient:.2g}")
+            raise RuntimeError(
+                f"{name}, {size_name(problem.resolution)}: relative residual {residual:.2g}, distance of gradients {gradient:.2g}"
+            )
 
 
 def measure(problem: Problem, effort: Effort) -> list[dict]:

@@ -17,7 +17,9 @@ HERE = Path(__file__).parent
 
 
 def run_part(part: str, effort: Effort, out: Path) -> bool:
-    """Measures, prints and saves one part; whether that worked. A part that fails leaves its rows in the file as they are."""
+    """
+    Measures, prints and saves one part; whether that worked. A part that fails leaves its rows in the file as they are.
+    """
     print(f"{part}: {importlib.import_module(part).__doc__.strip()}", flush=True)
     begin = time.perf_counter()
     try:
@@ -35,7 +37,9 @@ def run_part(part: str, effort: Effort, out: Path) -> bool:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all by default")
-    parser.add_argument("--quick", action="store_true", help="short measurements, without the largest cases, to see that it works")
+    parser.add_argument(
+        "--quick", action="store_true", help="short measurements, without the largest cases, to see that it works"
+    )
     parser.add_argument("--out", type=Path, default=HERE / "results.json", metavar="FILE", help="default: %(default)s")
     options = parser.parse_args(arguments)
     unknown = [p for p in options.parts if p not in PARTS]

@@ -1,5 +1,6 @@
 """
-Error of the source solver alone (SRC) of a scene, and a picture of its reference. The test simulations are generated first, unless there
+Error of the source solver alone (SRC) of a scene, and a picture of its reference. The test simulations are
+generated first, unless there
 are some: --data FOLDER.
 
     python benchmarks/source_error.py forced_advection_2d
@@ -18,11 +19,11 @@ import matplotlib
 import numpy as np
 
 from phi_sol import Dataset, Generator, load_experiment
-from phi_sol.data.dataset import find_simulations
-from phi_sol.data.store import versions
-from phi_sol.evaluation.metrics import vorticity
 from phi_sol.evaluation.milestones import milestones
-from phi_sol.evaluation.rollout import run_solver, time_reference
+from phi_sol.evaluation.runs import run_solver, time_reference
+from phi_sol.metrics import vorticity
+from phi_sol.storage.dataset import find_simulations
+from phi_sol.storage.files import versions
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
@@ -68,13 +69,18 @@ def main():
 
 
 def picture(data: Dataset, path: Path):
-    """Restricted reference of the first test simulation: marker or forcing, and vorticity, at three frames; 3D in the middle of z."""
+    """
+    Restricted reference of the first test simulation: marker or forcing, and vorticity, at three frames; 3D in
+        the middle of z.
+    """
     flow = data.pair.source
     shown = "forcing.y" if "forcing" in flow.fields else "marker"
     frames = [data.frames // 3, 2 * data.frames // 3, data.frames]
     dims = list(flow.resolution)
     height, width = flow.size["x"], flow.size["y"]
-    fig, axes = plt.subplots(2, 3, figsize=(9, 9 * 2 / 3 * height / width + 0.9), layout="constrained", sharex=True, sharey=True)
+    fig, axes = plt.subplots(
+        2, 3, figsize=(9, 9 * 2 / 3 * height / width + 0.9), layout="constrained", sharex=True, sharey=True
+    )
     rows = {shown: [], "vorticity": []}
     for frame in frames:
         arrays = data.frame(frame)
@@ -85,9 +91,13 @@ def picture(data: Dataset, path: Path):
         limit = max(np.percentile(np.abs(a), 99.5) for a in images)
         low, colours = (0, "inferno") if name == "marker" else (-limit, "RdBu_r")
         for ax, values, frame in zip(line, images, frames, strict=True):
-            image = ax.imshow(values.T, origin="lower", extent=(0, width, 0, height), vmin=low, vmax=limit, cmap=colours)
+            image = ax.imshow(
+                values.T, origin="lower", extent=(0, width, 0, height), vmin=low, vmax=limit, cmap=colours
+            )
             for obstacle in flow.obstacles:
-                ax.add_patch(plt.Circle(tuple(obstacle.center.numpy("vector")[:2]), float(obstacle.radius), color="0.6"))
+                ax.add_patch(
+                    plt.Circle(tuple(obstacle.center.numpy("vector")[:2]), float(obstacle.radius), color="0.6")
+                )
             ax.set_title(f"{name}, frame {frame}", fontsize=9)
         fig.colorbar(image, ax=line, shrink=0.8)
     for ax in axes[-1]:

@@ -48,7 +48,9 @@ def milliseconds(name: str, resolution: dict[str, int]) -> float:
 def run(effort: Effort, sizes: list[dict[str, int]] = SIZES) -> list[dict]:
     rows = []
     for resolution in sizes:
-        times = [[milliseconds(name, resolution) for name in FIRST_STEPS] for _ in range(1 if effort.quick else REPEATS)]
+        times = [
+            [milliseconds(name, resolution) for name in FIRST_STEPS] for _ in range(1 if effort.quick else REPEATS)
+        ]
         ours, theirs = map(statistics.median, zip(*times, strict=True))
         rows.append(row("first step of a process", size_name(resolution), 1, ours, PHIFLOW, theirs))
     return rows

@@ -26,7 +26,7 @@ def phi_sol_cases(resolution: dict[str, int], batch: int) -> dict[str, Case]:
     import tensorflow as tf
     from phi.math import NUMPY
 
-    from phi_sol.stepping import pack
+    from phi_sol.stepping.arrays import pack
 
     flow = wake_flow(resolution, dt=time_step(resolution))
     with NUMPY:
@@ -72,7 +72,9 @@ def check_same_physics(ours: dict, theirs: dict, peer: str):
     for name, expected in theirs.items():
         error = abs(ours[name] - expected).max()
         if not error < 0.01:  # 2e-4 with a tolerance of 1e-3
-            raise RuntimeError(f"{name} after one step of phi_sol and {peer} differs by {error:.3g}: they do not compute the same thing.")
+            raise RuntimeError(
+                f"{name} after one step of phi_sol and {peer} differs by {error:.3g}: they do not compute the same thing."
+            )
 
 
 class Comparison:
@@ -113,7 +115,9 @@ class Comparison:
 
     def _prepare_phiflow(self, name: str, side: Side, resolution: dict[str, int], cells: int, effort: Effort):
         if cells > (QUICK_CELLS if effort.quick else PHIFLOW_CELLS):
-            raise SkippedError(f"conjugate gradients on {cells} cells take {'too long for --quick' if effort.quick else 'minutes per call'}")
+            raise SkippedError(
+                f"conjugate gradients on {cells} cells take {'too long for --quick' if effort.quick else 'minutes per call'}"
+            )
         try:
             side.prepare(PHIFLOW[name], resolution, self.ours.value("start"))
         except RuntimeError as err:  # PhiFlow 3.4 overflows 32-bit indices of its matrix on large 3D grids
@@ -131,7 +135,17 @@ def cost_per_cell(effort: Effort) -> list[dict]:
             cases[size_name(resolution)] = side, "loop"
         times = alternate(cases, effort)
     cost = [times[size_name(r)] / LOOP / (r["y"] * r["x"] / 1e6) for r in (small, large)]
-    return [row("cost per cell, loop", size_name(large), 1, cost[1], size_name(small), cost[0], note="ms per step and million cells")]
+    return [
+        row(
+            "cost per cell, loop",
+            size_name(large),
+            1,
+            cost[1],
+            size_name(small),
+            cost[0],
+            note="ms per step and million cells",
+        )
+    ]
 
 
 def run(effort: Effort, sizes: list[dict[str, int]] = SIZES, batches: tuple[int, ...] = (1, 8)) -> list[dict]:

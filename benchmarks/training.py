@@ -1,4 +1,7 @@
-"""One training iteration (loss, gradient, Adam) of the wake's source, against the same with the solver replaced by the identity."""
+"""
+One training iteration (loss, gradient, Adam) of the wake's source, against the same with the solver replaced by
+the identity.
+"""
 
 from dataclasses import dataclass
 
@@ -28,7 +31,9 @@ class Iteration:
         return f"{f'SOL-{self.unroll}' if self.unroll else 'NON'} iteration, {self.network}{', remat' if self.remat else ''}"
 
 
-ITERATIONS = [Iteration(network, unroll, batch) for network, batch in (("small", 6), ("resnet", 3)) for unroll in (0, 4, 16, 32)]
+ITERATIONS = [
+    Iteration(network, unroll, batch) for network, batch in (("small", 6), ("resnet", 3)) for unroll in (0, 4, 16, 32)
+]
 
 
 def source_flow(with_solver: bool, resolution: dict[str, int]):
@@ -49,8 +54,8 @@ def hybrid_solver(flow, network: str, remat: bool):
     import inspect
 
     from phi_sol import Corrector, HybridSolver
-    from phi_sol.data.statistics import Statistics
-    from phi_sol.stepping import array_names
+    from phi_sol.correctors.statistics import Statistics
+    from phi_sol.stepping.arrays import array_names
 
     if remat and "remat" not in inspect.signature(HybridSolver).parameters:
         raise SkippedError("HybridSolver has no argument remat")
@@ -66,9 +71,9 @@ def iteration(training: Iteration, with_solver: bool, resolution: dict[str, int]
     import tensorflow as tf
     from phi.math import NUMPY
 
-    from phi_sol.stepping import pack
+    from phi_sol.stepping.arrays import pack
+    from phi_sol.tasks.correction.methods import total
     from phi_sol.training import make_method
-    from phi_sol.training.methods import total
 
     flow = source_flow(with_solver, resolution)
     hybrid = hybrid_solver(flow, training.network, training.remat)
@@ -94,21 +99,25 @@ def iteration(training: Iteration, with_solver: bool, resolution: dict[str, int]
 
 
 def iteration_cases(training: Iteration, with_solver: bool, resolution: dict[str, int]) -> dict[str, Case]:
-    import phi_sol.training  # noqa: F401  importing does not count as part of the first iteration
 
     return {"iteration": lazily(iteration, training, with_solver, resolution)}
 
 
 def measure(training: Iteration, effort: Effort, resolution: dict[str, int]) -> dict:
-    # a process each: making a network sets Keras's random seed, upon which TensorFlow compiles everything in the process again
+    # a process each: making a network sets Keras's random seed, upon which TensorFlow compiles everything in
+    # the process again
     with Side(iteration_cases) as ours, Side(iteration_cases) as alone:
         first = [side.prepare(training, side is ours, resolution)["iteration"] for side in (ours, alone)]
         times = alternate({"ours": (ours, "iteration"), "alone": (alone, "iteration")}, effort)
     seconds = {"first_s": first[0], "baseline_first_s": first[1]}
-    return row(training.name, size_name(resolution), training.batch, times["ours"], "network alone", times["alone"], **seconds)
+    return row(
+        training.name, size_name(resolution), training.batch, times["ours"], "network alone", times["alone"], **seconds
+    )
 
 
-def run(effort: Effort, iterations: list[Iteration] = ITERATIONS, resolution: dict[str, int] = RESOLUTION) -> list[dict]:
+def run(
+    effort: Effort, iterations: list[Iteration] = ITERATIONS, resolution: dict[str, int] = RESOLUTION
+) -> list[dict]:
     rows = []
     for training in iterations:
         try:

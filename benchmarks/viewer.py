@@ -1,9 +1,10 @@
 """
 How fast the pages answer while a simulation runs: `python benchmarks/viewer.py`; writes `results/viewer.json`.
 
-Headless Chromium (Debian's chromium and chromedriver, selenium) opens the pages of `phi-sol view` one after the other while source and reference step
-as fast as they can, and changes what is shown. `answer`: from a request to its whole answer, for all requests of a page, by the browser's own clock.
-`redraw`: from the choice of another quantity to the new picture. Nothing is counted before the simulation has compiled and stepped.
+Headless Chromium (Debian's chromium and chromedriver, selenium) opens the pages of `phi-sol view` one after the
+other while source and reference step as fast as they can, and changes what is shown. `answer`: from a request
+to its whole answer, for all requests of a page, by the browser's own clock. `redraw`: from the choice of
+another quantity to the new picture. Nothing is counted before the simulation has compiled and stepped.
 """
 
 import argparse
@@ -48,8 +49,15 @@ def open_browser():
     from selenium.webdriver.chrome.service import Service
 
     options = Options()
-    options.binary_location = shutil.which("chromium") or shutil.which("google-chrome") or sys.exit("Chromium is not installed.")
-    for argument in ("--headless=new", "--disable-dev-shm-usage", "--window-size=1280,1100", *(["--no-sandbox"] if os.geteuid() == 0 else [])):
+    options.binary_location = (
+        shutil.which("chromium") or shutil.which("google-chrome") or sys.exit("Chromium is not installed.")
+    )
+    for argument in (
+        "--headless=new",
+        "--disable-dev-shm-usage",
+        "--window-size=1280,1100",
+        *(["--no-sandbox"] if os.geteuid() == 0 else []),
+    ):
         options.add_argument(argument)
     return webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
 
@@ -93,7 +101,11 @@ def measure(size: tuple[int, int, int], seconds: float) -> list[dict]:
                 time.sleep(seconds)
                 answers = browser.execute_script(ANSWERS)
                 row = {"size": f"{y}x{x}", "page": page, "requests": len(answers)}
-                for name, value in (("median_ms", np.median), ("p95_ms", lambda a: np.percentile(a, 95)), ("max_ms", np.max)):
+                for name, value in (
+                    ("median_ms", np.median),
+                    ("p95_ms", lambda a: np.percentile(a, 95)),
+                    ("max_ms", np.max),
+                ):
                     row[name] = round(float(value(answers)), 1) if answers else None
                 if page == "/live":
                     redraws = []
@@ -101,7 +113,10 @@ def measure(size: tuple[int, int, int], seconds: float) -> list[dict]:
                         for quantity in ("magnitude", "vorticity"):
                             redraws.append(browser.execute_async_script(REDRAW, quantity))
                             time.sleep(0.5)
-                    row |= {"redraw_median_ms": round(float(np.median(redraws)), 1), "redraw_max_ms": round(float(np.max(redraws)), 1)}
+                    row |= {
+                        "redraw_median_ms": round(float(np.median(redraws)), 1),
+                        "redraw_max_ms": round(float(np.max(redraws)), 1),
+                    }
                 rows.append(row)
             browser.get(address + "/live")
             wait(lambda: steps_done(browser) > first)
@@ -120,7 +135,17 @@ def main():
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "viewer.json")
     options = parser.parse_args()
     rows = [row for size in SIZES for row in measure(size, options.seconds)]
-    names = ["size", "page", "requests", "median_ms", "p95_ms", "max_ms", "redraw_median_ms", "redraw_max_ms", "steps_per_s"]
+    names = [
+        "size",
+        "page",
+        "requests",
+        "median_ms",
+        "p95_ms",
+        "max_ms",
+        "redraw_median_ms",
+        "redraw_max_ms",
+        "steps_per_s",
+    ]
     table = Table(*names)
     for row in rows:
         table.add_row(*(str(row.get(n, "")) for n in names))

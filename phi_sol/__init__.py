@@ -7,20 +7,24 @@ The names below are imported when first used; TensorFlow is imported when someth
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 
+from .kernels import environment as _environment  # noqa: F401
+
 _HOMES = {
-    "flows": ["BuoyantPlume", "Flow", "ForcedAdvection", "SmokeBox", "State", "WakeFlow"],
-    "pair": ["SolverPair"],
+    "flows": ["BuoyantPlume", "Flow", "ForcedAdvection", "SmokeBox", "WakeFlow"],
+    "stepping.state": ["State"],
+    "stepping.solver": ["Rollout", "Solver", "rollout"],
+    "solvers.pair": ["SolverPair"],
+    "solvers.hybrid": ["HybridSolver"],
+    "solvers.iterative": ["IterativeFlow"],
     "experiment": ["Experiment", "Schedule", "load_experiment"],
-    "poisson.experiment": ["PoissonExperiment"],
-    "poisson.guess": ["PoissonGuess"],
-    "poisson.simulation": ["IterativeFlow"],
-    "poisson.trainer": ["GuessTrainer"],
+    "tasks.guess.experiment": ["PoissonExperiment"],
+    "correctors.guess": ["PoissonGuess"],
+    "tasks.guess.trainer": ["GuessTrainer"],
     "errors": ["DivergedError", "InputError", "MissingError"],
     "pressure": ["ConjugateGradients", "DirectPoisson", "Projection", "make_incompressible"],
-    "data.generate": ["Generator"],
-    "data.dataset": ["Dataset"],
+    "generation.generator": ["Generator"],
+    "storage.dataset": ["Dataset"],
     "correctors": ["Corrector"],
-    "hybrid": ["HybridSolver"],
     "training": ["Plan", "Trainer", "curriculum"],
     "evaluation": ["evaluate"],
     "viewer.loop": ["view"],

@@ -12,7 +12,7 @@ from pathlib import Path
 from .errors import InputError, MissingError, suggestion
 from .flows import Flow
 from .flows.base import kind_of, possible
-from .pair import SolverPair
+from .solvers.pair import SolverPair
 
 SPLITS = ("train", "test")
 
@@ -54,7 +54,8 @@ class Experiment:
         source: Resolution of the source grid. (Or give that of the reference grid, `reference`.)
         ratio: Reference cells per source cell and axis.
         reference: Resolution of the reference grid instead of `source`; a multiple of `ratio` along every axis.
-        train: Parameter values of the training simulations, by parameter name: lists of equal length, or of one value for all.
+        train: Parameter values of the training simulations, by parameter name: lists of equal length, or of one
+            value for all.
         test: The same for the test simulations; never seen in training.
         warmup: Reference steps that are discarded before the first frame.
         frames: Recorded steps; frame 0 is the state after the warm-up.
@@ -91,7 +92,9 @@ class Experiment:
             free = [f for f in self.flow.fields if f not in self.flow.prescribed]
             if name not in free:
                 kind = "is prescribed" if name in self.flow.fields else "does not exist"
-                raise InputError(f"Scene {self.name!r} corrects {name!r}, but this {kind}: {self.flow.__name__} has the fields {', '.join(free)}.")
+                raise InputError(
+                    f"Scene {self.name!r} corrects {name!r}, but this {kind}: {self.flow.__name__} has the fields {', '.join(free)}."
+                )
 
     @cached_property
     def pair(self) -> SolverPair:
@@ -104,8 +107,8 @@ class Experiment:
 
         Args:
             split: `train` or `test`.
-            parameters: Values that replace the scene's own, by name. A parameter that is not named keeps the scene's value if
-                this is the same for all simulations.
+            parameters: Values that replace the scene's own, by name. A parameter that is not named keeps the
+                scene's value if this is the same for all simulations.
 
         Raises:
             InputError: for unknown names, values that are not possible, lists of unequal length, or equal simulations.
@@ -115,7 +118,9 @@ class Experiment:
         for name, given in values.items():
             if name not in self.flow.parameters:
                 known = self.flow.parameters
-                raise InputError(f"Scene {self.name!r} has no parameter {name!r}.{suggestion(name, known)} Its parameters: {', '.join(known)}.")
+                raise InputError(
+                    f"Scene {self.name!r} has no parameter {name!r}.{suggestion(name, known)} Its parameters: {', '.join(known)}."
+                )
             for value in given:
                 if isinstance(value, bool) or not isinstance(value, int | float) or not possible(name, value):
                     raise InputError(f"{name}={value!r} is not possible: it must be {kind_of(name)}.")
@@ -124,9 +129,16 @@ class Experiment:
             raise InputError(f"Scene {self.name!r} needs values for {', '.join(missing)}.")
         count = max(map(len, values.values()))
         if {len(v) for v in values.values()} - {1, count}:
-            raise InputError("All parameters need lists of the same length: " + ", ".join(f"{n} has {len(v)}" for n, v in values.items()) + ".")
+            raise InputError(
+                "All parameters need lists of the same length: "
+                + ", ".join(f"{n} has {len(v)}" for n, v in values.items())
+                + "."
+            )
         columns = {n: values[n] if len(values[n]) == count else values[n] * count for n in self.flow.parameters}
-        simulations = [dict(zip(columns, map(float, combination), strict=True)) for combination in zip(*columns.values(), strict=True)]
+        simulations = [
+            dict(zip(columns, map(float, combination), strict=True))
+            for combination in zip(*columns.values(), strict=True)
+        ]
         for i, simulation in enumerate(simulations):
             if simulation in simulations[:i]:
                 shown = ", ".join(f"{n}={v:g}" for n, v in simulation.items())
@@ -148,7 +160,10 @@ def scene_names() -> list[str]:
 def scene_summaries() -> dict[str, str]:
     """The first docstring line of every scene that comes with the package, by name; nothing is imported."""
     scenes = importlib.import_module("phi_sol.scenes")
-    files = {name: next(Path(p) / f"{name}.py" for p in scenes.__path__ if (Path(p) / f"{name}.py").is_file()) for name in scene_names()}
+    files = {
+        name: next(Path(p) / f"{name}.py" for p in scenes.__path__ if (Path(p) / f"{name}.py").is_file())
+        for name in scene_names()
+    }
     return {name: (ast.get_docstring(ast.parse(f.read_text())) or "").partition("\n")[0] for name, f in files.items()}
 
 
@@ -183,7 +198,9 @@ def load_experiment(scene: str) -> Experiment:
         if scene not in scene_names():
             known = scene_names()
             hint = suggestion(scene, known)
-            raise MissingError(f"Unknown scene {scene!r}.{hint} Known scenes: {', '.join(known)}; or give the path of a scene file (.py).")
+            raise MissingError(
+                f"Unknown scene {scene!r}.{hint} Known scenes: {', '.join(known)}; or give the path of a scene file (.py)."
+            )
         module = importlib.import_module(f"phi_sol.scenes.{scene}")
     experiment = getattr(module, "experiment", None)
     if not isinstance(experiment, Experiment):

@@ -14,5 +14,7 @@ experiment = Experiment(
     keep_reference_every=50,
     correct=("velocity",),
     schedule=Schedule(network="small", unroll=8, steps=2000, batch=6, learning_rate=1e-3),
-    paper=Schedule(network="resnet", unroll=32, steps=93600, batch=3, learning_rate=1e-4),  # 100 epochs of 6 simulations
+    paper=Schedule(
+        network="resnet", unroll=32, steps=93600, batch=3, learning_rate=1e-4
+    ),  # 100 epochs of 6 simulations
 )

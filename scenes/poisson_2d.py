@@ -14,5 +14,14 @@ experiment = PoissonExperiment(
     tolerance=1e-3,
     samples=100,
     simulation_steps=100,
-    schedule=Schedule(network="deep-unet", unroll=5, steps=8000, batch=4, learning_rate=1e-3, decay="exponential", warmup=0.02, clip=0.1),
+    schedule=Schedule(
+        network="deep-unet",
+        unroll=5,
+        steps=8000,
+        batch=4,
+        learning_rate=1e-3,
+        decay="exponential",
+        warmup=0.02,
+        clip=0.1,
+    ),
 )

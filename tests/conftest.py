@@ -30,7 +30,10 @@ experiment = Experiment(
 
 @pytest.fixture(scope="module", autouse=True)
 def quiet_background():
-    """PhiML's precision is one setting for all threads: what tests of the viewer began to compute must end before other tests begin."""
+    """
+    PhiML's precision is one setting for all threads: what tests of the viewer began to compute must end before
+    other tests begin.
+    """
     yield
     views = sys.modules.get("phi_sol.viewer.views")
     free, deadline = 0, time.monotonic() + 120
@@ -69,7 +72,7 @@ def tiny_data(tiny, tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_train(tiny, tiny_data):
     """The training set of the tiny scene."""
-    from phi_sol.data.dataset import Dataset, find_simulations
+    from phi_sol.storage.dataset import Dataset, find_simulations
 
     return Dataset(tiny.pair, find_simulations(tiny_data, "train"))
 
@@ -80,7 +83,9 @@ def tiny_run(tiny, tiny_train, tmp_path_factory) -> Path:
     from phi_sol.training import Plan, Trainer, curriculum
 
     folder = tmp_path_factory.mktemp("runs") / "sol"
-    Trainer(tiny_train, folder, Plan(curriculum(2), batch=2, learning_rate=1e-3, steps=4), "sol", "small", scene="tiny").fit()
+    Trainer(
+        tiny_train, folder, Plan(curriculum(2), batch=2, learning_rate=1e-3, steps=4), "sol", "small", scene="tiny"
+    ).fit()
     return folder
 
 

@@ -26,7 +26,9 @@ def test_a_user_s_scene_file(tiny_scene, tiny):
 
 
 def test_unknown_scenes():
-    with pytest.raises(MissingError, match=r"Unknown scene 'karman2d'. Did you mean 'karman_2d'\? Known scenes: .*karman_2d"):
+    with pytest.raises(
+        MissingError, match=r"Unknown scene 'karman2d'. Did you mean 'karman_2d'\? Known scenes: .*karman_2d"
+    ):
         load_experiment("karman2d")
     with pytest.raises(MissingError, match="no scene file 'nothing.py'"):
         load_experiment("nothing.py")
@@ -54,14 +56,22 @@ def test_broken_scene_files(tmp_path, content, message):
 
 
 def experiment(**kwargs):
-    return Experiment(**dict(name="x", flow=WakeFlow, source=dict(y=16, x=8), train=dict(reynolds=(100.0,)), test=dict(reynolds=(200.0,))) | kwargs)
+    return Experiment(
+        **dict(
+            name="x", flow=WakeFlow, source=dict(y=16, x=8), train=dict(reynolds=(100.0,)), test=dict(reynolds=(200.0,))
+        )
+        | kwargs
+    )
 
 
 @pytest.mark.parametrize(
     "wrong, message",
     [
         (dict(train=dict(depth=(100.0,))), "no parameter 'depth'. Its parameters: reynolds"),
-        (dict(train=dict(reynold=(100.0,))), r"no parameter 'reynold'. Did you mean 'reynolds'\? Its parameters: reynolds"),
+        (
+            dict(train=dict(reynold=(100.0,))),
+            r"no parameter 'reynold'. Did you mean 'reynolds'\? Its parameters: reynolds",
+        ),
         (dict(train=dict(reynolds=())), "needs values for reynolds"),
         (dict(test=dict(reynolds=(float("nan"),))), "reynolds=nan is not possible"),
         (dict(test=dict(reynolds=("fast",))), "reynolds='fast' is not possible"),
@@ -86,25 +96,46 @@ def test_impossible_pairs():
 
 
 def forced(**kwargs):
-    scene = dict(name="x", flow=ForcedAdvection, source=dict(y=8, x=8), train=dict(seed=(0, 1, 2), viscosity=(0.1,), amplitude=(0.1, 0.1, 0.1)))
+    scene = dict(
+        name="x",
+        flow=ForcedAdvection,
+        source=dict(y=8, x=8),
+        train=dict(seed=(0, 1, 2), viscosity=(0.1,), amplitude=(0.1, 0.1, 0.1)),
+    )
     return Experiment(**scene | dict(test=dict(seed=(7,), viscosity=(0.1,), amplitude=(0.2,))) | kwargs)
 
 
 def test_one_value_holds_for_all_simulations():
     expected = [{"seed": s, "viscosity": 0.1, "amplitude": 0.1} for s in (0.0, 1.0, 2.0)]
     assert forced().simulations("train") == expected
-    assert forced().simulations("train", {"seed": [5.0, 6.0]}) == [e | {"seed": s} for e, s in zip(expected[:2], (5.0, 6.0), strict=True)]
-    assert forced().simulations("test", {"viscosity": [0.2, 0.3]}) == [{"seed": 7.0, "viscosity": v, "amplitude": 0.2} for v in (0.2, 0.3)]
+    assert forced().simulations("train", {"seed": [5.0, 6.0]}) == [
+        e | {"seed": s} for e, s in zip(expected[:2], (5.0, 6.0), strict=True)
+    ]
+    assert forced().simulations("test", {"viscosity": [0.2, 0.3]}) == [
+        {"seed": 7.0, "viscosity": v, "amplitude": 0.2} for v in (0.2, 0.3)
+    ]
 
 
 @pytest.mark.parametrize(
     "wrong, message",
     [
-        (dict(seed=(0, 0), viscosity=(0.1,), amplitude=(0.1,)), "the same value twice: seed=0, viscosity=0.1, amplitude=0.1"),
-        (dict(seed=(-1,), viscosity=(0.1,), amplitude=(0.1,)), "seed=-1 is not possible: it must be an integer of at least 0"),
+        (
+            dict(seed=(0, 0), viscosity=(0.1,), amplitude=(0.1,)),
+            "the same value twice: seed=0, viscosity=0.1, amplitude=0.1",
+        ),
+        (
+            dict(seed=(-1,), viscosity=(0.1,), amplitude=(0.1,)),
+            "seed=-1 is not possible: it must be an integer of at least 0",
+        ),
         (dict(seed=(1.5,), viscosity=(0.1,), amplitude=(0.1,)), "seed=1.5 is not possible"),
-        (dict(seed=(0,), viscosity=(-0.1,), amplitude=(0.1,)), "viscosity=-0.1 is not possible: it must be positive and finite"),
-        (dict(seed=(0, 1), viscosity=(0.1, 0.1, 0.1), amplitude=(0.1,)), "the same length: seed has 2, viscosity has 3, amplitude has 1"),
+        (
+            dict(seed=(0,), viscosity=(-0.1,), amplitude=(0.1,)),
+            "viscosity=-0.1 is not possible: it must be positive and finite",
+        ),
+        (
+            dict(seed=(0, 1), viscosity=(0.1, 0.1, 0.1), amplitude=(0.1,)),
+            "the same length: seed has 2, viscosity has 3, amplitude has 1",
+        ),
         (dict(seed=(0,), viscosity=(0.1,)), "needs values for amplitude"),
     ],
 )
@@ -117,5 +148,7 @@ def test_impossible_seeds_and_parameters(wrong, message):
 
 @pytest.mark.parametrize("name", ["forcing", "time"])
 def test_prescribed_fields_are_not_corrected(name):
-    with pytest.raises(InputError, match=f"corrects '{name}', but this is prescribed: ForcedAdvection has the fields velocity"):
+    with pytest.raises(
+        InputError, match=f"corrects '{name}', but this is prescribed: ForcedAdvection has the fields velocity"
+    ):
         forced(correct=("velocity", name))

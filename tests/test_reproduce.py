@@ -1,4 +1,6 @@
-"""The paper's table from one command: what is planned, what it costs, what is refused, and going on where it stopped."""
+"""
+The paper's table from one command: what is planned, what it costs, what is refused, and going on where it stopped.
+"""
 
 import json
 from dataclasses import replace
@@ -17,10 +19,19 @@ def small(tiny):
 
 def test_plan(tiny, small, tiny_data, tmp_path):
     plan = Reproduction(small, tmp_path / "out", tiny_data, seeds=2)
-    assert [t.folder.name for t in plan.trainings] == ["pre_seed0", "pre_seed1", "non_seed0", "non_seed1", "sol2_seed0", "sol2_seed1"]
+    assert [t.folder.name for t in plan.trainings] == [
+        "pre_seed0",
+        "pre_seed1",
+        "non_seed0",
+        "non_seed1",
+        "sol2_seed0",
+        "sol2_seed1",
+    ]
     assert {t.plan.steps for t in plan.trainings} == {2} and not (tmp_path / "out").exists()
     budget = Reproduction(tiny, tmp_path / "out", tiny_data, budget=60.0, seeds=2)
-    assert [t.plan.budget for t in budget.trainings] == [5, 5, 5, 5, 20, 20] and all(t.plan.steps is None for t in budget.trainings)
+    assert [t.plan.budget for t in budget.trainings] == [5, 5, 5, 5, 20, 20] and all(
+        t.plan.steps is None for t in budget.trainings
+    )
 
 
 def test_only_what_the_paper_has():
@@ -40,7 +51,9 @@ def test_refused(tiny, small, tiny_data, tmp_path):
     with pytest.raises(InputError, match="in use and holds no reproduction"):
         Reproduction(small, tmp_path / "mine", tiny_data)
     (tmp_path / "other").mkdir()
-    (tmp_path / "other" / "reproduction.json").write_text(json.dumps(Reproduction(small, tmp_path / "out", tiny_data).config | {"seeds": 5}))
+    (tmp_path / "other" / "reproduction.json").write_text(
+        json.dumps(Reproduction(small, tmp_path / "out", tiny_data).config | {"seeds": 5})
+    )
     with pytest.raises(InputError, match="another reproduction: seeds is 5 instead of 3"):
         Reproduction(small, tmp_path / "other", tiny_data)
 
@@ -52,12 +65,16 @@ def test_plan_of_a_poisson_scene(tmp_path):
     assert [t.folder.name for t in plan.trainings] == ["non_seed0", "phy_seed0", "sol5_seed0", "sol-phy5_seed0"]
     assert [t.plan.budget for t in plan.trainings] == pytest.approx([10, 10, 11, 11])
     assert all((t.plan.schedule, t.plan.clip, t.plan.warmup) == ("exponential", 0.1, 0.02) for t in plan.trainings)
-    assert [t.plan.stages[-1].unroll for t in plan.trainings] == [1, 1, 5, 5] and all(len(t.plan.stages) == 1 for t in plan.trainings)
+    assert [t.plan.stages[-1].unroll for t in plan.trainings] == [1, 1, 5, 5] and all(
+        len(t.plan.stages) == 1 for t in plan.trainings
+    )
     with pytest.raises(InputError, match="paper's schedule of 'poisson_2d' is not known: give a --budget"):
         reproduction_of(scene, tmp_path / "out", tmp_path / "data")
 
 
-@pytest.mark.parametrize("seconds, text", [(0.2, "< 1 s"), (4.2, "4.2 s"), (45, "45 s"), (700, "12 min"), (9000, "2.5 h"), (3e5, "3.5 days")])
+@pytest.mark.parametrize(
+    "seconds, text", [(0.2, "< 1 s"), (4.2, "4.2 s"), (45, "45 s"), (700, "12 min"), (9000, "2.5 h"), (3e5, "3.5 days")]
+)
 def test_durations(seconds, text):
     assert duration(seconds) == text
 
@@ -73,7 +90,13 @@ def test_the_whole_way_and_again(small, tiny_data, tmp_path):
 
     plan = Reproduction(small, tmp_path / "out", tiny_data, seeds=1)
     texts = [c.text for c in plan.costs()]
-    starts = ["pre: 1 training of 2 iterations", "corrections for PRE: 12 frames", "non: 1 training", "sol2: 1 training", "rollouts of 3"]
+    starts = [
+        "pre: 1 training of 2 iterations",
+        "corrections for PRE: 12 frames",
+        "non: 1 training",
+        "sol2: 1 training",
+        "rollouts of 3",
+    ]
     assert len(texts) == 5 and all(t.startswith(s) for t, s in zip(texts, starts, strict=True))
     plan.generate(lambda *_: None)
     first, second, third = plan.trainings
@@ -87,7 +110,9 @@ def test_the_whole_way_and_again(small, tiny_data, tmp_path):
     results = plan.evaluate("made by a test", lambda *_: None)
     assert list(results["groups"]) == ["pre_seed0", "non_seed0", "sol2_seed0"]
     again = Reproduction(small, tmp_path / "out", tiny_data, seeds=1)
-    assert all(t.finished for t in again.trainings) and [c.text for c in again.costs()] == ["rollouts of 3 correctors, and the report"]
+    assert all(t.finished for t in again.trainings) and [c.text for c in again.costs()] == [
+        "rollouts of 3 correctors, and the report"
+    ]
     written = (tmp_path / "out" / "evaluation" / "results.json").stat().st_mtime_ns
     assert again.evaluate("again", lambda *_: None) == results
     assert (tmp_path / "out" / "evaluation" / "results.json").stat().st_mtime_ns == written

@@ -15,9 +15,20 @@ DataOption = Annotated[Path | None, typer.Option(help="Data folder. Default: dat
 
 
 def progress_bar(unit: str = "", visible: bool = True):
-    """A rich progress display on stderr, from its first task on: bar, share, speed in `unit` or the task's `info`, elapsed and remaining time."""
+    """
+    A rich progress display on stderr, from its first task on: bar, share, speed in `unit` or the task's `info`,
+        elapsed and remaining time.
+    """
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, ProgressColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        ProgressColumn,
+        TaskProgressColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
     from rich.table import Column
     from rich.text import Text
 
@@ -41,7 +52,14 @@ def progress_bar(unit: str = "", visible: bool = True):
     console = Console(stderr=True)
     name = TextColumn("{task.description}", table_column=Column(no_wrap=True))
     return Display(
-        name, BarColumn(10), TaskProgressColumn(), Info(), TimeElapsedColumn(), TimeRemainingColumn(), console=console, disable=not visible
+        name,
+        BarColumn(10),
+        TaskProgressColumn(),
+        Info(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not visible,
     )
 
 
@@ -77,7 +95,10 @@ def command_line() -> str:
 
 @contextmanager
 def progress_of(title: str, visible: bool = True):
-    """Gives a function of (frames done, frames in all) that shows a progress display from its first call on, on a terminal."""
+    """
+    Gives a function of (frames done, frames in all) that shows a progress display from its first call on, on a
+    terminal.
+    """
     bar = progress_bar("frames/s", visible and sys.stderr.isatty())
 
     def show(done: int, total: int):
@@ -108,7 +129,9 @@ def quiet_tensorflow(device: str = "auto"):
     if device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it takes the first traces of several solvers for retracing
+    logging.getLogger("tensorflow").setLevel(
+        logging.ERROR
+    )  # it takes the first traces of several solvers for retracing
     sys.stderr.flush()
     keep = os.dup(2)
     try:
@@ -121,4 +144,6 @@ def quiet_tensorflow(device: str = "auto"):
         os.dup2(keep, 2)
         os.close(keep)
     if device == "gpu" and not gpus:
-        raise InputError("TensorFlow finds no GPU: install phi_sol[gpu] and NVIDIA's driver, or leave out --device gpu.")
+        raise InputError(
+            "TensorFlow finds no GPU: install phi_sol[gpu] and NVIDIA's driver, or leave out --device gpu."
+        )

@@ -5,17 +5,31 @@ from typing import Annotated
 
 import typer
 
-from .common import DataOption, OutOption, SceneArgument, by_part, command_line, progress_bar, quiet_tensorflow, show_results
+from .common import (
+    DataOption,
+    OutOption,
+    SceneArgument,
+    by_part,
+    command_line,
+    progress_bar,
+    quiet_tensorflow,
+    show_results,
+)
 
 
 def evaluate(
     scene: SceneArgument,
     data: DataOption = None,
     run: Annotated[
-        list[Path] | None, typer.Option("--run", "--runs", help="Folder of a corrector; may be repeated. Default: all in runs/SCENE.")
+        list[Path] | None,
+        typer.Option("--run", "--runs", help="Folder of a corrector; may be repeated. Default: all in runs/SCENE."),
     ] = None,
-    frames: Annotated[int | None, typer.Option(help="Steps of the rollouts.", show_default="as recorded, at most 500")] = None,
-    numerics: Annotated[bool, typer.Option(help="Also run the source on a finer grid and with second-order advection.")] = True,
+    frames: Annotated[
+        int | None, typer.Option(help="Steps of the rollouts.", show_default="as recorded, at most 500")
+    ] = None,
+    numerics: Annotated[
+        bool, typer.Option(help="Also run the source on a finer grid and with second-order advection.")
+    ] = True,
     out: OutOption = None,
 ):
     """
@@ -33,15 +47,17 @@ def evaluate(
         return evaluate_guesses(experiment, data, run, frames, out)
     root = Path("runs") / experiment.name
     data = data if data is not None else Path("data") / experiment.name
-    from ..data.dataset import find_simulations
+    from ..storage.dataset import find_simulations
 
     find_simulations(data, "test")
     for folder in run or []:
         if not (folder / "corrector.json").is_file():
-            raise MissingError(f"There is no corrector in {folder}: train one first ('phi-sol train {scene}'), or name another run.")
+            raise MissingError(
+                f"There is no corrector in {folder}: train one first ('phi-sol train {scene}'), or name another run."
+            )
     quiet_tensorflow()
-    from ..evaluation.evaluation import evaluate as run_evaluation
-    from ..evaluation.evaluation import find_runs
+    from ..evaluation.evaluator import evaluate as run_evaluation
+    from ..evaluation.evaluator import find_runs
     from ..evaluation.tables import tables, verdicts
 
     runs = list(run) if run else find_runs(root)

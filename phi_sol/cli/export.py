@@ -12,8 +12,13 @@ def export(
     scene: SceneArgument,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the files.", show_default=False)],
     data: DataOption = None,
-    run: Annotated[list[Path] | None, typer.Option("--run", "--runs", help="Folder of a corrector; may be repeated.", show_default=False)] = None,
-    format: Annotated[str, typer.Option(help="netcdf (for xarray and ParaView) or phiflow (PhiFlow scenes).")] = "netcdf",
+    run: Annotated[
+        list[Path] | None,
+        typer.Option("--run", "--runs", help="Folder of a corrector; may be repeated.", show_default=False),
+    ] = None,
+    format: Annotated[
+        str, typer.Option(help="netcdf (for xarray and ParaView) or phiflow (PhiFlow scenes).")
+    ] = "netcdf",
     frames: Annotated[int | None, typer.Option(help="Steps.", show_default="as recorded")] = None,
     every: Annotated[int, typer.Option(help="Export every so many frames.")] = 1,
 ):
@@ -26,11 +31,11 @@ def export(
 
     experiment = load_experiment(scene)
     data = data if data is not None else Path("data") / experiment.name
-    from ..data.dataset import Dataset, find_simulations
+    from ..storage.dataset import Dataset, find_simulations
 
     folders = find_simulations(data, "test")
     quiet_tensorflow()
-    from ..evaluation.evaluation import load_correctors
+    from ..evaluation.evaluator import load_correctors
     from ..evaluation.export import Exporter
 
     correctors = load_correctors(run or [], experiment)

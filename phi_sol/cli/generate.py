@@ -10,11 +10,21 @@ from .common import OutOption, SceneArgument, progress_bar, quiet_tensorflow
 
 def generate(
     scene: SceneArgument,
-    split: Annotated[str | None, typer.Option(help="train, test or all.", show_default="all, or train with --param")] = None,
-    param: Annotated[list[str] | None, typer.Option(help="Parameter values, e.g. reynolds=250,900, instead of the scene's.")] = None,
-    frames: Annotated[int | None, typer.Option(help="Recorded steps; frame 0 is the start.", show_default="the scene's")] = None,
-    warmup: Annotated[int | None, typer.Option(help="Steps discarded before frame 0.", show_default="the scene's")] = None,
-    batch: Annotated[int | None, typer.Option(help="Simulations computed together, at most.", show_default="as many as pay here")] = None,
+    split: Annotated[
+        str | None, typer.Option(help="train, test or all.", show_default="all, or train with --param")
+    ] = None,
+    param: Annotated[
+        list[str] | None, typer.Option(help="Parameter values, e.g. reynolds=250,900, instead of the scene's.")
+    ] = None,
+    frames: Annotated[
+        int | None, typer.Option(help="Recorded steps; frame 0 is the start.", show_default="the scene's")
+    ] = None,
+    warmup: Annotated[
+        int | None, typer.Option(help="Steps discarded before frame 0.", show_default="the scene's")
+    ] = None,
+    batch: Annotated[
+        int | None, typer.Option(help="Simulations computed together, at most.", show_default="as many as pay here")
+    ] = None,
     out: OutOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be written, and write nothing.")] = False,
 ):
@@ -43,9 +53,11 @@ def generate(
     if out is not None and split == "all" and out.is_dir():
         foreign = sorted({p.name for p in out.iterdir() if not p.name.startswith(".")} - set(SPLITS))
         if foreign:
-            raise InputError(f"{out} is not a phi_sol data folder: it holds {foreign[0]!r}. Choose another folder with --out.")
+            raise InputError(
+                f"{out} is not a phi_sol data folder: it holds {foreign[0]!r}. Choose another folder with --out."
+            )
     quiet_tensorflow()
-    from ..data.generate import Generator
+    from ..generation.generator import Generator
 
     generators = {s: Generator(experiment, s, folders[s], parameters or None, frames, warmup, batch) for s in chosen}
     if dry_run:

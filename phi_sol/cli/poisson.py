@@ -9,7 +9,7 @@ from .common import command_line, progress_of, quiet_tensorflow, show_results
 
 def is_poisson(experiment) -> bool:
     """Whether an experiment is about initial guesses."""
-    from ..poisson.experiment import PoissonExperiment
+    from ..tasks.guess.experiment import PoissonExperiment
 
     return isinstance(experiment, PoissonExperiment)
 
@@ -31,14 +31,14 @@ def refuse_options(experiment, given: dict[str, bool]):
 
 def evaluate_guesses(experiment, data: Path | None, runs: list[Path] | None, frames: int | None, out: Path | None):
     """`phi-sol evaluate` for initial guesses."""
-    from ..data.dataset import find_simulations
+    from ..storage.dataset import find_simulations
 
     root = Path("runs") / experiment.name
     data = data if data is not None else Path("data") / experiment.name
     find_simulations(data, "test")
     quiet_tensorflow()
-    from ..poisson.evaluation import evaluate, find_guesses
-    from ..poisson.tables import tables, verdicts
+    from ..tasks.guess.evaluation import evaluate, find_guesses
+    from ..tasks.guess.tables import tables, verdicts
 
     with progress_of("running simulations") as show:
         folder = out if out is not None else root / "evaluation"

@@ -5,27 +5,46 @@ from typing import Annotated
 
 import typer
 
-from .common import DataOption, OutOption, by_part, command_line, progress_bar, progress_of, quiet_tensorflow, show_results
+from .common import (
+    DataOption,
+    OutOption,
+    by_part,
+    command_line,
+    progress_bar,
+    progress_of,
+    quiet_tensorflow,
+    show_results,
+)
 
 
 def reproduce(
     scene: Annotated[
-        list[str] | None, typer.Argument(metavar="[SCENE ...]", help="Known scenes or scene files. Default: those with a schedule of the paper's.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[SCENE ...]", help="Known scenes or scene files. Default: those with a schedule of the paper's."
+        ),
     ] = None,
     budget: Annotated[
-        str | None, typer.Option(help="Time of all trainings of a scene together, e.g. 2h, instead of the paper's schedule.", show_default=False)
+        str | None,
+        typer.Option(
+            help="Time of all trainings of a scene together, e.g. 2h, instead of the paper's schedule.",
+            show_default=False,
+        ),
     ] = None,
     seeds: Annotated[int, typer.Option(help="Training seeds.")] = 3,
     data: DataOption = None,
     out: OutOption = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Measure and print what it will cost, and do nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Measure and print what it will cost, and do nothing.")
+    ] = False,
 ):
     """
     Make the paper's table: generate, train from several seeds, evaluate.
 
     Trains PRE, NON and SOL, or NON, PHY, SOL and SOL-PHY for Poisson problems.
 
-    Default output: runs/SCENE/reproduction. States what it will cost on this machine, by timing a little of it. Interrupt with Ctrl-C at any
+    Default output: runs/SCENE/reproduction. States what it will cost on this machine, by timing a little of it.
+        Interrupt with Ctrl-C at any
     time; the same command goes on where it stopped.
     """
     from ..errors import InputError
@@ -64,7 +83,9 @@ def carry_out(reproduction):
             typer.echo(f"{training.folder} is finished.")
             continue
         with progress_of("precomputing corrections") as precomputed, progress_bar() as bar:
-            reproduction.train(training, lambda trainer, b=bar, t=training: [ProgressBar(b, trainer, t.folder.name)], precomputed)
+            reproduction.train(
+                training, lambda trainer, b=bar, t=training: [ProgressBar(b, trainer, t.folder.name)], precomputed
+            )
     with progress_bar() as bar:
         results = reproduction.evaluate(command_line(), by_part(bar, f"{name} "))
     show_results(reproduction.tables(results))

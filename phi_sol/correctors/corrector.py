@@ -6,15 +6,16 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from ..data.statistics import Statistics
-from ..data.store import read_json, write_json
 from ..errors import InputError
 from ..flows import Flow
 from ..flows.base import SEED
-from ..stepping import Arrays, array_names
+from ..kernels.compiled import Arrays
+from ..networks import build_network
+from ..stepping.arrays import array_names
+from ..storage.files import read_json, write_json
 from .adapter import Adapter, periodic_axes
 from .files import check_trained_for, load_network, save_network
-from .networks import build_network
+from .statistics import Statistics
 
 NETWORK_FILE, DESCRIPTION_FILE = "corrector.keras", "corrector.json"
 
@@ -50,14 +51,15 @@ class Corrector:
         policy: str | None = None,
     ) -> "Corrector":
         """
-        An untrained corrector for `flow`. It corrects nothing yet: the last layer starts at zero. Its network continues the fields
-        periodically along the periodic axes of the flow.
+        An untrained corrector for `flow`. It corrects nothing yet: the last layer starts at zero. Its network
+        continues the fields periodically along the periodic axes of the flow.
 
         Args:
             flow: The source flow.
             network: Name of a network, see `phi_sol.correctors.networks`.
             statistics: Statistics of the training data.
-            correct: Fields that are seen and corrected. The network sees the flow's `inputs` and parameters (not a seed), too.
+            correct: Fields that are seen and corrected. The network sees the flow's `inputs` and parameters
+                (not a seed), too.
             seed: Seed of the initial weights.
             placement: Where the correction enters, see `HybridSolver`.
             project: Whether the corrected velocity is made divergence-free.
@@ -69,7 +71,9 @@ class Corrector:
         names = tuple(n for n in array_names(flow) if n.partition(".")[0] in correct)
         seen = tuple(n for n in array_names(flow) if n in names or n.partition(".")[0] in flow.inputs)
         adapter = Adapter(tuple(flow.resolution.values()), seen, names, tuple(p for p in flow.parameters if p != SEED))
-        model = build_network(network, adapter.input_channels, len(names), len(flow.resolution), seed, periodic_axes(flow), policy)
+        model = build_network(
+            network, adapter.input_channels, len(names), len(flow.resolution), seed, periodic_axes(flow), policy
+        )
         description = {"flow": flow.config(), "network": network, "placement": placement, "project": project}
         return Corrector(model, adapter, statistics, description)
 
@@ -83,8 +87,15 @@ class Corrector:
         """Whether the corrected velocity is made divergence-free."""
         return self.description.get("project", False)
 
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the arrays that are corrected."""
+        return self.adapter.outputs
+
     def weights(self) -> list[tf.Tensor]:
-        """The values of the network's trainable weights, as tensors that loops and recomputed gradients can be given."""
+        """
+        The values of the network's trainable weights, as tensors that loops and recomputed gradients can be given.
+        """
         return [tf.convert_to_tensor(v) for v in self.network.trainable_variables]
 
     def __call__(self, arrays: Arrays, parameters: Arrays, weights: list[tf.Tensor] | None = None) -> Arrays:
@@ -127,7 +138,8 @@ class Corrector:
     @staticmethod
     def load(folder: str | Path) -> "Corrector":
         """
-        Reads what `save` wrote; needs neither the scene nor the data. Nothing in the files is executed (Keras's safe mode).
+        Reads what `save` wrote; needs neither the scene nor the data. Nothing in the files is executed (Keras's
+        safe mode).
 
         Raises:
             MissingError: if there is no corrector in `folder`.

@@ -7,9 +7,9 @@ from typing import TypeVar
 
 import keras
 
-from ..data.store import first_difference
 from ..errors import InputError, MissingError
 from ..flows import Flow
+from ..storage.files import first_difference
 
 Trained = TypeVar("Trained")
 
@@ -36,7 +36,9 @@ def load_network(path: Path, description: Path, kind: str) -> keras.Model:
         InputError: if the Keras file is damaged.
     """
     if not path.is_file() or not description.is_file():
-        raise MissingError(f"There is no {kind} in {path.parent}: train one first ('phi-sol train'), or name another folder.")
+        raise MissingError(
+            f"There is no {kind} in {path.parent}: train one first ('phi-sol train'), or name another folder."
+        )
     try:
         return keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as err:  # Keras raises whatever the unzipping, JSON or HDF5 library raises
@@ -59,7 +61,9 @@ def check_trained_for(flow: Flow, description: dict, kind: str):
         raise InputError(f"The {kind} was trained for another flow: {difference}.")
 
 
-def load_runs(runs: list[Path], load: Callable[[Path], Trained], flow: Flow, is_taken: Callable[[str], bool]) -> dict[str, Trained]:
+def load_runs(
+    runs: list[Path], load: Callable[[Path], Trained], flow: Flow, is_taken: Callable[[str], bool]
+) -> dict[str, Trained]:
     """
     What was trained in some runs, by the name of the folder, or by the path where this name is not free.
 

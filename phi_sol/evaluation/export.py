@@ -1,20 +1,24 @@
-"""Fields of recorded simulations and of rollouts for other programs: as NetCDF (xarray, ParaView) and as PhiFlow scenes."""
+"""
+Fields of recorded simulations and of rollouts for other programs: as NetCDF (xarray, ParaView) and as PhiFlow scenes.
+"""
 
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 from phi.math import batch
 
 from ..correctors import Corrector
-from ..data.dataset import Dataset
-from ..data.store import FrameFormat, check_no_file_in_the_way, versions, write_json
 from ..errors import InputError, MissingError
 from ..flows import Flow
-from ..hybrid import HybridSolver
-from ..stepping import rollout, tf, unpack
-from .metrics.grid import Arrays, centred, faces
+from ..metrics.grid import Arrays, centred, faces
+from ..solvers.hybrid import HybridSolver
+from ..stepping.arrays import unpack
+from ..storage.dataset import Dataset
+from ..storage.files import check_no_file_in_the_way, versions, write_json
+from ..storage.frames import FrameFormat
 
 FORMATS = ("netcdf", "phiflow")
 REFERENCE = "REF"
@@ -37,10 +41,10 @@ def to_xarray(flow: Flow, frames: dict[int, Arrays], **attributes):
     """
     Frames of one simulation as an `xarray.Dataset`.
 
-    Centred fields have the dimensions (time, y, x[, z]). A staggered field `velocity` is there twice: exactly, as `velocity_y_face` on the
-    faces normal to y (time, y_face, x), those at the boundary included, and at cell centres as `velocity_y`, the mean of two faces (second
-    order), so that programs that know one grid only can show it. Coordinates are in domain units; `time` is since frame 0, and `frame`
-    counts.
+    Centred fields have the dimensions (time, y, x[, z]). A staggered field `velocity` is there twice: exactly,
+    as `velocity_y_face` on the faces normal to y (time, y_face, x), those at the boundary included, and at cell
+    centres as `velocity_y`, the mean of two faces (second order), so that programs that know one grid only can
+    show it. Coordinates are in domain units; `time` is since frame 0, and `frame` counts.
 
     Args:
         flow: The flow whose fields they are.
@@ -53,11 +57,17 @@ def to_xarray(flow: Flow, frames: dict[int, Arrays], **attributes):
     stacked = {n: np.stack([frames[f][n] for f in numbers]) for n in frames[numbers[0]]}
     dims = list(flow.resolution)
     unit = {"units": "domain units"}
-    coordinates = {"time": ("time", flow.dt * np.array(numbers, float), unit | {"long_name": "time since frame 0", "axis": "T"})}
+    coordinates = {
+        "time": ("time", flow.dt * np.array(numbers, float), unit | {"long_name": "time since frame 0", "axis": "T"})
+    }
     coordinates["frame"] = ("time", numbers)
     for d, n in flow.resolution.items():
         h = flow.spacing[d]
-        coordinates[d] = (d, (np.arange(n) + 0.5) * h, unit | {"long_name": f"{d} of cell centres"})  # with an axis, VTK takes x and y for angles
+        coordinates[d] = (
+            d,
+            (np.arange(n) + 0.5) * h,
+            unit | {"long_name": f"{d} of cell centres"},
+        )  # with an axis, VTK takes x and y for angles
         coordinates[f"{d}_face"] = (f"{d}_face", np.arange(n + 1) * h, unit | {"long_name": f"{d} of faces"})
     variables = {}
     for field in flow.fields:
@@ -69,17 +79,40 @@ def to_xarray(flow: Flow, frames: dict[int, Arrays], **attributes):
         units = {"units": {"velocity": "length / time", "forcing": "length / time^2"}.get(field, "")}
         for d, values in faces(flow, stacked, field).items():
             where = tuple(f"{e}_face" if e == d else e for e in dims)
-            variables[f"{field}_{d}_face"] = (("time", *where), values.astype(np.float32), units | {"long_name": f"{d} component on faces"})
+            variables[f"{field}_{d}_face"] = (
+                ("time", *where),
+                values.astype(np.float32),
+                units | {"long_name": f"{d} component on faces"},
+            )
         for d, values in centred(flow, stacked, field).items():
-            variables[f"{field}_{d}"] = (("time", *dims), values.astype(np.float32), units | {"long_name": f"{d} component at cell centres"})
-    known = {"Conventions": "CF-1.8", "source": f"phi_sol {versions()['phi_sol']}", "dt": flow.dt, "flow": json.dumps(flow.config())}
+            variables[f"{field}_{d}"] = (
+                ("time", *dims),
+                values.astype(np.float32),
+                units | {"long_name": f"{d} component at cell centres"},
+            )
+    known = {
+        "Conventions": "CF-1.8",
+        "source": f"phi_sol {versions()['phi_sol']}",
+        "dt": flow.dt,
+        "flow": json.dumps(flow.config()),
+    }
     return xarray.Dataset(variables, coordinates, known | attributes)
 
 
 class Exporter:
-    """Writes the reference, SRC and correctors of all simulations of a data set, one solver and simulation at a time."""
+    """
+    Writes the reference, SRC and correctors of all simulations of a data set, one solver and simulation at a time.
+    """
 
-    def __init__(self, data: Dataset, correctors: dict[str, Corrector], out: Path, kind: str = "netcdf", frames: int | None = None, every: int = 1):
+    def __init__(
+        self,
+        data: Dataset,
+        correctors: dict[str, Corrector],
+        out: Path,
+        kind: str = "netcdf",
+        frames: int | None = None,
+        every: int = 1,
+    ):
         """
         Args:
             data: Simulations.
@@ -99,10 +132,12 @@ class Exporter:
             require_xarray()
         self.steps = data.frames if frames is None else frames
         if not 1 <= self.steps <= data.frames or not 1 <= every <= self.steps:
-            raise InputError(f"Frames 1 to {data.frames} can be exported, every 1st to every last; not {self.steps} frames, every {every}th.")
+            raise InputError(
+                f"Frames 1 to {data.frames} can be exported, every 1st to every last; not {self.steps} frames, every {every}th."
+            )
         self.data, self.out, self.kind, self.every = data, Path(out), kind, every
         flow = data.pair.source
-        self.solvers = {REFERENCE: None, "SRC": flow.compiled} | {n: HybridSolver(flow, c) for n, c in correctors.items()}
+        self.solvers = {REFERENCE: None, "SRC": flow} | {n: HybridSolver(flow, c) for n, c in correctors.items()}
         check_no_file_in_the_way(self.out, "Name another folder with --out.")
         for name in self.solvers:
             if (self.out / name).exists():
@@ -115,7 +150,9 @@ class Exporter:
         for name, solver in self.solvers.items():
             for i in range(len(self.data)):
                 frames = dict(self._frames(solver, i))
-                bad = next((f for f, a in sorted(frames.items()) if not all(np.isfinite(v).all() for v in a.values())), None)
+                bad = next(
+                    (f for f, a in sorted(frames.items()) if not all(np.isfinite(v).all() for v in a.values())), None
+                )
                 if bad is not None:
                     notes.append(f"{name} blew up in {self.data.folders[i].name}: not finite from frame {bad} on.")
                 self._write(name, i, frames)
@@ -132,7 +169,7 @@ class Exporter:
         start = {n: tf.constant(a[simulation : simulation + 1, 0]) for n, a in self.data.arrays.items()}
         yield 0, {n: a.numpy()[0] for n, a in start.items()}
         parameters = {n: tf.constant(p[simulation : simulation + 1]) for n, p in self.data.parameters.items()}
-        for f, kept in zip(numbers[1:], rollout(solver, start, parameters, self.steps, self.every), strict=True):
+        for f, kept in zip(numbers[1:], solver.frames(start, parameters, self.steps, self.every), strict=True):
             yield f, {n: a.numpy()[0] for n, a in kept.items()}
 
     def _write(self, name: str, simulation: int, frames: dict[int, Arrays]):
@@ -140,7 +177,9 @@ class Exporter:
         folder = self.out / name
         if self.kind == "netcdf":
             folder.mkdir(parents=True, exist_ok=True)
-            content = to_xarray(self.data.pair.source, frames, title=f"{name}, {source}", solver=name, simulation=source, **parameters)
+            content = to_xarray(
+                self.data.pair.source, frames, title=f"{name}, {source}", solver=name, simulation=source, **parameters
+            )
             part = folder / f".{source}.nc"
             packed = {v: {"zlib": True, "complevel": 4} for v in content.data_vars}
             _fixed_length_texts(content).to_netcdf(part, engine="h5netcdf", encoding=packed)
@@ -153,12 +192,21 @@ class Exporter:
             state = unpack(flow, {n: a[None] for n, a in arrays.items()}, given, batch(batch=1))
             self._format.write(scene, frame, {n: np.asarray(v)[0] for n, v in self._format.file_values(state).items()})
         (scene / ".partial").rmdir()
-        facts = {"solver": name, "pair": self.data.pair.config, "parameters": parameters, "frames": self.steps, "every": self.every}
+        facts = {
+            "solver": name,
+            "pair": self.data.pair.config,
+            "parameters": parameters,
+            "frames": self.steps,
+            "every": self.every,
+        }
         write_json(scene / "description.json", facts | {"complete": True, "versions": versions()})
 
 
 def _fixed_length_texts(content):
-    """A dataset with texts of fixed length as attributes. VTK, and with it ParaView, reads no others, and would take the time for space."""
+    """
+    A dataset with texts of fixed length as attributes. VTK, and with it ParaView, reads no others, and would
+    take the time for space.
+    """
     content = content.copy()
     for holder in (content, *content.variables.values()):
         holder.attrs = {n: np.bytes_(v.encode()) if isinstance(v, str) else v for n, v in holder.attrs.items()}

@@ -7,10 +7,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..data.store import fingerprint
-from .rollout import Rollout
+from ..storage.files import fingerprint
+from .runs import Rollout
 
-DEFINING = ("scene", "method", "unroll", "training", "network", "correct", "placement", "project", "pair", "data", "plan", "validation", "passes")
+DEFINING = (
+    "scene",
+    "method",
+    "unroll",
+    "training",
+    "network",
+    "correct",
+    "placement",
+    "project",
+    "pair",
+    "data",
+    "plan",
+    "validation",
+    "passes",
+)
 
 
 @dataclass(frozen=True)
@@ -33,7 +47,9 @@ class Group:
         return next(iter(self.runs.values()))
 
     def mean(self, measure: str) -> np.ndarray:
-        """A measure averaged over simulations and runs, by frame: shape (frames, ...). NaN from where one of them blew up."""
+        """
+        A measure averaged over simulations and runs, by frame: shape (frames, ...). NaN from where one of them blew up.
+        """
         return np.mean([r.of(measure).mean(1) for r in self.runs.values()], 0)
 
     def deviation(self, measure: str) -> np.ndarray | None:
@@ -43,12 +59,17 @@ class Group:
         return np.std([r.of(measure).mean(1) for r in self.runs.values()], 0, ddof=1)
 
     def statistics(self, frames: int, measure: str = "mae") -> tuple[float | None, float | None]:
-        """Mean and standard deviation over the runs of a measure over the first frames; None where a run blew up, or for a deviation of one."""
+        """
+        Mean and standard deviation over the runs of a measure over the first frames; None where a run blew up,
+        or for a deviation of one.
+        """
         return mean_and_deviation([r.mean(frames, measure) for r in self.runs.values()])
 
 
 def mean_and_deviation(values: list[float | None]) -> tuple[float | None, float | None]:
-    """Mean and standard deviation (of a sample) of values; None if one of them is, and no deviation of a single value."""
+    """
+    Mean and standard deviation (of a sample) of values; None if one of them is, and no deviation of a single value.
+    """
     if not values or any(v is None for v in values):
         return None, None
     return float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else None
@@ -56,7 +77,8 @@ def mean_and_deviation(values: list[float | None]) -> tuple[float | None, float 
 
 def group_runs(rollouts: dict[str, Rollout], descriptions: dict[str, dict]) -> list[Group]:
     """
-    Groups of solvers, in order: those without a corrector alone, correctors with all that were trained in the same way on the same data
+    Groups of solvers, in order: those without a corrector alone, correctors with all that were trained in the
+        same way on the same data
     but from other seeds.
 
     Args:

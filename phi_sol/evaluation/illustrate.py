@@ -19,7 +19,7 @@ from .figures import (
 )
 from .groups import Group
 from .measures import Measures
-from .rollout import Rollout
+from .runs import Rollout
 
 FILM_FRAMES = 50
 MOST_PANELS = 6  # solvers in a picture: beyond, the first ones, which are SRC and the numerics without a network
@@ -70,10 +70,14 @@ def write_pictures(
     jobs: dict[str, Callable[[Path], None]] = {
         "error_curves.png": lambda p: error_figure(groups, measures, p, title),
         "fields.png": lambda p: fields_figure(pictures, fields, recorded, p, frames, f"Vorticity, {parameters}"),
-        "field_errors.png": lambda p: error_pictures(pictures, fields, recorded, p, frames, f"Error of the velocity, {parameters}"),
+        "field_errors.png": lambda p: error_pictures(
+            pictures, fields, recorded, p, frames, f"Error of the velocity, {parameters}"
+        ),
     }
     if "marker" in measures.fields:
-        jobs["marker.png"] = lambda p: fields_figure(Pictures(measures.flow, "marker"), fields, recorded, p, frames, f"Marker, {parameters}")
+        jobs["marker.png"] = lambda p: fields_figure(
+            Pictures(measures.flow, "marker"), fields, recorded, p, frames, f"Marker, {parameters}"
+        )
     jobs["film.gif"] = lambda p: _film(Pictures(measures.flow), panels, measures, simulation, p, heading)
     jobs["spectra.png"] = lambda p: spectrum_figure(groups, measures, p, title)
     jobs["energy.png"] = lambda p: energy_figure(groups, measures, p, title)

@@ -5,11 +5,11 @@ from functools import cached_property
 
 import numpy as np
 
-from ..data.dataset import Dataset
+from .. import metrics
 from ..flows import Flow, WakeFlow
-from ..stepping import field_arrays
-from . import metrics
-from .metrics.grid import Arrays
+from ..metrics.grid import Arrays
+from ..stepping.arrays import field_arrays
+from ..storage.dataset import Dataset
 
 STATIONS = (2.0, 5.0, 10.0)  # of profiles in a wake, in radii behind the centre of the obstacle
 PROBE = 5.0  # of the cross-stream velocity whose frequency is the Strouhal number's
@@ -49,7 +49,8 @@ class Wake:
 
 class Measures:
     """
-    Measures frames of the source grid, many at a time: what they are (energy, spectrum, forces, ...) and how far they are from the reference.
+    Measures frames of the source grid, many at a time: what they are (energy, spectrum, forces, ...) and how
+        far they are from the reference.
 
     Attributes:
         flow: The source flow.
@@ -74,7 +75,8 @@ class Measures:
             parameters: Shape (n,) each.
 
         Returns:
-            By name, shape (n,); `spectrum` (n, shells); in wakes `profiles` (n, positions of all stations and components).
+            By name, shape (n,); `spectrum` (n, shells); in wakes `profiles` (n, positions of all stations and
+            components).
         """
         flow = self.flow
         result = {
@@ -95,7 +97,9 @@ class Measures:
         return result
 
     def profiles(self, arrays: Arrays) -> dict[tuple[str, float], tuple[np.ndarray, np.ndarray]]:
-        """Positions along x and values of shape (n, positions), by component and station (radii behind the obstacle)."""
+        """
+        Positions along x and values of shape (n, positions), by component and station (radii behind the obstacle).
+        """
         return {(c, s): metrics.line(self.flow, arrays, c, "x", self.wake.behind(s)) for c in "yx" for s in STATIONS}
 
     def against(self, arrays: Arrays, reference: Arrays) -> dict[str, np.ndarray]:
@@ -103,7 +107,8 @@ class Measures:
         How far fields are from those of the reference; arguments of shape (n, *spatial) each.
 
         Returns:
-            By name, shape (n,): `mae`, `rmse` and `relative_l2` of the velocity, with a suffix those of every array, and `correlation` of vorticity.
+            By name, shape (n,): `mae`, `rmse` and `relative_l2` of the velocity, with a suffix those of every
+            array, and `correlation` of vorticity.
         """
         result = {"correlation": metrics.vorticity_correlation(self.flow, arrays, reference)}
         groups = {"velocity": self.velocity} | {n: [n] for n in self.names}
@@ -127,7 +132,10 @@ class Measures:
         return {n: np.swapaxes(a[:, first : first + count], 0, 1) for n, a in self.data.arrays.items()}
 
     def block(self, arrays: Arrays, reference: Arrays | None = None) -> dict[str, np.ndarray]:
-        """Measures of arrays of shape (frames, simulations, *spatial), with errors if there is a reference of the same shapes."""
+        """
+        Measures of arrays of shape (frames, simulations, *spatial), with errors if there is a reference of the
+        same shapes.
+        """
         frames, simulations = next(iter(arrays.values())).shape[:2]
         flat = {n: np.reshape(a, (-1, *a.shape[2:])) for n, a in arrays.items()}
         parameters = {n: np.tile(p, frames) for n, p in self.data.parameters.items()}

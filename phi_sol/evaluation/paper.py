@@ -1,4 +1,7 @@
-"""The paper's figures: Um et al., NeurIPS 2020 (arXiv:2007.00016), table 1; mean and standard deviation of the velocity MAE."""
+"""
+The paper's figures: Um et al., NeurIPS 2020 (arXiv:2007.00016), table 1; mean and standard deviation of the
+velocity MAE.
+"""
 
 from dataclasses import dataclass
 
@@ -34,10 +37,24 @@ class PaperRow:
 
 TABLE = {
     "karman_2d": PaperRow(
-        {"SRC": (0.146, 0.004), "PRE": (0.031, 0.010), "NON": (0.049, 0.012), "SOL, few steps": (0.041, 0.009), "SOL-32": (0.013, 0.003)}, 32, True
+        {
+            "SRC": (0.146, 0.004),
+            "PRE": (0.031, 0.010),
+            "NON": (0.049, 0.012),
+            "SOL, few steps": (0.041, 0.009),
+            "SOL-32": (0.013, 0.003),
+        },
+        32,
+        True,
     ),
-    "plume_2d": PaperRow({"SRC": (1.590, 1.032), "NON": (1.080, 0.658), "SOL, few steps": (0.944, 0.614), "SOL-128": (0.620, 0.389)}, 128, False),
-    "forced_advection_2d": PaperRow({"SRC": (0.248, 0.019), "PRE": (0.218, 0.017), "NON": (0.159, 0.015), "SOL-32": (0.148, 0.016)}, 32, False),
+    "plume_2d": PaperRow(
+        {"SRC": (1.590, 1.032), "NON": (1.080, 0.658), "SOL, few steps": (0.944, 0.614), "SOL-128": (0.620, 0.389)},
+        128,
+        False,
+    ),
+    "forced_advection_2d": PaperRow(
+        {"SRC": (0.248, 0.019), "PRE": (0.218, 0.017), "NON": (0.159, 0.015), "SOL-32": (0.148, 0.016)}, 32, False
+    ),
     "karman_3d": PaperRow({"SRC": (0.167, 0.061), "NON": (0.144, 0.074), "SOL-16": (0.130, 0.058)}, 16, True),
 }
 
@@ -57,8 +74,9 @@ def comparison(scene: str, source: float | None, groups: dict[str, dict]) -> dic
         groups: Groups of runs, as in `results.json`: `method`, `unroll`, `mean`, `std`.
 
     Returns:
-        `note`, whether the figures were `checked`, and `rows`: each with `solver`, `mae`, `std`, `improvement`, the `paper_solver`, `paper_mae`,
-        `paper_std` and `paper_improvement`. Rows of the paper without a counterpart have no `solver`. None for a scene without a row in the table.
+        `note`, whether the figures were `checked`, and `rows`: each with `solver`, `mae`, `std`, `improvement`,
+        the `paper_solver`, `paper_mae`, `paper_std` and `paper_improvement`. Rows of the paper without a
+        counterpart have no `solver`. None for a scene without a row in the table.
     """
     row = TABLE.get(scene)
     if row is None:
@@ -67,7 +85,12 @@ def comparison(scene: str, source: float | None, groups: dict[str, dict]) -> dic
 
     def entry(solver, mae, std, name):
         mean, deviation = row.figures.get(name, (None, None)) if name else (None, None)
-        ours = {"solver": solver, "mae": mae, "std": std, "improvement": None if solver == "SRC" else improvement(mae, source)}
+        ours = {
+            "solver": solver,
+            "mae": mae,
+            "std": std,
+            "improvement": None if solver == "SRC" else improvement(mae, source),
+        }
         their = {"paper_solver": name, "paper_mae": mean, "paper_std": deviation}
         return ours | their | {"paper_improvement": None if name in (None, "SRC") else improvement(mean, theirs)}
 

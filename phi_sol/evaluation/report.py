@@ -7,7 +7,7 @@ from pathlib import Path
 
 import rich.table
 
-from ..data.store import write_atomic
+from ..storage.files import write_atomic
 from .tables import Table, tables, verdicts
 
 CAPTIONS = {
@@ -60,7 +60,9 @@ def flow_report(results: dict, pictures: list[Path]) -> Report:
 
 def rich_table(table: Table) -> rich.table.Table:
     """A table for a terminal."""
-    printed = rich.table.Table(title=table.title, title_justify="left", caption=table.note or None, caption_justify="left")
+    printed = rich.table.Table(
+        title=table.title, title_justify="left", caption=table.note or None, caption_justify="left"
+    )
     for i, column in enumerate(table.columns):
         printed.add_column(column, justify="right" if i else "left")
     for row in table.rows:
@@ -97,7 +99,11 @@ def write_markdown(report: Report, path: Path):
         parts += [f"## {table.title}", "", *_markdown(table), "", *([table.note, ""] if table.note else [])]
     for picture, caption in report.pictures:
         parts += [f"![{caption}]({picture.name})", ""]
-    parts += ["## Made from", "", *(f"- {name}: {f'`{text}`' if name == 'Command' else text}" for name, text in report.facts if text)]
+    parts += [
+        "## Made from",
+        "",
+        *(f"- {name}: {f'`{text}`' if name == 'Command' else text}" for name, text in report.facts if text),
+    ]
     write_atomic(path, ("\n".join(parts) + "\n").encode())
 
 
@@ -115,8 +121,14 @@ def write_html(report: Report, path: Path):
     for picture, text in report.pictures:
         caption, data = html.escape(text), base64.b64encode(picture.read_bytes()).decode()
         kind = picture.suffix[1:]
-        parts.append(f'<figure><img alt="{caption}" src="data:image/{kind};base64,{data}"><figcaption>{caption}</figcaption></figure>')
-    made = [f"<tr><th>{name}</th><td style='text-align:left'><code>{html.escape(text)}</code></td></tr>" for name, text in report.facts if text]
+        parts.append(
+            f'<figure><img alt="{caption}" src="data:image/{kind};base64,{data}"><figcaption>{caption}</figcaption></figure>'
+        )
+    made = [
+        f"<tr><th>{name}</th><td style='text-align:left'><code>{html.escape(text)}</code></td></tr>"
+        for name, text in report.facts
+        if text
+    ]
     parts += ["<h2>Made from</h2>", f"<table>{''.join(made)}</table>"]
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title><link rel="icon" href="data:,">'
     page = f'<!DOCTYPE html>\n<html lang="en"><head>{head}<style>{STYLE}</style></head><body>\n{chr(10).join(parts)}\n</body></html>\n'

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from . import metrics
+from .. import metrics
 from .groups import Group
 from .measures import Measures
 from .milestones import THRESHOLDS, milestones
-from .rollout import Rollout
+from .runs import Rollout
 
 PERIODS = 3  # of the shedding that a rollout must have for a Strouhal number
 
@@ -21,7 +21,9 @@ def numbers(values) -> list[float | None]:
 
 
 def relative(errors: np.ndarray, scales: np.ndarray) -> float | None:
-    """Mean over simulations of errors relative to scales; None where one of them is not finite, or its scale is zero."""
+    """
+    Mean over simulations of errors relative to scales; None where one of them is not finite, or its scale is zero.
+    """
     with np.errstate(divide="ignore", invalid="ignore"):
         return number((errors / scales).mean())
 
@@ -38,16 +40,22 @@ def solver_results(run: Rollout, frames: int, measures: Measures | None = None) 
     if measures is None:
         return result
     reference, series = measures.reference, run.series
-    result["over_time"] = {n: numbers(np.round(series[n].mean(1), 7)) for n in ("mae", "rmse", "relative_l2", "correlation")}
+    result["over_time"] = {
+        n: numbers(np.round(series[n].mean(1), 7)) for n in ("mae", "rmse", "relative_l2", "correlation")
+    }
     for name in ("rmse", "relative_l2"):
         result[name] = {str(n): run.mean(n, name) for n in milestones(frames)}
-    result["fields"] = {n: {m: run.mean(frames, f"{m} {n}") for m in ("mae", "rmse", "relative_l2")} for n in measures.names}
+    result["fields"] = {
+        n: {m: run.mean(frames, f"{m} {n}") for m in ("mae", "rmse", "relative_l2")} for n in measures.names
+    }
     result["vorticity_correlation"] = {"mean": run.mean(frames, "correlation")} | {
         f"time_to_{t:g}": correlation_time(series["correlation"], t, measures.flow.dt) for t in THRESHOLDS
     }
     for name in ("kinetic_energy", "enstrophy", "marker_mass"):
         if name in series:
-            result[f"{name}_error"] = relative(np.abs(series[name] - reference[name]).mean(0), np.abs(reference[name]).mean(0))
+            result[f"{name}_error"] = relative(
+                np.abs(series[name] - reference[name]).mean(0), np.abs(reference[name]).mean(0)
+            )
     whole = metrics.resolved(measures.flow, measures.wave_numbers)
     spectra = [s["spectrum"].mean(0)[:, whole] for s in (series, reference)]
     result["spectral_error"] = number(metrics.spectral_error(*spectra).mean())
@@ -60,7 +68,8 @@ def solver_results(run: Rollout, frames: int, measures: Measures | None = None) 
 
 def correlation_time(correlation: np.ndarray, threshold: float, dt: float) -> dict:
     """
-    When the correlation falls below a threshold: `per_parameter` (None where it never does), how many `reached_the_end`, and the `mean`, for which
+    When the correlation falls below a threshold: `per_parameter` (None where it never does), how many
+        `reached_the_end`, and the `mean`, for which
     these count with the whole duration, so that it is a lower bound then.
     """
     times = metrics.time_until_below(correlation, threshold, dt)
@@ -83,7 +92,9 @@ def wake_results(series: dict[str, np.ndarray], reference: dict[str, np.ndarray]
     drag, lift = (reference[n] for n in ("drag", "lift"))
     result["drag_error"] = relative(np.abs(series["drag"].mean(0) - drag.mean(0)), np.abs(drag.mean(0)))
     result["lift_rms_error"] = relative(np.abs(series["lift"].std(0) - lift.std(0)), lift.std(0))
-    (mean, fluctuation), (r_mean, r_fluctuation) = (metrics.mean_and_fluctuation(s["profiles"]) for s in (series, reference))
+    (mean, fluctuation), (r_mean, r_fluctuation) = (
+        metrics.mean_and_fluctuation(s["profiles"]) for s in (series, reference)
+    )
     result["mean_profile_error"] = number(np.abs(mean - r_mean).mean() / wake.speed)
     result["fluctuation_profile_error"] = number(np.abs(fluctuation - r_fluctuation).mean() / wake.speed)
     return result
@@ -102,7 +113,9 @@ def strouhal_numbers(probe: np.ndarray, reference: np.ndarray, measures: Measure
 def reference_results(measures: Measures, ms_per_step: float) -> dict:
     """The entry of the reference: its time per step, and what it is measured to be on the source grid."""
     result = {"ms_per_step": ms_per_step}
-    return result | ({"wake": wake_results(measures.reference, measures.reference, measures)} if measures.wake is not None else {})
+    return result | (
+        {"wake": wake_results(measures.reference, measures.reference, measures)} if measures.wake is not None else {}
+    )
 
 
 def group_results(groups: list[Group], frames: int) -> dict:
@@ -114,5 +127,10 @@ def group_results(groups: list[Group], frames: int) -> dict:
         mae = {str(n): dict(zip(("mean", "std"), group.statistics(n), strict=True)) for n in milestones(frames)}
         mean, std = group.statistics(frames)
         facts = {"runs": list(group.runs), "method": group.method, "unroll": group.unroll}
-        result[group.label] = facts | {"mae": mae, "mean": mean, "std": std, "blow_ups": sum(r.blow_ups for r in group.runs.values())}
+        result[group.label] = facts | {
+            "mae": mae,
+            "mean": mean,
+            "std": std,
+            "blow_ups": sum(r.blow_ups for r in group.runs.values()),
+        }
     return result

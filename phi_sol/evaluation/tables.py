@@ -25,7 +25,13 @@ class Table:
 
 def tables(results: dict) -> list[Table]:
     """All tables, the errors first."""
-    made = [error_table(results), seed_table(results), physics_table(results), wake_table(results), paper_table(results)]
+    made = [
+        error_table(results),
+        seed_table(results),
+        physics_table(results),
+        wake_table(results),
+        paper_table(results),
+    ]
     return [t for t in made if t is not None and t.rows]
 
 
@@ -72,7 +78,12 @@ def seed_table(results: dict) -> Table | None:
     steps = [str(n) for n in milestones(results["frames"])]
     source = results["solvers"]["SRC"]["mae"][steps[-1]]
     rows = [
-        [name, str(len(g["runs"])), *[spread(*(g["mae"][n][k] for k in ("mean", "std"))) for n in steps], against_source(g["mean"], source)]
+        [
+            name,
+            str(len(g["runs"])),
+            *[spread(*(g["mae"][n][k] for k in ("mean", "std"))) for n in steps],
+            against_source(g["mean"], source),
+        ]
         for name, g in groups.items()
     ]
     columns = ["trained alike", "seeds", *[f"{n} frames" for n in steps], "vs SRC"]
@@ -95,7 +106,16 @@ def physics_table(results: dict) -> Table | None:
         rows[-1] += [decimal(f["mae"], missing="") for n, f in e["fields"].items() if not n.startswith("velocity")]
     others = [n for n in next(iter(solvers.values()), {"fields": {}})["fields"] if not n.startswith("velocity")]
     times = [f"time to {t:g}" for t in THRESHOLDS]
-    columns = ["solver", "relative L2", *times, "spectrum", "energy", "enstrophy", "divergence", *[f"{n} MAE" for n in others]]
+    columns = [
+        "solver",
+        "relative L2",
+        *times,
+        "spectrum",
+        "energy",
+        "enstrophy",
+        "divergence",
+        *[f"{n} MAE" for n in others],
+    ]
     note = "Time until the correlation of the vorticity falls below; > where it does not in all simulations. Spectrum: decades off."
     return Table(f"Over {last} frames", columns, rows, note)
 
@@ -107,9 +127,23 @@ def wake_table(results: dict) -> Table | None:
     for name, w in solvers.items():
         drag = [d for d in w["drag"] if d is not None]
         rows.append([name, decimal(sum(drag) / len(drag), 3) if len(drag) == len(w["drag"]) else BLEW_UP])
-        rows[-1] += [percent(w.get(k)) for k in ("drag_error", "lift_rms_error", "strouhal_error", "mean_profile_error", "fluctuation_profile_error")]
+        rows[-1] += [
+            percent(w.get(k))
+            for k in (
+                "drag_error",
+                "lift_rms_error",
+                "strouhal_error",
+                "mean_profile_error",
+                "fluctuation_profile_error",
+            )
+        ]
     columns = ["solver", "drag", "drag error", "lift r.m.s. error", "Strouhal error", "mean profile", "fluctuation"]
-    return Table("The wake", columns, rows, "Drag as it is on the source grid. Profiles: mean absolute error in per cent of the stream.")
+    return Table(
+        "The wake",
+        columns,
+        rows,
+        "Drag as it is on the source grid. Profiles: mean absolute error in per cent of the stream.",
+    )
 
 
 def paper_table(results: dict) -> Table | None:
@@ -129,7 +163,9 @@ def paper_table(results: dict) -> Table | None:
         for row in paper["rows"]
     ]
     columns = ["solver", "MAE", "below SRC by", "in the paper", "MAE there", "below SRC by"]
-    title = f"Against the paper, ours over {results['frames']} frames" + ("" if paper["checked"] else " (its figures are approximate)")
+    title = f"Against the paper, ours over {results['frames']} frames" + (
+        "" if paper["checked"] else " (its figures are approximate)"
+    )
     return Table(title, columns, rows, paper["note"])
 
 
@@ -140,9 +176,14 @@ def verdicts(results: dict) -> list[str]:
     for label, group in results.get("groups", {}).items():
         cost = sum(solvers[n]["ms_per_step"] for n in group["runs"]) / len(group["runs"])
         if group["mean"] is None:
-            lines.append(f"{label} blew up in {group['blow_ups']} of {len(group['runs']) * len(results['parameters'])} rollouts.")
+            lines.append(
+                f"{label} blew up in {group['blow_ups']} of {len(group['runs']) * len(results['parameters'])} rollouts."
+            )
             continue
-        better, worse = ([n for n, e in plain.items() if e["mae"][last] is not None and (group["mean"] < e["mae"][last]) == b] for b in (True, False))
+        better, worse = (
+            [n for n, e in plain.items() if e["mae"][last] is not None and (group["mean"] < e["mae"][last]) == b]
+            for b in (True, False)
+        )
         ranks = [
             f"{word} {', '.join(_grid(n, results) for n in names)}"
             for word, names in (("more accurate than", better), ("less accurate than", worse))
@@ -150,7 +191,9 @@ def verdicts(results: dict) -> list[str]:
         ]
         costs = [f"{ratio(cost / e['ms_per_step'])} times {n}" for n, e in solvers.items() if n in plain or n == "REF"]
         error = spread(group["mean"], group["mae"][last]["std"])
-        lines.append(f"{label}: velocity MAE {error} over {last} frames, {' and '.join(ranks)}. A step takes {cost:.3g} ms: {', '.join(costs)}.")
+        lines.append(
+            f"{label}: velocity MAE {error} over {last} frames, {' and '.join(ranks)}. A step takes {cost:.3g} ms: {', '.join(costs)}."
+        )
     return lines
 
 

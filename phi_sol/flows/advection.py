@@ -1,8 +1,9 @@
 """
 Advection of fields along a velocity: PhiFlow's semi-Lagrangian and MacCormack steps without scattered memory access.
 
-Both look up a field at `x - v dt`. While the displacement `|v| dt / dx` is at most a few cells, the interpolation is a sum over
-shifted copies of the field, most of them with the weight zero: dense arithmetic, no gather, and a gradient without scatter
+Both look up a field at `x - v dt`. While the displacement `|v| dt / dx` is at most a few cells, the
+interpolation is a sum over shifted copies of the field, most of them with the weight zero: dense arithmetic, no
+    gather, and a gradient without scatter
 (`interpolation.py`).
 """
 
@@ -13,25 +14,29 @@ from phi.math import Tensor, dual, reshaped_tensor
 from phi.math.backend import choose_backend
 from phi.math.extrapolation import Extrapolation
 
-from .interpolation import Interpolation
+from ..grids.interpolation import Interpolation
 
 REACH = 1
-"""Default bound K in cells; measured on CPUs: with one cell the copies are twice as fast as the gather, with two they equal it."""
+"""
+Default bound K in cells; measured on CPUs: with one cell the copies are twice as fast as the gather, with two
+they equal it.
+"""
 
 
 def semi_lagrangian(field: Field, velocity: Field, dt: Tensor | float, reach: int = REACH) -> Field:
     """
     One semi-Lagrangian step: `f(x, t + dt) = f(x - v(x, t) dt, t)` with linear interpolation.
 
-    Equal to PhiFlow's `advect.semi_lagrangian` to round-off. First order in time and, at a fixed CFL number, in space; stable for
-    any CFL number. The gradient is that of the interpolation; where a lookup falls on a sample point, the one-sided one.
+    Equal to PhiFlow's `advect.semi_lagrangian` to round-off. First order in time and, at a fixed CFL number, in
+    space; stable for any CFL number. The gradient is that of the interpolation; where a lookup falls on a
+    sample point, the one-sided one.
 
     Args:
         field: Centred or staggered grid to be advected; constant, zero-gradient and periodic boundaries, or a mix.
         velocity: Vector grid.
         dt: Time increment.
-        reach: Bound K, in cells, of the displacement `|v| dt / dx` up to which shifted copies are blended; where it is exceeded
-            anywhere, all values are gathered instead. The result is the same.
+        reach: Bound K, in cells, of the displacement `|v| dt / dx` up to which shifted copies are blended;
+            where it is exceeded anywhere, all values are gathered instead. The result is the same.
 
     Returns:
         Grid with the sample points of `field`.
@@ -48,10 +53,11 @@ def mac_cormack(field: Field, velocity: Field, dt: Tensor | float, reach: int = 
     """
     One limited MacCormack step: with A the semi-Lagrangian step and A⁻ the one backwards in time,
 
-        f₁ = A f,   f₂ = A⁻ f₁,   f = f₁ + (f - f₂) / 2,   clipped to the range of the values that f₁ was interpolated from.
+        f₁ = A f,   f₂ = A⁻ f₁,   f = f₁ + (f - f₂) / 2,   clipped to the range of the values that f₁ was
+        interpolated from.
 
-    Equal to PhiFlow's `advect.mac_cormack` where that runs. Second order in space and time for smooth fields and constant
-    velocity, first order at extrema, where the limiter acts, and in time where the velocity varies.
+    Equal to PhiFlow's `advect.mac_cormack` where that runs. Second order in space and time for smooth fields
+    and constant velocity, first order at extrema, where the limiter acts, and in time where the velocity varies.
 
     Arguments and result as for `semi_lagrangian`.
 
@@ -64,11 +70,15 @@ def mac_cormack(field: Field, velocity: Field, dt: Tensor | float, reach: int = 
     # f₁ takes the boundary conditions of the field as a whole, so that it is put together before the way back
     moved = _assemble(field, list(forward))
     result = []
-    for (values, extrapolation, displacement), f1, low, high in zip(_parts(moved, velocity, parts), forward, lower, upper, strict=True):
+    for (values, extrapolation, displacement), f1, low, high in zip(
+        _parts(moved, velocity, parts), forward, lower, upper, strict=True
+    ):
         back = _Lookup(values, extrapolation, {d: -s for d, s in displacement.items()}, dt, reach).values(within)
         result.append((f1, back, low, high))
     before = [values for values, _, _ in parts]
-    corrected = [math.clip(f1 + 0.5 * (f - back), low, high) for f, (f1, back, low, high) in zip(before, result, strict=True)]
+    corrected = [
+        math.clip(f1 + 0.5 * (f - back), low, high) for f, (f1, back, low, high) in zip(before, result, strict=True)
+    ]
     return _assemble(field, corrected)
 
 
@@ -77,8 +87,8 @@ SCHEMES = {"semi_lagrangian": semi_lagrangian, "mac_cormack": mac_cormack}
 
 def _within(velocity: Field, dt: Tensor | float, reach: int):
     """
-    Whether no displacement exceeds `reach` cells, as a native scalar: judged by the stored velocities and the boundary values,
-    of which all others are weighted means. False where there is a NaN.
+    Whether no displacement exceeds `reach` cells, as a native scalar: judged by the stored velocities and the
+    boundary values, of which all others are weighted means. False where there is a NaN.
     """
     greatest = 0.0
     for d, h in zip(velocity.resolution.names, velocity.dx.numpy("vector").tolist(), strict=True):
@@ -131,7 +141,9 @@ def _assemble(field: Field, parts: list[Tensor]) -> Field:
 class _Lookup:
     """Values of one array at displaced sample points."""
 
-    def __init__(self, values: Tensor, extrapolation: Extrapolation, speed: dict[str, Tensor], dt: Tensor | float, reach: int):
+    def __init__(
+        self, values: Tensor, extrapolation: Extrapolation, speed: dict[str, Tensor], dt: Tensor | float, reach: int
+    ):
         for kind in _kinds(extrapolation.to_dict()):
             if kind not in ("constant", "zero-gradient", "boundary", "periodic"):
                 raise ValueError(f"Advection knows constant, zero-gradient and periodic boundaries, not {kind!r}.")
@@ -142,7 +154,9 @@ class _Lookup:
         self.s = [math.expand(s, self.batch & self.shape).native([self.batch, *dims]) for s in displacement]
         backend = choose_backend(*self.s)
         periodic = tuple(_is_periodic(extrapolation, d) for d in dims)
-        self.interpolation = Interpolation(backend, self.shape.sizes, periodic, reach, backend.dtype(self.s[0]).precision)
+        self.interpolation = Interpolation(
+            backend, self.shape.sizes, periodic, reach, backend.dtype(self.s[0]).precision
+        )
         width = self.interpolation.width
         padded = math.pad(values, {d: (width, width) for d in dims}, extrapolation)
         self.f = math.expand(padded, self.batch).native([self.batch, *dims])

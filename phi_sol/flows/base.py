@@ -2,7 +2,7 @@
 
 import inspect
 import sys
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -14,11 +14,12 @@ from phi.math import Shape, Tensor, batch, spatial
 from phi.math.extrapolation import Extrapolation
 
 from ..errors import InputError, suggestion
+from ..grids.layout import Layout
 from ..pressure import Projection
+from ..stepping.arrays import check_state
+from ..stepping.solver import Solver
+from ..stepping.state import Fields, State
 from .advection import REACH, SCHEMES
-from .state import State
-
-Fields = dict[str, Field]
 
 SEED = "seed"  # the parameter of this name is an integer that random numbers are drawn from; networks don't see it
 MAX_CFL = 10.0  # cells per step; semi-Lagrangian lookups stay stable beyond, but have little to do with the flow
@@ -36,7 +37,7 @@ def kind_of(name: str) -> str:
     return "an integer of at least 0 and below 2^24" if name == SEED else "positive and finite"
 
 
-class Flow(ABC):
+class Flow(Solver):
     """
     One PDE system with its domain, boundary conditions, obstacles, parameters and time step, on a grid.
 
@@ -50,22 +51,28 @@ class Flow(ABC):
     staggered: tuple[str, ...] = ("velocity",)
     """Those of `fields` that live on faces."""
     prescribed: tuple[str, ...] = ()
-    """Those of `fields` that are known beforehand (a forcing, the time): a step advances them, a corrector may not correct them."""
+    """
+    Those of `fields` that are known beforehand (a forcing, the time): a step advances them, a corrector may not
+    correct them.
+    """
     inputs: tuple[str, ...] = ()
     """Those of `prescribed` that networks see, besides the fields that they correct."""
     parameters: tuple[str, ...] = ()
     """
-    Names of the parameters that may differ between simulations: physical ones, which are positive, and `seed`, an integer
+    Names of the parameters that may differ between simulations: physical ones, which are positive, and `seed`,
+        an integer
     of at least 0 that random initial states are drawn from.
     """
     incompressible = True
     """Whether a step ends in the pressure projection of `velocity`."""
     reach = REACH
-    """Displacement `|v| dt / dx` in cells up to which advection works without gather; beyond it the result is the same."""
+    """
+    Displacement `|v| dt / dx` in cells up to which advection works without gather; beyond it the result is the same.
+    """
     size: dict[str, float]
     """
-    Size of the domain per axis, in domain units. A class may name three axes: a flow with a resolution for the first two
-    of them is 2D, one with a resolution for all is 3D. Of a flow: its own axes only.
+    Size of the domain per axis, in domain units. A class may name three axes: a flow with a resolution for the
+    first two of them is 2D, one with a resolution for all is 3D. Of a flow: its own axes only.
     """
 
     def __init__(self, dt: float = 1.0, advection: str = "semi_lagrangian", **resolution: int):
@@ -84,10 +91,14 @@ class Flow(ABC):
         axes = list(self.size)
         if set(resolution) not in (set(axes), set(axes[:2])):
             known = f"{', '.join(axes[:2])}{f' (and {axes[2]} in 3D)' if axes[2:] else ''}"
-            raise InputError(f"{type(self).__name__} needs a resolution for the axes {known}, not for {', '.join(resolution) or 'none'}.")
+            raise InputError(
+                f"{type(self).__name__} needs a resolution for the axes {known}, not for {', '.join(resolution) or 'none'}."
+            )
         for dim, n in resolution.items():
             if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 4:
-                raise InputError(f"The resolution {dim}={n!r} of {type(self).__name__} must be an integer of at least 4.")
+                raise InputError(
+                    f"The resolution {dim}={n!r} of {type(self).__name__} must be an integer of at least 4."
+                )
         if not (np.isfinite(dt) and dt > 0):
             raise InputError(f"The time step must be positive and finite, not {dt!r}.")
         self.dt = float(dt)
@@ -119,11 +130,11 @@ class Flow(ABC):
         Args:
             state: State at the start of the step.
             dt: Time step.
-            correction: Increments by field name, to be added (see `corrected`) where the step adds its forces: after advection, before
-                the projection. A flow without this argument is corrected after its step only.
+            correction: Increments by field name, to be added (see `corrected`) where the step adds its forces:
+                after advection, before the projection. A flow without this argument is corrected after its step only.
         """
 
-    def check_stability(self, dt: float, **parameters: float):  # noqa: B027  nothing to check is a valid answer
+    def check_stability(self, dt: float, **parameters: float):
         """
         Raises:
             InputError: if explicit terms are unstable at these parameters on this grid. The base class knows none.
@@ -135,26 +146,47 @@ class Flow(ABC):
         """
         Advances `state` by `dt` (default: the flow's own).
 
-        TensorFlow fields go through a step that is compiled once per batch size and precision (`stepping.py`), whatever
-        the parameters and dt; fields of other backends through PhiFlow's operators directly.
+        TensorFlow fields go through a step that is compiled once per batch size and precision (`CompiledFlow`),
+        whatever the parameters and dt; fields of other backends through PhiFlow's operators directly.
 
         Raises:
-            InputError: if `state` does not belong to this flow and resolution.
+            InputError: if `state` does not belong to this flow and resolution, or dt can't be taken.
         """
         if "tensorflow" in sys.modules and isinstance(state, State):
-            names = {t.default_backend.name for t in [f.values for f in state.fields.values()] + [*state.parameters.values()]}
+            names = {
+                t.default_backend.name for t in [f.values for f in state.fields.values()] + [*state.parameters.values()]
+            }
             if "tensorflow" in names | {math.backend.default_backend().name}:
-                from ..stepping import step
-
-                return step(self, state, dt)
+                return super().step(state, dt)
+        check_state(self, state)
+        if not isinstance(dt, Tensor):
+            self.check_dt(dt)
         return self.physics(state, math.wrap(self.dt if dt is None else dt))
+
+    @property
+    def flow(self) -> "Flow":
+        """Itself: the flow whose states it steps."""
+        return self
 
     @cached_property
     def compiled(self):
-        """The compiled step on native TensorFlow arrays, a `phi_sol.stepping.CompiledFlow`."""
-        from ..stepping import CompiledFlow
+        """The compiled step on native TensorFlow arrays, a `phi_sol.stepping.compiled.CompiledFlow`."""
+        from ..stepping.compiled import CompiledFlow
 
         return CompiledFlow(self)
+
+    def advance(
+        self, arrays: dict, parameters: dict, dt, correction: dict | None = None, only: Sequence[str] | None = None
+    ) -> dict:
+        """
+        One step of native arrays, see `Solver.advance`; with a correction, and only some of the arrays, as
+        `CompiledFlow` does.
+        """
+        return self.compiled(arrays, parameters, dt, correction, only)
+
+    def __call__(self, arrays: dict, parameters: dict, dt=None) -> dict:
+        """One compiled step of native arrays."""
+        return self.compiled(arrays, parameters, self._native_dt(arrays) if dt is None else dt)
 
     @cached_property
     def shape(self) -> Shape:
@@ -182,6 +214,11 @@ class Flow(ABC):
                 for component in f.vector if f.is_staggered else ():
                     _ = component.points
         return fields
+
+    @cached_property
+    def layouts(self) -> dict[str, Layout]:
+        """The layout of each field."""
+        return {n: Layout(n, t, self.size) for n, t in self.templates.items()}
 
     @cached_property
     def projection(self) -> Projection:
@@ -221,7 +258,8 @@ class Flow(ABC):
     def check_cfl(self, dt: float, speed: float):
         """
         Raises:
-            InputError: if anything that moves with `speed` crosses more than `MAX_CFL` = 10 cells per step along an axis.
+            InputError: if anything that moves with `speed` crosses more than `MAX_CFL` = 10 cells per step
+                along an axis.
         """
         finest = min(self.spacing.values())
         if speed * dt > MAX_CFL * finest:
@@ -240,7 +278,9 @@ class Flow(ABC):
         for name in given:
             if name not in self.parameters:
                 known = ", ".join(self.parameters) or "none"
-                raise InputError(f"{type(self).__name__} has no parameter {name!r}.{suggestion(name, self.parameters)} Its parameters: {known}.")
+                raise InputError(
+                    f"{type(self).__name__} has no parameter {name!r}.{suggestion(name, self.parameters)} Its parameters: {known}."
+                )
         result = {}
         for name in self.parameters:
             if name not in given:
@@ -252,7 +292,9 @@ class Flow(ABC):
                 except (TypeError, ValueError):
                     raise InputError(f"The parameter {name}={value!r} must be a number or a list of numbers.") from None
                 if array.ndim > 1 or array.size == 0:
-                    raise InputError(f"The parameter {name} must be a number or a list of numbers, not of shape {array.shape}.")
+                    raise InputError(
+                        f"The parameter {name} must be a number or a list of numbers, not of shape {array.shape}."
+                    )
                 value = math.wrap(array, batch(batch=array.size) if array.ndim else math.EMPTY_SHAPE)
             if value.available:
                 numbers = value.numpy(value.shape)

@@ -9,9 +9,9 @@ from phi.math import Tensor
 from phi.math.extrapolation import ZERO, ZERO_GRADIENT, combine_sides
 
 from ..errors import InputError
-from .base import SEED, Fields, Flow
-from .sampling import Intervals, gaussian_mean, seeded_field
-from .state import State
+from ..grids.sampling import Intervals, gaussian_mean, seeded_field
+from ..stepping.state import Fields, State
+from .base import SEED, Flow
 
 BLOBS = 4
 
@@ -22,18 +22,21 @@ class BuoyantPlume(Flow):
 
         ∂u/∂t + u·∇u = -∇p + b d e_y,   ∇·u = 0,   ∂d/∂t + u·∇d = inflow
 
-    u (`velocity`, staggered) in domain units per time, d (`marker`, centred) without unit, b (`buoyancy`) the acceleration
-    of marker 1 along +y in domain units per time². The domain is y in [0, 200], x in [0, 100] and in 3D z in [0, 100]. All
-    sides are walls at rest (u = 0, no flow through them; ∂d/∂n = 0), or the top is open (∂u/∂y = 0, p = 0; clear air
-    comes in). At the start the air rests and holds four Gaussian blobs of smoke in the lower half, with positions, widths
-    (5 to 12) and amounts (0.5 to 1) drawn from the parameter `seed`: one function of space, of which every grid has
-    the cell means. With the option `inflow` a source adds smoke at this rate in y in [10, 20], x and z in [40, 60].
+    u (`velocity`, staggered) in domain units per time, d (`marker`, centred) without unit, b (`buoyancy`) the
+    acceleration of marker 1 along +y in domain units per time². The domain is y in [0, 200], x in [0, 100] and
+    in 3D z in [0, 100]. All sides are walls at rest (u = 0, no flow through them; ∂d/∂n = 0), or the top is
+    open (∂u/∂y = 0, p = 0; clear air comes in). At the start the air rests and holds four Gaussian blobs of
+    smoke in the lower half, with positions, widths (5 to 12) and amounts (0.5 to 1) drawn from the parameter
+    `seed`: one function of space, of which every grid has the cell means. With the option `inflow` a source
+    adds smoke at this rate in y in [10, 20], x and z in [40, 60].
 
-    One step: semi-Lagrangian advection of marker and velocity by u, buoyancy of the new marker, pressure projection. First order
-    in time (Euler lookups; buoyancy is added after advection) and, by the linear interpolation of the advection, first order in
-    space at a fixed CFL number. Advection keeps the marker within the bounds that it had (no new extrema), but not its mass: per
-    step that changes by at most a fraction dt |∇u|, in practice by a few per cent of this. Good values: buoyancy 0.01
-    to 0.1 with dt = 1; 64x32 (source) and 256x128 (reference), in 3D 32x16x16 and 128x64x64.
+    One step: semi-Lagrangian advection of marker and velocity by u, buoyancy of the new marker, pressure
+        projection. First order
+    in time (Euler lookups; buoyancy is added after advection) and, by the linear interpolation of the
+    advection, first order in space at a fixed CFL number. Advection keeps the marker within the bounds that it
+    had (no new extrema), but not its mass: per step that changes by at most a fraction dt |∇u|, in practice by
+    a few per cent of this. Good values: buoyancy 0.01 to 0.1 with dt = 1; 64x32 (source) and 256x128
+    (reference), in 3D 32x16x16 and 128x64x64.
 
     Source: Um et al., NeurIPS 2020 (arXiv:2007.00016), appendix B.2; domain size and smoke volumes are phi_sol's.
     """
@@ -41,7 +44,14 @@ class BuoyantPlume(Flow):
     parameters = (SEED, "buoyancy")
     size = {"y": 200.0, "x": 100.0, "z": 100.0}
 
-    def __init__(self, dt: float = 1.0, advection: str = "semi_lagrangian", top: str = "closed", inflow: float = 0.0, **resolution: int):
+    def __init__(
+        self,
+        dt: float = 1.0,
+        advection: str = "semi_lagrangian",
+        top: str = "closed",
+        inflow: float = 0.0,
+        **resolution: int,
+    ):
         """
         Args:
             dt: Default time step in domain units.
@@ -66,11 +76,16 @@ class BuoyantPlume(Flow):
             return {"velocity": ZERO, "marker": ZERO_GRADIENT}
         sides = [d + side for d in self.size for side in "-+" if d + side != "y+"]
         velocity, marker = dict.fromkeys(sides, ZERO), dict.fromkeys(sides, ZERO_GRADIENT)
-        return {"velocity": combine_sides(velocity | {"y+": ZERO_GRADIENT}), "marker": combine_sides(marker | {"y+": ZERO})}
+        return {
+            "velocity": combine_sides(velocity | {"y+": ZERO_GRADIENT}),
+            "marker": combine_sides(marker | {"y+": ZERO}),
+        }
 
     @cached_property
     def source(self) -> Field:
-        """Marker added per unit time: the covered fraction of each cell times `inflow`, the same amount on every grid."""
+        """
+        Marker added per unit time: the covered fraction of each cell times `inflow`, the same amount on every grid.
+        """
         box = dict(y=(10, 20), x=(40, 60), z=(40, 60))
         return self.field("marker", self.inflow * self.covered_fraction({d: box[d] for d in self.size}))
 
@@ -89,7 +104,10 @@ class BuoyantPlume(Flow):
         marker = seeded_field(self, "marker", parameters[SEED], self._smoke)
         fields = {"velocity": self.field("velocity", 0.0), "marker": marker}
         shape = math.merge_shapes(*parameters.values())
-        return State({n: math.expand(f, shape) for n, f in fields.items()}, {n: math.expand(p, shape) for n, p in parameters.items()})
+        return State(
+            {n: math.expand(f, shape) for n, f in fields.items()},
+            {n: math.expand(p, shape) for n, p in parameters.items()},
+        )
 
     def _smoke(self, rng: np.random.Generator, component: str, where: Intervals) -> np.ndarray:
         amounts, widths = rng.uniform(0.5, 1, BLOBS), rng.uniform(5, 12, BLOBS)

@@ -6,10 +6,10 @@ from phi.field import divergence
 from phi.math import Tensor
 from phi.math.extrapolation import ZERO, ZERO_GRADIENT
 
-from .base import SEED, Fields
+from ..grids.sampling import Intervals, gaussian_mean, seeded_field
+from ..stepping.state import Fields, State
+from .base import SEED
 from .plume import BuoyantPlume
-from .sampling import Intervals, gaussian_mean, seeded_field
-from .state import State
 
 BLOBS = 12
 MODES = 6
@@ -17,20 +17,24 @@ MODES = 6
 
 class SmokeBox(BuoyantPlume):
     """
-    The flow of `BuoyantPlume` in a closed box, y and x in [0, 64], that also keeps the Poisson problem of its last step,
+    The flow of `BuoyantPlume` in a closed box, y and x in [0, 64], that also keeps the Poisson problem of its
+    last step,
 
         ∇²p = ∇·u*,   u = u* - ∇p,
 
-    with u* the velocity after advection and buoyancy: ∇·u* (`divergence`, centred, per time) and p (`pressure`, centred, with zero mean, in
+    with u* the velocity after advection and buoyancy: ∇·u* (`divergence`, centred, per time) and p (`pressure`,
+        centred, with zero mean, in
     domain units² per time), as the direct solver finds it. Both are zero at the start.
 
-    At the start a stream function of 6 x 6 sine waves with normal coefficients that fall with the wave number k (in radians per unit) as
-    exp(-5 k) stirs the air, scaled to a root mean square speed of `SPEED` per component; 12 Gaussian blobs of smoke (widths 3 to 8, amounts
-    0.5 to 1) lie anywhere. Both are functions of space that the seed defines; the velocity is exactly divergence-free on every grid.
+    At the start a stream function of 6 x 6 sine waves with normal coefficients that fall with the wave number k
+    (in radians per unit) as exp(-5 k) stirs the air, scaled to a root mean square speed of `SPEED` per
+    component; 12 Gaussian blobs of smoke (widths 3 to 8, amounts 0.5 to 1) lie anywhere. Both are functions of
+    space that the seed defines; the velocity is exactly divergence-free on every grid.
 
     Orders of accuracy are those of `BuoyantPlume`. Good values: 64x64 cells, buoyancy 0.1, dt = 1.
 
-    Source: after Um et al., NeurIPS 2020 (arXiv:2007.00016), appendix B.4, where smoke and velocity start as band-limited noise.
+    Source: after Um et al., NeurIPS 2020 (arXiv:2007.00016), appendix B.4, where smoke and velocity start as
+    band-limited noise.
     """
 
     SPEED = 1.0
@@ -67,18 +71,24 @@ class SmokeBox(BuoyantPlume):
         """
         state = super().initial_state(seed, buoyancy)
         velocity = seeded_field(self, "velocity", state.parameters[SEED], self._stirring)
-        nothing = {n: state.marker.with_values(math.zeros_like(state.marker.values)) for n in ("divergence", "pressure")}
+        nothing = {
+            n: state.marker.with_values(math.zeros_like(state.marker.values)) for n in ("divergence", "pressure")
+        }
         return State({"velocity": velocity, "marker": state.marker} | nothing, state.parameters)
 
     def _smoke(self, rng: np.random.Generator, component: str, where: Intervals) -> np.ndarray:
         amounts, widths = rng.uniform(0.5, 1, BLOBS), rng.uniform(3, 8, BLOBS)
         centers = {d: rng.uniform(0, 64, BLOBS) for d in ("y", "x")}
-        y, x = (np.stack([gaussian_mean(*where[d], c, w) for c, w in zip(centers[d], widths, strict=True)]) for d in ("y", "x"))
+        y, x = (
+            np.stack([gaussian_mean(*where[d], c, w) for c, w in zip(centers[d], widths, strict=True)])
+            for d in ("y", "x")
+        )
         return np.einsum("b,by,bx->yx", amounts, y, x)
 
     def _stirring(self, rng: np.random.Generator, component: str, where: Intervals) -> np.ndarray:
         """
-        u_y = ∂ψ/∂x, u_x = -∂ψ/∂y with ψ = Σ a sin(k_y y) sin(k_x x). The mean over a face is a difference of ψ between its ends.
+        u_y = ∂ψ/∂x, u_x = -∂ψ/∂y with ψ = Σ a sin(k_y y) sin(k_x x). The mean over a face is a difference of ψ
+        between its ends.
         """
         number = np.pi * np.arange(1, MODES + 1) / 64
         ky, kx = number[:, None], number[None, :]
@@ -104,5 +114,7 @@ class SmokeBox(BuoyantPlume):
         velocity, marker = self.before_projection(state, dt, correction)
         sources = divergence(velocity)
         velocity, pressure = self.projection(velocity)
-        problem = {n: state.fields[n].with_values(f.values) for n, f in (("divergence", sources), ("pressure", pressure))}
+        problem = {
+            n: state.fields[n].with_values(f.values) for n, f in (("divergence", sources), ("pressure", pressure))
+        }
         return state.with_fields(velocity=velocity, marker=marker, **problem)

@@ -11,8 +11,8 @@ from phi.math.extrapolation import PERIODIC, ZERO_GRADIENT, combine_by_direction
 from phi.physics import diffuse
 
 from ..errors import InputError
-from .base import Fields, Flow
-from .state import State
+from ..stepping.state import Fields, State
+from .base import Flow
 
 
 class WakeFlow(Flow):
@@ -21,17 +21,17 @@ class WakeFlow(Flow):
 
         ∂u/∂t + u·∇u = -∇p + ν ∇²u,   ∇·u = 0,   ∂d/∂t + u·∇d = inflow,   ν = U L / Re
 
-    u (`velocity`, staggered) in domain units per time, d (`marker`, centred), U = 1 the speed of the stream along +y and
-    L = 10 the radius of the obstacle, both in domain units, so that Re by diameter is twice the parameter `reynolds`.
-    The domain is y in [0, 200], x in [0, 100] (blockage 20 %) and in 3D z in [0, 100]; the obstacle stands at (50, 50) and
-    in 3D in the middle of z. Boundaries: the stream enters at y = 0, leaves freely at y = 200 (∂u/∂y = 0, p = 0); the side
-    walls move with the stream (no flow through them). In 3D a `cylinder` stands along z, and the flow is periodic along z: it
-    is the 2D flow as long as nothing disturbs it, and where the numerical viscosity of the semi-Lagrangian advection keeps the
-    effective Reynolds number below about 190 by diameter, disturbances along z decay again. An `inclined` cylinder, turned by
-    20° from z towards x, sheds oblique vortices that are 3D for good. Around it and around a `sphere` (blockage 3 %) the
-    sides along z are moving walls, too.
-    Marker flows in at rate 1 per unit time in y in [5, 10], x in [25, 75], where z is not
-    periodic z in [25, 75].
+    u (`velocity`, staggered) in domain units per time, d (`marker`, centred), U = 1 the speed of the stream
+    along +y and L = 10 the radius of the obstacle, both in domain units, so that Re by diameter is twice the
+    parameter `reynolds`. The domain is y in [0, 200], x in [0, 100] (blockage 20 %) and in 3D z in [0, 100];
+    the obstacle stands at (50, 50) and in 3D in the middle of z. Boundaries: the stream enters at y = 0, leaves
+    freely at y = 200 (∂u/∂y = 0, p = 0); the side walls move with the stream (no flow through them). In 3D a
+    `cylinder` stands along z, and the flow is periodic along z: it is the 2D flow as long as nothing disturbs
+    it, and where the numerical viscosity of the semi-Lagrangian advection keeps the effective Reynolds number
+    below about 190 by diameter, disturbances along z decay again. An `inclined` cylinder, turned by 20° from z
+    towards x, sheds oblique vortices that are 3D for good. Around it and around a `sphere` (blockage 3 %) the
+    sides along z are moving walls, too. Marker flows in at rate 1 per unit time in y in [5, 10], x in [25, 75],
+    where z is not periodic z in [25, 75].
 
     One step: explicit diffusion, no-slip on the faces of solid cells, semi-Lagrangian advection of marker and velocity,
     pressure projection. First order in time and, by the advection, in space. Diffusion is stable for
@@ -49,7 +49,9 @@ class WakeFlow(Flow):
     inclination = 20.0
     """Angle in degrees between an inclined cylinder and z, in the plane of x and z."""
 
-    def __init__(self, dt: float = 1.0, advection: str = "semi_lagrangian", obstacle: str = "cylinder", **resolution: int):
+    def __init__(
+        self, dt: float = 1.0, advection: str = "semi_lagrangian", obstacle: str = "cylinder", **resolution: int
+    ):
         """
         Args:
             dt: Default time step in domain units.
@@ -63,7 +65,9 @@ class WakeFlow(Flow):
         super().__init__(dt, advection, **resolution)
         known = ("cylinder", "inclined", "sphere") if "z" in self.size else ("cylinder",)
         if obstacle not in known:
-            raise InputError(f"A {len(self.size)}D {type(self).__name__} has no obstacle {obstacle!r}. Known: {', '.join(known)}.")
+            raise InputError(
+                f"A {len(self.size)}D {type(self).__name__} has no obstacle {obstacle!r}. Known: {', '.join(known)}."
+            )
         self.obstacle = obstacle
         self.center = {d: self.center[d] for d in self.size}
 
@@ -77,8 +81,14 @@ class WakeFlow(Flow):
             else:  # the two tangential components of a wall differ
                 wall = math.vec(**{d: self.speed if d == "y" else 0.0 for d in self.size})
                 span = PERIODIC if self.obstacle == "cylinder" else wall
-                velocity = combine_sides({"y-": inlet, "y+": ZERO_GRADIENT, "x-": wall, "x+": wall, "z-": span, "z+": span})
-            marker = combine_sides({"y": ZERO_GRADIENT, "x": ZERO_GRADIENT, "z": PERIODIC}) if self.span_is_periodic else ZERO_GRADIENT
+                velocity = combine_sides(
+                    {"y-": inlet, "y+": ZERO_GRADIENT, "x-": wall, "x+": wall, "z-": span, "z+": span}
+                )
+            marker = (
+                combine_sides({"y": ZERO_GRADIENT, "x": ZERO_GRADIENT, "z": PERIODIC})
+                if self.span_is_periodic
+                else ZERO_GRADIENT
+            )
         return {"velocity": velocity, "marker": marker}
 
     @property
@@ -108,8 +118,9 @@ class WakeFlow(Flow):
         Args:
             reynolds: Number, list (a batch of simulations) or PhiML tensor; positive.
             poke: Sideways speed in y in [62.5, 87.5], x in [44, 56], before the projection.
-            span: In 3D the poke varies along z by this fraction, as Σ_m sin(2π m z / 100 + m²) / 2 for m = 1, 3, and so does
-                a poke along z with cosines, so that the flow becomes 3D; 0 leaves the wake of a cylinder 2D.
+            span: In 3D the poke varies along z by this fraction, as Σ_m sin(2π m z / 100 + m²) / 2 for m = 1,
+                3, and so does a poke along z with cosines, so that the flow becomes 3D; 0 leaves the wake of a
+                cylinder 2D.
 
         Raises:
             InputError: for a Reynolds number that is not positive and finite.
@@ -138,14 +149,16 @@ class WakeFlow(Flow):
         Lookups of the advection are held to at most 10 cells per step at twice the speed of the stream.
 
         Raises:
-            InputError: if ν dt Σ_d 1/dx_d² > 1/2, where explicit diffusion amplifies the shortest waves, or if a lookup goes
-                beyond 10 cells.
+            InputError: if ν dt Σ_d 1/dx_d² > 1/2, where explicit diffusion amplifies the shortest waves, or if
+                a lookup goes beyond 10 cells.
         """
         self.check_cfl(dt, 2 * self.speed)
         inverse = sum(1 / h**2 for h in self.spacing.values())
         least = 2 * self.speed * self.radius * dt * inverse
         if reynolds < least:
-            raise InputError(f"reynolds={reynolds:g} is too viscous for {self}: explicit diffusion needs reynolds >= {least:.4g} (or a smaller dt).")
+            raise InputError(
+                f"reynolds={reynolds:g} is too viscous for {self}: explicit diffusion needs reynolds >= {least:.4g} (or a smaller dt)."
+            )
 
     def physics(self, state: State, dt: Tensor, correction: Fields | None = None) -> State:
         velocity = diffuse.explicit(state.velocity, self.viscosity(state.reynolds), dt)

@@ -10,14 +10,17 @@ LARGE = 2**18  # bytes
 
 
 class TensorFlowKernels(Kernels):
-    """Loops and branches of the graph, which XLA compiles; on GPUs, where a loop costs a kernel launch a row, no sweeps."""
+    """
+    Loops and branches of the graph, which XLA compiles; on GPUs, where a loop costs a kernel launch a row, no sweeps.
+    """
 
     def __init__(self):
         self._constants = {}
         self.sweeps = not tf.config.list_physical_devices("GPU")
 
     def constant(self, backend, array):
-        # large ones are captured by graphs instead of being copied into each of them (graphs end at 2 GB, and XLA tries to fold them)
+        # large ones are captured by graphs instead of being copied into each of them (graphs end at 2 GB, and
+        # XLA tries to fold them)
         if array.nbytes < LARGE:
             return tf.constant(array)
         key = id(array)
@@ -28,7 +31,8 @@ class TensorFlowKernels(Kernels):
         return self._constants[key]
 
     def branch(self, backend, condition, yes, no, *inputs):
-        # the gradient of tf.cond keeps what happened inside, in a form that XLA refuses across compiled units; this one chooses anew
+        # the gradient of tf.cond keeps what happened inside, in a form that XLA refuses across compiled units;
+        # this one chooses anew
         @tf.custom_gradient
         def result(*inputs):
             fixed = _fixed(inputs)
@@ -47,7 +51,10 @@ class TensorFlowKernels(Kernels):
     def scatter_add(self, backend, index, values, size):
         count = index.shape[0]
         offset = tf.range(count)[:, None] * size
-        return tf.reshape(tf.math.unsorted_segment_sum(tf.reshape(values, [-1]), tf.reshape(index + offset, [-1]), count * size), (count, size))
+        return tf.reshape(
+            tf.math.unsorted_segment_sum(tf.reshape(values, [-1]), tf.reshape(index + offset, [-1]), count * size),
+            (count, size),
+        )
 
     def with_gradient(self, function, gradient):
         @tf.custom_gradient
@@ -95,13 +102,18 @@ def _fixed(inputs):
 
 
 def _gradient(function, count: int):
-    """The product of upstream gradients with the Jacobian of `function` of `count` tensors: a function of both, in this order."""
+    """
+    The product of upstream gradients with the Jacobian of `function` of `count` tensors: a function of both, in
+    this order.
+    """
 
     def gradient(*given):
         inputs, upstream = given[:count], given[count:]
         with tf.GradientTape() as tape:
             tape.watch(inputs)
             value = function(*inputs)
-        return tape.gradient(value, inputs, upstream if isinstance(value, list | tuple) else upstream[0], unconnected_gradients="zero")
+        return tape.gradient(
+            value, inputs, upstream if isinstance(value, list | tuple) else upstream[0], unconnected_gradients="zero"
+        )
 
     return gradient

@@ -21,8 +21,9 @@ class Axis:
     and the eigenvalues `2 (1 - cos θ) / h²`. The modes stand in the order in which the transforms deliver them.
 
     `forward` and `inverse` apply Vᵀ and V along the last dimension of an array in one of three ways: a dense product
-    (`dense`); two of half the size for the even and the odd modes of an axis that is the same from both ends (`parity`);
-    or a real fast Fourier transform (`fourier`; not for an axis that is closed at one end and open at the other).
+    (`dense`); two of half the size for the even and the odd modes of an axis that is the same from both ends
+    (`parity`); or a real fast Fourier transform (`fourier`; not for an axis that is closed at one end and open
+    at the other).
 
     Source: G. Strang, "The discrete cosine transform", SIAM Review 41 (1999).
     """
@@ -101,7 +102,9 @@ class Axis:
         if self.way == "parity":
             half = self.size // 2
             low, high = x[..., :half], backend.flip(x[..., half:], (x.ndim - 1,))
-            return backend.concat([_times(backend, low + high, self._even), _times(backend, low - high, self._odd)], x.ndim - 1)
+            return backend.concat(
+                [_times(backend, low + high, self._even), _times(backend, low - high, self._odd)], x.ndim - 1
+            )
         return _times(backend, x, self.basis)
 
     def inverse(self, backend, kernels, x):
@@ -110,7 +113,10 @@ class Axis:
             return self._fourier_inverse(backend, kernels, x)
         if self.way == "parity":
             half = self.size // 2
-            even, odd = _times(backend, x[..., : self.size - half], self._even.T), _times(backend, x[..., self.size - half :], self._odd.T)
+            even, odd = (
+                _times(backend, x[..., : self.size - half], self._even.T),
+                _times(backend, x[..., self.size - half :], self._odd.T),
+            )
             return backend.concat([even + odd, backend.flip(even - odd, (x.ndim - 1,))], x.ndim - 1)
         return _times(backend, x, self.basis.T)
 
@@ -149,7 +155,9 @@ class Axis:
         return backend.reshape(half, x.shape)
 
     def _turn(self) -> tuple[np.ndarray, np.ndarray]:
-        """Parts of the factor w = cos - i sin that turns the Fourier transform into the orthonormal cosine transform."""
+        """
+        Parts of the factor w = cos - i sin that turns the Fourier transform into the orthonormal cosine transform.
+        """
         n, k = self.size, np.arange(self.size // 2 + 1)
         scale = np.sqrt(np.where(k == 0, 1, 2) / n)
         return scale * np.cos(np.pi * k / (2 * n)), scale * np.sin(np.pi * k / (2 * n))
@@ -178,7 +186,10 @@ def check_sides(lower: str, upper: str, dim: str = ""):
 
 
 def choose_way(size: int, lower: str, upper: str, fourier: Callable[[int], bool]) -> str:
-    """The fastest way of an axis: Fourier where `fourier(size)` says that it pays and the sides allow it, else even and odd modes, else dense."""
+    """
+    The fastest way of an axis: Fourier where `fourier(size)` says that it pays and the sides allow it, else
+        even and odd modes, else dense.
+    """
     if lower != upper or size % 2:
         return "dense"
     return "fourier" if fourier(size) else "parity"

@@ -17,7 +17,10 @@ class CutFaces:
         first, second, weight = [], [], []
         for axis, (d, h) in enumerate(spacing.items()):
             last = None if PERIODIC in sides[d] else -1
-            a, b = np.moveaxis(index, axis, 0)[:last].ravel(), np.moveaxis(np.roll(index, -1, axis), axis, 0)[:last].ravel()
+            a, b = (
+                np.moveaxis(index, axis, 0)[:last].ravel(),
+                np.moveaxis(np.roll(index, -1, axis), axis, 0)[:last].ravel(),
+            )
             is_cut = solid.flat[a] != solid.flat[b]
             first.append(a[is_cut])
             second.append(b[is_cut])
@@ -35,7 +38,10 @@ class CutFaces:
         return sp.csr_array((values, (rows, np.concatenate([faces, faces]))), shape=(len(self.cells), self.count))
 
     def regions(self, fluid: np.ndarray, sides: dict[str, tuple[str, str]]) -> np.ndarray:
-        """Indicators, at the cut cells, of the connected regions of fluid or solid that have no open side; shape (cut cells, regions)."""
+        """
+        Indicators, at the cut cells, of the connected regions of fluid or solid that have no open side; shape
+        (cut cells, regions).
+        """
         label, count = ndimage.label(fluid)
         solid_label, solid_count = ndimage.label(~fluid)
         label = np.where(fluid, label, solid_label + count) - 1
@@ -48,7 +54,9 @@ class CutFaces:
                 pairs.append(np.unique(np.stack([first[same], last[same]], 1), axis=0))
             open_labels += [first] * (lower == OPEN) + [last] * (upper == OPEN)
         i, j = np.concatenate(pairs).T
-        count, merged = connected_components(sp.coo_array((np.ones(len(i)), (i, j)), shape=(count, count)), directed=False)
+        count, merged = connected_components(
+            sp.coo_array((np.ones(len(i)), (i, j)), shape=(count, count)), directed=False
+        )
         closed = np.ones(count, bool)
         for labels in open_labels:
             closed[merged[labels]] = False

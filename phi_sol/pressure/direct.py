@@ -48,9 +48,9 @@ class DirectPoisson:
     S is singular once per enclosed region (its pressure is free up to a constant); the pseudo-inverse leaves these
     constants out.
 
-    Set-up and memory: for m cut cells and as many cut faces 8 m² bytes, O(m³) operations, and about four times this memory on
-    the way. Where 8 m² exceeds `budget` (at 512 MiB: m > 8192, a large obstacle in 3D), conjugate gradients on K,
-    preconditioned by K₀⁻¹, take the place of the capacitance matrix: a warning says so once.
+    Set-up and memory: for m cut cells and as many cut faces 8 m² bytes, O(m³) operations, and about four times
+    this memory on the way. Where 8 m² exceeds `budget` (at 512 MiB: m > 8192, a large obstacle in 3D),
+    conjugate gradients on K, preconditioned by K₀⁻¹, take the place of the capacitance matrix: a warning says so once.
 
     A domain without an open side is singular as a whole: the means of `b` and of `p` over the fluid are removed.
 
@@ -80,8 +80,8 @@ class DirectPoisson:
             sides: (lower, upper) per axis, each `open`, `closed` or `periodic`.
             solid: Boolean array in the order of `resolution`, true inside obstacles.
             budget: Bytes that the capacitance matrix may take.
-            ways: How axes are treated, instead of the choice by size: `sweep` (one axis at most, not periodic), `dense`,
-                `parity` or `fourier`, by dimension name.
+            ways: How axes are treated, instead of the choice by size: `sweep` (one axis at most, not periodic),
+                `dense`, `parity` or `fourier`, by dimension name.
 
         Raises:
             ValueError: if no fluid cell is left or the shapes do not fit.
@@ -115,13 +115,25 @@ class DirectPoisson:
     # --- set-up ---
 
     def ways(self, sweeps: bool) -> dict[str, str]:
-        """How each axis is treated: `sweep`, `dense`, `parity` or `fourier`. `sweeps`: whether loops and Fourier transforms pay."""
+        """
+        How each axis is treated: `sweep`, `dense`, `parity` or `fourier`. `sweeps`: whether loops and Fourier
+            transforms pay.
+        """
         result = {}
-        candidates = [d for d, n in zip(self.dims, self.shape, strict=True) if n >= SWEEP_FROM and PERIODIC not in self.sides[d]]
-        # an axis that is open at one end only has no Fourier transform, so it is the first to be swept; then the longest
-        swept = max(candidates, key=lambda d: (len(set(self.sides[d])), self.shape[self.dims.index(d)]), default=None) if sweeps else None
+        candidates = [
+            d for d, n in zip(self.dims, self.shape, strict=True) if n >= SWEEP_FROM and PERIODIC not in self.sides[d]
+        ]
+        # an axis that is open at one end only has no Fourier transform, so it is the first to be swept; then
+        # the longest
+        swept = (
+            max(candidates, key=lambda d: (len(set(self.sides[d])), self.shape[self.dims.index(d)]), default=None)
+            if sweeps
+            else None
+        )
         for d, n in zip(self.dims, self.shape, strict=True):
-            result[d] = "sweep" if d == swept else choose_way(n, *self.sides[d], lambda size: sweeps and size >= FOURIER_FROM)
+            result[d] = (
+                "sweep" if d == swept else choose_way(n, *self.sides[d], lambda size: sweeps and size >= FOURIER_FROM)
+            )
         return result | self._forced_ways
 
     def _plan(self, sweeps: bool) -> Plan:
@@ -183,8 +195,8 @@ class DirectPoisson:
 
         Args:
             b: Right-hand side with the spatial dimensions of the grid and any batch dimensions. Values in solid cells
-                are ignored. In a domain without an open side its mean over the fluid is removed; if a region enclosed by
-                obstacles has no open side, `b` must sum to zero over it.
+                are ignored. In a domain without an open side its mean over the fluid is removed; if a region
+                enclosed by obstacles has no open side, `b` must sum to zero over it.
 
         Returns:
             Tensor of the shape and precision of `b`.
@@ -219,7 +231,9 @@ class DirectPoisson:
         plan = self._plan(kernels.sweeps)
         if self.iterative:
             operator = self.operator
-            recurrence = Recurrence(backend, lambda p: operator(backend, p), lambda r: self.solve_without_obstacles(backend, r))
+            recurrence = Recurrence(
+                backend, lambda p: operator(backend, p), lambda r: self.solve_without_obstacles(backend, r)
+            )
             p = iterate(recurrence, b, None, 1e-13 * norm_of(backend, b, "l2"), 500).p
         else:
             p = plan.solve(backend, b, self.capacitance if self.cut_faces else None)
@@ -229,7 +243,10 @@ class DirectPoisson:
         return p
 
     def solve_without_obstacles(self, backend: Backend, b):
-        """The solution for native right-hand sides (batch, *spatial) in float64 if there were no obstacle, cut to the fluid cells."""
+        """
+        The solution for native right-hand sides (batch, *spatial) in float64 if there were no obstacle, cut to
+        the fluid cells.
+        """
         kernels = kernels_for(backend)
         return kernels.constant(backend, self._fluid) * self._plan(kernels.sweeps).solve(backend, b)
 
@@ -239,5 +256,7 @@ class DirectPoisson:
         return MaskedLaplace(self.fluid, list(self.spacing.values()), list(self.sides.values()))
 
     def matrix(self) -> sp.csr_matrix:
-        """K as a `scipy.sparse` matrix over all cells, for checks and for other solvers; rows of solid cells are zero."""
+        """
+        K as a `scipy.sparse` matrix over all cells, for checks and for other solvers; rows of solid cells are zero.
+        """
         return sp.csr_matrix(self.operator.matrix())

@@ -22,7 +22,8 @@ EPSILON = {32: float(np.finfo(np.float32).eps), 64: float(np.finfo(np.float64).e
 @dataclass
 class Solution:
     """
-    What `ConjugateGradients.solve` gives; numbers per sample, as arrays (batch,) or tensors, as the right-hand side was given.
+    What `ConjugateGradients.solve` gives; numbers per sample, as arrays (batch,) or tensors, as the right-hand
+    side was given.
 
     Attributes:
         p: The solution. Where the system leaves constants free (see `ConjugateGradients`), with mean zero.
@@ -30,7 +31,8 @@ class Solution:
         residual: Norm of b - K p, computed anew from p.
         converged: Whether the tolerance was reached.
         stagnated: Whether rounding kept the residual from falling further.
-        history: Norm after 0, 1, 2, ... steps, shape (batch, max_iterations + 1), NaN where there was none; None if not asked for.
+        history: Norm after 0, 1, 2, ... steps, shape (batch, max_iterations + 1), NaN where there was none;
+            None if not asked for.
     """
 
     p: object
@@ -45,11 +47,13 @@ class ConjugateGradients:
     """
     Solves `K p = b` with K = -∇², the masked Laplacian of a domain, from any initial guess.
 
-    A connected region of the fluid without an open side leaves its pressure free up to a constant, and b must sum to zero over it. What rounding
-    leaves of the sum is removed, and the solution has mean zero there.
+    A connected region of the fluid without an open side leaves its pressure free up to a constant, and b must
+    sum to zero over it. What rounding leaves of the sum is removed, and the solution has mean zero there.
 
-    Samples of a batch come to rest one by one. With TensorFlow all is compiled as one unit, and the gradient of `solve` with
-    respect to b is implicit: the same solve for the upstream gradient, to the same relative accuracy; the guess has none. `steps` takes a
+    Samples of a batch come to rest one by one. With TensorFlow all is compiled as one unit, and the gradient of
+    `solve` with
+    respect to b is implicit: the same solve for the upstream gradient, to the same relative accuracy; the guess
+        has none. `steps` takes a
     fixed number of steps and has the gradient of each of them. Multigrid runs on the host, in NumPy.
 
     Equal to `scipy.sparse.linalg.cg`, step by step, for the same preconditioner.
@@ -58,7 +62,8 @@ class ConjugateGradients:
     def __init__(self, problem, preconditioner: str = "none"):
         """
         Args:
-            problem: `DirectPoisson` of a domain (`flow.projection.solver`), or a symmetric, positive semi-definite matrix, dense or sparse.
+            problem: `DirectPoisson` of a domain (`flow.projection.solver`), or a symmetric, positive
+                semi-definite matrix, dense or sparse.
             preconditioner: `none`, `direct` (the direct solve without the obstacles) or `multigrid` (PyAMG).
 
         Raises:
@@ -85,23 +90,24 @@ class ConjugateGradients:
         Iterates until the norm of each sample's residual is at most `max(tolerance, relative · norm of b)`.
 
         Args:
-            b: Right-hand side: a tensor with the spatial dimensions of the domain and any batch dimensions, or an array (batch, *spatial). For
-                a velocity it is minus its divergence.
+            b: Right-hand side: a tensor with the spatial dimensions of the domain and any batch dimensions, or
+                an array (batch, *spatial). For a velocity it is minus its divergence.
             guess: Initial guess of the same form; None: zero.
-            tolerance: Absolute tolerance, in the units of b.
-            relative: Relative tolerance.
+            tolerance: Absolute tolerance, in the units of b; a number, or a scalar of the backend.
+            relative: Relative tolerance, likewise.
             max_iterations: Steps at most.
             norm: `max`, the largest magnitude over cells, or `l2`, the square root of the sum of squares.
             history: Whether to keep the norm after every step.
 
         Raises:
-            InputError: for options that are not possible, b or a guess of another shape or not finite, or b that does not sum to zero over a
-                closed region. (Values are not looked at inside a function that is being traced.)
+            InputError: for options that are not possible, b or a guess of another shape or not finite, or b
+                that does not sum to zero over a closed region. (Values are not looked at inside a function that
+                is being traced.)
         """
         if norm not in NORMS:
             raise InputError(f"Unknown norm {norm!r}. Known: {', '.join(NORMS)}.")
         for name, value in (("tolerance", tolerance), ("relative tolerance", relative)):
-            if not (np.isfinite(value) and value >= 0):
+            if isinstance(value, int | float | np.number) and not (np.isfinite(value) and value >= 0):
                 raise InputError(f"The {name} must be finite and at least 0, not {value!r}.")
         if isinstance(max_iterations, bool) or not isinstance(max_iterations, int | np.integer) or max_iterations < 1:
             raise InputError(f"The number of iterations must be an integer of at least 1, not {max_iterations!r}.")
@@ -112,9 +118,17 @@ class ConjugateGradients:
         if key not in self._functions:
             kernels, run = kernels_for(backend), self._runner(backend, *key[1:])
             self._functions[key] = run if self.preconditioner in HOST else kernels.compiled(run)
-        limits = [backend.cast(backend.as_tensor(np.float64(v)), backend.dtype(b)) for v in (tolerance, relative)]
-        p, residual, size, count, bound, *kept = self._functions[key](b, backend.zeros_like(b) if guess is None else guess, *limits)
-        flat = [x.reshape(-1) if isinstance(x, np.ndarray) else backend.reshape(x, (-1,)) for x in (residual, size, count, bound)]
+        limits = [
+            backend.cast(backend.as_tensor(np.float64(v) if isinstance(v, int | float) else v), backend.dtype(b))
+            for v in (tolerance, relative)
+        ]
+        p, residual, size, count, bound, *kept = self._functions[key](
+            b, backend.zeros_like(b) if guess is None else guess, *limits
+        )
+        flat = [
+            x.reshape(-1) if isinstance(x, np.ndarray) else backend.reshape(x, (-1,))
+            for x in (residual, size, count, bound)
+        ]
         residual, size, count, bound = flat
         converged = size <= bound
         stagnated = (size > bound) & (count < max_iterations)
@@ -135,16 +149,22 @@ class ConjugateGradients:
             InputError: as `solve` does, and for less than one step.
         """
         if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 1:
-            raise InputError(f"The number of steps of conjugate gradients must be an integer of at least 1, not {steps!r}.")
+            raise InputError(
+                f"The number of steps of conjugate gradients must be an integer of at least 1, not {steps!r}."
+            )
         backend, b, guess = self._checked(b, guess)
         with precision(8 * backend.dtype(b).itemsize):
             b, guess = self._regions.remove(backend, b), None if guess is None else self._regions.remove(backend, guess)
             return fixed_steps(self._recurrence(backend), b, guess, steps)
 
-    def _solve_tensor(self, b: Tensor, guess: Tensor | None, tolerance, relative, max_iterations, norm, history) -> Solution:
+    def _solve_tensor(
+        self, b: Tensor, guess: Tensor | None, tolerance, relative, max_iterations, norm, history
+    ) -> Solution:
         dims = list(self.domain.dims) if self.domain else []
         if b.shape.spatial.untyped_dict != dict(zip(dims, self.operator.fluid.shape, strict=False)):
-            raise InputError(f"The right-hand side has the spatial dimensions {b.shape.spatial}, but the domain {self._shape}.")
+            raise InputError(
+                f"The right-hand side has the spatial dimensions {b.shape.spatial}, but the domain {self._shape}."
+            )
         if guess is not None and not isinstance(guess, Tensor):
             raise InputError(f"The guess must be a tensor as the right-hand side is, not {type(guess).__name__}.")
         others = b.shape.without(dims) if guess is None else (b.shape & guess.shape).without(dims)
@@ -152,9 +172,18 @@ class ConjugateGradients:
         backend = choose_backend(*[n for n in natives if n is not None])
         natives = [n if n is None else backend.as_tensor(n) for n in natives]
         found = self.solve(*natives, tolerance, relative, max_iterations, norm, history)
-        shapes = [[others, *[b.shape[d] for d in dims]], [others], [others], [others], [others], [others, spatial(iterations=max_iterations + 1)]]
+        shapes = [
+            [others, *[b.shape[d] for d in dims]],
+            [others],
+            [others],
+            [others],
+            [others],
+            [others, spatial(iterations=max_iterations + 1)],
+        ]
         values = [found.p, found.iterations, found.residual, found.converged, found.stagnated, found.history]
-        return Solution(*[None if v is None else reshaped_tensor(v, s, convert=False) for v, s in zip(values, shapes, strict=True)])
+        return Solution(
+            *[None if v is None else reshaped_tensor(v, s, convert=False) for v, s in zip(values, shapes, strict=True)]
+        )
 
     @property
     def _shape(self) -> str:
@@ -176,7 +205,9 @@ class ConjugateGradients:
             if x is None:
                 continue
             if tuple(x.shape[1:]) != shape or len(x.shape) != len(shape) + 1:
-                raise InputError(f"The {name} has shape {tuple(x.shape)}, but the system needs (batch, {', '.join(map(str, shape))}).")
+                raise InputError(
+                    f"The {name} has shape {tuple(x.shape)}, but the system needs (batch, {', '.join(map(str, shape))})."
+                )
             if backend.is_available(x):
                 self._regions.check(name, backend.numpy(x))
         dtype = backend.dtype(b)
@@ -189,7 +220,9 @@ class ConjugateGradients:
             return self.operator(backend, p)
 
         return (
-            Recurrence(backend, operator) if self._precondition is None else Recurrence(backend, operator, lambda r: self._precondition(backend, r))
+            Recurrence(backend, operator)
+            if self._precondition is None
+            else Recurrence(backend, operator, lambda r: self._precondition(backend, r))
         )
 
     def _runner(self, backend: Backend, max_iterations: int, norm: str, keep_history: bool, bits: int):
@@ -217,7 +250,12 @@ class ConjugateGradients:
             share = backend.divide_no_nan(backend.maximum(tolerance, relative * size), size)
             found = iterate(recurrence, g, None, share * norm_of(backend, g, norm), max_iterations, norm, rounding)
             zero = backend.zeros_like(guess)
-            return self._regions.remove(backend, found.p), zero, backend.zeros_like(tolerance), backend.zeros_like(relative)
+            return (
+                self._regions.remove(backend, found.p),
+                zero,
+                backend.zeros_like(tolerance),
+                backend.zeros_like(relative),
+            )
 
         return kernels_for(backend).with_gradient(solve, gradient)
 

@@ -51,7 +51,9 @@ class MaskedLaplace:
             if lower != PERIODIC:
                 ends = [backend.zeros_like(e) for e in ends]
             padded = backend.concat([ends[0], p, ends[1]], axis + 1)
-            flux = (padded[_at(p, axis + 1, slice(1, None))] - padded[_at(p, axis + 1, slice(None, -1))]) * constant(weight)
+            flux = (padded[_at(p, axis + 1, slice(1, None))] - padded[_at(p, axis + 1, slice(None, -1))]) * constant(
+                weight
+            )
             result = result - flux[_at(p, axis + 1, slice(1, None))] + flux[_at(p, axis + 1, slice(None, -1))]
         return result
 
@@ -76,8 +78,14 @@ class MaskedLaplace:
             ):
                 rows.append(here.ravel()), columns.append(here.ravel()), values.append(w.ravel())
                 part = slice(None) if self.sides[axis][0] == PERIODIC else inside
-                rows.append(here[part].ravel()), columns.append(neighbour[part].ravel()), values.append(-w[part].ravel())
-        return sp.coo_matrix((np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))), shape=(self.fluid.size,) * 2)
+                (
+                    rows.append(here[part].ravel()),
+                    columns.append(neighbour[part].ravel()),
+                    values.append(-w[part].ravel()),
+                )
+        return sp.coo_matrix(
+            (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))), shape=(self.fluid.size,) * 2
+        )
 
 
 def _at(x, axis: int, part: slice) -> tuple[slice, ...]:

@@ -40,15 +40,23 @@ class Plan:
             if self.rows:
                 self._set_up_rows(axes[names[self.swept]], eigenvalues.ravel())
             self.cells_in_block = np.ravel_multi_index(local, self.block_shape).astype(np.int32)
-            self.block_to_cells = np.full(int(np.prod(self.block_shape)), len(cut.cells), np.int32)  # default: a zero appended below
+            self.block_to_cells = np.full(
+                int(np.prod(self.block_shape)), len(cut.cells), np.int32
+            )  # default: a zero appended below
             self.block_to_cells[self.cells_in_block] = np.arange(len(cut.cells))
 
     def _set_up_rows(self, axis: Axis, others: np.ndarray):
-        """The swept systems for sources in the rows of the obstacle only: the rows above and below are eliminated in advance."""
+        """
+        The swept systems for sources in the rows of the obstacle only: the rows above and below are eliminated
+            in advance.
+        """
         first, last = self.rows
         diagonal = axis.diagonal(others)
         block = diagonal[first:last].copy()
-        above, below = np.empty_like(diagonal[:first]), np.empty_like(diagonal[last:])  # p in a row relative to the next one inwards
+        above, below = (
+            np.empty_like(diagonal[:first]),
+            np.empty_like(diagonal[last:]),
+        )  # p in a row relative to the next one inwards
         for i in range(first):
             above[i] = reciprocal(diagonal[i] - (above[i - 1] if i else 0))
         for i in reversed(range(len(below))):
@@ -61,7 +69,11 @@ class Plan:
     def solve(self, backend: Backend, b, capacitance: np.ndarray | None = None):
         """`K₀⁻¹ (b + capacitance K₀⁻¹ b)`, for b of shape (batch, *spatial)."""
         kernels = kernels_for(backend)
-        x = b if self.swept is None else backend.transpose(b, (self.swept + 1, 0, *[i + 1 for i in range(self.rank) if i != self.swept]))
+        x = (
+            b
+            if self.swept is None
+            else backend.transpose(b, (self.swept + 1, 0, *[i + 1 for i in range(self.rank) if i != self.swept]))
+        )
         for axis in self.others:
             x = axis.forward(backend, kernels, self._next_last(backend, x))
         p = self._invert(backend, kernels, x)

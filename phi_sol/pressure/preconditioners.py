@@ -33,7 +33,9 @@ def make_preconditioner(name: str, operator, direct) -> Callable | None:
         InputError: for an unknown name, `direct` for an assembled matrix, or `multigrid` without PyAMG.
     """
     if name not in PRECONDITIONERS:
-        raise InputError(f"Unknown preconditioner {name!r}.{suggestion(name, PRECONDITIONERS)} Known: {', '.join(PRECONDITIONERS)}.")
+        raise InputError(
+            f"Unknown preconditioner {name!r}.{suggestion(name, PRECONDITIONERS)} Known: {', '.join(PRECONDITIONERS)}."
+        )
     if name == "none":
         return None
     if name == "multigrid":
@@ -51,7 +53,8 @@ def make_preconditioner(name: str, operator, direct) -> Callable | None:
 
 def multigrid(matrix):
     """
-    PyAMG's smoothed-aggregation solver for a sparse matrix, which may be singular; rows that are empty (solid cells) are given a one.
+    PyAMG's smoothed-aggregation solver for a sparse matrix, which may be singular; rows that are empty (solid
+    cells) are given a one.
 
     Raises:
         InputError: if PyAMG is not installed.

@@ -38,7 +38,9 @@ def side_of(boundary: Extrapolation, dim: str, upper: bool) -> str:
         return CLOSED
     if spec["type"] in ("zero-gradient", "boundary"):
         return OPEN
-    raise ValueError(f"The pressure solve knows constant, zero-gradient and periodic velocity boundaries, not {spec['type']!r}.")
+    raise ValueError(
+        f"The pressure solve knows constant, zero-gradient and periodic velocity boundaries, not {spec['type']!r}."
+    )
 
 
 class Projection:
@@ -54,7 +56,8 @@ class Projection:
     wake source has a velocity error of 0.18 over 500 frames instead of 0.15.
 
     Second order in space; the projection is orthogonal, linear and idempotent, and its gradient is exact. In a domain
-    without an open side, where inflow and outflow may not balance, the mean divergence is not removed: ∇·u is then the same
+    without an open side, where inflow and outflow may not balance, the mean divergence is not removed: ∇·u is
+        then the same
     small constant everywhere.
     """
 
@@ -62,7 +65,8 @@ class Projection:
         """
         Args:
             velocity: Any staggered velocity with the grid and boundary to solve on; its values do not matter.
-            obstacles: Static obstacles: geometries, or boolean masks with one value per cell (tensors, or arrays in the order of the axes).
+            obstacles: Static obstacles: geometries, or boolean masks with one value per cell (tensors, or
+                arrays in the order of the axes).
 
         Raises:
             InputError: if an obstacle covers no cell centre.
@@ -84,7 +88,9 @@ class Projection:
         sides = {d: (side_of(boundary, d, False), side_of(boundary, d, True)) for d in dims}
         self.open_faces = None
         if solid.any():
-            outside = extrapolation.combine_sides({d + "-+"[k]: _accessible(s) for d in dims for k, s in enumerate(sides[d])})
+            outside = extrapolation.combine_sides(
+                {d + "-+"[k]: _accessible(s) for d in dims for k, s in enumerate(sides[d])}
+            )
             fluid_cells = CenteredGrid(math.wrap(~solid, grid.resolution), outside, grid.bounds)
             self.open_faces = stagger(fluid_cells, math.minimum, boundary, at="face", dims=dims)
         self.fluid = ~solid
@@ -133,11 +139,12 @@ def make_incompressible(
     """
     PhiFlow's `fluid.make_incompressible` with a direct solve: the same arguments, and the same velocity to round-off.
 
-    Solves `∇²p = ∇·u*` and returns `u* - ∇p`. The set-up of a domain (see `DirectPoisson`) is kept for the domains that were
-    used last. The exact solve takes the place of the iterative one for a staggered velocity on a grid with static obstacles
-    and the standard second-order stencil; all else (moving obstacles, `active`, other orders and stencils, centred velocities,
-    meshes) is handed to PhiFlow with `solve`. As in PhiFlow, the velocity is damped by the covered fraction of each face, an
-    obstacle outside of the domain has no effect, and in a domain without an open side the mean divergence stays.
+    Solves `∇²p = ∇·u*` and returns `u* - ∇p`. The set-up of a domain (see `DirectPoisson`) is kept for the
+    domains that were used last. The exact solve takes the place of the iterative one for a staggered velocity
+    on a grid with static obstacles and the standard second-order stencil; all else (moving obstacles, `active`,
+    other orders and stencils, centred velocities, meshes) is handed to PhiFlow with `solve`. As in PhiFlow, the
+    velocity is damped by the covered fraction of each face, an obstacle outside of the domain has no effect,
+    and in a domain without an open side the mean divergence stays.
 
     Args:
         velocity: Velocity u*, with any batch dimensions.
@@ -159,12 +166,16 @@ def make_incompressible(
     given = [o if isinstance(o, Obstacle) else Obstacle(o) for o in given]
     special = active is not None or order != 2 or correct_skew or wide_stencil
     if special or not (velocity.is_grid and velocity.is_staggered) or not all(o.is_stationary for o in given):
-        return fluid.make_incompressible(velocity, obstacles, solve or Solve(), active, order, correct_skew, wide_stencil)
+        return fluid.make_incompressible(
+            velocity, obstacles, solve or Solve(), active, order, correct_skew, wide_stencil
+        )
     with math.NUMPY, math.precision(64):
         solid = solid_cells(velocity, [o.geometry for o in given])
         lower, upper = (tuple(x.numpy("vector").tolist()) for x in (velocity.bounds.lower, velocity.bounds.upper))
         names = tuple(velocity.resolution.names)
-        key = _Domain(names, solid.shape, lower, upper, repr(velocity.boundary.to_dict()), solid.tobytes(), velocity, solid)
+        key = _Domain(
+            names, solid.shape, lower, upper, repr(velocity.boundary.to_dict()), solid.tobytes(), velocity, solid
+        )
         projection = _projection(key)
     if given:
         velocity = fluid.apply_boundary_conditions(velocity, given)
@@ -194,7 +205,8 @@ def _projection(domain: _Domain) -> Projection:
 
 def solid_cells(velocity: Field, obstacles: Sequence[Geometry | Tensor | np.ndarray]) -> np.ndarray:
     """
-    Cells in an obstacle, as a boolean array in the order of the grid's axes: those whose centre lies in a geometry, and those of masks.
+    Cells in an obstacle, as a boolean array in the order of the grid's axes: those whose centre lies in a
+    geometry, and those of masks.
 
     Raises:
         ValueError: if a mask does not have the shape of the grid.
@@ -207,7 +219,9 @@ def solid_cells(velocity: Field, obstacles: Sequence[Geometry | Tensor | np.ndar
     for mask in (o for o in obstacles if not isinstance(o, Geometry)):
         mask = np.asarray(mask.numpy(dims) if isinstance(mask, Tensor) else mask)
         if mask.shape != shape or mask.dtype != bool:
-            raise ValueError(f"An obstacle mask must be boolean with one value per cell {shape}, not {mask.dtype} of shape {mask.shape}.")
+            raise ValueError(
+                f"An obstacle mask must be boolean with one value per cell {shape}, not {mask.dtype} of shape {mask.shape}."
+            )
         solid |= mask
     return solid
 

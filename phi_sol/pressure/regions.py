@@ -13,7 +13,8 @@ INCOMPATIBLE = 1e-4  # of the sum of magnitudes; a divergence in float32 sums to
 
 class ClosedRegions:
     """
-    The connected regions of fluid without an open side: the null space of the operator. A right-hand side has a solution if it sums to zero
+    The connected regions of fluid without an open side: the null space of the operator. A right-hand side has a
+        solution if it sums to zero
     over each of them.
     """
 
@@ -30,11 +31,16 @@ class ClosedRegions:
         closed = np.ones(count, bool)
         closed[label[~operator.fluid.ravel()]] = False
         closed[label[np.abs(np.asarray(matrix.sum(1))).ravel() > 1e-9 * operator.norm]] = False
-        self.indicators = np.array([label == region for region in np.flatnonzero(closed)], float).reshape(-1, len(label))
+        self.indicators = np.array([label == region for region in np.flatnonzero(closed)], float).reshape(
+            -1, len(label)
+        )
         self._shares = self.indicators / self.indicators.sum(1, keepdims=True)
 
     def remove(self, backend: Backend, x):
-        """x, of shape (batch, *spatial), with zeros in solid cells and mean zero in every closed region: a symmetric projection."""
+        """
+        x, of shape (batch, *spatial), with zeros in solid cells and mean zero in every closed region: a
+        symmetric projection.
+        """
         dtype = backend.dtype(x)
 
         def constant(array):

@@ -5,11 +5,13 @@ import numpy as np
 
 class Tridiagonal:
     """
-    Solves `d_i p_i - p_{i-1} - p_{i+1} = b_i` along the first dimension, one symmetric, diagonally dominant system per column.
+    Solves `d_i p_i - p_{i-1} - p_{i+1} = b_i` along the first dimension, one symmetric, diagonally dominant
+    system per column.
 
-    Some steps of cyclic reduction, each of which eliminates every other row of all systems at once, shorten the systems until
-    Gaussian elimination ("sweep", a loop over the rows) is cheap; everything that depends on d alone is computed at set-up.
-    A singular system (d = 1, 2, 2, ..., 1) gets p = 0 in its last row; others that are added to it are free.
+    Some steps of cyclic reduction, each of which eliminates every other row of all systems at once, shorten the
+    systems until Gaussian elimination ("sweep", a loop over the rows) is cheap; everything that depends on d
+    alone is computed at set-up. A singular system (d = 1, 2, 2, ..., 1) gets p = 0 in its last row; others that
+    are added to it are free.
 
     Source: R. W. Hockney, "A fast direct solution of Poisson's equation using Fourier analysis", J. ACM 12 (1965).
     """
@@ -25,7 +27,10 @@ class Tridiagonal:
         while reductions and len(d) % 2 == 0 and len(d) > 2:
             reductions -= 1
             gone = 1 / d[::2]
-            up, down = off[::2], np.concatenate([off[1::2], np.zeros_like(off[:1])])  # from a kept row to the ones above and below
+            up, down = (
+                off[::2],
+                np.concatenate([off[1::2], np.zeros_like(off[:1])]),
+            )  # from a kept row to the ones above and below
             below = np.concatenate([gone[1:], np.zeros_like(gone[:1])])
             level = {"gone": gone, "up": up * gone, "down": down * below}
             level["from_above"] = np.concatenate([np.zeros_like(off[:1]), off[1::2]]) * gone

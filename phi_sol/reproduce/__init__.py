@@ -1,6 +1,6 @@
 """The paper's table of a scene: data, trainings over several seeds, and their evaluation, resumable at any point."""
 
-from ..poisson.experiment import PoissonExperiment
+from ..tasks.guess.experiment import PoissonExperiment
 from .correctors import Reproduction
 from .guesses import GuessReproduction
 

@@ -11,21 +11,22 @@ import numpy as np
 import tensorflow as tf
 
 from ..correctors import Corrector
-from ..data.dataset import Dataset, find_simulations
-from ..data.generate import Generator
-from ..data.statistics import Statistics
-from ..data.store import check_no_file_in_the_way, first_difference, read_json, write_json
+from ..correctors.statistics import Statistics
 from ..errors import InputError, MissingError
-from ..evaluation.evaluation import FRAMES, evaluate
+from ..evaluation.evaluator import FRAMES, evaluate
 from ..evaluation.paper import TABLE
-from ..evaluation.rollout import time_step
+from ..evaluation.runs import time_step
 from ..evaluation.tables import Table, tables
 from ..experiment import SPLITS, Experiment, Schedule
-from ..hybrid import HybridSolver
-from ..stepping import Arrays, array_names, field_arrays, pack
+from ..generation.generator import Generator
+from ..kernels.compiled import Arrays
+from ..solvers.hybrid import HybridSolver
+from ..stepping.arrays import array_names, field_arrays, pack
+from ..storage.dataset import Dataset, find_simulations
+from ..storage.files import check_no_file_in_the_way, first_difference, read_json, write_json
+from ..tasks.correction.least_squares import LeastSquares
+from ..tasks.correction.methods import REMAT_FROM
 from ..training import Plan, Stage, Trainer, Validation, curriculum, make_method
-from ..training.least_squares import LeastSquares
-from ..training.methods import REMAT_FROM
 from ..training.optimization import Optimization
 from ..training.runs import RUN_FILE
 
@@ -52,7 +53,10 @@ class Training:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a part of a reproduction will take on this machine, by what a little of it took: `text` in words, `seconds` in all."""
+    """
+    What a part of a reproduction will take on this machine, by what a little of it took: `text` in words,
+        `seconds` in all.
+    """
 
     text: str
     seconds: float
@@ -60,9 +64,11 @@ class Cost:
 
 class Reproduction:
     """
-    Generates the data of a scene, trains PRE (where the paper has it), NON and SOL from several seeds, and evaluates them.
+    Generates the data of a scene, trains PRE (where the paper has it), NON and SOL from several seeds, and
+    evaluates them.
 
-    Whatever was interrupted goes on where it stopped when the same reproduction is called again: simulations, trainings and the evaluation.
+    Whatever was interrupted goes on where it stopped when the same reproduction is called again: simulations,
+        trainings and the evaluation.
 
     Attributes:
         methods: Methods in the order of the trainings.
@@ -70,7 +76,11 @@ class Reproduction:
         schedule: The paper's, or the scene's own where there is a budget.
     """
 
-    shares = {"pre": 1, "non": 1, "sol": 4}  # of a budget, for a training of each method: an iteration of SOL costs many times
+    shares = {
+        "pre": 1,
+        "non": 1,
+        "sol": 4,
+    }  # of a budget, for a training of each method: an iteration of SOL costs many times
     with_steps = ("sol",)  # methods that unroll the schedule's steps
     network_file = "corrector.keras"
 
@@ -84,23 +94,34 @@ class Reproduction:
             seeds: Number of seeds, 0, 1, ...
 
         Raises:
-            InputError: if there is neither a paper's schedule nor a budget, a number is not possible, or `out` holds another reproduction.
+            InputError: if there is neither a paper's schedule nor a budget, a number is not possible, or `out`
+                holds another reproduction.
         """
         if seeds < 1:
             raise InputError(f"The number of seeds must be at least 1, not {seeds}.")
         if budget is None and experiment.paper is None:
-            raise InputError(f"The paper's schedule of {experiment.name!r} is not known: give a --budget for the trainings, e.g. 2h.")
+            raise InputError(
+                f"The paper's schedule of {experiment.name!r} is not known: give a --budget for the trainings, e.g. 2h."
+            )
         self.experiment, self.out, self.data, self.budget, self.seeds = experiment, Path(out), Path(data), budget, seeds
         self.schedule: Schedule = experiment.schedule if budget is not None else experiment.paper
         check_no_file_in_the_way(self.out, "Name another folder with --out.")
         self.methods = self._methods()
         self.trainings = [self._training(m, seed) for m in self.methods for seed in range(seeds)]
-        config = {"scene": experiment.name, "budget": budget, "seeds": seeds, "methods": self.methods, "schedule": asdict(self.schedule)}
+        config = {
+            "scene": experiment.name,
+            "budget": budget,
+            "seeds": seeds,
+            "methods": self.methods,
+            "schedule": asdict(self.schedule),
+        }
         config |= {"data": str(self.data), "pair": experiment.pair.config}
         if (self.out / PLAN_FILE).is_file():
             difference = first_difference(read_json(self.out / PLAN_FILE), config)
             if difference:
-                raise InputError(f"{self.out} holds another reproduction: {difference}. Name another folder with --out, or remove this one.")
+                raise InputError(
+                    f"{self.out} holds another reproduction: {difference}. Name another folder with --out, or remove this one."
+                )
         elif self.out.is_dir() and any(self.out.iterdir()):
             raise InputError(f"{self.out} is in use and holds no reproduction: name another folder with --out.")
         self.config = config
@@ -119,22 +140,41 @@ class Reproduction:
 
     def _training(self, method: str, seed: int) -> Training:
         unroll, shares = self._unroll(method), self.shares
-        seconds = None if self.budget is None else self.budget * shares[method] / sum(shares[m] for m in self.methods) / self.seeds
+        seconds = (
+            None
+            if self.budget is None
+            else self.budget * shares[method] / sum(shares[m] for m in self.methods) / self.seeds
+        )
         steps = None if self.budget is not None else self.schedule.steps
         how = self.schedule
-        plan = Plan(self._stages(method), how.batch, how.learning_rate, steps, seconds, how.decay, warmup=how.warmup, clip=how.clip)
+        plan = Plan(
+            self._stages(method),
+            how.batch,
+            how.learning_rate,
+            steps,
+            seconds,
+            how.decay,
+            warmup=how.warmup,
+            clip=how.clip,
+        )
         name = f"{method}{unroll}" if method in self.with_steps else method
         return Training(method, seed, self.out / f"{name}_seed{seed}", plan)
 
     # --- what it will cost ---
 
     def costs(self) -> list[Cost]:
-        """Measures a few steps and iterations of whatever is not finished yet; takes a minute or so, nothing is written."""
+        """
+        Measures a few steps and iterations of whatever is not finished yet; takes a minute or so, nothing is written.
+        """
         steps = {s: g.plan()["steps"] for s, g in self.generators.items()}
         result, waiting = [], [t for t in self.trainings if not t.finished]
         if any(steps.values()):
             ms = 1e3 * self._reference_step
-            result.append(Cost(f"reference simulations: {sum(steps.values())} steps of {ms:.3g} ms", sum(steps.values()) * ms / 1e3))
+            result.append(
+                Cost(
+                    f"reference simulations: {sum(steps.values())} steps of {ms:.3g} ms", sum(steps.values()) * ms / 1e3
+                )
+            )
         for method in self.methods:
             left = [t for t in waiting if t.method == method]
             if not left:
@@ -143,7 +183,11 @@ class Reproduction:
             count, plan = len(left), left[0].plan
             name = f"{left[0].folder.name.partition('_')[0]}: {count} training{'s' if count > 1 else ''}"
             if plan.budget is None:
-                result.append(Cost(f"{name} of {plan.steps} iterations of {seconds:.3g} s", count * (first + plan.steps * seconds)))
+                result.append(
+                    Cost(
+                        f"{name} of {plan.steps} iterations of {seconds:.3g} s", count * (first + plan.steps * seconds)
+                    )
+                )
             else:
                 about = max(0, (plan.budget - first) / seconds)
                 result.append(Cost(f"{name} of about {about:.0f} iterations of {seconds:.3g} s", count * plan.budget))
@@ -162,14 +206,19 @@ class Reproduction:
         simulations = self.experiment.simulations(split)
         chosen = [simulations[i % len(simulations)] for i in range(size)]
         arrays, parameters, _ = pack(flow, flow.initial_state(**{n: [s[n] for s in chosen] for n in flow.parameters}))
-        return {n: tf.cast(a, tf.float32) for n, a in arrays.items()}, {n: tf.cast(p, tf.float32) for n, p in parameters.items()}
+        return {n: tf.cast(a, tf.float32) for n, a in arrays.items()}, {
+            n: tf.cast(p, tf.float32) for n, p in parameters.items()
+        }
 
     @cached_property
     def _reference_step(self) -> float:
         """Seconds of a reference step of one simulation of a batch."""
-        flow, size = self.experiment.pair.reference, min(self.generators["train"].batch, len(self.generators["train"].jobs))
+        flow, size = (
+            self.experiment.pair.reference,
+            min(self.generators["train"].batch, len(self.generators["train"].jobs)),
+        )
         arrays, parameters = self._batch(flow, "train", size)
-        return 1e-3 * time_step(flow.compiled, arrays, parameters, seconds=0, steps=10) / size
+        return 1e-3 * time_step(flow, arrays, parameters, seconds=0, steps=10) / size
 
     @cached_property
     def _fit_seconds(self) -> float:
@@ -179,14 +228,22 @@ class Reproduction:
         (coarse, _), (fine, _) = self._batch(pair.source, "train", count), self._batch(pair.reference, "train", count)
         for field in self.experiment.correct:
             fit, names = LeastSquares(pair, field, 0.0), field_arrays(pair.source, field)
-            total += median_seconds(lambda f=fit, n=names: f([coarse[a].numpy() for a in n], [fine[a].numpy() for a in n], None))
+            total += median_seconds(
+                lambda f=fit, n=names: f([coarse[a].numpy() for a in n], [fine[a].numpy() for a in n], None)
+            )
         return total
 
     def _corrector(self) -> Corrector:
         flow = self.experiment.pair.source
         names = array_names(flow)
         ones = {n: 1.0 for n in flow.parameters}
-        statistics = Statistics(dict.fromkeys(names, 0.0), dict.fromkeys(names, 1.0), dict.fromkeys(names, 1.0), dict.fromkeys(ones, 0.0), ones)
+        statistics = Statistics(
+            dict.fromkeys(names, 0.0),
+            dict.fromkeys(names, 1.0),
+            dict.fromkeys(names, 1.0),
+            dict.fromkeys(ones, 0.0),
+            ones,
+        )
         return Corrector.create(flow, self.schedule.network, statistics, self.experiment.correct)
 
     def _solver(self, unroll: int) -> HybridSolver:
@@ -209,7 +266,9 @@ class Reproduction:
         optimization = Optimization(tf.distribute.get_strategy(), self._solver(unroll), plan)
         arrays, parameters = self._batch(flow, "train", plan.batch)
         window = {n: tf.stack([a] * (how.frames + 1), 1) for n, a in arrays.items()}
-        window |= {f"{kind}:{n}": w for kind in ("state", "correction") for n, w in window.items()} if how.supervised else {}
+        window |= (
+            {f"{kind}:{n}": w for kind in ("state", "correction") for n, w in window.items()} if how.supervised else {}
+        )
         gradients, numbers, zero = optimization.gradients(how), tf.range(plan.batch), tf.constant(0.0, tf.float64)
 
         def iterate():
@@ -242,7 +301,9 @@ class Reproduction:
         method = self._method(training.method, training.seed)
         begun = (training.folder / RUN_FILE).is_file()
         settings = (self.schedule.network, self.experiment.correct, training.seed, self.experiment.name, begun)
-        trainer = self._trainer(data, training.folder, training.plan, method, *settings, validation=Validation(0), show=show)
+        trainer = self._trainer(
+            data, training.folder, training.plan, method, *settings, validation=Validation(0), show=show
+        )
         trainer.fit(callbacks(trainer))
         del trainer
         gc.collect()
@@ -254,7 +315,10 @@ class Reproduction:
         return Trainer(*args, **options)
 
     def evaluate(self, command: str, progress: Callable[[str, int, int], None]) -> dict:
-        """The results of all trainings, as `results.json`; evaluated anew only if there is none that is younger than the correctors."""
+        """
+        The results of all trainings, as `results.json`; evaluated anew only if there is none that is younger
+        than the correctors.
+        """
         folder, runs = self.out / "evaluation", [t.folder for t in self.trainings]
         results = folder / "results.json"
         youngest = max((r / self.network_file).stat().st_mtime for r in runs)
@@ -262,7 +326,9 @@ class Reproduction:
             return read_json(results)
         return self._evaluated(runs, folder, command, progress)
 
-    def _evaluated(self, runs: list[Path], folder: Path, command: str, progress: Callable[[str, int, int], None]) -> dict:
+    def _evaluated(
+        self, runs: list[Path], folder: Path, command: str, progress: Callable[[str, int, int], None]
+    ) -> dict:
         return evaluate(self.experiment, runs, self.data, folder, None, command, progress).results
 
     def tables(self, results: dict) -> list[Table]:

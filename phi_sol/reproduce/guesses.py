@@ -4,23 +4,29 @@ from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 
+from ..correctors.guess import PoissonGuess
 from ..evaluation.tables import Table
-from ..poisson.evaluation import SIMULATIONS, evaluate
-from ..poisson.guess import PoissonGuess
-from ..poisson.methods import METHODS, WITH_SOLVER, GuessProblem, PoissonMethod
-from ..poisson.simulation import IterativeFlow
-from ..poisson.tables import tables
-from ..poisson.trainer import GuessTrainer
+from ..solvers.iterative import IterativeFlow
+from ..tasks.guess.evaluation import SIMULATIONS, evaluate
+from ..tasks.guess.methods import METHODS, WITH_SOLVER, GuessProblem, PoissonMethod
+from ..tasks.guess.tables import tables
+from ..tasks.guess.trainer import GuessTrainer
 from ..training import Stage
 from .correctors import Cost, Reproduction, median_seconds
 
 
 class GuessReproduction(Reproduction):
     """
-    Trains NON, PHY, SOL-k and SOL-PHY-k from several seeds, and counts the iterations from their guesses. As `Reproduction` otherwise.
+    Trains NON, PHY, SOL-k and SOL-PHY-k from several seeds, and counts the iterations from their guesses. As
+    `Reproduction` otherwise.
     """
 
-    shares = {"non": 1, "phy": 1, "sol": 1.1, "sol-phy": 1.1}  # about what an iteration costs (9.8, 10.0, 10.7 and 10.7 CPU minutes for 8000)
+    shares = {
+        "non": 1,
+        "phy": 1,
+        "sol": 1.1,
+        "sol-phy": 1.1,
+    }  # about what an iteration costs (9.8, 10.0, 10.7 and 10.7 CPU minutes for 8000)
     with_steps = WITH_SOLVER
     network_file = "guess.keras"
 
@@ -37,7 +43,9 @@ class GuessReproduction(Reproduction):
         return GuessTrainer(*args, tolerance=self.experiment.tolerance, **options)
 
     def _solver(self, unroll: int) -> GuessProblem:
-        return GuessProblem(self.experiment.pair.source, PoissonGuess.create(self.experiment.pair.source, self.schedule.network, 1.0))
+        return GuessProblem(
+            self.experiment.pair.source, PoissonGuess.create(self.experiment.pair.source, self.schedule.network, 1.0)
+        )
 
     def _evaluation_cost(self) -> Cost:
         simulations = min(SIMULATIONS, len(self.generators["test"].jobs))
@@ -52,10 +60,12 @@ class GuessReproduction(Reproduction):
         solver = IterativeFlow(flow, "zero", self.experiment.tolerance)
         arrays, parameters = self._batch(flow, "test", 1)
         for _ in range(3):
-            arrays, _iterations = solver(arrays, parameters)
-        return median_seconds(lambda: solver(arrays, parameters)[1].numpy())
+            arrays = solver(arrays, parameters)
+        return median_seconds(lambda: solver(arrays, parameters)["iterations"].numpy())
 
-    def _evaluated(self, runs: list[Path], folder: Path, command: str, progress: Callable[[str, int, int], None]) -> dict:
+    def _evaluated(
+        self, runs: list[Path], folder: Path, command: str, progress: Callable[[str, int, int], None]
+    ) -> dict:
         def show(done: int, total: int):
             progress("running simulations", done, total)
 

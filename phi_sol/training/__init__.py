@@ -1,7 +1,7 @@
 """How correctors are trained."""
 
-from .losses import Loss
-from .methods import METHODS, Method, make_method
+from ..tasks.correction.losses import Loss
+from ..tasks.correction.methods import METHODS, Method, make_method
 from .plan import Plan, Stage, curriculum, parse_duration, parse_stages
 from .trainer import Trainer
 from .validation import Validation

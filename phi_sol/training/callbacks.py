@@ -10,14 +10,16 @@ from types import SimpleNamespace
 
 import keras
 
-from ..data.store import write_atomic
 from ..errors import InputError
+from ..storage.files import write_atomic
 
 COLUMNS = ("step", "seconds", "progress", "unroll", "learning_rate", "loss", "gradient_norm")
 
 
 class Log(keras.callbacks.Callback):
-    """One line per epoch in a CSV file. Lines after the step at which a training goes on are dropped: they come again."""
+    """
+    One line per epoch in a CSV file. Lines after the step at which a training goes on are dropped: they come again.
+    """
 
     def __init__(self, path: Path, step: int, validated: bool):
         """
@@ -34,7 +36,9 @@ class Log(keras.callbacks.Callback):
         rows = []
         if self.path.is_file():
             with open(self.path, newline="") as file:
-                rows = [r for r in csv.DictReader(file) if (r.get("step") or "").isdigit() and int(r["step"]) <= self.step]
+                rows = [
+                    r for r in csv.DictReader(file) if (r.get("step") or "").isdigit() and int(r["step"]) <= self.step
+                ]
         text = io.StringIO(newline="")
         writer = self._writer(text)
         writer.writeheader()
@@ -58,7 +62,9 @@ class TensorBoard(keras.callbacks.TensorBoard):
             InputError: if TensorBoard is not installed.
         """
         if importlib.util.find_spec("tensorboard") is None:
-            raise InputError("TensorBoard is not installed: pip install 'phi_sol[tensorboard]', or leave out --tensorboard.")
+            raise InputError(
+                "TensorBoard is not installed: pip install 'phi_sol[tensorboard]', or leave out --tensorboard."
+            )
         super().__init__(str(folder), write_graph=False)
         self.optimizer = optimizer
 
@@ -89,4 +95,6 @@ class ProgressBar(keras.callbacks.Callback):
         error = self.trainer.validation_error
         validation = "" if error is None else f"val {error:.4f} "
         info = f"loss {logs['loss']:.1e} {validation}{speed}"
-        self.bar.update(self.task, completed=logs["progress"], info=info, description=f"{self.title} {self.trainer.method}")
+        self.bar.update(
+            self.task, completed=logs["progress"], info=info, description=f"{self.title} {self.trainer.method}"
+        )

@@ -36,7 +36,8 @@ class Checkpoints(keras.callbacks.Callback):
 
     def restore(self):
         """
-        Goes back to the latest checkpoint; if it can't be read, to the one before, with a warning. Without checkpoints nothing happens.
+        Goes back to the latest checkpoint; if it can't be read, to the one before, with a warning. Without
+        checkpoints nothing happens.
 
         Raises:
             InputError: if there are checkpoints, but none can be read.
@@ -48,13 +49,18 @@ class Checkpoints(keras.callbacks.Callback):
             except (tf.errors.OpError, ValueError, IndexError, AssertionError, RuntimeError):
                 if i + 1 < len(numbers):
                     LOG.warning(
-                        "The checkpoint of iteration %d in %s is damaged: going back to that of iteration %d.", number, self.folder, numbers[i + 1]
+                        "The checkpoint of iteration %d in %s is damaged: going back to that of iteration %d.",
+                        number,
+                        self.folder,
+                        numbers[i + 1],
                     )
                 continue
             self.saved_step = self.trainer.step
             return
         if numbers:
-            raise InputError(f"No checkpoint in {self.folder} can be read: remove the run or name another folder with --out.")
+            raise InputError(
+                f"No checkpoint in {self.folder} can be read: remove the run or name another folder with --out."
+            )
 
     def _numbers(self) -> list[int]:
         """Iterations of the checkpoints, latest first."""
@@ -65,7 +71,9 @@ class Checkpoints(keras.callbacks.Callback):
     def summary(self) -> str:
         """One sentence about what can be gone back to."""
         return (
-            f"The last checkpoint in {self.folder} is that of iteration {self.saved_step}." if self.saved_step >= 0 else "There is no checkpoint yet."
+            f"The last checkpoint in {self.folder} is that of iteration {self.saved_step}."
+            if self.saved_step >= 0
+            else "There is no checkpoint yet."
         )
 
     def save(self):

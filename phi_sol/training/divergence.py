@@ -3,12 +3,14 @@
 import numpy as np
 import tensorflow as tf
 
-from ..data.dataset import Dataset
-from .methods import Method
+from ..storage.dataset import Dataset
+from ..tasks.correction.methods import Method
 from .windows import Windows
 
 
-def cause(loss: float, losses: np.ndarray, numbers: np.ndarray, method: Method, stream: Windows, data: Dataset, iteration: int) -> str:
+def cause(
+    loss: float, losses: np.ndarray, numbers: np.ndarray, method: Method, stream: Windows, data: Dataset, iteration: int
+) -> str:
     """
     One sentence about a loss or a gradient that is not finite: the first step at fault, and its simulation and frame.
 

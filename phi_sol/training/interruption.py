@@ -37,7 +37,9 @@ class Interruption:
     def __enter__(self) -> "Interruption":
         self._before = {}
         if threading.current_thread() is threading.main_thread():  # only there are signals handled
-            self._before = {s: signal.signal(s, self._handle) for s in SIGNALS if signal.getsignal(s) not in (None, signal.SIG_IGN)}
+            self._before = {
+                s: signal.signal(s, self._handle) for s in SIGNALS if signal.getsignal(s) not in (None, signal.SIG_IGN)
+            }
         return self
 
     def __exit__(self, *error):

@@ -7,9 +7,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ..hybrid import HybridSolver
-from ..stepping import compile_whole
-from .methods import Method, total
+from ..kernels.settings import compile_whole
+from ..solvers.hybrid import HybridSolver
+from ..tasks.correction.methods import Method, total
 from .plan import Plan
 
 
@@ -43,7 +43,9 @@ class Optimization:
         self.distributed = tf.distribute.has_strategy() or strategy is not tf.distribute.get_strategy()
         # what several devices do together can't be one XLA unit; what each of them does can
         self._outer, self._inner = (None, compile_whole()) if self.distributed else (compile_whole(), None)
-        self.apply = tf.function(lambda gradients: strategy.run(self._apply, (gradients,)), autograph=False, jit_compile=self._outer)
+        self.apply = tf.function(
+            lambda gradients: strategy.run(self._apply, (gradients,)), autograph=False, jit_compile=self._outer
+        )
 
     @property
     def scale(self) -> float:
@@ -52,9 +54,10 @@ class Optimization:
 
     def gradients(self, method: Method):
         """
-        A compiled function of (window, parameters, numbers, seconds), as `Windows.batches` delivers them, and the seconds that the iteration
-        before took. It returns the loss, the norm of its gradient, the seconds as all workers agree on them, the gradients, and the losses
-        of every window and step, of shape (batch, n) (on several devices: per device).
+        A compiled function of (window, parameters, numbers, seconds), as `Windows.batches` delivers them, and
+        the seconds that the iteration before took. It returns the loss, the norm of its gradient, the seconds
+        as all workers agree on them, the gradients, and the losses of every window and step, of shape (batch,
+        n) (on several devices: per device).
         """
         strategy, optimizer = self.strategy, self.optimizer
         replicas, dt = strategy.num_replicas_in_sync, tf.constant(self.hybrid.flow.dt, tf.float32)
@@ -65,7 +68,11 @@ class Optimization:
                 loss = total(losses) / replicas
                 scaled = optimizer.scale_loss(loss)
             gradients = tape.gradient(scaled, self.variables)
-            return losses, loss, [tf.zeros(v.shape) if g is None else g for g, v in zip(gradients, self.variables, strict=True)]
+            return (
+                losses,
+                loss,
+                [tf.zeros(v.shape) if g is None else g for g, v in zip(gradients, self.variables, strict=True)],
+            )
 
         if self._inner:
             gradient = tf.function(gradient, autograph=False, jit_compile=True)
@@ -78,7 +85,13 @@ class Optimization:
         def run(window, parameters, numbers, seconds):
             losses, loss, gradients, norm, seconds = strategy.run(replica, (window, parameters, numbers, seconds))
             loss = strategy.reduce("SUM", loss, axis=None)
-            return loss, strategy.reduce("MEAN", norm, axis=None), strategy.reduce("MEAN", seconds, axis=None), gradients, losses
+            return (
+                loss,
+                strategy.reduce("MEAN", norm, axis=None),
+                strategy.reduce("MEAN", seconds, axis=None),
+                gradients,
+                losses,
+            )
 
         return tf.function(run, autograph=False, jit_compile=self._outer)
 

@@ -7,8 +7,8 @@ from math import isfinite
 
 from keras.optimizers.schedules import CosineDecay, ExponentialDecay, PiecewiseConstantDecay
 
-from ..correctors.networks import POLICIES
 from ..errors import InputError
+from ..networks import POLICIES
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,15 @@ class Plan:
         learning_rate: Adam's, after the warm-up.
         steps: Iterations in all, or None.
         budget: Seconds in all, or None. One of the two is given.
-        schedule: How the learning rate falls: `cosine` (half a period), `exponential`, `step` (after 1/2 and 3/4 of the training) or `constant`.
+        schedule: How the learning rate falls: `cosine` (half a period), `exponential`, `step` (after 1/2 and
+            3/4 of the training) or `constant`.
         final: What it falls to, as a fraction of `learning_rate`.
         warmup: Fraction of the training in which it rises linearly from 1 % of its value.
         clip: Gradients with a larger norm, over all weights, are scaled down to it; None: never.
-        ema: Momentum of an exponential moving average of the weights, which is what is validated and saved; None: the weights themselves.
-        precision: Of the network: `float32`, or `mixed_bfloat16`, `mixed_float16` (activations of 16 bits, weights of 32). The solver keeps its own.
+        ema: Momentum of an exponential moving average of the weights, which is what is validated and saved;
+            None: the weights themselves.
+        precision: Of the network: `float32`, or `mixed_bfloat16`, `mixed_float16` (activations of 16 bits,
+            weights of 32). The solver keeps its own.
     """
 
     stages: tuple[Stage, ...]
@@ -79,7 +82,9 @@ class Plan:
             value = getattr(self, name)
             if value not in known:
                 close = get_close_matches(value, known, 1)
-                raise InputError(f"Unknown {name} {value!r}.{f' Did you mean {close[0]!r}?' if close else ''} Known: {', '.join(known)}.")
+                raise InputError(
+                    f"Unknown {name} {value!r}.{f' Did you mean {close[0]!r}?' if close else ''} Known: {', '.join(known)}."
+                )
 
     def progress(self, step: int, seconds: float) -> float:
         """Fraction of the training that is done, 0 to 1."""
@@ -90,7 +95,10 @@ class Plan:
         return next((i for i, s in enumerate(self.stages) if progress < s.until), len(self.stages) - 1)
 
     def rate(self, progress: float) -> float:
-        """Learning rate at a progress. Keras's schedules, with the progress in the place of the step, so that they serve budgets of time, too."""
+        """
+        Learning rate at a progress. Keras's schedules, with the progress in the place of the step, so that they
+        serve budgets of time, too.
+        """
         warm = min(1.0, max(0.01, progress / self.warmup)) if self.warmup else 1.0
         return warm * float(SCHEDULES[self.schedule](self.learning_rate, self.final)(progress))
 
@@ -104,13 +112,16 @@ class Plan:
 
 def curriculum(unroll: int, shares: tuple[float, ...] = (0.2, 0.3, 0.5)) -> tuple[Stage, ...]:
     """
-    Stages of n/4, n/2 and n unrolled steps (as many as are at least 2, or n alone), with the given shares of the training.
+    Stages of n/4, n/2 and n unrolled steps (as many as are at least 2, or n alone), with the given shares of
+    the training.
 
     Short unrolls are cheap and bring a random network near the solution; started at a long unroll it may diverge.
     """
     lengths = [n for n in (unroll // 4, unroll // 2) if n >= 2] + [unroll]
     used = shares[-len(lengths) :]
-    return tuple(Stage(n, 1.0 if i == len(lengths) - 1 else sum(used[: i + 1]) / sum(used)) for i, n in enumerate(lengths))
+    return tuple(
+        Stage(n, 1.0 if i == len(lengths) - 1 else sum(used[: i + 1]) / sum(used)) for i, n in enumerate(lengths)
+    )
 
 
 def parse_stages(text: str) -> tuple[Stage, ...]:
@@ -124,7 +135,9 @@ def parse_stages(text: str) -> tuple[Stage, ...]:
     for part in text.split(","):
         match = re.fullmatch(r"\s*(\d+)\s*:\s*(\d*\.?\d+)\s*", part)
         if not match or not int(match[1]) or not float(match[2]):
-            raise InputError(f"{part!r} is no stage of a training: stages look like 2:0.2,4:0.3,8:0.5, unrolled steps and share of the training.")
+            raise InputError(
+                f"{part!r} is no stage of a training: stages look like 2:0.2,4:0.3,8:0.5, unrolled steps and share of the training."
+            )
         until += float(match[2])
         stages.append(Stage(int(match[1]), round(until, 6)))
     if stages[-1].until != 1.0:

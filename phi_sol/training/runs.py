@@ -3,8 +3,8 @@
 from dataclasses import asdict
 from pathlib import Path
 
-from ..data.store import first_difference, read_json
 from ..errors import InputError, MissingError
+from ..storage.files import first_difference, read_json
 from .plan import Plan
 from .validation import Validation
 

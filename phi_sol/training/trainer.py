@@ -9,22 +9,23 @@ import numpy as np
 import tensorflow as tf
 
 from ..correctors import Corrector, describe
-from ..data.dataset import Dataset
-from ..data.statistics import Statistics
-from ..data.store import check_no_file_in_the_way, versions, write_json
-from ..distribution import check_batch, device_summary, is_chief
+from ..correctors.statistics import Statistics
 from ..errors import DivergedError, InputError
-from ..hybrid import HybridSolver
-from ..stepping import array_names
+from ..solvers.hybrid import HybridSolver
+from ..stepping.arrays import array_names
+from ..storage.dataset import Dataset
+from ..storage.files import check_no_file_in_the_way, versions, write_json
+from ..tasks.correction.methods import REMAT_FROM, Method, make_method
+from ..tasks.correction.validation import rollout_error
 from .callbacks import Log, TensorBoard
 from .checkpoints import Checkpoints
+from .distribution import check_batch, device_summary, is_chief
 from .divergence import cause
 from .interruption import Interruption
-from .methods import REMAT_FROM, Method, make_method
 from .optimization import Optimization
 from .plan import Plan, Stage
 from .runs import RUN_FILE, check_unused, stored_run
-from .validation import Validation, Validator, rollout_error
+from .validation import Validation, Validator
 from .windows import Windows
 
 LAST = "last"
@@ -81,8 +82,8 @@ class Trainer:
             show: Called with (steps done, steps in all) while targets of a supervised method are computed.
 
         Raises:
-            InputError: if `folder` is in use and `resume` is false, or holds another run; if the frames are too few; if the batch can't be shared
-                by the devices; if no checkpoint can be read.
+            InputError: if `folder` is in use and `resume` is false, or holds another run; if the frames are too
+                few; if the batch can't be shared by the devices; if no checkpoint can be read.
             MissingError: if there is nothing to resume.
         """
         self.data, self.folder, self.plan, self.seed, self.validation = data, Path(folder), plan, seed, validation
@@ -92,7 +93,9 @@ class Trainer:
         longest = max(s.unroll for s in plan.stages)
         method = (make_method(method) if isinstance(method, str) else method).at(longest)
         if method.frames > data.frames:
-            raise InputError(f"{method} needs simulations of at least {method.frames} frames, but these have {data.frames}.")
+            raise InputError(
+                f"{method} needs simulations of at least {method.frames} frames, but these have {data.frames}."
+            )
         method.check_fields(correct)
         config = {
             "scene": scene,
@@ -119,13 +122,25 @@ class Trainer:
         self.hybrid = self._create_solver(method, network, correct, longest >= REMAT_FROM if remat is None else remat)
         self.corrector = self.hybrid.corrector
         kept_out = [data.folders[i].name for i in held_out]
-        facts = config | {"plan": self.plan.to_dict(), "validation": self.validation.to_dict() | {"held_out": kept_out}, "versions": versions()}
+        facts = config | {
+            "plan": self.plan.to_dict(),
+            "validation": self.validation.to_dict() | {"held_out": kept_out},
+            "versions": versions(),
+        }
         self.corrector.description |= facts
         self._run = facts | {"complete": False}
         self.optimization = Optimization(self.strategy, self.hybrid, self.plan)
-        self._step, self._clock = tf.Variable(0, dtype=tf.int64, trainable=False), tf.Variable(0.0, dtype=tf.float64, trainable=False)
+        self._step, self._clock = (
+            tf.Variable(0, dtype=tf.int64, trainable=False),
+            tf.Variable(0.0, dtype=tf.float64, trainable=False),
+        )
         self.validator = Validator(self, self.validation, held_out) if held_out else None
-        state = {"model": self.network, "optimizer": self.optimization.optimizer, "step": self._step, "clock": self._clock}
+        state = {
+            "model": self.network,
+            "optimizer": self.optimization.optimizer,
+            "step": self._step,
+            "clock": self._clock,
+        }
         state |= self.validator.state if self.validator else {}
         self.checkpoints = Checkpoints(self, self.folder / "checkpoints", **state)
         if resume:
@@ -134,10 +149,22 @@ class Trainer:
     def _create_solver(self, method: Method, network: str, correct: tuple[str, ...], remat: bool) -> HybridSolver:
         """What is trained: a solver with an untrained network in its attribute `corrector`."""
         names = [n for n in array_names(self.flow) if n.partition(".")[0] in correct]
-        moments, parameters = self.data.moments(self.simulations), {n: v[self.simulations] for n, v in self.data.parameters.items()}
+        moments, parameters = (
+            self.data.moments(self.simulations),
+            {n: v[self.simulations] for n, v in self.data.parameters.items()},
+        )
         statistics = Statistics.of(moments, method.corrections(self.data, names, self.simulations), parameters)
         with self.strategy.scope():
-            corrector = Corrector.create(self.flow, network, statistics, correct, self.seed, method.placement, method.project, self.plan.precision)
+            corrector = Corrector.create(
+                self.flow,
+                network,
+                statistics,
+                correct,
+                self.seed,
+                method.placement,
+                method.project,
+                self.plan.precision,
+            )
         return HybridSolver(self.flow, corrector, remat)
 
     @property
@@ -146,7 +173,10 @@ class Trainer:
         return array_names(self.flow)
 
     def error(self, simulations: Sequence[int], frames: int) -> float:
-        """The validation error now, over the first so many frames of some simulations: that of rollouts of the hybrid solver."""
+        """
+        The validation error now, over the first so many frames of some simulations: that of rollouts of the
+            hybrid solver.
+        """
         outputs = self.corrector.adapter.outputs
         names = [n for n in outputs if n.startswith("velocity")] or list(outputs)
         return rollout_error(self.hybrid, self.data, simulations, frames, names)
@@ -211,16 +241,19 @@ class Trainer:
         Trains to the end of the plan, or goes on with it.
 
         Args:
-            callbacks: Keras callbacks. An epoch is 50 iterations; logs hold `loss` (mean per unrolled step), `gradient_norm`, `unroll`,
-                `learning_rate`, `progress`, `step`, `seconds`, and where there was a validation `val_error`.
+            callbacks: Keras callbacks. An epoch is 50 iterations; logs hold `loss` (mean per unrolled step),
+                `gradient_norm`, `unroll`, `learning_rate`, `progress`, `step`, `seconds`, and where there was a
+                validation `val_error`.
             tensorboard: Whether logs for TensorBoard are written into `tensorboard/`.
 
         Returns:
             The corrector in the run's folder: the best one on the validation, or the last one.
 
         Raises:
-            DivergedError: if the loss or its gradient is no longer finite. That gradient is not applied, and the last checkpoint stays.
-            KeyboardInterrupt: if interrupted, after the iteration that was under way; a checkpoint has been written then.
+            DivergedError: if the loss or its gradient is no longer finite. That gradient is not applied, and
+                the last checkpoint stays.
+            KeyboardInterrupt: if interrupted, after the iteration that was under way; a checkpoint has been
+                written then.
         """
         own = [self.validator] if self.validator else []
         if self.chief:
@@ -251,7 +284,9 @@ class Trainer:
         # the stream of each stage is numbered by the iterations of the whole run, so that it can start anywhere
         names, seed, start = self.window_arrays, self.seed + 1000 * index, self.step
         stream = Windows(self.data, method.frames + 1, seed, names, self.targets, self.simulations)
-        batches = self.strategy.distribute_datasets_from_function(lambda part: stream.batches(batch, start, 2**31, part))
+        batches = self.strategy.distribute_datasets_from_function(
+            lambda part: stream.batches(batch, start, 2**31, part)
+        )
         losses, norms, epoch = [], [], self.step // self.epoch_length
         calls.on_epoch_begin(epoch)
         begin = time.perf_counter()
@@ -261,17 +296,28 @@ class Trainer:
             optimization.optimizer.learning_rate = rate
             now = time.perf_counter()
             seconds, begin = now - begin, now
-            loss, norm, seconds, gradients, parts = gradients_of(window, parameters, numbers, tf.constant(seconds, tf.float64))
+            loss, norm, seconds, gradients, parts = gradients_of(
+                window, parameters, numbers, tf.constant(seconds, tf.float64)
+            )
             loss, norm = float(loss) / method.terms, float(norm) / optimization.scale
-            if not np.isfinite(loss) or (not np.isfinite(norm) and optimization.scale <= 1):  # too large a scale is float16's own affair
+            if not np.isfinite(loss) or (
+                not np.isfinite(norm) and optimization.scale <= 1
+            ):  # too large a scale is float16's own affair
                 parts, numbers = (np.asarray(self.strategy.gather(v, axis=0)) for v in (parts, numbers))
-                raise DivergedError(f"{cause(loss, parts, numbers, method, stream, self.data, self.step + 1)} {self.checkpoints.summary}")
+                raise DivergedError(
+                    f"{cause(loss, parts, numbers, method, stream, self.data, self.step + 1)} {self.checkpoints.summary}"
+                )
             optimization.apply(gradients)
             self._clock.assign_add(seconds)
             self._step.assign_add(1)
             losses.append(loss)
             norms.append(norm)
-            logs = {"loss": float(np.mean(losses)), "gradient_norm": float(np.mean(norms)), "unroll": method.unroll, "learning_rate": rate}
+            logs = {
+                "loss": float(np.mean(losses)),
+                "gradient_norm": float(np.mean(norms)),
+                "unroll": method.unroll,
+                "learning_rate": rate,
+            }
             logs |= {"progress": self.progress, "step": self.step, "seconds": float(self._clock)}
             calls.on_train_batch_end(self.step - 1, logs)
             ends = self.progress >= 1 or self.plan.stage(self.progress) != index or self.network.stop_training

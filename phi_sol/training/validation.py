@@ -8,12 +8,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ..data.dataset import Dataset
-from ..distribution import agreed
 from ..errors import InputError
-from ..evaluation.metrics import mean_absolute_error
-from ..hybrid import HybridSolver
-from ..stepping import rollout
+from .distribution import agreed
 
 SHARE = 0.05  # of the time of a training, for validation
 
@@ -26,7 +22,8 @@ class Validation:
     Attributes:
         simulations: Training simulations that are held out; None: one, if there are at least four.
         frames: Steps of a rollout, as far as recorded.
-        every: Iterations between two validations; None: as many as keep its estimated cost below a twentieth of the time.
+        every: Iterations between two validations; None: as many as keep its estimated cost below a twentieth of
+            the time.
         patience: The training ends after so many validations without a new best; None: never.
     """
 
@@ -45,25 +42,30 @@ class Validation:
 
     def held_out(self, total: int) -> list[int]:
         """
-        Indices of the simulations that are held out of `total`: from the middles of equal parts, the same ones in every run.
+        Indices of the simulations that are held out of `total`: from the middles of equal parts, the same ones
+        in every run.
 
         Raises:
             InputError: if none would be left to train on.
         """
         count = int(total >= 4) if self.simulations is None else self.simulations
         if count >= total:
-            raise InputError(f"{count} of {total} simulations can't be held out for validation: at least one must be left to train on.")
+            raise InputError(
+                f"{count} of {total} simulations can't be held out for validation: at least one must be left to train on."
+            )
         if self.patience is not None and not count:
-            raise InputError(f"Patience needs a validation, but of {total} simulations none is held out by default: say how many (--validation 1).")
+            raise InputError(
+                f"Patience needs a validation, but of {total} simulations none is held out by default: say how many (--validation 1)."
+            )
         return [(2 * i + 1) * total // (2 * count) for i in range(count)]
 
     def interval(self, unroll: int, batch: int, simulations: int, epoch: int) -> int:
         """
         Iterations between two validations, a multiple of `epoch` unless `every` is given.
 
-        An iteration takes about three times (forward, and twice that for the gradient) as long as `unroll` steps of a rollout of equal batch
-        size; a smaller batch takes as long, since small grids don't fill a device. Counted, not timed, so that the same run always validates at
-        the same iterations.
+        An iteration takes about three times (forward, and twice that for the gradient) as long as `unroll`
+        steps of a rollout of equal batch size; a smaller batch takes as long, since small grids don't fill a
+        device. Counted, not timed, so that the same run always validates at the same iterations.
         """
         if self.every is not None:
             return self.every
@@ -74,27 +76,11 @@ class Validation:
         return asdict(self)
 
 
-def rollout_error(hybrid: HybridSolver, data: Dataset, simulations: Sequence[int], frames: int, names: Sequence[str]) -> float:
-    """
-    Mean absolute error of rollouts from frame 0, over components, faces, frames and simulations, as in the evaluation; infinite if it is not
-    finite.
-    """
-    chosen = list(simulations)
-    start = {n: tf.constant(a[chosen, 0]) for n, a in data.arrays.items()}
-    parameters = {n: tf.constant(p[chosen]) for n, p in data.parameters.items()}
-    total = 0.0
-    for i, arrays in enumerate(rollout(hybrid, start, parameters, frames), 1):
-        values = {n: arrays[n].numpy() for n in names}
-        total += mean_absolute_error(values, {n: data.arrays[n][chosen, i] for n in names}, names).mean()
-        if not np.isfinite(total):
-            return float("inf")
-    return float(total / frames)
-
-
 class Validator(keras.callbacks.Callback):
     """
-    Measures the error (`Trainer.error`) every so many iterations, adds it to the logs as `val_error`, keeps the corrector with the smallest
-    one in the run's folder, and ends the training when its patience is used up. Its state is part of the checkpoints.
+    Measures the error (`Trainer.error`) every so many iterations, adds it to the logs as `val_error`, keeps the
+    corrector with the smallest one in the run's folder, and ends the training when its patience is used up. Its
+    state is part of the checkpoints.
     """
 
     def __init__(self, trainer, validation: Validation, simulations: Sequence[int]):
@@ -109,12 +95,20 @@ class Validator(keras.callbacks.Callback):
         self.frames = min(validation.frames, trainer.data.frames)
         self.best = tf.Variable(np.inf, dtype=tf.float64, trainable=False)
         self.last = tf.Variable(np.nan, dtype=tf.float64, trainable=False)
-        self.best_step, self.last_step, self.waited = (tf.Variable(0, dtype=tf.int64, trainable=False) for _ in range(3))
+        self.best_step, self.last_step, self.waited = (
+            tf.Variable(0, dtype=tf.int64, trainable=False) for _ in range(3)
+        )
 
     @property
     def state(self) -> dict[str, tf.Variable]:
         """What checkpoints save."""
-        return {"best": self.best, "last": self.last, "best_step": self.best_step, "last_step": self.last_step, "waited": self.waited}
+        return {
+            "best": self.best,
+            "last": self.last,
+            "best_step": self.best_step,
+            "last_step": self.last_step,
+            "waited": self.waited,
+        }
 
     @property
     def out_of_patience(self) -> bool:
@@ -123,8 +117,12 @@ class Validator(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         trainer = self.trainer
-        every = self.validation.interval(trainer.method.unroll, trainer.plan.batch, len(self.simulations), trainer.epoch_length)
-        if trainer.step - int(self.last_step) >= every or (trainer.progress >= 1 and trainer.step > int(self.last_step)):
+        every = self.validation.interval(
+            trainer.method.unroll, trainer.plan.batch, len(self.simulations), trainer.epoch_length
+        )
+        if trainer.step - int(self.last_step) >= every or (
+            trainer.progress >= 1 and trainer.step > int(self.last_step)
+        ):
             error = self.validate()
             if logs is not None:
                 logs["val_error"] = error

@@ -5,17 +5,17 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from ..data.dataset import Dataset
 from ..errors import InputError
+from ..storage.dataset import Dataset
 
 
 class Windows:
     """
     An endless, shuffled stream of windows of consecutive frames.
 
-    Every epoch visits each window of the chosen simulations once, in an order drawn from (seed, epoch). The window of a number depends on
-    nothing else, so that training can go on anywhere, on any number of devices. Windows are read from the memory-mapped frames as they are
-    needed; each is one contiguous piece per array.
+    Every epoch visits each window of the chosen simulations once, in an order drawn from (seed, epoch). The
+    window of a number depends on nothing else, so that training can go on anywhere, on any number of devices.
+    Windows are read from the memory-mapped frames as they are needed; each is one contiguous piece per array.
     """
 
     def __init__(
@@ -54,10 +54,14 @@ class Windows:
         count = len(self.simulations) * self.positions
         number = tf.cast(number, tf.int64)
         epoch, index = number // count, number % count
-        index = tf.random.experimental.index_shuffle(index, tf.stack([tf.constant(self.seed, tf.int64), epoch]), tf.constant(count - 1, tf.int64))
+        index = tf.random.experimental.index_shuffle(
+            index, tf.stack([tf.constant(self.seed, tf.int64), epoch]), tf.constant(count - 1, tf.int64)
+        )
         return tf.gather(tf.constant(self.simulations), index // self.positions), index % self.positions
 
-    def batches(self, batch: int, start: int, stop: int, part: tf.distribute.InputContext | None = None) -> tf.data.Dataset:
+    def batches(
+        self, batch: int, start: int, stop: int, part: tf.distribute.InputContext | None = None
+    ) -> tf.data.Dataset:
         """
         Batches number `start` to `stop` of the stream, or the share of one worker in them, replica by replica.
 
@@ -68,8 +72,8 @@ class Windows:
             part: Place of this worker among others; None: it is alone, with one device.
 
         Returns:
-            Data set of (window, parameters, numbers): dictionaries of tensors (batch, length, *spatial) and (batch,), and the number of each
-            window in the stream, (batch,).
+            Data set of (window, parameters, numbers): dictionaries of tensors (batch, length, *spatial) and
+            (batch,), and the number of each window in the stream, (batch,).
         """
         part = part or tf.distribute.InputContext()
         local, share = part.num_replicas_in_sync // part.num_input_pipelines, batch // part.num_replicas_in_sync
@@ -84,7 +88,9 @@ class Windows:
 
         def fetch(numbers):
             simulations, firsts = tf.map_fn(self.locate, numbers, fn_output_signature=(tf.int64, tf.int64))
-            values = tf.numpy_function(read, [simulations, firsts], [tf.as_dtype(a.dtype) for a in self.arrays.values()])
+            values = tf.numpy_function(
+                read, [simulations, firsts], [tf.as_dtype(a.dtype) for a in self.arrays.values()]
+            )
             for value, array in zip(values, self.arrays.values(), strict=True):
                 value.set_shape([share, self.length, *array.shape[2:]])
             parameters = {n: tf.gather(tf.constant(p), simulations) for n, p in self.parameters.items()}
@@ -93,27 +99,3 @@ class Windows:
         plain = tf.autograph.experimental.do_not_convert
         stream = tf.data.Dataset.range(start * local, stop * local).map(plain(numbers))
         return stream.map(plain(fetch), num_parallel_calls=1, deterministic=True).prefetch(2 * local)
-
-
-def one_step_corrections(
-    data: Dataset, names: Sequence[str], batch: int = 64, from_state: bool = False, simulations: Sequence[int] | None = None
-) -> dict[str, np.ndarray]:
-    """
-    What one source step lacks: reference minus source after one step from every recorded frame (at most 512 of them) of the given
-    simulations (all by default). With `from_state` what no step at all lacks: the difference of two frames.
-    """
-    flow = data.pair.source
-    used = np.array(range(len(data)) if simulations is None else simulations)
-    total = len(used) * data.frames
-    chosen = np.linspace(0, total - 1, min(total, 512)).astype(int)
-    chosen = np.concatenate([chosen, np.repeat(chosen[-1:], -len(chosen) % batch)])
-    simulation, frame = used[chosen // data.frames], chosen % data.frames
-    dt = tf.constant(flow.dt, tf.float32)
-    result = {n: [] for n in names}
-    for i in range(0, len(chosen), batch):
-        s, f = simulation[i : i + batch], frame[i : i + batch]
-        arrays = {n: tf.constant(a[s, f]) for n, a in data.arrays.items()}
-        after = arrays if from_state else flow.compiled(arrays, {n: tf.constant(p[s]) for n, p in data.parameters.items()}, dt)
-        for name in names:
-            result[name].append(data.arrays[name][s, f + 1] - after[name].numpy())
-    return {n: np.concatenate(parts) for n, parts in result.items()}

@@ -1,4 +1,7 @@
-"""What there is to look at: runs, recorded simulations and evaluations in the folders that were given, and nothing outside them."""
+"""
+What there is to look at: runs, recorded simulations and evaluations in the folders that were given, and nothing
+    outside them.
+"""
 
 import csv
 import math
@@ -6,13 +9,16 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..data.store import read_json
 from ..errors import InputError, MissingError
 from ..experiment import Experiment, load_experiment, scene_names
+from ..storage.files import read_json
 from .recording import FRAME_FILE, Recording
 
 RUN, RESULTS, LOG = "run.json", "results.json", "log.csv"
-TRAINED = {"corrector.json": "corrector.keras", "guess.json": "guess.keras"}  # descriptions of networks, and the networks
+TRAINED = {
+    "corrector.json": "corrector.keras",
+    "guess.json": "guess.keras",
+}  # descriptions of networks, and the networks
 POSITIONS = ("step", "epoch")  # columns of a log that say when a row was written, the first that is there counts
 DEPTH = 4  # levels of sub-folders that are searched
 MANY = 2000  # entries of a folder beyond which it is not searched further
@@ -40,7 +46,10 @@ class Run:
 
     @property
     def has_training(self) -> bool:
-        """Whether it is the folder of a training, not of a corrector alone, such as the latest one of a validated training."""
+        """
+        Whether it is the folder of a training, not of a corrector alone, such as the latest one of a validated
+        training.
+        """
         return (self.folder / RUN).is_file() or (self.folder / LOG).is_file()
 
     @property
@@ -63,7 +72,8 @@ class Run:
 
     def curves(self) -> dict[str, list[float]]:
         """
-        The columns of `log.csv` as numbers, NaN where a value is missing. A last line that is being written is left out.
+        The columns of `log.csv` as numbers, NaN where a value is missing. A last line that is being written is
+        left out.
         """
         log = self.folder / LOG
         if not log.is_file():
@@ -133,7 +143,9 @@ class Catalogue:
         elif folder.exists():
             raise InputError(f"{path} is a file: give its folder.")
         else:
-            raise MissingError(f"There is no folder {path}, and no scene of this name. Known scenes: {', '.join(scene_names())}.")
+            raise MissingError(
+                f"There is no folder {path}, and no scene of this name. Known scenes: {', '.join(scene_names())}."
+            )
 
     def _add_folder(self, folder: Path):
         if not Path(folder).is_dir():
@@ -210,7 +222,11 @@ class Catalogue:
             return []
         found = [folder]
         if depth > 0:
-            below = [p for p in sorted(folder.iterdir()) if p.is_dir() and not p.name.startswith(".") and p.name != "checkpoints"]
+            below = [
+                p
+                for p in sorted(folder.iterdir())
+                if p.is_dir() and not p.name.startswith(".") and p.name != "checkpoints"
+            ]
             for child in below[:MANY]:
                 found += self._folders(child, depth - 1)
         return found

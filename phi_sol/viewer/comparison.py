@@ -56,7 +56,11 @@ class Comparison:
         """The runs with a corrector for a recording, by key."""
         if not self.is_compared(recording):
             return {}
-        return {k: r for k, r in self.catalogue.runs.items() if r.has_corrector and r.pair == recording.description.get("pair")}
+        return {
+            k: r
+            for k, r in self.catalogue.runs.items()
+            if r.has_corrector and r.pair == recording.description.get("pair")
+        }
 
     def fields(self, recording: Recording) -> list[str]:
         """Names of the fields to choose from."""
@@ -99,23 +103,39 @@ class Comparison:
             if rollout.error:
                 parts.append(f"{name}: {rollout.error}")
             elif not rollout.done:
-                parts.append(f"{name}: {len(rollout.frames)} of {rollout.total + 1} frames" if rollout.frames else f"{name}: {rollout.message} ...")
+                parts.append(
+                    f"{name}: {len(rollout.frames)} of {rollout.total + 1} frames"
+                    if rollout.frames
+                    else f"{name}: {rollout.message} ..."
+                )
         return "; ".join(parts)
 
     def fixed_ranges(self, recording: Recording, run: str | None, view: View) -> Ranges:
         """
-        Colour ranges over the whole recording, from some frames of the reference and of the source's difference to it; where the source is the
-        reference (a guess for its pressure solves is what is compared), of the corrected solution's.
+        Colour ranges over the whole recording, from some frames of the reference and of the source's difference
+        to it; where the source is the reference (a guess for its pressure solves is what is compared), of the
+        corrected solution's.
         """
-        numbers = [recording.frames[i] for i in np.unique(np.linspace(0, len(recording.frames) - 1, SAMPLES).astype(int))]
+        numbers = [
+            recording.frames[i] for i in np.unique(np.linspace(0, len(recording.frames) - 1, SAMPLES).astype(int))
+        ]
         fields = self._range(recording, run, view, numbers, False)
         if view.show != DIFFERENCE and not self.is_compared(recording):
             return Ranges(fields)
         return Ranges(fields, self._range(recording, run, view, numbers, True))
 
-    def _range(self, recording: Recording, run: str | None, view: View, numbers: list[int], difference: bool) -> tuple[float, float] | None:
+    def _range(
+        self, recording: Recording, run: str | None, view: View, numbers: list[int], difference: bool
+    ) -> tuple[float, float] | None:
         compared = CORRECTED if (recording.description.get("pair") or {}).get("ratio") == 1 else SOURCE
-        key = (recording.folder, view.field, view.quantity, view.drawn, difference, run if compared == CORRECTED else None)
+        key = (
+            recording.folder,
+            view.field,
+            view.quantity,
+            view.drawn,
+            difference,
+            run if compared == CORRECTED else None,
+        )
         if key in self._ranges:
             return self._ranges[key]
         pictures = []

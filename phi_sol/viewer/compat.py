@@ -1,7 +1,8 @@
 """
 Mends for PhiFlow's web interface (`phi.vis._dash`), which no longer runs as shipped.
 
-Each mend says which PhiFlow versions need it and finds out by itself whether the installed one does: where PhiFlow works,
+Each mend says which PhiFlow versions need it and finds out by itself whether the installed one does: where
+    PhiFlow works,
 nothing is changed. `install` applies them; what is found here and nowhere else in phi_sol knows PhiFlow's internals.
 """
 
@@ -35,10 +36,12 @@ class Notice:
 @dataclass(frozen=True)
 class Shown:
     """
-    A field whose figure is made without PhiFlow: PhiML's operations are not safe in several threads, and a simulation runs in another.
+    A field whose figure is made without PhiFlow: PhiML's operations are not safe in several threads, and a
+        simulation runs in another.
 
     Attributes:
-        figure: Makes the Plotly figure of a component (`x`, `y`, `z`, `abs` or None for all); raises InputError if there is none.
+        figure: Makes the Plotly figure of a component (`x`, `y`, `z`, `abs` or None for all); raises InputError
+            if there is none.
         component: The component that was chosen.
     """
 
@@ -91,7 +94,9 @@ def require_dash():
     """
     missing = [p for p in ("dash", "plotly") if find_spec(p) is None]
     if missing:
-        raise MissingError(f"The viewer needs {' and '.join(missing)}, which is not installed: pip install phi-sol[view]")
+        raise MissingError(
+            f"The viewer needs {' and '.join(missing)}, which is not installed: pip install phi-sol[view]"
+        )
 
 
 def _dash(module: str):
@@ -243,7 +248,10 @@ def _mend_late():
         layout = build(SimpleNamespace(model=app.model, dash=dash))
         if dash.make is None:  # a model without controls
             return layout
-        return html.Div(Fresh(dash.make, style={"margin": "15px 2%"}), style={"width": "75%", "margin": "auto", "backgroundColor": "#F0F0F0"})
+        return html.Div(
+            Fresh(dash.make, style={"margin": "15px 2%"}),
+            style={"width": "75%", "margin": "auto", "backgroundColor": "#F0F0F0"},
+        )
 
     build_model_controls.mended = True
     gui.build_model_controls = build_model_controls
@@ -259,7 +267,9 @@ def _join_needed() -> bool:
 
 def _mend_join():
     gap = np.full((1, 2), np.nan)
-    _dash("_plotly_plots").join_curves = lambda curves: np.concatenate([p for c in curves for p in (np.asarray(c, float), gap)][:-1])
+    _dash("_plotly_plots").join_curves = lambda curves: np.concatenate(
+        [p for c in curves for p in (np.asarray(c, float), gap)][:-1]
+    )
 
 
 def _smooth_needed() -> bool:

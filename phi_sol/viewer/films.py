@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..data.store import check_no_file_in_the_way
 from ..errors import InputError, MissingError
+from ..storage.files import check_no_file_in_the_way
 from .catalogue import Catalogue
 from .comparison import Comparison
 from .live import REFERENCE, SOURCE
@@ -30,7 +30,9 @@ def check_target(out: Path):
     if out.suffix.lower() not in FORMATS:
         raise InputError(f"{out} must end with one of {', '.join(FORMATS)}.")
     if out.suffix.lower() == ".mp4" and shutil.which("ffmpeg") is None:
-        raise InputError("An .mp4 needs the program ffmpeg, which is not installed: install it, or write a .gif or .html.")
+        raise InputError(
+            "An .mp4 needs the program ffmpeg, which is not installed: install it, or write a .gif or .html."
+        )
     if out.is_dir():
         raise InputError(f"{out} is a folder.")
     check_no_file_in_the_way(out.absolute().parent, "Name another file with -o.")
@@ -70,7 +72,9 @@ class Film:
         self.comparison = Comparison(catalogue, Rollouts(known, prepare), known)
         candidates = {k: r for k, r in catalogue.recordings.items() if r.frames}
         if not candidates:
-            raise MissingError("There is no recorded simulation in the given folders: name one, or its scene, or data with --data.")
+            raise MissingError(
+                "There is no recorded simulation in the given folders: name one, or its scene, or data with --data."
+            )
         self.recording = candidates[_pick("simulation", simulation, list(candidates))]
         runs = self.comparison.runs(self.recording)
         if run is not None and not runs:
@@ -93,7 +97,9 @@ class Film:
             if len(numbers) not in (2, 3) or (len(numbers) == 3 and numbers[2] < 1) or numbers[0] > numbers[1]:
                 raise ValueError
         except ValueError:
-            raise InputError(f"--frames {text!r} must have the form FIRST:LAST or FIRST:LAST:STEP, e.g. 0:200:2.") from None
+            raise InputError(
+                f"--frames {text!r} must have the form FIRST:LAST or FIRST:LAST:STEP, e.g. 0:200:2."
+            ) from None
         chosen = [f for f in there if f in range(numbers[0], numbers[1] + 1, *numbers[2:])]
         if not chosen:
             raise InputError(f"--frames {text}: this simulation has the frames {there[0]} to {there[-1]}.")
@@ -122,9 +128,13 @@ class Film:
         if values is None:
             raise InputError(next(iter(first.values())))
         if self.quantity is not None and self.quantity not in quantities(values):
-            raise InputError(f"There is no quantity {self.quantity!r} of {self.field}. Known: {', '.join(quantities(values))}.")
+            raise InputError(
+                f"There is no quantity {self.quantity!r} of {self.field}. Known: {', '.join(quantities(values))}."
+            )
         compared = REFERENCE in first
-        view = make_view(values, self.field, self.quantity, self.recording.drawn(), BOTH if compared else FIELDS, None, 0.5)
+        view = make_view(
+            values, self.field, self.quantity, self.recording.drawn(), BOTH if compared else FIELDS, None, 0.5
+        )
         ranges = self.comparison.fixed_ranges(self.recording, self.run, view)
         errors = self.comparison.errors(self.recording)
         flow = self.comparison.flow(self.recording)
@@ -136,7 +146,10 @@ class Film:
         out.parent.mkdir(parents=True, exist_ok=True)
         part = out.with_name(f".part-{out.name}")
         try:
-            with matplotlib.rc_context({"animation.embed_limit": LARGEST}), writer.saving(panels.figure, str(part), dpi=100):
+            with (
+                matplotlib.rc_context({"animation.embed_limit": LARGEST}),
+                writer.saving(panels.figure, str(part), dpi=100),
+            ):
                 for i, frame in enumerate(self.frames):
                     panels.draw(self.comparison.values(self.recording, self.run, self.field, frame), ranges)
                     panels.figure.suptitle(f"{self.title}, frame {frame}", fontsize=11)

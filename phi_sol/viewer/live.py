@@ -8,10 +8,11 @@ from threading import RLock
 
 import numpy as np
 
-from ..data.store import PARTIAL, sim_folder, write_json
 from ..errors import DivergedError, InputError
 from ..flows.base import SEED
-from ..pair import SolverPair
+from ..solvers.pair import SolverPair
+from ..storage.files import PARTIAL, write_json
+from ..storage.frames import sim_folder
 from .recording import Recording
 from .solvers import Drawable, Trained, restrict, swirl
 from .values import Values
@@ -27,11 +28,13 @@ class Live:
     """
     Three simulations of one flow side by side: the source, the source with a corrector in its loop, and the reference.
 
-    The correction enters with a gain g: one step of the corrected simulation is `P(s) + g (H(s) - P(s))`, P the source step and H the
-    step of the hybrid solver. With g = 0 it is the source step itself, with g = 1 the hybrid step itself; a blend of two
-    divergence-free velocities has no divergence either, wherever the corrector works.
+    The correction enters with a gain g: one step of the corrected simulation is `P(s) + g (H(s) - P(s))`, P the
+        source step and H the
+    step of the hybrid solver. With g = 0 it is the source step itself, with g = 1 the hybrid step itself; a
+    blend of two divergence-free velocities has no divergence either, wherever the corrector works.
 
-    All methods may be called from any thread. Nothing is computed, and TensorFlow not imported, before the first step or action.
+    All methods may be called from any thread. Nothing is computed, and TensorFlow not imported, before the
+    first step or action.
     """
 
     def __init__(
@@ -138,10 +141,12 @@ class Live:
                 self._reset()
             tf = self._tf
             parameters = {n: tf.constant(v) for n, v in self._batched_parameters().items()}
-            solvers = {SOURCE: self.pair.source.compiled, CORRECTED: self._corrected, REFERENCE: self.pair.reference.compiled}
+            solvers = {SOURCE: self.pair.source, CORRECTED: self._corrected, REFERENCE: self.pair.reference}
             for name in SOLVERS:
                 begin = time.perf_counter()
-                self._arrays[name] = solvers[name](self._arrays[name], parameters, tf.constant(self.pair.source.dt, tf.float32))
+                self._arrays[name] = solvers[name](
+                    self._arrays[name], parameters, tf.constant(self.pair.source.dt, tf.float32)
+                )
                 values = {n: a.numpy()[0] for n, a in self._arrays[name].items()}
                 self._seconds.setdefault(name, deque(maxlen=AVERAGED)).append(time.perf_counter() - begin)
                 self._draw_state(name, values)
@@ -162,7 +167,10 @@ class Live:
             radius = 0.08 * min(flow.size.values())
             for name in SOLVERS:
                 own = self.pair.reference if name == REFERENCE else flow
-                added = {n: self._tf.constant(v[None], self._tf.float32) for n, v in swirl(own, centre, radius, speed).items()}
+                added = {
+                    n: self._tf.constant(v[None], self._tf.float32)
+                    for n, v in swirl(own, centre, radius, speed).items()
+                }
                 self._arrays[name] = {n: a + added[n] if n in added else a for n, a in self._arrays[name].items()}
                 self._draw_state(name, {n: a.numpy()[0] for n, a in self._arrays[name].items()})
             self._measure(replace=True)
@@ -170,8 +178,8 @@ class Live:
 
     def save(self, folder: Path) -> Path:
         """
-        Writes the state of all three into a PhiFlow scene below `folder`, with fields such as `source_velocity`, as the frame of this step.
-        Saved again before a reset, it goes into the same scene.
+        Writes the state of all three into a PhiFlow scene below `folder`, with fields such as
+        `source_velocity`, as the frame of this step. Saved again before a reset, it goes into the same scene.
 
         Returns:
             The scene's directory.
@@ -184,7 +192,7 @@ class Live:
                 raise InputError("There is nothing to save yet: make a step first.")
             from phi.field import write
 
-            from ..stepping import unpack
+            from ..stepping.arrays import unpack
 
             if self._saved is None or not self._saved.is_relative_to(folder):
                 index = 0
@@ -201,7 +209,12 @@ class Live:
                     write(state.fields[field], str(part))
                     part.replace(target / part.name)
             (target / PARTIAL).rmdir()
-            facts = {"flow": self.pair.source.config(), "parameters": self.parameters, "gain": self.gain, "corrector": self.corrector}
+            facts = {
+                "flow": self.pair.source.config(),
+                "parameters": self.parameters,
+                "gain": self.gain,
+                "corrector": self.corrector,
+            }
             write_json(target / "description.json", facts)
             return target
 
@@ -233,7 +246,7 @@ class Live:
 
     @property
     def _tf(self):
-        from ..stepping import tf
+        import tensorflow as tf
 
         return tf
 
@@ -258,8 +271,8 @@ class Live:
         self.version += 1
 
     def _start_arrays(self) -> dict[str, np.ndarray]:
-        from ..data.store import read_frame
-        from ..stepping import pack
+        from ..stepping.arrays import pack
+        from ..storage.frames import read_frame
 
         flow = self.pair.reference
         if self.start:
@@ -277,7 +290,7 @@ class Live:
         return {n: np.array([v], np.float32) for n, v in self.parameters.items()}
 
     def _corrected(self, arrays, parameters, dt):
-        plain = self.pair.source.compiled(arrays, parameters, dt)
+        plain = self.pair.source(arrays, parameters, dt)
         gain = self.gain
         if gain == 0 or not self.corrector:
             return plain
@@ -302,7 +315,7 @@ class Live:
 
     def _measure(self, replace: bool = False):
         """Velocity MAE of source and corrected against the restricted reference."""
-        from ..evaluation.metrics import mean_absolute_error
+        from ..metrics import mean_absolute_error
 
         draw = self._draw[SOURCE]
         stored = {n: draw.stored(self._shown[n]) for n in SOLVERS}

@@ -14,7 +14,7 @@ from phi.vis._vis import CONTROL_VARS
 from phi.vis._vis_base import Action
 
 from ..errors import InputError
-from ..flows import State
+from ..stepping.state import State
 from .compat import install, one_line
 from .models import BaseModel, control
 from .plots import values_of
@@ -44,14 +44,16 @@ def view(
         for _ in viewer.range(100):
             state = hybrid.step(state)
 
-    Before each step of `range` the page may pause the loop; after it the page shows the new values of the same variables.
+    Before each step of `range` the page may pause the loop; after it the page shows the new values of the same
+    variables.
 
     Args:
-        fields: What is shown: states, PhiFlow fields, names of variables, or dictionaries of fields or functions without
-            arguments by name. An object is followed by the name of the caller's variable that holds it; without such a name call
-            `viewer.update`.
-        controls: Initial value by name, a number, truth value or text; or (value, lowest, highest); or (text, possible texts). Their current
-            values are attributes of the viewer. Variables marked by `phi.vis.control` in the calling module are controls, too.
+        fields: What is shown: states, PhiFlow fields, names of variables, or dictionaries of fields or
+            functions without arguments by name. An object is followed by the name of the caller's variable that
+            holds it; without such a name call `viewer.update`.
+        controls: Initial value by name, a number, truth value or text; or (value, lowest, highest); or (text,
+            possible texts). Their current values are attributes of the viewer. Variables marked by
+            `phi.vis.control` in the calling module are controls, too.
         actions: Functions without arguments by name, called from the page.
         name: Title; default: the script's.
         description: Text below the title.
@@ -130,7 +132,10 @@ class LoopViewer(BaseModel):
         self.report(f"The loop ended after {self.steps} steps.")
 
     def update(self, *fields, **named):
-        """Shows these values from now on: states, or fields by name. Without arguments the followed variables are looked up again."""
+        """
+        Shows these values from now on: states, or fields by name. Without arguments the followed variables are
+            looked up again.
+        """
         for item in fields:
             named |= dict(_parts(item)) if isinstance(item, State | dict) else {}
         for name in named:
@@ -232,7 +237,10 @@ class LoopViewer(BaseModel):
         return {**self._frame.f_globals, **self._frame.f_locals}
 
     def _take(self):
-        """Reads the followed variables in the script's thread, so that the page sees one state and PhiML is used by one thread only."""
+        """
+        Reads the followed variables in the script's thread, so that the page sees one state and PhiML is used
+        by one thread only.
+        """
         variables = self._variables() if self._sources else {}
         for name, source in self._sources.items():
             self._values[name] = _shown(source(variables))
@@ -277,7 +285,10 @@ class LoopViewer(BaseModel):
 
     def _add_controls(self, controls: dict):
         marked = {n: c for n, c in CONTROL_VARS.items() if n in self._frame.f_globals}
-        for name, given in ({n: (c.initial, *(c.value_range or ())) if c.value_range else c.initial for n, c in marked.items()} | controls).items():
+        for name, given in (
+            {n: (c.initial, *(c.value_range or ())) if c.value_range else c.initial for n, c in marked.items()}
+            | controls
+        ).items():
             if hasattr(type(self), name) or name in self.__dict__:
                 raise InputError(f"A control can't be named {name!r}: the viewer has an attribute of this name.")
             value, limits, options = _control_of(name, given)
@@ -288,7 +299,11 @@ class LoopViewer(BaseModel):
 def _shown(value) -> Values | str:
     """Values of a field, the first of a batch, or why there are none."""
     try:
-        return value if isinstance(value, Values) else values_of(value, {d: 0 for d in value.shape.batch.names} if hasattr(value, "shape") else None)
+        return (
+            value
+            if isinstance(value, Values)
+            else values_of(value, {d: 0 for d in value.shape.batch.names} if hasattr(value, "shape") else None)
+        )
     except InputError as err:
         return str(err)
 

@@ -21,7 +21,9 @@ from .views import FIELDS, VOLUME, View
 
 
 class LiveControl(Control):
-    """A control that starts at the current value whenever a page is loaded; PhiFlow's start at their first value again."""
+    """
+    A control that starts at the current value whenever a page is loaded; PhiFlow's start at their first value again.
+    """
 
     __slots__ = ()
 
@@ -36,7 +38,10 @@ def control(name: str, kind: type, limits: tuple, current: Callable, description
 
 
 class BaseModel(VisModel):
-    """Log file, safe reading of fields, and steps that report what goes wrong instead of raising it; by itself it shows nothing."""
+    """
+    Log file, safe reading of fields, and steps that report what goes wrong instead of raising it; by itself it
+    shows nothing.
+    """
 
     field_names: tuple = ()
     curve_names: tuple = ()
@@ -117,7 +122,9 @@ class BaseModel(VisModel):
 
     def _figure(self, name: str, selection: dict[str, int], component: str | None):
         values = self.values(name)
-        quantity = MAGNITUDE if values.is_vector and component in (None, "abs") else component if values.is_vector else VALUE
+        quantity = (
+            MAGNITUDE if values.is_vector and component in (None, "abs") else component if values.is_vector else VALUE
+        )
         if quantity not in quantities(values):
             raise InputError(f"{name} has no component {quantity}. Components: {', '.join(values.parts)}.")
         across, index = next(iter(selection.items()), (VOLUME if len(values.axes) == 3 else "", 0))
@@ -131,7 +138,14 @@ class BaseModel(VisModel):
 class LiveModel(BaseModel):
     """Source, corrected and reference simulation, stepped by PhiFlow's player."""
 
-    def __init__(self, live: Live, name: str, description: str, save_folder: Callable[[], Path], ranges: dict[str, tuple[float, float]]):
+    def __init__(
+        self,
+        live: Live,
+        name: str,
+        description: str,
+        save_folder: Callable[[], Path],
+        ranges: dict[str, tuple[float, float]],
+    ):
         """
         Args:
             live: The simulations.
@@ -178,7 +192,9 @@ class LiveModel(BaseModel):
         for name in self.live.parameters:
             kind = int if name == SEED else float
             options = {} if name == SEED else {"log": True}
-            result.append(control(name, kind, self.ranges[name], lambda n=name, k=kind: k(self.live.parameters[n]), **options))
+            result.append(
+                control(name, kind, self.ranges[name], lambda n=name, k=kind: k(self.live.parameters[n]), **options)
+            )
         gain = control("gain", float, (0.0, 1.0), lambda: self.live.gain, "Factor of the correction", log=False)
         return (*result, *([gain] if self.live.correctors else []))
 
@@ -203,7 +219,9 @@ class LiveModel(BaseModel):
 
     def _act(self, name: str):
         if name == "save_scene":
-            self.safely("Saving", lambda: self.report(f"Saved step {self.live.steps} in {self.live.save(self.save_folder())}."))
+            self.safely(
+                "Saving", lambda: self.report(f"Saved step {self.live.steps} in {self.live.save(self.save_folder())}.")
+            )
         elif self.safely(name.capitalize(), {"reset": self.live.reset, "poke": self.live.poke}[name]):
             self.report({"reset": "Reset.", "poke": "Poked."}[name])
         self.steps = self.live.steps

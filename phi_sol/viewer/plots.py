@@ -3,7 +3,8 @@
 import numpy as np
 
 from ..errors import InputError
-from ..flows import Flow, State
+from ..flows import Flow
+from ..stepping.state import State
 from .recording import HIDDEN, drawn_order
 from .values import MAGNITUDE, Picture, Values, colour_range, is_signed, label, quantities
 from .views import BOTH, DIFFERENCE, FIELDS, Ranges, View, make_view, obstacle_mask
@@ -32,10 +33,19 @@ def values_of(field, index: dict | None = None) -> Values:
     lower, upper = (b.vector[axes].numpy("vector") for b in (field.bounds.lower, field.bounds.upper))
     bounds = {d: (float(a), float(b)) for d, a, b in zip(axes, lower, upper, strict=True)}
     if field.shape.batch:
-        raise InputError(f"One simulation at a time can be shown, but there are the batch dimensions {field.shape.batch}.")
+        raise InputError(
+            f"One simulation at a time can be shown, but there are the batch dimensions {field.shape.batch}."
+        )
     if field.is_staggered:
         padded = field.staggered_tensor().numpy([*axes, "vector"])
-        return Values(bounds, {c: padded[tuple(slice(None) if d == c else slice(0, -1) for d in axes)][..., i] for i, c in enumerate(axes)}, True)
+        return Values(
+            bounds,
+            {
+                c: padded[tuple(slice(None) if d == c else slice(0, -1) for d in axes)][..., i]
+                for i, c in enumerate(axes)
+            },
+            True,
+        )
     if "vector" in field.values.shape:
         names = field.values.shape.get_item_names("vector") or axes
         return Values(bounds, {n: field.values.vector[i].numpy(axes) for i, n in enumerate(names)})
@@ -51,7 +61,13 @@ class Panels:
     """
 
     def __init__(
-        self, titles: list[str], view: View, shape: tuple[float, float], reference: str = "", flow: Flow | None = None, curves: bool = False
+        self,
+        titles: list[str],
+        view: View,
+        shape: tuple[float, float],
+        reference: str = "",
+        flow: Flow | None = None,
+        curves: bool = False,
     ):
         """
         Args:
@@ -66,10 +82,16 @@ class Panels:
 
         self.titles, self.view, self.reference, self.flow = titles, view, reference, flow
         others = [t for t in titles if t != reference]
-        self.rows = ([titles] if view.show != DIFFERENCE or not reference else []) + ([others] if view.show != FIELDS and reference else [])
-        width, height = (PANEL, PANEL * shape[1] / shape[0]) if shape[0] >= shape[1] else (PANEL * shape[0] / shape[1], PANEL)
+        self.rows = ([titles] if view.show != DIFFERENCE or not reference else []) + (
+            [others] if view.show != FIELDS and reference else []
+        )
+        width, height = (
+            (PANEL, PANEL * shape[1] / shape[0]) if shape[0] >= shape[1] else (PANEL * shape[0] / shape[1], PANEL)
+        )
         size = [width * len(titles) + 1.6, (height + 0.65) * len(self.rows) + (2.1 if curves else 0) + 0.4]
-        self.figure = Figure(figsize=[2 * round(50 * s) / 100 for s in size], dpi=100, layout="constrained")  # even numbers of pixels, for videos
+        self.figure = Figure(
+            figsize=[2 * round(50 * s) / 100 for s in size], dpi=100, layout="constrained"
+        )  # even numbers of pixels, for videos
         ratios = [height + 0.5] * len(self.rows) + ([1.9] if curves else [])
         grid = self.figure.add_gridspec(len(ratios), len(titles), height_ratios=ratios)
         self.axes = [[self.figure.add_subplot(grid[i, j]) for j in range(len(row))] for i, row in enumerate(self.rows)]
@@ -89,12 +111,17 @@ class Panels:
             difference = i == 1 or self.view.show == DIFFERENCE
             if difference:
                 contents = [
-                    self.view.flat(wholes[t] - base) if base is not None and t in wholes else _reason(shown[t], shown[self.reference]) for t in row
+                    self.view.flat(wholes[t] - base)
+                    if base is not None and t in wholes
+                    else _reason(shown[t], shown[self.reference])
+                    for t in row
                 ]
             else:
                 contents = [self.view.flat(wholes[t]) if t in wholes else shown[t] for t in row]
             signed = difference or is_signed(self.view.quantity, dimensions)
-            limits = (ranges.difference if difference else ranges.fields) or colour_range([c for c in contents if isinstance(c, Picture)], signed)
+            limits = (ranges.difference if difference else ranges.fields) or colour_range(
+                [c for c in contents if isinstance(c, Picture)], signed
+            )
             for j, content in enumerate(contents):
                 self._place(i, j, content, limits, signed, f"{row[j]} − {self.reference}" if difference else row[j])
             drawn = [image for image in self._images[i] if image is not None]
@@ -113,7 +140,15 @@ class Panels:
             if image is not None:
                 image.set_visible(False)
             self._notes[i][j] = axis.text(
-                0.5, 0.5, content, transform=axis.transAxes, ha="center", va="center", wrap=True, fontsize=8, color="firebrick"
+                0.5,
+                0.5,
+                content,
+                transform=axis.transAxes,
+                ha="center",
+                va="center",
+                wrap=True,
+                fontsize=8,
+                color="firebrick",
             )
             axis.set_title(title, fontsize=10)
             return
@@ -131,7 +166,9 @@ class Panels:
         vertical, horizontal = content.coordinates.values()
         half = [(c[1] - c[0]) / 2 if len(c) > 1 else 0.5 for c in (horizontal, vertical)]
         extent = (horizontal[0] - half[0], horizontal[-1] + half[0], vertical[0] - half[1], vertical[-1] + half[1])
-        image = axis.imshow(content.values, origin="lower", extent=extent, cmap=SIGNED if signed else PLAIN, interpolation="nearest")
+        image = axis.imshow(
+            content.values, origin="lower", extent=extent, cmap=SIGNED if signed else PLAIN, interpolation="nearest"
+        )
         mask = obstacle_mask(self.flow, self.view) if self.flow is not None else None
         if mask is not None:
             v, h = mask.coordinates.values()
@@ -161,7 +198,12 @@ def panel_shape(values: Values, view: View) -> tuple[float, float]:
 
 
 def plot(
-    *what, field: str | None = None, quantity: str | None = None, reference: str | None = None, across: str | None = None, position: float = 0.5
+    *what,
+    field: str | None = None,
+    quantity: str | None = None,
+    reference: str | None = None,
+    across: str | None = None,
+    position: float = 0.5,
 ):
     """
     Fields side by side in one figure, with one colour scale for all.
@@ -187,7 +229,10 @@ def plot(
     values = {t: v for t, (_, v) in shown.items()}
     first = next(iter(values.values()))
     if any(v.axes != first.axes for v in values.values()):
-        raise InputError("Only fields with the same axes can share a figure: " + "; ".join(f"{t}: {', '.join(v.axes)}" for t, v in values.items()))
+        raise InputError(
+            "Only fields with the same axes can share a figure: "
+            + "; ".join(f"{t}: {', '.join(v.axes)}" for t, v in values.items())
+        )
     if len(first.axes) == 1:
         raise InputError("1D fields can't be plotted here: use phi.vis.plot.")
     if reference is not None and reference not in values:

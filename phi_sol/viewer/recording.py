@@ -10,8 +10,9 @@ from threading import Lock
 
 import numpy as np
 
-from ..data.store import DESCRIPTION, REFERENCE, frame_file, read_json
 from ..errors import InputError, MissingError
+from ..storage.files import read_json
+from ..storage.frames import DESCRIPTION, REFERENCE, frame_file
 from .values import Values, drawn_axes
 
 FRAME_FILE = re.compile(r"(.+)_(\d{6,})\.npz")
@@ -26,7 +27,8 @@ class Recording:
     Attributes:
         folder: The directory.
         full_resolution: Whether it holds the unrestricted reference of the simulation in the directory above.
-        description: Content of `description.json` (of the directory above at full resolution); empty if there is none or it can't be read.
+        description: Content of `description.json` (of the directory above at full resolution); empty if there
+            is none or it can't be read.
     """
 
     def __init__(self, folder: Path):
@@ -134,7 +136,9 @@ def read_values(path: Path) -> Values:
         raise InputError(f"{path.name} in {path.parent} is damaged ({' '.join(str(err).split())}).") from err
     axes = [n for n in names if n != "vector"]
     if data.ndim != len(names) or kind not in ("CenteredGrid", "StaggeredGrid") or not 1 <= len(axes) <= 3:
-        raise InputError(f"{path.name} in {path.parent} is no {' x '.join(names)} grid that can be shown (shape {data.shape}).")
+        raise InputError(
+            f"{path.name} in {path.parent} is no {' x '.join(names)} grid that can be shown (shape {data.shape})."
+        )
     bounds = {d: (float(a), float(b)) for d, a, b in zip(axes, lower, upper, strict=True)}
     if "vector" not in names:
         return Values(bounds, {"": data})
@@ -143,4 +147,8 @@ def read_values(path: Path) -> Values:
         labels = axes if data.shape[-1] == len(axes) else [str(i) for i in range(data.shape[-1])]
         return Values(bounds, {n: data[..., i] for i, n in enumerate(labels)})
     # every component was padded to one more entry along all axes
-    return Values(bounds, {c: data[tuple(slice(None) if d == c else slice(0, -1) for d in axes)][..., i] for i, c in enumerate(axes)}, True)
+    return Values(
+        bounds,
+        {c: data[tuple(slice(None) if d == c else slice(0, -1) for d in axes)][..., i] for i, c in enumerate(axes)},
+        True,
+    )

@@ -1,4 +1,6 @@
-"""Rollouts of source and hybrid from frame 0 of a recorded simulation, computed in the background and kept in memory."""
+"""
+Rollouts of source and hybrid from frame 0 of a recorded simulation, computed in the background and kept in memory.
+"""
 
 import logging
 from collections import OrderedDict
@@ -10,9 +12,9 @@ from threading import Lock, Thread
 
 import numpy as np
 
-from ..data.store import read_frame
 from ..errors import InputError
 from ..flows import Flow
+from ..storage.frames import read_frame
 from .compat import one_line
 from .recording import Recording
 from .solvers import Drawable, Trained, pair_of
@@ -64,7 +66,9 @@ class Rollout:
             return self.draw(self.frames[frame])
         if self.error:
             raise InputError(self.error)
-        raise InputError(f"{len(self.frames)} of {self.total + 1} frames computed" if self.frames else f"{self.message} ...")
+        raise InputError(
+            f"{len(self.frames)} of {self.total + 1} frames computed" if self.frames else f"{self.message} ..."
+        )
 
 
 class Rollouts:
@@ -118,8 +122,9 @@ class Rollouts:
         rollout.message = "starting TensorFlow"
         with COMPUTING:
             self._prepare()
-            from ..stepping import array_names, tf
-            from ..stepping import rollout as steps
+            import tensorflow as tf
+
+            from ..stepping.arrays import array_names
 
             rollout.message = "compiling"
             flow = pair_of(recording.description.get("pair"), self._known).source
@@ -130,7 +135,11 @@ class Rollouts:
         arrays = {n: tf.constant(a[None].astype(np.float32)) for n, a in start.items()}
         parameters = {n: tf.constant([recording.parameters[n]], tf.float32) for n in flow.parameters}
         self._keep(rollout, flow, recording, names, {n: a.numpy()[0] for n, a in arrays.items()})
-        sequence = steps(flow.compiled, arrays, parameters, rollout.total) if trained is None else trained.rollout(arrays, parameters, rollout.total)
+        sequence = (
+            flow.frames(arrays, parameters, rollout.total)
+            if trained is None
+            else trained.rollout(arrays, parameters, rollout.total)
+        )
         while True:
             with COMPUTING:
                 kept = next(sequence, None)
@@ -145,7 +154,7 @@ class Rollouts:
 
     @staticmethod
     def _keep(rollout: Rollout, flow: Flow, recording: Recording, names: list[str], values: dict[str, np.ndarray]):
-        from ..evaluation.metrics import mean_absolute_error
+        from ..metrics import mean_absolute_error
 
         try:
             reference = read_frame(flow, recording.folder, len(rollout.frames))

@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import InputError
 from ..experiment import Experiment
 from ..flows.base import SEED
-from ..pair import SolverPair
+from ..solvers.pair import SolverPair
 from .catalogue import Catalogue
 from .compat import install
 from .recording import drawn_order
@@ -98,7 +98,10 @@ class Site:
             first = next(iter(starts.values())).parameters if starts else {n: v[0] for n, v in values.items()}
             self.live = Live(pair, {n: float(first[n]) for n in pair.source.parameters}, runs, starts, prepare)
             return
-        self.no_live = "; ".join(errors) or "no flow of phi_sol is described in the given folders. Give a run, generated data or the name of a scene."
+        self.no_live = (
+            "; ".join(errors)
+            or "no flow of phi_sol is described in the given folders. Give a run, generated data or the name of a scene."
+        )
 
     def _candidates(self):
         """(title, configuration, experiment) of the pairs that are known, those of runs first."""
@@ -160,9 +163,10 @@ def make_app(model, select: list[str]):
 
 def protect(app):
     """
-    Keeps a server to its pages: no files from folders named `assets` and `static` in the working directory, which Dash and Flask
-    would serve, and, unless `app.config["host"]` is not local, no requests under other host names (a page on the internet could point one
-    here).
+    Keeps a server to its pages: no files from folders named `assets` and `static` in the working directory,
+        which Dash and Flask
+    would serve, and, unless `app.config["host"]` is not local, no requests under other host names (a page on
+    the internet could point one here).
     """
     from flask import abort, request
 
@@ -228,7 +232,11 @@ def make_server(app, host: str, port: int, say: Callable[[str], None] = print):
 
 
 def serve(
-    catalogue: Catalogue, host: str = "127.0.0.1", port: int = 8051, prepare: Callable[[], None] = lambda: None, say: Callable[[str], None] = print
+    catalogue: Catalogue,
+    host: str = "127.0.0.1",
+    port: int = 8051,
+    prepare: Callable[[], None] = lambda: None,
+    say: Callable[[str], None] = print,
 ):
     """
     Shows a catalogue until interrupted.

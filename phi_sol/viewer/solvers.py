@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from .. import flows
-from ..data.store import first_difference
 from ..errors import InputError
 from ..flows import Flow
-from ..flows.sampling import gaussian_mean, intervals
-from ..pair import SolverPair
+from ..grids.sampling import gaussian_mean, intervals
+from ..solvers.pair import SolverPair
+from ..storage.files import first_difference
 from .recording import HIDDEN
 from .values import Values
 
@@ -47,7 +47,8 @@ def pair_of(config: dict, known: tuple[type[Flow], ...] = ()) -> SolverPair:
 
 class Trained:
     """
-    What the folder of a run holds, as a solver: the flow with the corrector in its loop; or with conjugate gradients that start from the guess, to
+    What the folder of a run holds, as a solver: the flow with the corrector in its loop; or with conjugate
+        gradients that start from the guess, to
     the tolerance that `IterativeFlow` has by default.
 
     Attributes:
@@ -61,44 +62,38 @@ class Trained:
             MissingError: if there is none.
         """
         self.iterations = None
-        self._is_corrector = not (folder / "guess.json").is_file()
-        if not self._is_corrector:
-            from ..poisson.guess import PoissonGuess
-            from ..poisson.simulation import IterativeFlow
+        if (folder / "guess.json").is_file():
+            from ..correctors.guess import PoissonGuess
+            from ..solvers.iterative import IterativeFlow
 
             self._solver = IterativeFlow(flow, PoissonGuess.load(folder))
         else:
             from ..correctors import Corrector
-            from ..hybrid import HybridSolver
+            from ..solvers.hybrid import HybridSolver
 
             self._solver = HybridSolver(flow, Corrector.load(folder))
 
     def __call__(self, arrays: dict, parameters: dict, dt) -> dict:
         """One step of native arrays."""
-        if self._is_corrector:
-            return self._solver(arrays, parameters, dt)
-        arrays, iterations = self._solver(arrays, parameters)
-        self.iterations = int(iterations[0])
+        arrays = dict(self._solver(arrays, parameters, dt))
+        iterations = arrays.pop("iterations", None)
+        self.iterations = None if iterations is None else int(iterations[0])
         return arrays
 
     def rollout(self, arrays: dict, parameters: dict, steps: int) -> Iterator[dict]:
         """The arrays after 1, 2, ... steps; with a corrector many of them in one compiled loop."""
-        from ..stepping import rollout
-
-        if self._is_corrector:
-            yield from rollout(self._solver, arrays, parameters, steps)
-            return
-        for _ in range(steps):
-            arrays = self(arrays, parameters, None)
-            yield arrays
+        for frame in self._solver.frames(arrays, parameters, steps):
+            iterations = frame.pop("iterations", None)
+            self.iterations = None if iterations is None else int(iterations[0])
+            yield frame
 
 
 class Drawable:
     """
     Turns native arrays of a flow's state (`phi_sol.stepping`) into values with all outer faces.
 
-    PhiFlow stores only those outer faces that the boundary condition leaves free. A missing one is either fixed or that of the other
-    end (periodic); which of the two is found out once, with two states.
+    PhiFlow stores only those outer faces that the boundary condition leaves free. A missing one is either fixed
+    or that of the other end (periodic); which of the two is found out once, with two states.
     """
 
     def __init__(self, flow: Flow):
@@ -134,7 +129,10 @@ class Drawable:
             if name not in self.flow.staggered:
                 result[name] = Values(self.bounds, {"": np.asarray(arrays[name])})
                 continue
-            parts = {d: self._padded(np.asarray(arrays[f"{name}.{d}"]), axis, self._outer[name][d]) for axis, d in enumerate(self.bounds)}
+            parts = {
+                d: self._padded(np.asarray(arrays[f"{name}.{d}"]), axis, self._outer[name][d])
+                for axis, d in enumerate(self.bounds)
+            }
             result[name] = Values(self.bounds, parts, staggered=True)
         return result
 
@@ -167,11 +165,17 @@ def zeros(flow: Flow, name: str) -> Values:
     shape, bounds = tuple(flow.resolution.values()), {d: (0.0, size) for d, size in flow.size.items()}
     if name not in flow.staggered:
         return Values(bounds, {"": np.zeros(shape)})
-    return Values(bounds, {d: np.zeros([n + (i == axis) for i, n in enumerate(shape)]) for axis, d in enumerate(bounds)}, staggered=True)
+    return Values(
+        bounds,
+        {d: np.zeros([n + (i == axis) for i, n in enumerate(shape)]) for axis, d in enumerate(bounds)},
+        staggered=True,
+    )
 
 
 def restrict(values: Values, ratio: int) -> Values:
-    """The restriction of `SolverPair` on values: faces by the mean of those that tile them, cells by the mean of theirs."""
+    """
+    The restriction of `SolverPair` on values: faces by the mean of those that tile them, cells by the mean of theirs.
+    """
     parts = {}
     for name, array in values.parts.items():
         for axis, d in enumerate(values.axes):
@@ -189,8 +193,8 @@ def swirl(flow: Flow, centre: dict[str, float], radius: float, speed: float) -> 
     A divergence-free velocity around an axis, for a poke: the curl of the stream function
     ψ = speed radius e^½ exp(-r²/(2 radius²)) in the plane of the first two axes.
 
-    Face values are differences of ψ between the ends of a face, so that the discrete divergence vanishes and the restriction of the reference's
-    swirl is the source's.
+    Face values are differences of ψ between the ends of a face, so that the discrete divergence vanishes and
+    the restriction of the reference's swirl is the source's.
 
     Args:
         flow: Gives the grid.

@@ -19,7 +19,8 @@ class Values:
 
     Attributes:
         bounds: (lower, upper) per axis, in the order of the array axes.
-        parts: `{"": array}` of a scalar; one array per axis name of a vector. At cell centres, or, where staggered, on the faces
+        parts: `{"": array}` of a scalar; one array per axis name of a vector. At cell centres, or, where
+            staggered, on the faces
             normal to the component: then one entry more along that axis.
         staggered: Whether the components live on faces.
     """
@@ -121,9 +122,10 @@ def picture(values: Values, quantity: str, drawn: tuple[str, ...] = ()) -> Pictu
     """
     A quantity of a field over the whole grid.
 
-    Components, magnitude and scalars are drawn at cell centres. The vorticity is drawn at the inner nodes: central differences of
-    neighbouring faces, second order. In 2D it is ∂u_b/∂a - ∂u_a/∂b with a drawn to the right and b upwards, so that it is positive where the
-    flow turns counter-clockwise as drawn; in 3D its magnitude or a component by the right-hand rule for (x, y, z).
+    Components, magnitude and scalars are drawn at cell centres. The vorticity is drawn at the inner nodes:
+    central differences of neighbouring faces, second order. In 2D it is ∂u_b/∂a - ∂u_a/∂b with a drawn to the
+    right and b upwards, so that it is positive where the flow turns counter-clockwise as drawn; in 3D its
+    magnitude or a component by the right-hand rule for (x, y, z).
 
     Args:
         values: The field.
@@ -168,7 +170,9 @@ def _curl(values: Values, a: str, b: str) -> np.ndarray:
     for component, direction, sign in ((b, a, 1), (a, b, -1)):
         u = np.asarray(values.parts[component], np.float64)
         along = axes.index(component)
-        u = np.take(u, range(1, u.shape[along] - 1), along) if values.staggered else _pairs(u, along)  # on faces inside the domain
+        u = (
+            np.take(u, range(1, u.shape[along] - 1), along) if values.staggered else _pairs(u, along)
+        )  # on faces inside the domain
         result = result + sign * np.diff(u, axis=axes.index(direction)) / values.spacing[direction]
     return result
 
@@ -188,7 +192,8 @@ def _block_means(array: np.ndarray, axis: int, block: int) -> np.ndarray:
 
 def colour_range(pictures: list[Picture], signed: bool) -> tuple[float, float]:
     """
-    One colour range for all pictures: their finite extremes; around zero if `signed`, and then without the outermost half
+    One colour range for all pictures: their finite extremes; around zero if `signed`, and then without the
+        outermost half
     per cent, so that a few strong vortices or wall cells don't make all else pale.
     """
     finite = [p.values[np.isfinite(p.values)] for p in pictures]
@@ -211,5 +216,7 @@ def drawn_axes(axes: list[str], buoyant: bool = False, streamwise: bool = False)
         buoyant: Whether y points upwards, so that it must be drawn vertically.
         streamwise: Whether y points along a stream, which is drawn from left to right.
     """
-    preference = {"x": 0, "z": 1, "y": 2} if buoyant else {"y": 0, "x": 1, "z": 2} if streamwise else {"x": 0, "y": 1, "z": 2}
+    preference = (
+        {"x": 0, "z": 1, "y": 2} if buoyant else {"y": 0, "x": 1, "z": 2} if streamwise else {"x": 0, "y": 1, "z": 2}
+    )
     return tuple(sorted(axes, key=lambda d: preference.get(d, 3)))

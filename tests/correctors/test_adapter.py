@@ -11,7 +11,11 @@ ADAPTER = Adapter((4, 3), ("u.y", "u.x", "d"), ("u.y", "u.x"), ("re",))
 
 def arrays(dtype=np.float32):
     rng = np.random.default_rng(0)
-    return {"u.y": rng.random((2, 4, 3)).astype(dtype), "u.x": rng.random((2, 4, 2)).astype(dtype), "d": rng.random((2, 4, 3)).astype(dtype)}
+    return {
+        "u.y": rng.random((2, 4, 3)).astype(dtype),
+        "u.x": rng.random((2, 4, 2)).astype(dtype),
+        "d": rng.random((2, 4, 3)).astype(dtype),
+    }
 
 
 def test_channels_hold_the_stored_values():

@@ -11,8 +11,8 @@ import tensorflow as tf
 from phi import math
 
 from phi_sol import BuoyantPlume, Corrector, HybridSolver, InputError, MissingError, WakeFlow
-from phi_sol.data.statistics import Statistics
-from phi_sol.stepping import pack
+from phi_sol.correctors.statistics import Statistics
+from phi_sol.stepping.arrays import pack
 
 STATISTICS = Statistics(
     mean={"velocity.y": 0.9, "velocity.x": 0.1, "marker": 1.0},
@@ -102,7 +102,9 @@ def test_files_that_do_not_belong_together(flow, tmp_path):
     statistics = replace(STATISTICS, correction=STATISTICS.correction | {"marker": 1.0})
     Corrector.create(flow, "small", statistics, ("velocity", "marker")).save(tmp_path / "other")
     shutil.copy(tmp_path / "other" / "corrector.keras", tmp_path / "corrector.keras")
-    with pytest.raises(InputError, match=r"corrector.keras maps 4 to 3 channels, but corrector.json beside it says 3 to 2"):
+    with pytest.raises(
+        InputError, match=r"corrector.keras maps 4 to 3 channels, but corrector.json beside it says 3 to 2"
+    ):
         Corrector.load(tmp_path)
 
 
@@ -111,7 +113,9 @@ def test_what_describes_a_trained_corrector(tiny_run, tiny, tiny_train):
     description = Corrector.load(tiny_run).description
     assert description["flow"] == tiny.pair.source.config() and description["pair"] == tiny.pair.config
     assert description["method"] == "sol" and description["unroll"] == 2 and description["placement"] == "after"
-    assert description["data"] == tiny_train.fingerprints and description["versions"]["keras"] and description["seed"] == 0
+    assert (
+        description["data"] == tiny_train.fingerprints and description["versions"]["keras"] and description["seed"] == 0
+    )
     assert description["chosen"] == {"kind": "last", "step": 4, "averaged": False}
 
 

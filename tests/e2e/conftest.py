@@ -10,7 +10,10 @@ from phi_sol.cli import main
 
 @pytest.fixture
 def refused_here(tmp_path, monkeypatch, capsys):
-    """The one line on stderr of a command that ends with exit code 2, in this process (TensorFlow takes long to start), in the folder `tmp_path`."""
+    """
+    The one line on stderr of a command that ends with exit code 2, in this process (TensorFlow takes long to
+    start), in the folder `tmp_path`.
+    """
     monkeypatch.chdir(tmp_path)
 
     def refused_here(*arguments) -> str:
@@ -24,7 +27,9 @@ def refused_here(tmp_path, monkeypatch, capsys):
 
 @pytest.fixture(scope="session")
 def chromium():
-    """Chromium, driven by selenium; tests that need it are skipped where it, its driver or selenium is not installed."""
+    """
+    Chromium, driven by selenium; tests that need it are skipped where it, its driver or selenium is not installed.
+    """
     pytest.importorskip("selenium", reason="selenium is not installed: pip install phi-sol[dev]")
     from selenium import webdriver
     from selenium.webdriver.chrome.options import Options
@@ -36,7 +41,12 @@ def chromium():
         pytest.skip("Chromium or chromedriver is not installed: apt-get install chromium chromium-driver")
     options = Options()
     options.binary_location = binary
-    for argument in ("--headless=new", "--disable-dev-shm-usage", "--enable-unsafe-swiftshader", "--window-size=1280,1100"):
+    for argument in (
+        "--headless=new",
+        "--disable-dev-shm-usage",
+        "--enable-unsafe-swiftshader",
+        "--window-size=1280,1100",
+    ):
         options.add_argument(argument)
     if os.geteuid() == 0:
         options.add_argument("--no-sandbox")

@@ -65,10 +65,23 @@ def test_the_whole_way(workplace):
 
 
 def test_run_and_data_by_folder(workplace, tmp_path, capsys):
-    options = ["--split", "test", "--param", "reynolds=250,900", "--frames", 8, "--batch", 1, "--out", tmp_path / "mine"]
+    options = [
+        "--split",
+        "test",
+        "--param",
+        "reynolds=250,900",
+        "--frames",
+        8,
+        "--batch",
+        1,
+        "--out",
+        tmp_path / "mine",
+    ]
     assert main(["generate", *map(str, [workplace / "tiny.py", *options])]) == 0
     progress = capsys.readouterr().err
-    assert re.search(r"^tiny test .* 100% +\d+ steps/s +\d:\d\d:\d\d +0:00:00", progress, re.M)  # speed, elapsed and remaining time
+    assert re.search(
+        r"^tiny test .* 100% +\d+ steps/s +\d:\d\d:\d\d +0:00:00", progress, re.M
+    )  # speed, elapsed and remaining time
     assert sorted(p.name for p in (tmp_path / "mine").iterdir()) == ["sim_000000", "sim_000001"]
     sol = workplace / "runs" / "tiny" / "sol"
     options = ["--data", tmp_path / "mine", "--runs", sol, "--frames", 5, "--no-numerics", "--out", tmp_path / "out"]
@@ -132,9 +145,15 @@ def test_wrong_use(arguments, message, tmp_path, refused_here):
 def test_wrong_use_with_data(workplace, tmp_path, refused_here, monkeypatch):
     scene, data = workplace / "tiny.py", workplace / "data" / "tiny"
     assert "another solver pair" in refused("train", "karman_2d", "--data", data, cwd=tmp_path)
-    assert "another configuration: frames is 12 instead of 9" in refused_here("generate", scene, "--frames", 9, "--out", data)
-    assert "SOL-13 needs simulations of at least 13 frames" in refused_here("train", scene, "--data", data, "--unroll", 13)
-    assert "Did you mean 'sol'? Known: pre, pre-sr, non, nog, sol, pure" in refused_here("train", scene, "--data", data, "--method", "sool")
+    assert "another configuration: frames is 12 instead of 9" in refused_here(
+        "generate", scene, "--frames", 9, "--out", data
+    )
+    assert "SOL-13 needs simulations of at least 13 frames" in refused_here(
+        "train", scene, "--data", data, "--unroll", 13
+    )
+    assert "Did you mean 'sol'? Known: pre, pre-sr, non, nog, sol, pure" in refused_here(
+        "train", scene, "--data", data, "--method", "sool"
+    )
     assert "Known: resnet, small" in refused_here("train", scene, "--data", data, "--network", "big")
     with monkeypatch.context() as without_gpu:
         without_gpu.setattr("tensorflow.config.list_physical_devices", lambda kind: [])
@@ -142,10 +161,14 @@ def test_wrong_use_with_data(workplace, tmp_path, refused_here, monkeypatch):
     assert "2 of 2 simulations can't be held out" in refused_here("train", scene, "--data", data, "--validation", 2)
     assert "not a duration" in refused_here("train", scene, "--data", data, "--budget", "soon")
     assert "no run to resume" in refused_here("train", scene, "--data", data, "--resume")
-    assert "--resume goes on" in refused_here("train", scene, "--data", data, "--out", workplace / "runs" / "tiny" / "sol")
+    assert "--resume goes on" in refused_here(
+        "train", scene, "--data", data, "--out", workplace / "runs" / "tiny" / "sol"
+    )
     assert "No corrector to evaluate" in refused_here("evaluate", scene, "--data", data)
     assert "no corrector in nowhere" in refused_here("evaluate", scene, "--data", data, "--run", "nowhere")
-    assert "13 frames are asked for" in refused_here("evaluate", scene, "--data", data, "--run", workplace / "runs/tiny/sol", "--frames", 13)
+    assert "13 frames are asked for" in refused_here(
+        "evaluate", scene, "--data", data, "--run", workplace / "runs/tiny/sol", "--frames", 13
+    )
     assert not list(tmp_path.iterdir())
     (tmp_path / "data").write_text("a file")
     assert "data is a file, not a folder" in refused_here("generate", scene, "--split", "test")
@@ -169,8 +192,10 @@ def interrupt(process: subprocess.Popen, when) -> int:
 
 def start(*arguments, cwd) -> subprocess.Popen:
     pipe = subprocess.PIPE
-    heed = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731  a test run in the background ignores Ctrl-C, and so would its children
-    return subprocess.Popen([*COMMAND, *map(str, arguments)], cwd=cwd, stdout=pipe, stderr=pipe, text=True, preexec_fn=heed)
+    heed = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731  a test run in the background ignores Ctrl-C
+    return subprocess.Popen(
+        [*COMMAND, *map(str, arguments)], cwd=cwd, stdout=pipe, stderr=pipe, text=True, preexec_fn=heed
+    )
 
 
 def end(process: subprocess.Popen) -> int:
@@ -193,15 +218,35 @@ def test_ctrl_c_during_generation_and_what_comes_after(workplace, tmp_path, refu
     assert "unfinished" in refused_here("train", scene, "--data", "data")
     run("generate", scene, "--split", "train", "--out", "data", cwd=tmp_path)
     assert main(["generate", str(scene), "--split", "train", "--out", "whole"]) == 0
-    a, b = ({p.relative_to(tmp_path / f): p.read_bytes() for p in (tmp_path / f).rglob("*") if p.is_file()} for f in ("data", "whole"))
+    a, b = (
+        {p.relative_to(tmp_path / f): p.read_bytes() for p in (tmp_path / f).rglob("*") if p.is_file()}
+        for f in ("data", "whole")
+    )
     assert a == b
 
 
 @pytest.mark.slow
 def test_ctrl_c_during_training_and_resume(workplace, tmp_path):
-    arguments = ["train", workplace / "tiny.py", "--data", workplace / "data" / "tiny", "--unroll", 2, "--steps", 100000, "--out", "run"]
+    arguments = [
+        "train",
+        workplace / "tiny.py",
+        "--data",
+        workplace / "data" / "tiny",
+        "--unroll",
+        2,
+        "--steps",
+        100000,
+        "--out",
+        "run",
+    ]
     process = start(*arguments, cwd=tmp_path)
-    assert interrupt(process, lambda: (tmp_path / "run" / "log.csv").exists() and os.path.getsize(tmp_path / "run" / "log.csv") > 100) == 130
+    assert (
+        interrupt(
+            process,
+            lambda: (tmp_path / "run" / "log.csv").exists() and os.path.getsize(tmp_path / "run" / "log.csv") > 100,
+        )
+        == 130
+    )
     said = process.stderr.read()
     assert "Traceback" not in said and said.count("Stopping after this iteration") == 1
     assert (tmp_path / "run" / "corrector.keras").is_file()

@@ -49,10 +49,19 @@ def test_evaluation(place):
         counts = [solvers[name]["iterations"][t]["mean"] for t in ("0.1", "0.01", "0.001", "0.0001", "1e-05", "1e-06")]
         assert counts == sorted(counts) and 10 < counts[-1] < 200
         run = solvers[name]["simulation"]
-        assert run["steps"] == 3 and run["runs"] == 2 and run["seconds"] > 0 and 0 < run["drift"] < 0.1 and run["iterations"] > 10
+        assert (
+            run["steps"] == 3
+            and run["runs"] == 2
+            and run["seconds"] > 0
+            and 0 < run["drift"] < 0.1
+            and run["iterations"] > 10
+        )
     assert solvers["direct solve"]["residual"]["mean"] < 1e-12 and solvers["direct solve"]["simulation"]["drift"] == 0
     assert all(s["ms_per_solve"] > 0 for s in solvers.values())
-    assert all((out / f).read_bytes().startswith(b"\x89PNG") for f in ("residual_history.png", "guesses.png", "error_spectrum.png"))
+    assert all(
+        (out / f).read_bytes().startswith(b"\x89PNG")
+        for f in ("residual_history.png", "guesses.png", "error_spectrum.png")
+    )
     page = (out / "report.html").read_text()
     assert page.count("data:image/png;base64,") == 3 and "<td>sol, twice</td>" in page
     assert "| 121.6 ± 13.4 |" in (out / "report.md").read_text(), "the published figure of the zero guess"
@@ -86,13 +95,24 @@ def test_reproduction(place, monkeypatch, capsys):
     command = ["reproduce", "tiny.py", "--budget", "4s", "--seeds", "2", "--out", "again"]
     assert main(command) == 0
     said = capsys.readouterr().out
-    costs = ["non: 2 trainings of about", "phy: 2 trainings", "sol2: 2 trainings", "sol-phy2: 2 trainings", "running simulations with 8 guesses"]
+    costs = [
+        "non: 2 trainings of about",
+        "phy: 2 trainings",
+        "sol2: 2 trainings",
+        "sol-phy2: 2 trainings",
+        "running simulations with 8 guesses",
+    ]
     assert all(text in said for text in costs) and "reference simulations" not in said, "the data are there"
     results = json.loads((place / "again" / "evaluation" / "results.json").read_text())
-    assert [g["runs"] for g in results["groups"].values()][:2] == [["non_seed0", "non_seed1"], ["non_seed0, twice", "non_seed1, twice"]]
+    assert [g["runs"] for g in results["groups"].values()][:2] == [
+        ["non_seed0", "non_seed1"],
+        ["non_seed0, twice", "non_seed1, twice"],
+    ]
     seeds = [results["solvers"][f"sol2_seed{i}"]["iterations"]["0.001"]["mean"] for i in (0, 1)]
     group = results["groups"]["sol2"]["iterations"]["0.001"]
-    assert group["mean"] == pytest.approx(sum(seeds) / 2) and group["std"] == pytest.approx(abs(seeds[0] - seeds[1]) / 2**0.5)
+    assert group["mean"] == pytest.approx(sum(seeds) / 2) and group["std"] == pytest.approx(
+        abs(seeds[0] - seeds[1]) / 2**0.5
+    )
     assert main(command) == 0
     assert capsys.readouterr().out.count("is finished.") == 8
 
@@ -118,7 +138,10 @@ def test_guess_in_the_viewer(place):
     assert rollout.mae[0] == 0 and 0 < max(rollout.mae[1:]) < 1e-3
     # the source is the reference here: colours are for what the guess leaves
     _, largest = comparison.fixed_ranges(recording, "sol", View("pressure", "value", ("x", "y"))).difference
-    errors = [np.abs(rollout.values(f)["pressure"].parts[""] - recording.read("pressure", f).parts[""]).max() for f in recording.frames]
+    errors = [
+        np.abs(rollout.values(f)["pressure"].parts[""] - recording.read("pressure", f).parts[""]).max()
+        for f in recording.frames
+    ]
     assert 0.5 * max(errors) < largest <= max(errors)
 
 
@@ -127,7 +150,9 @@ def test_evaluation_in_the_viewer(place):
     from phi_sol.viewer.server import Site
 
     site = Site(Catalogue([str(place / "runs" / "poisson_2d")]))
-    text = json.dumps(site.app.page_urls["/"](site.app).to_plotly_json(), ensure_ascii=False, default=lambda c: c.to_plotly_json())
+    text = json.dumps(
+        site.app.page_urls["/"](site.app).to_plotly_json(), ensure_ascii=False, default=lambda c: c.to_plotly_json()
+    )
     assert "Iterations to a residual, 4 test problems" in text and '"sol, twice"' in text and "121.6 ± 13.4" in text
     assert "can't be shown" not in text and text.index("Iterations to a residual") < text.index("Simulations")
 
@@ -147,15 +172,36 @@ def test_guess_in_a_live_simulation(place, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["train", "tiny.py", "--method", "sol-fy"], "Unknown method 'sol-fy' for a Poisson problem. Did you mean 'sol-phy'"),
-        (["train", "tiny.py", "--unroll", "0"], "The number of steps of conjugate gradients in a loss must be an integer of at least 1, not 0"),
-        (["train", "tiny.py", "--noise", "0.1"], "--noise is for correctors; poisson_2d trains an initial guess: leave it out"),
+        (
+            ["train", "tiny.py", "--method", "sol-fy"],
+            "Unknown method 'sol-fy' for a Poisson problem. Did you mean 'sol-phy'",
+        ),
+        (
+            ["train", "tiny.py", "--unroll", "0"],
+            "The number of steps of conjugate gradients in a loss must be an integer of at least 1, not 0",
+        ),
+        (
+            ["train", "tiny.py", "--noise", "0.1"],
+            "--noise is for correctors; poisson_2d trains an initial guess: leave it out",
+        ),
         (["train", "tiny.py", "--network", "unnet", "--out", "other"], "Unknown network 'unnet'. Did you mean 'unet'?"),
-        (["evaluate", "tiny.py", "--run", "elsewhere"], "There is no guess for a Poisson problem in elsewhere: train one first"),
+        (
+            ["evaluate", "tiny.py", "--run", "elsewhere"],
+            "There is no guess for a Poisson problem in elsewhere: train one first",
+        ),
         (["evaluate", "tiny.py", "--frames", "0"], "The number of frames must be at least 1, not 0"),
-        (["evaluate", "tiny.py", "--data", "data/poisson_2d/train", "--out", "other"], "holds simulations that a guess was trained on"),
-        (["reproduce", "tiny.py"], "The paper's schedule of 'poisson_2d' is not known: give a --budget for the trainings"),
-        (["evaluate", "poisson_2d"], "runs/poisson_2d/sol: The guess was trained for another flow: resolution.y is 16 instead of 64"),
+        (
+            ["evaluate", "tiny.py", "--data", "data/poisson_2d/train", "--out", "other"],
+            "holds simulations that a guess was trained on",
+        ),
+        (
+            ["reproduce", "tiny.py"],
+            "The paper's schedule of 'poisson_2d' is not known: give a --budget for the trainings",
+        ),
+        (
+            ["evaluate", "poisson_2d"],
+            "runs/poisson_2d/sol: The guess was trained for another flow: resolution.y is 16 instead of 64",
+        ),
     ],
     ids=lambda v: " ".join(v) if isinstance(v, list) else "",
 )
@@ -171,7 +217,10 @@ def test_wrong_use(arguments, message, place, refused_here, monkeypatch):
         ("ratio=2", "a Poisson problem lives on one grid, with ratio 1, not 2"),
         ("tolerance=0", "the tolerance must be positive and finite, not 0"),
         ("samples=0", "samples must be an integer of at least 1, not 0"),
-        ("flow=BuoyantPlume", "needs a flow that keeps its divergence and pressure, such as SmokeBox, not BuoyantPlume"),
+        (
+            "flow=BuoyantPlume",
+            "needs a flow that keeps its divergence and pressure, such as SmokeBox, not BuoyantPlume",
+        ),
     ],
 )
 def test_scene_files_that_are_refused(change, message, refused_here):

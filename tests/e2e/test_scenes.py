@@ -45,18 +45,26 @@ def test_all_scenes_are_covered():
 
 
 # one 3D scene is enough for every run; compiling in 3D takes long
-@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n != "forced_advection_2d" else n for n in TINY])
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow) if n != "forced_advection_2d" else n for n in TINY]
+)
 def test_the_whole_way(name, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     scene = str(tiny_file(name, tmp_path))
     assert main(["generate", scene, "--dry-run"]) == 0
     planned = capsys.readouterr().out.splitlines()
-    assert not (tmp_path / "data").exists() and len(planned) == 2 and planned[0].startswith(f"data/{name}/train: 2 simulations (0 finished)")
+    assert (
+        not (tmp_path / "data").exists()
+        and len(planned) == 2
+        and planned[0].startswith(f"data/{name}/train: 2 simulations (0 finished)")
+    )
     assert main(["generate", scene]) == 0
     written = [p for p in (tmp_path / "data" / name / "train").rglob("*.npz")]
     assert f" of {len(written) // 2} files with 5 frames, at most " in planned[0]
     most = float(planned[0].partition("at most ")[2].partition(" MB")[0]) * 1e6
-    raw = sum(sum(np.load(p, allow_pickle=True)[k].nbytes for k in np.load(p, allow_pickle=True).files) for p in written)
+    raw = sum(
+        sum(np.load(p, allow_pickle=True)[k].nbytes for k in np.load(p, allow_pickle=True).files) for p in written
+    )
     assert most == pytest.approx(raw, abs=5e4)
     assert main(["train", scene]) == 0
     assert main(["evaluate", scene, "--no-numerics"]) == 0
@@ -89,15 +97,30 @@ def check_corrector(name: str, run: Path):
     [
         (["plume_2d", "--param", "seed=-1"], "seed=-1.0 is not possible: it must be an integer of at least 0"),
         (["plume_2d", "--param", "seed=0.5"], "seed=0.5 is not possible"),
-        (["plume_2d", "--param", "buoyancy=-0.1", "--param", "seed=1"], "buoyancy=-0.1 is not possible: it must be positive and finite"),
+        (
+            ["plume_2d", "--param", "buoyancy=-0.1", "--param", "seed=1"],
+            "buoyancy=-0.1 is not possible: it must be positive and finite",
+        ),
         (["plume_2d", "--param", "reynolds=100"], "no parameter 'reynolds'. Its parameters: seed, buoyancy"),
-        (["plume_2d", "--param", "bouyancy=0.1"], "no parameter 'bouyancy'. Did you mean 'buoyancy'? Its parameters: seed, buoyancy"),
+        (
+            ["plume_2d", "--param", "bouyancy=0.1"],
+            "no parameter 'bouyancy'. Did you mean 'buoyancy'? Its parameters: seed, buoyancy",
+        ),
         (["plume_2d", "--batch", "0"], "The number of simulations in a batch must be at least 1, not 0"),
         (["plume_2d", "--param", "buoyancy=0.1"], "needs values for seed"),
-        (["plume_2d", "--param", "buoyancy=100", "--param", "seed=1"], "crosses 256 cells per step, at most 10 are allowed: dt <= 0.03"),
-        (["forced_advection_2d", "--param", "seed=1000"], "seed=1000 is not possible: forced advection knows the seeds 0 to 999"),
+        (
+            ["plume_2d", "--param", "buoyancy=100", "--param", "seed=1"],
+            "crosses 256 cells per step, at most 10 are allowed: dt <= 0.03",
+        ),
+        (
+            ["forced_advection_2d", "--param", "seed=1000"],
+            "seed=1000 is not possible: forced advection knows the seeds 0 to 999",
+        ),
         (["forced_advection_2d", "--param", "seed=1", "--param", "viscosity=0.5"], "viscosity=0.5 is too large"),
-        (["forced_advection_2d", "--param", "seed=1", "--param", "viscosity=-0.1"], "viscosity=-0.1 is not possible: it must be positive"),
+        (
+            ["forced_advection_2d", "--param", "seed=1", "--param", "viscosity=-0.1"],
+            "viscosity=-0.1 is not possible: it must be positive",
+        ),
         (["karman_3d", "--param", "reynolds=-100"], "reynolds=-100.0 is not possible"),
         (["karman_3d", "--param", "reynolds=1"], "too viscous"),
     ],
@@ -114,7 +137,10 @@ def test_refused_in_one_line_with_nothing_written(arguments, message, tmp_path, 
 @pytest.mark.parametrize(
     "change, message",
     [
-        ("source=None, reference=dict(y=250, x=128)", "y=250 is not divisible by the pair's ratio 4: use 248 or 252, or another ratio"),
+        (
+            "source=None, reference=dict(y=250, x=128)",
+            "y=250 is not divisible by the pair's ratio 4: use 248 or 252, or another ratio",
+        ),
         ("ratio=2.5", "The ratio of a solver pair must be a positive integer, not 2.5"),
         (
             "options=dict(dt=20)",

@@ -91,7 +91,9 @@ class Page:
 
     def drawn(self, id, count):
         """Panels as soon as there are so many."""
-        return self.wait(lambda: len(self.panels(id) or []) == count and self.panels(id), f"{id} has not {count} panels")
+        return self.wait(
+            lambda: len(self.panels(id) or []) == count and self.panels(id), f"{id} has not {count} panels"
+        )
 
     def text(self, id):
         return self.find(f"#{id}").text
@@ -139,7 +141,11 @@ def page(site, chromium):
 def no_errors(page, errors):
     """Every test leaves a clean console and no traceback on the server."""
     yield
-    severe = [e["message"] for e in page.browser.get_log("browser") if e["level"] == "SEVERE" and "favicon" not in e["message"]]
+    severe = [
+        e["message"]
+        for e in page.browser.get_log("browser")
+        if e["level"] == "SEVERE" and "favicon" not in e["message"]
+    ]
     assert not severe and not errors
 
 
@@ -163,8 +169,17 @@ def test_comparison(page, place):
     recording = Recording(place / "data" / "sim_000000")
     page.open("/compare")
     first = page.drawn("cmp-panels", 5)
-    assert [p["name"] for p in first] == ["source", "corrected", "reference", "source − reference", "corrected − reference"]
-    assert len({(p["axis"], *p["range"]) for p in first[:3]}) == 1 and len({(p["axis"], *p["range"]) for p in first[3:]}) == 1
+    assert [p["name"] for p in first] == [
+        "source",
+        "corrected",
+        "reference",
+        "source − reference",
+        "corrected − reference",
+    ]
+    assert (
+        len({(p["axis"], *p["range"]) for p in first[:3]}) == 1
+        and len({(p["axis"], *p["range"]) for p in first[3:]}) == 1
+    )
     assert first[0]["axis"] != first[3]["axis"]
 
     def shows(frame, quantity="vorticity"):
@@ -192,13 +207,20 @@ def test_comparison(page, place):
     page.choose("cmp-run", "no corrector")
     page.drawn("cmp-panels", 2)
     page.choose("cmp-field", "marker")
-    page.wait(lambda: np.allclose(page.drawn("cmp-panels", 2)[1]["z"], recording.read("marker", 3).parts[""].T, atol=1e-6))
+    page.wait(
+        lambda: np.allclose(page.drawn("cmp-panels", 2)[1]["z"], recording.read("marker", 3).parts[""].T, atol=1e-6)
+    )
     page.choose("cmp-speed", "10")
     page.click("cmp-play")
     page.wait(lambda: "frame 3 " not in page.text("cmp-label"), "it does not play")
     page.click("cmp-play")
-    curves = "return (document.querySelector('#cmp-errors .js-plotly-plot')?._fullData || []).map(t => [t.name, t.y.length])"
-    page.wait(lambda: sorted(map(tuple, page.browser.execute_script(curves))) == [("run", 13), ("source", 13)], "no error curves")
+    curves = (
+        "return (document.querySelector('#cmp-errors .js-plotly-plot')?._fullData || []).map(t => [t.name, t.y.length])"
+    )
+    page.wait(
+        lambda: sorted(map(tuple, page.browser.execute_script(curves))) == [("run", 13), ("source", 13)],
+        "no error curves",
+    )
 
 
 def test_live(page, site):
@@ -213,7 +235,9 @@ def test_live(page, site):
     page.wait(lambda: "step 1," in page.text("live-status") and "reference:" in page.text("live-status"))
     panels = page.drawn("live-panels", 5)
     np.testing.assert_array_equal(panels[0]["z"], panels[1]["z"])
-    assert len({(p["axis"], *p["range"]) for p in panels[:3]}) == 1 and not np.array_equal(panels[0]["z"], panels[2]["z"])
+    assert len({(p["axis"], *p["range"]) for p in panels[:3]}) == 1 and not np.array_equal(
+        panels[0]["z"], panels[2]["z"]
+    )
     page.slide("#live-gain", Keys.END)
     page.wait(lambda: site.live.gain == 1)
     page.click("live-play")
@@ -227,9 +251,17 @@ def test_live(page, site):
     page.click("live-poke")
     page.wait(lambda: site.live.version > version)
     page.click("live-save")
-    saved = page.wait(lambda: list((site.catalogue.save_folder()).glob("sim_000000/source_velocity_*.npz")), "not saved")
+    saved = page.wait(
+        lambda: list((site.catalogue.save_folder()).glob("sim_000000/source_velocity_*.npz")), "not saved"
+    )
     assert len(saved) == 1
-    for control, text in (("quantity", "x"), ("show", "differences"), ("scale", "kept"), ("field", "marker"), ("corrector", "none")):
+    for control, text in (
+        ("quantity", "x"),
+        ("show", "differences"),
+        ("scale", "kept"),
+        ("field", "marker"),
+        ("corrector", "none"),
+    ):
         page.choose(f"live-{control}", text)
     page.wait(lambda: site.live.corrector == "")
     page.drawn("live-panels", 2)
@@ -283,7 +315,9 @@ def test_phiflows_pages(page, site):
     page.wait(lambda: site.live.gain == 0, "the control of the page does not act")
     page.open("/quad")
     page.wait(
-        lambda: page.find("#gain [role=slider]") and page.find("#gain [role=slider]").get_attribute("aria-valuenow") == "0",
+        lambda: (
+            page.find("#gain [role=slider]") and page.find("#gain [role=slider]").get_attribute("aria-valuenow") == "0"
+        ),
         "the control forgot its value",
     )
     page.open("/board")

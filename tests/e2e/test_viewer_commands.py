@@ -51,7 +51,10 @@ def test_wrong_use(folder, arguments, message, capsys):
 def test_without_the_extra(folder, capsys, monkeypatch):
     monkeypatch.setattr(compat, "find_spec", lambda name: None)
     assert main(["view", "run"]) == 2
-    assert capsys.readouterr().err.strip() == "phi-sol: The viewer needs dash and plotly, which is not installed: pip install phi-sol[view]"
+    assert (
+        capsys.readouterr().err.strip()
+        == "phi-sol: The viewer needs dash and plotly, which is not installed: pip install phi-sol[view]"
+    )
 
 
 def test_view_takes_the_next_port_and_ends_with_ctrl_c(folder, tiny_data):
@@ -60,7 +63,17 @@ def test_view_takes_the_next_port_and_ends_with_ctrl_c(folder, tiny_data):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        command = [sys.executable, "-m", "phi_sol", "view", "run", "--data", str(tiny_data / "test"), "--port", str(port)]
+        command = [
+            sys.executable,
+            "-m",
+            "phi_sol",
+            "view",
+            "run",
+            "--data",
+            str(tiny_data / "test"),
+            "--port",
+            str(port),
+        ]
         heed = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731  a test run in the background ignores Ctrl-C
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heed)
         lines = []
@@ -76,6 +89,22 @@ def test_view_takes_the_next_port_and_ends_with_ctrl_c(folder, tiny_data):
 
 
 def test_animate(folder, tiny_data, capsys):
-    assert main(["animate", "run", "--data", str(tiny_data / "test"), "-o", "films/wake.gif", "--frames", "0:2:2", "--quantity", "magnitude"]) == 0
+    assert (
+        main(
+            [
+                "animate",
+                "run",
+                "--data",
+                str(tiny_data / "test"),
+                "-o",
+                "films/wake.gif",
+                "--frames",
+                "0:2:2",
+                "--quantity",
+                "magnitude",
+            ]
+        )
+        == 0
+    )
     assert "films/wake.gif: 2 frames of test/sim_000000 (reynolds 300), corrector run" in capsys.readouterr().out
     assert (folder / "films" / "wake.gif").read_bytes()[:3] == b"GIF"

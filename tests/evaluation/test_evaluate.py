@@ -7,17 +7,27 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from phi_sol import Corrector, Dataset, Experiment, ForcedAdvection, Generator, HybridSolver, InputError, MissingError, evaluate
-from phi_sol.data.dataset import find_simulations
-from phi_sol.evaluation import metrics
+from phi_sol import (
+    Corrector,
+    Dataset,
+    Experiment,
+    ForcedAdvection,
+    Generator,
+    HybridSolver,
+    InputError,
+    MissingError,
+    evaluate,
+    metrics,
+)
 from phi_sol.evaluation.baselines import baselines
 from phi_sol.evaluation.groups import Group, group_runs
 from phi_sol.evaluation.illustrate import kept_frames, write_pictures
 from phi_sol.evaluation.measures import Measures
 from phi_sol.evaluation.milestones import milestones
 from phi_sol.evaluation.results import group_results, solver_results
-from phi_sol.evaluation.rollout import Rollout, run_solver
-from phi_sol.stepping import Loop
+from phi_sol.evaluation.runs import Rollout, run_solver
+from phi_sol.kernels.loops import Loop
+from phi_sol.storage.dataset import find_simulations
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +36,7 @@ def test_set(tiny, tiny_data):
 
 
 def test_rollout_errors_by_hand(tiny, test_set):
-    run = run_solver(tiny.pair.source.compiled, test_set, 5, [2, 5])
+    run = run_solver(tiny.pair.source, test_set, 5, [2, 5])
     arrays = {n: tf.constant(a) for n, a in test_set.frame(0).items()}
     parameters = {"reynolds": tf.constant([300.0])}
     for i in range(1, 6):
@@ -60,16 +70,24 @@ def test_blow_ups_are_counted_and_never_averaged_away(tiny, test_set, tmp_path):
     for name, values in run.series.items():
         assert np.isfinite(values[:2]).all() and np.isnan(values[2:]).all(), name
     entry = solver_results(run, 5, measures)
-    assert entry["mae"] == {"5": None} and entry["blow_ups"] == 1 and entry["vorticity_correlation"]["time_to_0.8"]["per_parameter"] == [3.0 - 1]
+    assert (
+        entry["mae"] == {"5": None}
+        and entry["blow_ups"] == 1
+        and entry["vorticity_correlation"]["time_to_0.8"]["per_parameter"] == [3.0 - 1]
+    )
     assert entry["spectral_error"] is entry["wake"]["drag_error"] is entry["fields"]["marker"]["mae"] is None
-    assert entry["over_time"]["mae"][2:] == [None] * 3 and entry["over_time"]["mae"][1] == pytest.approx(run.mae[1, 0], rel=1e-5)
+    assert entry["over_time"]["mae"][2:] == [None] * 3 and entry["over_time"]["mae"][1] == pytest.approx(
+        run.mae[1, 0], rel=1e-5
+    )
     json.dumps(entry, allow_nan=False)
-    source = run_solver(tiny.pair.source.compiled, test_set, 5, kept_frames(5), measures=measures, timed=False)
+    source = run_solver(tiny.pair.source, test_set, 5, kept_frames(5), measures=measures, timed=False)
     source.ms_per_step = run.ms_per_step = 1.0
     groups = [Group("SRC", {"SRC": source}), Group("bad", {"bad": run}, "sol", 2)]
     assert group_results(groups, 5)["bad"]["mean"] is None
     files = write_pictures(groups, measures, 1.0, tmp_path, "tiny")
-    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(f.name for f in files) and "marker.png" in {f.name for f in files}
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(f.name for f in files) and "marker.png" in {
+        f.name for f in files
+    }
 
 
 def test_a_corrector_that_blows_up_at_once(tiny, tiny_run, test_set):
@@ -82,11 +100,13 @@ def test_a_corrector_that_blows_up_at_once(tiny, tiny_run, test_set):
 def test_measures_of_the_reference_and_of_a_solver(tiny, test_set):
     """Blocks of frames give what one frame gives; the reference is what it is compared with."""
     measures = Measures(test_set, 12)
-    run = run_solver(tiny.pair.source.compiled, test_set, 12, [7], measures=measures, timed=False)
+    run = run_solver(tiny.pair.source, test_set, 12, [7], measures=measures, timed=False)
     flow, seven = tiny.pair.source, test_set.frame(7)
     assert run.series["kinetic_energy"].shape == (12, 1)
     assert measures.reference["kinetic_energy"][6] == pytest.approx(metrics.kinetic_energy(flow, seven))
-    assert measures.reference["drag"][6] == pytest.approx(metrics.force(flow, seven, np.array([1 / 30]))["y"] / 10)  # ½ U² D
+    assert measures.reference["drag"][6] == pytest.approx(
+        metrics.force(flow, seven, np.array([1 / 30]))["y"] / 10
+    )  # ½ U² D
     assert run.series["correlation"][6] == pytest.approx(metrics.vorticity_correlation(flow, run.kept[7], seven))
     assert run.series["relative_l2"][6] == pytest.approx(metrics.relative_l2(run.kept[7], seven, measures.velocity))
     assert (run.series["divergence"] < 1e-5).all()
@@ -94,13 +114,19 @@ def test_measures_of_the_reference_and_of_a_solver(tiny, test_set):
     assert (perfect["mae"] == 0).all() and perfect["correlation"] == pytest.approx(1)
     entry = solver_results(Rollout(perfect["mae"], {}, 1.0, perfect), 12, measures)
     assert entry["spectral_error"] == entry["kinetic_energy_error"] == entry["wake"]["mean_profile_error"] == 0
-    assert entry["vorticity_correlation"]["time_to_0.95"] == {"mean": 12.0, "per_parameter": [None], "reached_the_end": 1}
+    assert entry["vorticity_correlation"]["time_to_0.95"] == {
+        "mean": 12.0,
+        "per_parameter": [None],
+        "reached_the_end": 1,
+    }
 
 
 def test_the_source_on_a_finer_grid(tmp_path):
     """It starts from the restricted reference, and what is compared is its restriction."""
     seeds = dict(seed=(100, 101), viscosity=(0.1,), amplitude=(0.15,))
-    experiment = Experiment("waves", ForcedAdvection, dict(y=8, x=8), train=dict(seeds, seed=(1,)), test=seeds, warmup=0, frames=2)
+    experiment = Experiment(
+        "waves", ForcedAdvection, dict(y=8, x=8), train=dict(seeds, seed=(1,)), test=seeds, warmup=0, frames=2
+    )
     Generator(experiment, "test", tmp_path / "test").run()
     data = Dataset.load(experiment.pair, tmp_path, "test")
     known = baselines(experiment)
@@ -111,8 +137,12 @@ def test_the_source_on_a_finer_grid(tmp_path):
     np.testing.assert_allclose(start["velocity.y"][1], fine[::2].reshape(16, 16, 2).mean(2), rtol=1e-5, atol=1e-6)
     run = run_solver(finer, data, 2, [1], start=start, timed=False)
     parameters = {n: tf.constant(p) for n, p in data.parameters.items()}
-    stepped = finer.flow.compiled({n: tf.constant(a) for n, a in start.items()}, parameters, tf.constant(0.1))["velocity.x"].numpy()
-    np.testing.assert_allclose(run.kept[1]["velocity.x"], stepped[:, :, ::2].reshape(2, 8, 2, 8).mean(2), rtol=1e-5, atol=1e-6)
+    stepped = finer.flow.compiled({n: tf.constant(a) for n, a in start.items()}, parameters, tf.constant(0.1))[
+        "velocity.x"
+    ].numpy()
+    np.testing.assert_allclose(
+        run.kept[1]["velocity.x"], stepped[:, :, ::2].reshape(2, 8, 2, 8).mean(2), rtol=1e-5, atol=1e-6
+    )
 
 
 def test_no_finer_grid_between_source_and_reference(tiny):
@@ -124,25 +154,33 @@ def test_results(tiny_evaluation, tiny_data, tiny_run):
     content = json.loads((out / "results.json").read_text())
     assert content == tiny_evaluation.results
     assert content["scene"] == "tiny" and content["frames"] == 10 and content["parameters"] == [{"reynolds": 300.0}]
-    assert list(content["solvers"]) == ["SRC", "SRC-MC", "sol_seed0", "sol_seed1", "REF"] and content["command"] == "made by a test"
+    assert (
+        list(content["solvers"]) == ["SRC", "SRC-MC", "sol_seed0", "sol_seed1", "REF"]
+        and content["command"] == "made by a test"
+    )
     for name in ("SRC", "SRC-MC", "sol_seed0"):
         entry = content["solvers"][name]
         assert entry["mae"]["10"] == pytest.approx(entry["mae_per_parameter"][0]) and entry["blow_ups"] == 0
         components = [entry["fields"][f"velocity.{d}"]["mae"] for d in "yx"]
-        assert entry["mae"]["10"] == pytest.approx(np.mean(components)) and entry["wake"]["strouhal"] == [None]  # less than three periods
+        assert entry["mae"]["10"] == pytest.approx(np.mean(components)) and entry["wake"]["strouhal"] == [
+            None
+        ]  # less than three periods
     assert content["solvers"]["REF"]["ms_per_step"] > 0 and content["solvers"]["REF"]["wake"]["drag"][0] > 0
     group = content["groups"]["sol"]
     assert group["runs"] == ["sol_seed0", "sol_seed1"] and group["std"] == pytest.approx(0, abs=1e-9)
     assert [c["seed"] for c in content["correctors"].values()] == [0, 1] and content["paper"] is None
-    assert len(content["data"]["sha256"]) == 64 and content["grids"] == {n: {"y": 24, "x": 12} for n in ("SRC", "SRC-MC")} | {
-        "REF": {"y": 48, "x": 24}
-    }
+    assert len(content["data"]["sha256"]) == 64 and content["grids"] == {
+        n: {"y": 24, "x": 12} for n in ("SRC", "SRC-MC")
+    } | {"REF": {"y": 48, "x": 24}}
     assert sorted(p.name for p in out.iterdir()) == sorted(p.name for p in tiny_evaluation.files)
 
 
 def test_groups():
     """Deviations are those of a sample, over runs that differ in the seed only."""
-    runs = {n: Rollout(np.full((4, 2), v), {}, 1.0) for n, v in {"SRC": 9.0, "a_seed0": 1.0, "a_seed1": 2.0, "b": 3.0}.items()}
+    runs = {
+        n: Rollout(np.full((4, 2), v), {}, 1.0)
+        for n, v in {"SRC": 9.0, "a_seed0": 1.0, "a_seed1": 2.0, "b": 3.0}.items()
+    }
     facts = {"method": "sol", "unroll": 4, "network": "small", "data": ["x"]}
     descriptions = {"a_seed0": facts | {"seed": 0}, "a_seed1": facts | {"seed": 1}, "b": facts | {"unroll": 8}}
     groups = group_runs(runs, descriptions)
@@ -175,7 +213,9 @@ def test_refused(tiny, tiny_run, tiny_data, tmp_path):
     description = json.loads((tiny_run / "corrector.json").read_text())
     description["flow"]["radius"] = 12.0
     (tmp_path / "other" / "corrector.json").write_text(json.dumps(description))
-    with pytest.raises(InputError, match="other: The corrector was trained for another flow: radius is 12.0 instead of 10.0"):
+    with pytest.raises(
+        InputError, match="other: The corrector was trained for another flow: radius is 12.0 instead of 10.0"
+    ):
         evaluate(tiny, [tmp_path / "other"], tiny_data, tmp_path / "out")
     assert not (tmp_path / "out").exists()
     (tmp_path / "file").write_text("mine")

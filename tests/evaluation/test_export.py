@@ -7,7 +7,7 @@ import pytest
 
 from phi_sol import Corrector, Dataset, ForcedAdvection, InputError
 from phi_sol.evaluation.export import Exporter, to_xarray
-from phi_sol.evaluation.rollout import run_solver
+from phi_sol.evaluation.runs import run_solver
 
 xarray = pytest.importorskip("xarray", reason="xarray is not installed: pip install phi_sol[netcdf]")
 pytest.importorskip("h5netcdf", reason="h5netcdf is not installed: pip install phi_sol[netcdf]")
@@ -20,8 +20,11 @@ def test_set(tiny, tiny_data):
 
 def test_netcdf(tiny, test_set, tmp_path):
     assert Exporter(test_set, {}, tmp_path / "out", frames=9, every=3).run() == []
-    assert sorted(str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*.nc")) == ["out/REF/sim_000000.nc", "out/SRC/sim_000000.nc"]
-    source = run_solver(tiny.pair.source.compiled, test_set, 9, [6], timed=False).kept[6]
+    assert sorted(str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*.nc")) == [
+        "out/REF/sim_000000.nc",
+        "out/SRC/sim_000000.nc",
+    ]
+    source = run_solver(tiny.pair.source, test_set, 9, [6], timed=False).kept[6]
     for solver, expected in {"REF": test_set.frame(6), "SRC": source}.items():
         with xarray.open_dataset(tmp_path / "out" / solver / "sim_000000.nc", engine="h5netcdf") as stored:
             assert stored.attrs["reynolds"] == 300 and stored.attrs["dt"] == 1 and stored.attrs["solver"] == solver
@@ -38,13 +41,20 @@ def test_netcdf(tiny, test_set, tmp_path):
 
 
 def test_texts_are_of_fixed_length(test_set, tmp_path):
-    """VTK's NetCDF reader, which is ParaView's, ignores texts of variable length, and without the axis of the time it shows time as space."""
+    """
+    VTK's NetCDF reader, which is ParaView's, ignores texts of variable length, and without the axis of the time
+    it shows time as space.
+    """
     Exporter(test_set, {}, tmp_path / "out", frames=2).run()
     with h5py.File(tmp_path / "out" / "REF" / "sim_000000.nc") as file:
         assert file["time"].attrs["axis"] == b"T" and file.attrs["solver"] == b"REF"
         assert not any("axis" in file[d].attrs for d in ("x", "y")), "VTK takes axes X and Y for longitude and latitude"
         for holder in (file, *file.values()):
-            kinds = {n: holder.attrs.get_id(n).dtype.kind for n in ("axis", "units", "long_name", "flow", "title") if n in holder.attrs}
+            kinds = {
+                n: holder.attrs.get_id(n).dtype.kind
+                for n in ("axis", "units", "long_name", "flow", "title")
+                if n in holder.attrs
+            }
             assert set(kinds.values()) <= {"S"}, kinds
 
 
@@ -67,7 +77,9 @@ def test_fields_of_other_flows():
     """A staggered forcing comes along; the field `time` does not hide the coordinate."""
     flow = ForcedAdvection(y=8, x=8)
     rng = np.random.default_rng(0)
-    arrays = {f"{n}.{d}": rng.normal(size=(8, 8)) for n in ("velocity", "forcing") for d in "yx"} | {"time": np.ones((8, 8))}
+    arrays = {f"{n}.{d}": rng.normal(size=(8, 8)) for n in ("velocity", "forcing") for d in "yx"} | {
+        "time": np.ones((8, 8))
+    }
     content = to_xarray(flow, {0: arrays, 4: arrays}, seed=3.0)
     assert content.time.values.tolist() == [0, pytest.approx(0.4)] and content.attrs["seed"] == 3
     np.testing.assert_allclose(content.forcing_x_face[0, :, :-1], arrays["forcing.x"], rtol=1e-6)

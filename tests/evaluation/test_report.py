@@ -22,7 +22,9 @@ def test_report_is_one_file(tiny_evaluation):
 def test_markdown_shows_the_pictures_beside_it(tiny_evaluation):
     folder = tiny_evaluation.files[0].parent
     text = (folder / "report.md").read_text()
-    assert {f.name for f in folder.iterdir() if f.suffix in (".png", ".gif")} == set(re.findall(r"!\[.*\]\((.*)\)", text))
+    assert {f.name for f in folder.iterdir() if f.suffix in (".png", ".gif")} == set(
+        re.findall(r"!\[.*\]\((.*)\)", text)
+    )
     widths = {line.count("|") for line in text.split("## ")[1].splitlines() if line.startswith("|")}
     assert len(widths) == 1
 
@@ -34,18 +36,28 @@ def test_tables(tiny_evaluation):
     assert all(len(row) == len(t.columns) for t in made for row in t.rows)
     (line,) = verdicts(results)
     assert line.startswith("sol: velocity MAE") and "SRC-MC (24x12)" in line and "times REF" in line
-    blown = results | {"solvers": {n: e | ({"mae": {"10": None}, "blow_ups": 1} if n == "sol_seed0" else {}) for n, e in results["solvers"].items()}}
+    blown = results | {
+        "solvers": {
+            n: e | ({"mae": {"10": None}, "blow_ups": 1} if n == "sol_seed0" else {})
+            for n, e in results["solvers"].items()
+        }
+    }
     blown["groups"] = {"sol": results["groups"]["sol"] | {"mean": None, "std": None, "blow_ups": 1}}
     assert tables(blown)[0].rows[2][:2] == ["sol_seed0", "blew up"] and "sol_seed0: 1 of 1" in tables(blown)[0].note
     assert verdicts(blown) == ["sol blew up in 1 of 2 rollouts."]
 
 
 def test_paper():
-    groups = {"mine": {"method": "sol", "unroll": 8, "mean": 0.03, "std": 0.01}, "non": {"method": "non", "unroll": 1, "mean": None, "std": None}}
+    groups = {
+        "mine": {"method": "sol", "unroll": 8, "mean": 0.03, "std": 0.01},
+        "non": {"method": "non", "unroll": 1, "mean": None, "std": None},
+    }
     rows = comparison("karman_2d", 0.15, groups)["rows"]
     assert [(r["solver"], r["paper_solver"]) for r in rows] == [
         ("SRC", "SRC"), ("mine", "SOL, few steps"), ("non", "NON"), (None, "PRE"), (None, "SOL-32"),
     ]  # fmt: skip
-    assert rows[1]["improvement"] == pytest.approx(0.8) and rows[1]["paper_improvement"] == pytest.approx(1 - 0.041 / 0.146)
+    assert rows[1]["improvement"] == pytest.approx(0.8) and rows[1]["paper_improvement"] == pytest.approx(
+        1 - 0.041 / 0.146
+    )
     assert rows[2]["improvement"] is None and comparison("mine", 0.1, groups) is None
     assert TABLE["karman_2d"].match("sol", 32) == "SOL-32" and TABLE["karman_2d"].match("nog", 8) is None

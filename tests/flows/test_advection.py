@@ -43,7 +43,11 @@ def grids(kind: str, dims: str, greatest: float, count: int = 2):
     random = lambda s: math.wrap(rng.uniform(-1, 1, (count, *s.sizes)) * greatest * 0.5, batch(batch=count), s)  # noqa: E731
     parts = [random(velocity.values[{"~vector": d}].shape.spatial) for d in dims]
     velocity = velocity.with_values(math.stack(parts, dual(vector=list(dims))))
-    scalar = ext if kind != "mixed" else combine_sides({"y-": 0.25, "y+": ZERO_GRADIENT} | {d + s: 1.0 for d in dims[1:] for s in "-+"})
+    scalar = (
+        ext
+        if kind != "mixed"
+        else combine_sides({"y-": 0.25, "y+": ZERO_GRADIENT} | {d + s: 1.0 for d in dims[1:] for s in "-+"})
+    )
     marker = CenteredGrid(random(shape), scalar, bounds, shape)
     return marker, velocity
 
@@ -116,7 +120,9 @@ def test_both_ways_agree_in_a_compiled_function_at_any_displacement(greatest):
                 _ = part.points
         (m,) = values(marker)
         arguments = [tf.constant(a) for a in (m, y, x)]
-        compiled = [tf.function(lambda *a, r=r: step(*a, r), autograph=False, jit_compile=True)(*arguments) for r in (0, 1, 2)]
+        compiled = [
+            tf.function(lambda *a, r=r: step(*a, r), autograph=False, jit_compile=True)(*arguments) for r in (0, 1, 2)
+        ]
         for result in compiled[1:]:
             np.testing.assert_allclose(result, compiled[0], atol=1e-13)
         assert np.isfinite(compiled[0]).all()
@@ -160,7 +166,9 @@ def test_gradient_by_finite_differences(scheme, reach):
     for i, argument in enumerate(arguments):
         direction = rng.standard_normal(argument.shape)
         step = 1e-7
-        ends = [value(*[a + sign * step * direction if j == i else a for j, a in enumerate(arguments)]) for sign in (1, -1)]
+        ends = [
+            value(*[a + sign * step * direction if j == i else a for j, a in enumerate(arguments)]) for sign in (1, -1)
+        ]
         slope = (ends[0] - ends[1]) / (2 * step)
         np.testing.assert_allclose(tf.reduce_sum(gradients[i] * direction), slope, rtol=2e-5)
 
@@ -173,7 +181,9 @@ def test_gradient_where_lookups_fall_on_sample_points_is_one_sided_and_the_same_
             speed = tf.zeros((1, 6, 5), tf.float64)
             tape.watch(speed)
             tensor = lambda a: reshaped_tensor(a, [batch("batch"), spatial("y"), spatial("x")], convert=False)  # noqa: E731
-            lookup = advection._Lookup(tensor(values_), PERIODIC, dict(y=tensor(speed), x=tensor(0 * speed)), 1.0, reach)
+            lookup = advection._Lookup(
+                tensor(values_), PERIODIC, dict(y=tensor(speed), x=tensor(0 * speed)), 1.0, reach
+            )
             total = tf.reduce_sum(lookup.values(True).native("batch,y,x"))
         results.append(tape.gradient(total, speed).numpy())
     forward = np.roll(values_, -1, 1) - values_.numpy()
@@ -194,7 +204,13 @@ def test_order_of_both_schemes():
                 field = start
                 for _ in range(n):
                     field = scheme(field, velocity, 0.5 / n)
-                exact = CenteredGrid(lambda p: wave(p - math.wrap((0.5, 0.25), channel(vector="x,y"))), PERIODIC, bounds, x=n, y=n)  # noqa: B023
+                exact = CenteredGrid(
+                    lambda p: wave(p - math.wrap((0.5, 0.25), channel(vector="x,y"))),  # noqa: B023
+                    PERIODIC,
+                    bounds,
+                    x=n,
+                    y=n,
+                )
                 found.append(float(math.mean(math.abs(field.values - exact.values))))
     for scheme, order in ((semi_lagrangian, 1), (mac_cormack, 2)):
         slopes = np.log2(np.divide(errors[scheme][:-1], errors[scheme][1:]))

@@ -19,7 +19,9 @@ def double():
 
 def random_field(flow, name, seed):
     template, rng = flow.templates[name], np.random.default_rng(seed)
-    return template.with_values(math.map(lambda v: v + wrap(rng.standard_normal(v.shape.sizes), v.shape), template.values, dims="~vector"))
+    return template.with_values(
+        math.map(lambda v: v + wrap(rng.standard_normal(v.shape.sizes), v.shape), template.values, dims="~vector")
+    )
 
 
 def developed(flow, **parameters):

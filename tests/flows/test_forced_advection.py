@@ -50,10 +50,16 @@ def test_forcing_by_quadrature(resolution):
             x = np.meshgrid(*[a.ravel() for a in axes], indexing="ij")
             total = 0.0
             for j in range(20):
-                angle = sum(waves["k"][d][j] * x_d for d, x_d in zip(resolution, x, strict=True)) - waves["frequency"][j] * t + waves["phase"][j]
+                angle = (
+                    sum(waves["k"][d][j] * x_d for d, x_d in zip(resolution, x, strict=True))
+                    - waves["frequency"][j] * t
+                    + waves["phase"][j]
+                )
                 total = total + 0.2 * waves["a"][c][j] * np.sin(angle)
             for axis, mean in enumerate(means):
-                total = np.moveaxis(np.moveaxis(total, axis, -1).reshape(*np.delete(total.shape, axis), -1, 12) @ mean, -1, axis)
+                total = np.moveaxis(
+                    np.moveaxis(total, axis, -1).reshape(*np.delete(total.shape, axis), -1, 12) @ mean, -1, axis
+                )
             np.testing.assert_allclose(forcing[{"~vector": c}].numpy(list(resolution)), total, atol=1e-12)
 
 
@@ -61,7 +67,11 @@ def test_waves_lie_in_the_ranges_of_the_paper():
     waves = [_draw_waves(seed, ["y", "x"]) for seed in range(200)]
     for name, lower, upper in (("phase", 0, 2 * np.pi), ("frequency", -0.4, 0.4)):
         values = np.stack([w[name] for w in waves])
-        assert values.shape == (200, 20) and lower <= values.min() < lower + 0.01 * upper and 0.99 * upper < values.max() <= upper
+        assert (
+            values.shape == (200, 20)
+            and lower <= values.min() < lower + 0.01 * upper
+            and 0.99 * upper < values.max() <= upper
+        )
     k = {d: np.stack([w["k"][d] for w in waves]) for d in "yxz"}
     number = np.hypot(k["y"], k["x"])
     assert 0.8 <= number.min() < 0.81 and 1.59 < number.max() <= 1.6

@@ -8,13 +8,18 @@ from phi_sol import BuoyantPlume, InputError, SolverPair
 
 
 def test_source_and_reference_start_from_the_same_smoke():
-    """The cell means of one function: restricting them gives those of the source grid, and their sum does not depend on the grid."""
+    """
+    The cell means of one function: restricting them gives those of the source grid, and their sum does not
+        depend on the grid.
+    """
     for source in (dict(y=16, x=8), dict(y=8, x=8, z=8)):
         pair = SolverPair(BuoyantPlume, source, ratio=2)
         with math.NUMPY, math.precision(64):
             coarse, fine = (f.initial_state(seed=[0, 5]) for f in (pair.source, pair.reference))
             order = ["batch", *source]
-            np.testing.assert_allclose(pair.restrict(fine).marker.values.numpy(order), coarse.marker.values.numpy(order), atol=1e-14)
+            np.testing.assert_allclose(
+                pair.restrict(fine).marker.values.numpy(order), coarse.marker.values.numpy(order), atol=1e-14
+            )
             assert coarse.marker.values.numpy(order).max() > 0.3
             assert (coarse.velocity.values[{"~vector": "y"}].numpy(order) == 0).all()
 
@@ -76,7 +81,9 @@ def test_impossible_parameters():
     for buoyancy in (0, -0.1, float("nan")):
         with pytest.raises(InputError, match="buoyancy must be positive and finite"):
             flow.initial_state(seed=0, buoyancy=buoyancy)
-    with pytest.raises(InputError, match="speed 20 the flow crosses 16 cells per step, at most 10 are allowed: dt <= 6.25"):
+    with pytest.raises(
+        InputError, match="speed 20 the flow crosses 16 cells per step, at most 10 are allowed: dt <= 6.25"
+    ):
         BuoyantPlume(y=15, x=8, dt=10).check_stability(10.0, seed=0, buoyancy=1.0)
     flow.check_stability(1.0, seed=0, buoyancy=0.03)
 

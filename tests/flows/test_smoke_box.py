@@ -21,7 +21,11 @@ def test_start(flow):
     with math.NUMPY, math.precision(64):
         state = flow.initial_state(seed=[3, 4])
         assert np.abs(values(divergence(state.velocity))).max() < 1e-13
-        assert (values(state.marker) > 0).all() and (values(state.divergence) == 0).all() and (values(state.pressure) == 0).all()
+        assert (
+            (values(state.marker) > 0).all()
+            and (values(state.divergence) == 0).all()
+            and (values(state.pressure) == 0).all()
+        )
         assert not np.array_equal(*values(state.marker))
         fine = SmokeBox(y=64, x=64).initial_state(seed=3)
         mean = values(fine.marker, "y", "x").reshape(16, 4, 16, 4).mean((1, 3))
@@ -42,7 +46,9 @@ def test_the_problem_of_a_step(flow):
         p = values(state.pressure)
         padded = np.pad(p, ((0, 0), (1, 1), (1, 1)), mode="edge")
         h = 64 / 16
-        laplace = (padded[:, 2:, 1:-1] + padded[:, :-2, 1:-1] + padded[:, 1:-1, 2:] + padded[:, 1:-1, :-2] - 4 * p) / h**2
+        laplace = (
+            padded[:, 2:, 1:-1] + padded[:, :-2, 1:-1] + padded[:, 1:-1, 2:] + padded[:, 1:-1, :-2] - 4 * p
+        ) / h**2
         np.testing.assert_allclose(laplace, sources, atol=1e-12 * np.abs(sources).max() + 1e-13)
         assert np.abs(p.mean((1, 2))).max() < 1e-12
         assert np.abs(values(divergence(state.velocity))).max() < 1e-13

@@ -85,7 +85,10 @@ def test_config_tells_flows_apart():
 def test_3d_from_the_same_class():
     flow = WakeFlow(z=16, y=32, x=16)
     assert list(flow.resolution) == list(flow.size) == list(flow.center) == ["y", "x", "z"]
-    assert flow.config()["obstacle"] == "cylinder" and WakeFlow(y=32, x=16, z=16, obstacle="sphere").config() != flow.config()
+    assert (
+        flow.config()["obstacle"] == "cylinder"
+        and WakeFlow(y=32, x=16, z=16, obstacle="sphere").config() != flow.config()
+    )
     with pytest.raises(InputError, match=r"axes y, x \(and z in 3D\), not for y, z"):
         WakeFlow(y=32, z=16)
     with pytest.raises(InputError, match="2D WakeFlow has no obstacle 'sphere'. Known: cylinder"):

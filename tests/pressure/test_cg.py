@@ -21,7 +21,9 @@ SHAPE = (16, 12)
 def domain(sides: str, obstacle: bool = True) -> DirectPoisson:
     solid = np.zeros(SHAPE, bool)
     solid[4:8, 3:6] = obstacle
-    return DirectPoisson(dict(zip("yx", SHAPE, strict=True)), {"y": 1.0, "x": 0.5}, dict(zip("yx", SIDES[sides], strict=True)), solid)
+    return DirectPoisson(
+        dict(zip("yx", SHAPE, strict=True)), {"y": 1.0, "x": 0.5}, dict(zip("yx", SIDES[sides], strict=True)), solid
+    )
 
 
 def right_hand_sides(problem: DirectPoisson, count: int = 3) -> np.ndarray:
@@ -33,7 +35,16 @@ def right_hand_sides(problem: DirectPoisson, count: int = 3) -> np.ndarray:
 def scipy_history(K, b: np.ndarray, iterations: int, guess: np.ndarray, preconditioner=None) -> np.ndarray:
     """max |b - K x| after every iteration of SciPy's conjugate gradients."""
     found = []
-    cg(K, b, guess, rtol=0, atol=0, maxiter=iterations, M=preconditioner, callback=lambda x: found.append(np.abs(b - K @ x).max()))
+    cg(
+        K,
+        b,
+        guess,
+        rtol=0,
+        atol=0,
+        maxiter=iterations,
+        M=preconditioner,
+        callback=lambda x: found.append(np.abs(b - K @ x).max()),
+    )
     return np.array(found)
 
 
@@ -87,7 +98,9 @@ def test_preconditioners(sides, preconditioner):
 
 def test_direct_preconditioner_is_exact_without_obstacles():
     problem = domain("closed", obstacle=False)
-    assert (ConjugateGradients(problem, "direct").solve(right_hand_sides(problem), tolerance=1e-9).iterations == 1).all()
+    assert (
+        ConjugateGradients(problem, "direct").solve(right_hand_sides(problem), tolerance=1e-9).iterations == 1
+    ).all()
 
 
 def test_samples_rest_one_by_one():
@@ -128,15 +141,24 @@ def test_tensors_and_a_flow():
         b = math.wrap(rng.standard_normal((2, 24, 12)), batch("case"), spatial("y,x"))
         solver = ConjugateGradients(flow.projection.solver)
         found, expected = solver.solve(b, tolerance=1e-9, history=True), flow.projection.solver.solve(b)
-    assert found.p.shape == b.shape and found.iterations.shape.names == ("case",) and found.history.shape.get_size("iterations") == 1001
+    assert (
+        found.p.shape == b.shape
+        and found.iterations.shape.names == ("case",)
+        and found.history.shape.get_size("iterations") == 1001
+    )
     np.testing.assert_allclose(found.p.numpy("case,y,x"), expected.numpy("case,y,x"), atol=1e-7)
 
 
 def test_a_tolerance_below_rounding_ends_in_stagnation(caplog):
-    found = ConjugateGradients(domain("closed")).solve(right_hand_sides(domain("closed")).astype(np.float32), tolerance=1e-9)
+    found = ConjugateGradients(domain("closed")).solve(
+        right_hand_sides(domain("closed")).astype(np.float32), tolerance=1e-9
+    )
     assert np.all(found.stagnated) and not np.any(found.converged)
     assert np.max(found.iterations) < 150 and 1e-6 < np.max(found.residual) < 1e-4
-    assert "stagnated for 3 samples: rounding in this precision allows a residual of" in caplog.text and "not of 1e-09" in caplog.text
+    assert (
+        "stagnated for 3 samples: rounding in this precision allows a residual of" in caplog.text
+        and "not of 1e-09" in caplog.text
+    )
 
 
 def test_tensorflow_equals_numpy():
@@ -146,7 +168,9 @@ def test_tensorflow_equals_numpy():
     solver = ConjugateGradients(problem)
     here, there = solver.solve(b, tolerance=1e-7), solver.solve(tf.constant(b), tolerance=1e-7)
     for found in (here, there):
-        assert np.array_equal(found.stagnated, [True, False, False]) and np.array_equal(found.converged, [False, True, True])
+        assert np.array_equal(found.stagnated, [True, False, False]) and np.array_equal(
+            found.converged, [False, True, True]
+        )
     assert np.abs(here.iterations - there.iterations.numpy())[1:].max() <= 1
     np.testing.assert_allclose(there.p.numpy()[1:], here.p[1:], atol=1e-6)
 
@@ -164,9 +188,15 @@ B = right_hand_sides(PROBLEM)
 @pytest.mark.parametrize(
     "call, message",
     [
-        (lambda s: s.solve(B + 1), "sample 0 has no solution: over the closed region of 180 cells it must sum to zero, but it sums to 180"),
+        (
+            lambda s: s.solve(B + 1),
+            "sample 0 has no solution: over the closed region of 180 cells it must sum to zero, but it sums to 180",
+        ),
         (lambda s: s.solve(B, B * np.nan), "The guess of sample 0 is not finite"),
-        (lambda s: s.solve(np.where(np.arange(3)[:, None, None] == 2, np.inf, B)), "The right-hand side of sample 2 is not finite"),
+        (
+            lambda s: s.solve(np.where(np.arange(3)[:, None, None] == 2, np.inf, B)),
+            "The right-hand side of sample 2 is not finite",
+        ),
         (lambda s: s.steps(B, B, 0), "must be an integer of at least 1, not 0"),
         (lambda s: s.steps(B, B, 2.5), "must be an integer of at least 1, not 2.5"),
         (lambda s: s.solve(B[:, :3]), "has shape (3, 3, 12), but the system needs (batch, 16, 12)"),
@@ -176,8 +206,14 @@ B = right_hand_sides(PROBLEM)
         (lambda s: s.solve(B, max_iterations=0), "The number of iterations must be an integer of at least 1, not 0"),
         (lambda s: s.solve(B, norm="l1"), "Unknown norm 'l1'. Known: max, l2"),
         (lambda s: s.solve(math.zeros(spatial(y=4, x=4))), "the domain y=16, x=12"),
-        (lambda s: ConjugateGradients(PROBLEM, "multigird"), "Unknown preconditioner 'multigird'. Did you mean 'multigrid'?"),
-        (lambda s: ConjugateGradients(np.array([[2.0, 1.0], [0.0, 2.0]])), "need a symmetric matrix: its entries at (0, 1) and (1, 0) are 1 and 0"),
+        (
+            lambda s: ConjugateGradients(PROBLEM, "multigird"),
+            "Unknown preconditioner 'multigird'. Did you mean 'multigrid'?",
+        ),
+        (
+            lambda s: ConjugateGradients(np.array([[2.0, 1.0], [0.0, 2.0]])),
+            "need a symmetric matrix: its entries at (0, 1) and (1, 0) are 1 and 0",
+        ),
         (lambda s: ConjugateGradients(np.ones((2, 3))), "need a square matrix, not one of shape (2, 3)"),
         (lambda s: ConjugateGradients(np.diag([1.0, np.nan])), "entries that are not finite"),
         (lambda s: ConjugateGradients(np.eye(3), "direct"), "'direct' is for the Laplacian of a domain"),

@@ -47,7 +47,11 @@ def sparse_operator(shape, spacing, sides, solid):
 def check(shape, spacing, sides, solid, rng, **options):
     names = "zyx"[-len(shape) :]
     solver = DirectPoisson(
-        dict(zip(names, shape, strict=True)), dict(zip(names, spacing, strict=True)), dict(zip(names, sides, strict=True)), solid, **options
+        dict(zip(names, shape, strict=True)),
+        dict(zip(names, spacing, strict=True)),
+        dict(zip(names, sides, strict=True)),
+        solid,
+        **options,
     )
     K = sparse_operator(shape, spacing, sides, solid)
     fluid = ~solid.ravel()
@@ -116,7 +120,9 @@ def test_conjugate_gradients_beyond_the_budget(caplog):
     solid = rng.random((9, 8, 6)) < 0.15
     for sides in (("closed", "open"), ("closed", "closed")):
         caplog.clear()
-        check((9, 8, 6), (1.0, 0.5, 0.3), [sides, ("closed", "closed"), ("periodic", "periodic")], solid, rng, budget=1000)
+        check(
+            (9, 8, 6), (1.0, 0.5, 0.3), [sides, ("closed", "closed"), ("periodic", "periodic")], solid, rng, budget=1000
+        )
         assert len([r for r in caplog.records if "conjugate gradients take over" in r.message]) == 1
 
 
@@ -163,13 +169,20 @@ def test_gradient_is_the_same_solve():
 
     rng = np.random.default_rng(3)
     solid = rng.random((8, 6)) < 0.2
-    solver = DirectPoisson(dict(y=8, x=6), dict(y=1.0, x=0.5), dict(y=("closed", "open"), x=("closed", "closed")), solid)
+    solver = DirectPoisson(
+        dict(y=8, x=6), dict(y=1.0, x=0.5), dict(y=("closed", "open"), x=("closed", "closed")), solid
+    )
 
     def solve(b):
         with math.precision(64):
-            return solver.solve(math.reshaped_tensor(b, [batch("batch"), spatial("y"), spatial("x")], convert=False)).native("batch,y,x")
+            return solver.solve(
+                math.reshaped_tensor(b, [batch("batch"), spatial("y"), spatial("x")], convert=False)
+            ).native("batch,y,x")
 
-    b, cotangent = tf.constant(rng.standard_normal((2, 8, 6)) * ~solid), tf.constant(rng.standard_normal((2, 8, 6)) * ~solid)
+    b, cotangent = (
+        tf.constant(rng.standard_normal((2, 8, 6)) * ~solid),
+        tf.constant(rng.standard_normal((2, 8, 6)) * ~solid),
+    )
     with tf.GradientTape() as tape:
         tape.watch(b)
         value = tf.reduce_sum(solve(b) * cotangent)

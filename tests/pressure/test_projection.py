@@ -104,7 +104,9 @@ def test_moving_obstacles_are_left_to_phiflow():
 
 def test_a_closed_domain_with_net_inflow_keeps_its_mean_divergence():
     with math.precision(64):
-        inflow = combine_sides({"y-": combine_by_direction(normal=1.0, tangential=0.0), "y+": ZERO, "x-": ZERO, "x+": ZERO})
+        inflow = combine_sides(
+            {"y-": combine_by_direction(normal=1.0, tangential=0.0), "y+": ZERO, "x-": ZERO, "x+": ZERO}
+        )
         velocity = StaggeredGrid(0.0, inflow, Box(y=6, x=5), spatial(y=12, x=10))
         result, _ = Projection(velocity)(velocity)
         div = divergence(result).values.numpy("y,x")
@@ -133,7 +135,9 @@ def test_an_obstacle_outside_of_the_domain_has_no_effect_in_make_incompressible(
 
 
 def test_centred_velocities_are_left_to_phiflow():
-    grid = CenteredGrid(lambda x: math.vec(y=math.sin(x["x"]), x=math.cos(x["y"])), ZERO, Box(y=6, x=5), spatial(y=12, x=10))
+    grid = CenteredGrid(
+        lambda x: math.vec(y=math.sin(x["x"]), x=math.cos(x["y"])), ZERO, Box(y=6, x=5), spatial(y=12, x=10)
+    )
     solve = Solve("CG", 1e-3, 1e-3, max_iterations=200)
     a, b = make_incompressible(grid, solve=solve)[0], fluid.make_incompressible(grid, solve=solve)[0]
     np.testing.assert_array_equal(a.values.numpy("y,x,vector"), b.values.numpy("y,x,vector"))

@@ -1,5 +1,6 @@
 """
-Trains a few iterations and stores the weights, in a process of its own: `distributed.py STRATEGY SCENE DATA RUN RESULT [resume]`.
+Trains a few iterations and stores the weights, in a process of its own:
+    `distributed.py STRATEGY SCENE DATA RUN RESULT [resume]`.
 
 `mirrored` has two CPUs of this machine; `multi-worker` takes its place in the cluster from TF_CONFIG.
 """
@@ -25,7 +26,16 @@ def train(data, folder, strategy=None, stop=None, resume=False):
                 raise KeyboardInterrupt
 
     method, validation = make_method("sol", 2, noise=0.01), Validation(1, frames=2)
-    run = Trainer(data, folder, Plan((Stage(2, 1.0),), **PLAN), method, "small", validation=validation, strategy=strategy, resume=resume)
+    run = Trainer(
+        data,
+        folder,
+        Plan((Stage(2, 1.0),), **PLAN),
+        method,
+        "small",
+        validation=validation,
+        strategy=strategy,
+        resume=resume,
+    )
     try:
         run.fit([Stop()])
     except KeyboardInterrupt:
@@ -35,8 +45,10 @@ def train(data, folder, strategy=None, stop=None, resume=False):
 
 def main(name: str, scene: str, data: str, run: str, result: str, resume: str = ""):
     if name == "mirrored":
-        tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
-    from phi_sol.distribution import make_strategy
+        tf.config.set_logical_device_configuration(
+            tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+        )
+    from phi_sol.training.distribution import make_strategy
 
     strategy = make_strategy(name)
     from phi_sol import Dataset, load_experiment

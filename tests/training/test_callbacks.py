@@ -13,7 +13,15 @@ HEADER = "step,seconds,progress,unroll,learning_rate,loss,gradient_norm"
 
 
 def logs(step):
-    return {"step": step, "seconds": 1.5 * step, "progress": 0.1, "unroll": 2, "learning_rate": 1e-3, "loss": 0.25, "gradient_norm": 3}
+    return {
+        "step": step,
+        "seconds": 1.5 * step,
+        "progress": 0.1,
+        "unroll": 2,
+        "learning_rate": 1e-3,
+        "loss": 0.25,
+        "gradient_norm": 3,
+    }
 
 
 def test_log_goes_on_after_the_step_it_is_given(tmp_path):

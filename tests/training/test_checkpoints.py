@@ -58,7 +58,9 @@ def test_a_damaged_one_falls_back_to_the_one_before(folder, caplog, file):
     halve(folder / file)
     assert restored(folder) == 150**2
     (line,) = caplog.messages
-    assert "checkpoint of iteration 155 in" in line and line.endswith("is damaged: going back to that of iteration 150.")
+    assert "checkpoint of iteration 155 in" in line and line.endswith(
+        "is damaged: going back to that of iteration 150."
+    )
 
 
 def test_a_missing_one_falls_back_to_the_one_before(folder, caplog):
@@ -69,7 +71,9 @@ def test_a_missing_one_falls_back_to_the_one_before(folder, caplog):
 def test_none_that_can_be_read(folder):
     for path in folder.glob("*.data*"):
         path.write_bytes(b"")
-    with pytest.raises(InputError, match="No checkpoint in .* can be read: remove the run or name another folder with --out"):
+    with pytest.raises(
+        InputError, match="No checkpoint in .* can be read: remove the run or name another folder with --out"
+    ):
         restored(folder)
 
 

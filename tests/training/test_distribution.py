@@ -13,7 +13,7 @@ import tensorflow as tf
 from distributed import train
 
 from phi_sol import Corrector, InputError
-from phi_sol.distribution import check_batch, is_chief, make_strategy
+from phi_sol.training.distribution import check_batch, is_chief, make_strategy
 
 SCRIPT = Path(__file__).with_name("distributed.py")
 
@@ -103,7 +103,13 @@ def test_batches_are_shared_equally():
 
 @pytest.mark.parametrize(
     "config",
-    ["", "{", "[]", '{"cluster": {"worker": ["a:1"]}}', '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}'],
+    [
+        "",
+        "{",
+        "[]",
+        '{"cluster": {"worker": ["a:1"]}}',
+        '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}',
+    ],
 )
 def test_clusters_that_are_none(config, monkeypatch):
     monkeypatch.setenv("TF_CONFIG", config)

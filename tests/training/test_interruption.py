@@ -23,7 +23,10 @@ def test_the_first_waits_and_the_second_acts(number, caplog):
         reached.append("after the second")
     assert reached == ["after the first"] and interruption.forced
     assert "press Ctrl-C again" in caplog.text
-    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == (signal.default_int_handler, before[1])
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == (
+        signal.default_int_handler,
+        before[1],
+    )
     signal.signal(signal.SIGINT, before[0])
 
 

@@ -6,9 +6,9 @@ import pytest
 import tensorflow as tf
 
 from phi_sol import DivergedError
+from phi_sol.tasks.correction.methods import total
 from phi_sol.training import Method, Plan, Stage, Trainer, make_method
 from phi_sol.training.divergence import cause
-from phi_sol.training.methods import total
 from phi_sol.training.windows import Windows
 
 
@@ -32,7 +32,10 @@ class Record(keras.callbacks.Callback):
 
 
 def test_first_step_and_moving_average_by_hand(tiny_train, tmp_path):
-    """Adam's first step, -r g / (|g| + ε / √(1 - β2)), of the gradient scaled to a norm of 1e-6; then the average over three."""
+    """
+    Adam's first step, -r g / (|g| + ε / √(1 - β2)), of the gradient scaled to a norm of 1e-6; then the average
+    over three.
+    """
     run = trainer(tiny_train, tmp_path / "run", schedule="constant", clip=1e-6, ema=0.8)
     before, variables = values(run), run.network.trainable_variables
     (window, parameters, numbers), *_ = Windows(tiny_train, 2, 0, run.hybrid.names).batches(2, 0, 1)
@@ -90,7 +93,9 @@ class Kink(Method):
 def test_a_gradient_that_is_not_finite_is_not_applied(tiny_train, tmp_path):
     run = trainer(tiny_train, tmp_path / "run", method=Kink("non"))
     before = values(run)
-    with pytest.raises(DivergedError, match=r"The gradient of the loss is not finite at iteration 1 \(NON\); the loss is 0"):
+    with pytest.raises(
+        DivergedError, match=r"The gradient of the loss is not finite at iteration 1 \(NON\); the loss is 0"
+    ):
         run.fit()
     for a, b in zip(values(run), before, strict=True):
         np.testing.assert_array_equal(a, b)

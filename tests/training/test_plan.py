@@ -18,13 +18,19 @@ def test_progress_stage_and_rate():
     plan = Plan(curriculum(8), batch=2, learning_rate=1e-3, steps=100)
     assert [plan.progress(s, 1e9) for s in (0, 50, 100, 200)] == [0, 0.5, 1, 1]
     assert [plan.stage(p) for p in (0, 0.19, 0.21, 0.49, 0.51, 1.0)] == [0, 0, 1, 1, 2, 2]
-    assert plan.rate(0) == pytest.approx(1e-3) and plan.rate(1) == pytest.approx(1e-5) and plan.rate(0.5) == pytest.approx(5.05e-4)
+    assert (
+        plan.rate(0) == pytest.approx(1e-3)
+        and plan.rate(1) == pytest.approx(1e-5)
+        and plan.rate(0.5) == pytest.approx(5.05e-4)
+    )
     timed = Plan(curriculum(8), batch=2, learning_rate=1e-3, budget=60)
     assert timed.progress(10**9, 30) == 0.5
     assert Plan.from_dict(plan.to_dict()) == plan
 
 
-@pytest.mark.parametrize("wrong", [dict(), dict(steps=5, budget=5.0), dict(steps=0), dict(budget=-1.0), dict(steps=5, batch=0)])
+@pytest.mark.parametrize(
+    "wrong", [dict(), dict(steps=5, budget=5.0), dict(steps=0), dict(budget=-1.0), dict(steps=5, batch=0)]
+)
 def test_impossible_plans(wrong):
     with pytest.raises(InputError):
         Plan(**dict(stages=curriculum(2), batch=2, learning_rate=1e-3) | wrong)
@@ -75,6 +81,11 @@ def test_durations():
 def test_stages_from_text():
     assert parse_stages("2:0.2, 4:0.3,8:.5") == (Stage(2, 0.2), Stage(4, 0.5), Stage(8, 1.0))
     assert parse_stages("16:1") == (Stage(16, 1.0),)
-    for text, message in (("2", "is no stage"), ("2:a", "is no stage"), ("0:1", "is no stage"), ("2:0.5,4:0.4", "add up to 0.9, not to 1")):
+    for text, message in (
+        ("2", "is no stage"),
+        ("2:a", "is no stage"),
+        ("0:1", "is no stage"),
+        ("2:0.5,4:0.4", "add up to 0.9, not to 1"),
+    ):
         with pytest.raises(InputError, match=message):
             parse_stages(text)

@@ -57,7 +57,13 @@ def test_interrupted_and_resumed_run_equals_an_uninterrupted_one(tiny_train, tmp
     """Bit by bit, with all that has a state: optimizer, schedule, data order, noise, moving average, validation."""
     monkeypatch.setattr(Trainer, "epoch_length", 3)
     method = make_method("sol", 4, noise=0.01)
-    how = dict(steps=7, unroll=4, method=method, plan=dict(ema=0.9, clip=0.01, warmup=0.3), validation=Validation(1, frames=3, every=3))
+    how = dict(
+        steps=7,
+        unroll=4,
+        method=method,
+        plan=dict(ema=0.9, clip=0.01, warmup=0.3),
+        validation=Validation(1, frames=3, every=3),
+    )
     one = trainer(tiny_train, tmp_path / "whole", **how)
     whole = one.fit()
     with pytest.raises(KeyboardInterrupt):
@@ -66,7 +72,9 @@ def test_interrupted_and_resumed_run_equals_an_uninterrupted_one(tiny_train, tmp
     assert again.step == 2
     with pytest.raises(KeyboardInterrupt):
         again.fit([StopAfter(5)])
-    last = trainer(tiny_train, tmp_path / "parts", resume=True, **how | {"steps": 999, "plan": None, "validation": Validation(0)})  # has its own
+    last = trainer(
+        tiny_train, tmp_path / "parts", resume=True, **how | {"steps": 999, "plan": None, "validation": Validation(0)}
+    )  # has its own
     parts = last.fit()
     np.testing.assert_array_equal(weights(last.corrector), weights(one.corrector))
     np.testing.assert_array_equal(weights(parts), weights(whole))
@@ -103,7 +111,10 @@ def test_nan_ends_the_run_and_keeps_the_last_checkpoint(tiny_train, tmp_path):
             if batch == 52:
                 run.network.layers[-1].bias.assign([np.nan, np.nan])
 
-    with pytest.raises(DivergedError, match=r"nan at iteration 54 \(SOL-2\): simulation .* frame .* checkpoint in .* is that of iteration 50\."):
+    with pytest.raises(
+        DivergedError,
+        match=r"nan at iteration 54 \(SOL-2\): simulation .* frame .* checkpoint in .* is that of iteration 50\.",
+    ):
         run.fit([Poison()])
     assert np.isfinite(weights(Corrector.load(tmp_path / "run"))).all()
     assert trainer(tiny_train, tmp_path / "run", steps=60, resume=True).step == 50
@@ -141,5 +152,9 @@ def test_bad_methods_and_unrolls(tiny_train, tmp_path):
 
 
 def test_supervised_trainings_are_validated_by_rollouts(tiny_train, tmp_path):
-    chosen = trainer(tiny_train, tmp_path / "run", steps=2, method=make_method("pre"), validation=Validation(1, frames=2)).fit().description["chosen"]
+    chosen = (
+        trainer(tiny_train, tmp_path / "run", steps=2, method=make_method("pre"), validation=Validation(1, frames=2))
+        .fit()
+        .description["chosen"]
+    )
     assert chosen["kind"] == "best on validation" and np.isfinite(chosen["val_error"])

@@ -8,20 +8,31 @@ import numpy as np
 import pytest
 
 from phi_sol import Corrector, Dataset, HybridSolver, InputError
-from phi_sol.distribution import make_strategy
-from phi_sol.evaluation.rollout import run_solver
+from phi_sol.evaluation.runs import run_solver
+from phi_sol.tasks.correction.validation import rollout_error
 from phi_sol.training import Plan, Stage, Trainer, Validation
-from phi_sol.training.validation import Validator, rollout_error
+from phi_sol.training.distribution import make_strategy
+from phi_sol.training.validation import Validator
 
 
 def test_held_out_simulations():
     assert [Validation().held_out(n) for n in (1, 3, 4, 6)] == [[], [], [2], [3]]
-    assert Validation(2).held_out(6) == [1, 4] and Validation(3).held_out(4) == [0, 2, 3] and Validation(0).held_out(9) == []
+    assert (
+        Validation(2).held_out(6) == [1, 4]
+        and Validation(3).held_out(4) == [0, 2, 3]
+        and Validation(0).held_out(9) == []
+    )
     with pytest.raises(InputError, match="2 of 2 simulations can't be held out"):
         Validation(2).held_out(2)
     with pytest.raises(InputError, match="none is held out by default"):
         Validation(patience=3).held_out(2)
-    for wrong in (dict(simulations=-1), dict(frames=0), dict(every=0), dict(patience=0), dict(simulations=0, patience=1)):
+    for wrong in (
+        dict(simulations=-1),
+        dict(frames=0),
+        dict(every=0),
+        dict(patience=0),
+        dict(simulations=0, patience=1),
+    ):
         with pytest.raises(InputError, match="validation"):
             Validation(**wrong)
 
@@ -75,13 +86,22 @@ def test_the_best_model_is_kept(tiny_train, tmp_path, monkeypatch):
 
 @pytest.fixture
 def scripted(tiny_train):
-    """Validates without a training: gives the errors of a list, one per iteration; returns the iterations whose model was kept, and the last one."""
+    """
+    Validates without a training: gives the errors of a list, one per iteration; returns the iterations whose
+        model was kept, and the last one.
+    """
 
     def validate(errors, **kwargs):
         given = iter(errors)
         kept, network = [], SimpleNamespace(stop_training=False)
-        run = SimpleNamespace(data=tiny_train, network=network, step=0, progress=0.0, epoch_length=1, method=SimpleNamespace(unroll=1))
-        run.plan, run.strategy, run.optimization = SimpleNamespace(batch=1), make_strategy("none"), SimpleNamespace(averaged=nullcontext)
+        run = SimpleNamespace(
+            data=tiny_train, network=network, step=0, progress=0.0, epoch_length=1, method=SimpleNamespace(unroll=1)
+        )
+        run.plan, run.strategy, run.optimization = (
+            SimpleNamespace(batch=1),
+            make_strategy("none"),
+            SimpleNamespace(averaged=nullcontext),
+        )
         run.error = lambda simulations, frames: next(given)
         run.save_best = lambda: kept.append(run.step)
         validator = Validator(run, Validation(1, every=1, **kwargs), [1])

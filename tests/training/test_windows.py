@@ -8,19 +8,25 @@ import pytest
 import tensorflow as tf
 
 from phi_sol import InputError
-from phi_sol.training.windows import Windows, one_step_corrections
+from phi_sol.tasks.correction.precompute import one_step_corrections
+from phi_sol.training.windows import Windows
 
 
 def batches(data, length=4, batch=5, seed=1, start=0, stop=4, names=None, **kwargs):
     stream = Windows(data, length, seed, names or list(data.arrays), **kwargs)
-    return [({n: a.numpy() for n, a in w.items()}, {n: a.numpy() for n, a in p.items()}) for w, p, _ in stream.batches(batch, start, stop)]
+    return [
+        ({n: a.numpy() for n, a in w.items()}, {n: a.numpy() for n, a in p.items()})
+        for w, p, _ in stream.batches(batch, start, stop)
+    ]
 
 
 def place(data, window, i):
     """(simulation, first frame) at which a window was cut."""
     for simulation in range(len(data)):
         for first in range(data.frames + 2 - window["marker"].shape[1]):
-            if all(np.array_equal(w[i], data.arrays[n][simulation, first : first + w.shape[1]]) for n, w in window.items()):
+            if all(
+                np.array_equal(w[i], data.arrays[n][simulation, first : first + w.shape[1]]) for n, w in window.items()
+            ):
                 return simulation, first
     raise AssertionError("not a window of the data")
 
@@ -45,7 +51,9 @@ def test_order_depends_on_seed_and_epoch_alone(tiny_train):
 
 
 def test_too_short_simulations(tiny_train):
-    with pytest.raises(InputError, match="13 unrolled steps needs simulations of at least 13 frames, but these have 12"):
+    with pytest.raises(
+        InputError, match="13 unrolled steps needs simulations of at least 13 frames, but these have 12"
+    ):
         Windows(tiny_train, 14, 0, ["marker"])
     assert batches(tiny_train, length=13, batch=2, stop=1)[0][0]["marker"].shape == (2, 13, 24, 12)
 

@@ -18,12 +18,19 @@ class PhiFlowWake:
         self.boundary = {"x": stream, "y-": stream, "y+": extrapolation.ZERO_GRADIENT}
         self.pressure_boundary = {"x": extrapolation.ZERO_GRADIENT, "y-": extrapolation.ZERO_GRADIENT, "y+": 0}
         self.marker_boundary = {"x": extrapolation.ZERO_GRADIENT, "y": extrapolation.ZERO_GRADIENT}
-        outside = {"y-": extrapolation.ZERO, "y+": extrapolation.ONE, "x-": extrapolation.ZERO, "x+": extrapolation.ZERO}
+        outside = {
+            "y-": extrapolation.ZERO,
+            "y+": extrapolation.ONE,
+            "x-": extrapolation.ZERO,
+            "x+": extrapolation.ZERO,
+        }
         inflow = dict(y=(5, 10), x=(25, 75))
         periodic = "z" in resolution and obstacle == "cylinder"
         if "z" in resolution:
             self.boundary["z"] = extrapolation.PERIODIC if periodic else stream
-            self.pressure_boundary["z"] = self.marker_boundary["z"] = extrapolation.PERIODIC if periodic else extrapolation.ZERO_GRADIENT
+            self.pressure_boundary["z"] = self.marker_boundary["z"] = (
+                extrapolation.PERIODIC if periodic else extrapolation.ZERO_GRADIENT
+            )
             outside["z"] = extrapolation.PERIODIC if periodic else extrapolation.ZERO
             inflow["z"] = (0, 100) if periodic else (25, 75)
         self.bounds = Box(**{d: 200 if d == "y" else 100 for d in resolution})
@@ -31,7 +38,12 @@ class PhiFlowWake:
         if periodic:
             self.obstacle = embed(Sphere(y=50, x=50, radius=10), "z")
         elif obstacle == "inclined":
-            self.obstacle = cylinder(math.vec(y=50, x=50, z=50), 10, 1000, axis=math.vec(y=0.0, x=math.sin(math.PI / 9), z=math.cos(math.PI / 9)))
+            self.obstacle = cylinder(
+                math.vec(y=50, x=50, z=50),
+                10,
+                1000,
+                axis=math.vec(y=0.0, x=math.sin(math.PI / 9), z=math.cos(math.PI / 9)),
+            )
         with math.NUMPY:
             v = StaggeredGrid(0, self.boundary, self.bounds, **self.res)
             fluid = Field(v.geometry, ~self.obstacle, extrapolation.combine_sides(outside))

@@ -13,7 +13,9 @@ def rough_state(flow, parameters, random=0, scale=0.3, mean=0.0):
     simulations = batch(batch=len(next(iter(parameters.values()))))
 
     def noise(values, shift=0.0):
-        return math.wrap(shift + scale * rng.standard_normal((simulations.size, *values.shape.sizes)), simulations, values.shape)
+        return math.wrap(
+            shift + scale * rng.standard_normal((simulations.size, *values.shape.sizes)), simulations, values.shape
+        )
 
     fields = {}
     for name, template in flow.templates.items():

@@ -16,13 +16,20 @@ def setting():
     solid = np.zeros(SHAPE, bool)
     solid[3:5, 2:4] = True
     closed = ("closed", "closed")
-    problem = DirectPoisson(dict(zip("yx", SHAPE, strict=True)), {"y": 1.0, "x": 1.0}, {"y": closed, "x": closed}, solid)
+    problem = DirectPoisson(
+        dict(zip("yx", SHAPE, strict=True)), {"y": 1.0, "x": 1.0}, {"y": closed, "x": closed}, solid
+    )
     K = problem.matrix()
 
     def possible():
         return (K @ rng.standard_normal((48, 2))).T.reshape(2, *SHAPE)
 
-    arrays = {"b": possible(), "direction": possible(), "guess": rng.standard_normal((2, *SHAPE)), "w": rng.standard_normal((2, *SHAPE))}
+    arrays = {
+        "b": possible(),
+        "direction": possible(),
+        "guess": rng.standard_normal((2, *SHAPE)),
+        "w": rng.standard_normal((2, *SHAPE)),
+    }
     return ConjugateGradients(problem), arrays | {"to guess": rng.standard_normal((2, *SHAPE))}
 
 
@@ -43,12 +50,19 @@ def test_fixed_steps(setting, steps):
         tape.watch([b, guess])
         total = tf.reduce_sum(solver.steps(b, guess, steps) * a["w"])
     of_b, of_guess = (g.numpy() for g in tape.gradient(total, [b, guess]))
-    assert np.sum(of_b * a["direction"]) == pytest.approx(slope(lambda x: value(x, a["guess"]), a["b"], a["direction"]), rel=1e-6)
-    assert np.sum(of_guess * a["to guess"]) == pytest.approx(slope(lambda x: value(a["b"], x), a["guess"], a["to guess"]), rel=1e-6)
+    assert np.sum(of_b * a["direction"]) == pytest.approx(
+        slope(lambda x: value(x, a["guess"]), a["b"], a["direction"]), rel=1e-6
+    )
+    assert np.sum(of_guess * a["to guess"]) == pytest.approx(
+        slope(lambda x: value(a["b"], x), a["guess"], a["to guess"]), rel=1e-6
+    )
 
 
 def test_implicit_gradient(setting):
-    """One more solve: to the tolerance of the solve, relative to the size of the right-hand side; none with respect to the guess."""
+    """
+    One more solve: to the tolerance of the solve, relative to the size of the right-hand side; none with
+        respect to the guess.
+    """
     solver, a = setting
     exact = slope(lambda x: float(np.sum(solver.solve(x, tolerance=1e-11).p * a["w"])), a["b"], a["direction"])
     for tolerance in (1e-10, 1e-4):

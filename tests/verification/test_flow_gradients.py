@@ -10,7 +10,7 @@ from phi import math
 
 from phi_sol import BuoyantPlume, ForcedAdvection, WakeFlow
 from phi_sol.flows.base import SEED
-from phi_sol.stepping import array_names, pack
+from phi_sol.stepping.arrays import array_names, pack
 
 sys.path.insert(0, str(Path(__file__).parent))
 from states import rough_state
@@ -30,7 +30,11 @@ FLOWS = {
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=pytest.mark.slow) if n in ("wake 3D", "plume 3D", "forced 3D", "plume 2D, open") else n for n in FLOWS]
+    "name",
+    [
+        pytest.param(n, marks=pytest.mark.slow) if n in ("wake 3D", "plume 3D", "forced 3D", "plume 2D, open") else n
+        for n in FLOWS
+    ],
 )
 def test_gradients_with_respect_to_state_and_parameters(name):
     flow, parameters, dt, mean = FLOWS[name]

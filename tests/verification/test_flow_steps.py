@@ -1,4 +1,6 @@
-"""Steps of plume and forced advection against PhiFlow's own operators, in float64; compiled float32 steps against these."""
+"""
+Steps of plume and forced advection against PhiFlow's own operators, in float64; compiled float32 steps against these.
+"""
 
 import sys
 from pathlib import Path
@@ -30,7 +32,9 @@ def phiflow_plume(flow, velocity, marker, buoyancy, dt):
     center = marker.points
     inside = 1.0
     for d, (lower, upper) in dict(y=(10, 20), x=(40, 60), z=(40, 60)).items():
-        if d in flow.resolution:  # the covered fraction of a cell, for a box of at least the size of a cell or centred in one
+        if (
+            d in flow.resolution
+        ):  # the covered fraction of a cell, for a box of at least the size of a cell or centred in one
             h = flow.spacing[d]
             x = center.vector[d]
             inside = inside * math.maximum(0, math.minimum(x + h / 2, upper) - math.maximum(x - h / 2, lower)) / h
@@ -46,14 +50,21 @@ def test_plume_equals_phiflow_with_cg(name):
     flow, parameters, dt = FLOWS[name]
     with math.NUMPY, math.precision(64):
         state = rough_state(flow, parameters)
-        boundary = 0 if flow.top == "closed" else {"y-": 0, "y+": extrapolation.ZERO_GRADIENT} | {d: 0 for d in flow.resolution if d != "y"}
+        boundary = (
+            0
+            if flow.top == "closed"
+            else {"y-": 0, "y+": extrapolation.ZERO_GRADIENT} | {d: 0 for d in flow.resolution if d != "y"}
+        )
         velocity = StaggeredGrid(state.velocity.values, boundary, Box(**flow.size), **flow.resolution)
         marker = state.marker
         for _ in range(2):
             state = flow.physics(state, math.wrap(dt))
             velocity, marker = phiflow_plume(flow, velocity, marker, state.buoyancy, dt)
             assert np.abs(divergence(state.velocity).values.numpy(["batch", *flow.resolution])).max() < 1e-12
-            expected, result = arrays_of(flow, state.with_fields(velocity=velocity, marker=marker)), arrays_of(flow, state)
+            expected, result = (
+                arrays_of(flow, state.with_fields(velocity=velocity, marker=marker)),
+                arrays_of(flow, state),
+            )
             for n in expected:
                 np.testing.assert_allclose(result[n], expected[n], atol=1e-7, rtol=0)
 
@@ -78,7 +89,7 @@ def test_forced_advection_equals_phiflow(name):
 def test_compiled_step_equals_float64(name):
     import tensorflow as tf
 
-    from phi_sol.stepping import pack
+    from phi_sol.stepping.arrays import pack
 
     flow, parameters, dt = FLOWS[name]
     with math.NUMPY, math.precision(64):

@@ -9,10 +9,10 @@ from phi.math import batch
 from phi.physics import advect, diffuse
 
 from phi_sol import Corrector, HybridSolver, WakeFlow
-from phi_sol.data.statistics import Statistics
-from phi_sol.stepping import pack, unpack
+from phi_sol.correctors.statistics import Statistics
+from phi_sol.stepping.arrays import pack, unpack
+from phi_sol.tasks.correction.methods import total
 from phi_sol.training import make_method
-from phi_sol.training.methods import total
 
 N, DT = 4, tf.constant(1.0, tf.float64)
 NUMBERS = tf.constant([3, 8], tf.int64)
@@ -130,7 +130,9 @@ def inside_the_step(problem, arrays):
     flow, parameters = problem[0].flow, problem[2]
     with math.precision(64):
         state = unpack(flow, arrays, parameters, batch(sample=2))
-        increment = unpack(flow, correction(problem, arrays) | {"marker": arrays["marker"]}, parameters, batch(sample=2)).velocity
+        increment = unpack(
+            flow, correction(problem, arrays) | {"marker": arrays["marker"]}, parameters, batch(sample=2)
+        ).velocity
         velocity = flow.projection.block(diffuse.explicit(state.velocity, 10 / state.reynolds, 1.0))
         marker = advect.semi_lagrangian(state.marker + flow.inflow, velocity, 1.0)
         velocity = advect.semi_lagrangian(velocity, velocity, 1.0)
@@ -144,7 +146,9 @@ def in_place_of_the_step(problem, arrays):
 
 
 def noisy(arrays):
-    """The first state with noise of a tenth of the standard deviations, as seed 5 and the numbers of the windows give it."""
+    """
+    The first state with noise of a tenth of the standard deviations, as seed 5 and the numbers of the windows give it.
+    """
     result = dict(arrays)
     for k, (name, std) in enumerate((("velocity.y", 0.5), ("velocity.x", 0.3))):
         shape = arrays[name].shape[1:]
@@ -192,7 +196,9 @@ def test_losses_and_gradients_equal_a_hand_written_loop(problem, method, n, opti
         for i in range(1, skipped + n + 1):
             arrays = step(problem, arrays)
             if i > skipped:
-                errors = {c: (arrays[c] - window[c][:, i]) / std for c, std in (("velocity.y", 0.5), ("velocity.x", 0.3))}
+                errors = {
+                    c: (arrays[c] - window[c][:, i]) / std for c, std in (("velocity.y", 0.5), ("velocity.x", 0.3))
+                }
                 expected.append(sum(tf.reduce_mean(e**2, [1, 2]) for e in errors.values()))
             arrays = fixed(arrays) if i in cuts else arrays
         mean = sum(tf.reduce_mean(e) for e in expected)

@@ -16,7 +16,10 @@ from phi_sol import Flow, ForcedAdvection, State
 
 
 class TaylorGreen(Flow):
-    """Decaying vortices u_y = cos(y) sin(x) e^{-2νt}, u_x = -sin(y) cos(x) e^{-2νt} in a periodic box; Navier-Stokes with projection."""
+    """
+    Decaying vortices u_y = cos(y) sin(x) e^{-2νt}, u_x = -sin(y) cos(x) e^{-2νt} in a periodic box;
+    Navier-Stokes with projection.
+    """
 
     fields, staggered, parameters = ("velocity", "marker"), ("velocity",), ("viscosity",)
     size = {"y": 2 * np.pi, "x": 2 * np.pi}
@@ -27,7 +30,10 @@ class TaylorGreen(Flow):
 
     def initial_state(self, viscosity):
         velocity = self.velocity_at(0.0, viscosity)
-        return State({"velocity": velocity, "marker": self.field("marker", 0.0)}, self.parameter_tensors({"viscosity": viscosity}))
+        return State(
+            {"velocity": velocity, "marker": self.field("marker", 0.0)},
+            self.parameter_tensors({"viscosity": viscosity}),
+        )
 
     def velocity_at(self, t, viscosity):
         decay = np.exp(-2 * viscosity * t)
@@ -39,7 +45,9 @@ class TaylorGreen(Flow):
         return [points.vector[d].numpy("y,x") for d in "yx"]
 
     def staggered_field(self, y, x):
-        return self.templates["velocity"].with_values(math.stack([math.wrap(v, spatial("y,x")) for v in (y, x)], dual(vector="y,x")))
+        return self.templates["velocity"].with_values(
+            math.stack([math.wrap(v, spatial("y,x")) for v in (y, x)], dual(vector="y,x"))
+        )
 
     def physics(self, state, dt):
         velocity = diffuse.explicit(state.velocity, state.viscosity, dt)
@@ -50,7 +58,8 @@ class TaylorGreen(Flow):
 
 class SmoothForcing(ForcedAdvection):
     """
-    Forced so that u_c = 1 + sin(k·x - ω t + c) / 2 with k one period of the box along each axis is exact (manufactured).
+    Forced so that u_c = 1 + sin(k·x - ω t + c) / 2 with k one period of the box along each axis is exact
+    (manufactured).
     """
 
     k, omega, nu = 2 * np.pi / 32, 0.3, 0.2
@@ -73,7 +82,11 @@ class SmoothForcing(ForcedAdvection):
 
     def start(self):
         parameters = self.parameter_tensors(dict(seed=0, viscosity=self.nu, amplitude=1.0))
-        fields = {"velocity": self.exact(0.0), "forcing": self.exact(0.0, derivative=True), "time": self.field("time", 0.0)}
+        fields = {
+            "velocity": self.exact(0.0),
+            "forcing": self.exact(0.0, derivative=True),
+            "time": self.field("time", 0.0),
+        }
         return State(fields, parameters)
 
 
@@ -97,7 +110,11 @@ def double():
 def test_taylor_green_is_first_order_at_a_fixed_cfl_number():
     errors = []
     for n in (16, 32, 64):
-        flow, nu, steps = TaylorGreen(y=n, x=n), 0.02, n // 4  # half a cell per step at u = 1: dt = π / n, until t = π / 4
+        flow, nu, steps = (
+            TaylorGreen(y=n, x=n),
+            0.02,
+            n // 4,
+        )  # half a cell per step at u = 1: dt = π / n, until t = π / 4
         state = flow.initial_state(viscosity=nu)
         for _ in range(steps):
             state = flow.physics(state, math.wrap(np.pi / n))
@@ -106,7 +123,9 @@ def test_taylor_green_is_first_order_at_a_fixed_cfl_number():
 
 
 def test_lookups_are_first_order_in_time():
-    """A linear marker in solid-body rotation: interpolation is exact, what is left is the error of the Euler lookups."""
+    """
+    A linear marker in solid-body rotation: interpolation is exact, what is left is the error of the Euler lookups.
+    """
     flow, errors = TaylorGreen(y=32, x=32), []
     velocity = flow.staggered_field(flow.coordinates("y")[1] - np.pi, np.pi - flow.coordinates("x")[0])
     y, x = (flow.templates["marker"].points.vector[d].numpy("y,x") - np.pi for d in "yx")
@@ -127,7 +146,9 @@ def test_projection_is_second_order():
         flow = TaylorGreen(y=n, x=n)
         exact = flow.velocity_at(0.0, 1.0)
         (y_y, y_x), (x_y, x_x) = flow.coordinates("y"), flow.coordinates("x")
-        gradient = flow.staggered_field(np.cos(y_y) * np.cos(2 * y_x), -2 * np.sin(x_y) * np.sin(2 * x_x))  # of sin(y) cos(2x)
+        gradient = flow.staggered_field(
+            np.cos(y_y) * np.cos(2 * y_x), -2 * np.sin(x_y) * np.sin(2 * x_x)
+        )  # of sin(y) cos(2x)
         velocity, _ = flow.projection(exact.with_values(exact.values + gradient.values))
         errors.append(difference(velocity, exact))
     assert (np.abs(slopes(errors) - 2) < 0.1).all()
@@ -175,7 +196,10 @@ def test_decaying_sine_under_diffusion():
     def decayed(n, steps, t=1.0):
         flow = TaylorGreen(y=n, x=4)
         y = [flow.coordinates(c)[0] for c in "yx"]
-        velocity, rate = flow.staggered_field(np.sin(y[0]), np.sin(y[1])), (2 * n / (2 * np.pi) * np.sin(np.pi / n)) ** 2
+        velocity, rate = (
+            flow.staggered_field(np.sin(y[0]), np.sin(y[1])),
+            (2 * n / (2 * np.pi) * np.sin(np.pi / n)) ** 2,
+        )
         for _ in range(steps):
             velocity = diffuse.explicit(velocity, math.wrap(nu), math.wrap(t / steps))
         same_grid, exact = (flow.staggered_field(*[np.exp(-nu * r * t) * np.sin(v) for v in y]) for r in (rate, 1.0))
@@ -199,7 +223,10 @@ def test_manufactured_travelling_forcing_is_first_order():
 
 
 def test_forcing_alone_is_first_order_in_time():
-    """A fluid at rest at every instant but for the forcing: u(T) = ∫ f dt by the left rectangle rule, against its closed form."""
+    """
+    A fluid at rest at every instant but for the forcing: u(T) = ∫ f dt by the left rectangle rule, against its
+        closed form.
+    """
 
     class Still(ForcedAdvection):
         def advect(self, field, velocity, dt):

@@ -39,8 +39,8 @@ def test_buoyancy_adds_the_momentum_it_should(grid):
 
 def test_first_step_from_rest_makes_the_vorticity_of_the_buoyancy():
     """
-    The projection leaves the discrete curl alone, so that after one step from rest ∂u_y/∂x - ∂u_x/∂y is dt b ∂d/∂x exactly,
-    with d averaged along y to the inner nodes.
+    The projection leaves the discrete curl alone, so that after one step from rest ∂u_y/∂x - ∂u_x/∂y is dt b
+    ∂d/∂x exactly, with d averaged along y to the inner nodes.
     """
     flow, dt, b = BuoyantPlume(y=32, x=16), 0.7, 0.05
     state = flow.initial_state(seed=1, buoyancy=b)
@@ -91,14 +91,16 @@ def test_source_adds_its_rate():
     """0.3 per unit time on 10 x 20 domain units (times 20 in 3D), the same on every grid."""
     for grid, volume in ((dict(y=64, x=32), 200), (dict(y=20, x=10), 200), (dict(y=24, x=12, z=12), 4000)):
         flow = BuoyantPlume(**grid, inflow=0.3)
-        assert flow.source.values.numpy(list(grid)).sum() * np.prod(list(flow.spacing.values())) == pytest.approx(0.3 * volume)
+        assert flow.source.values.numpy(list(grid)).sum() * np.prod(list(flow.spacing.values())) == pytest.approx(
+            0.3 * volume
+        )
 
 
 @pytest.mark.parametrize("grid", GRIDS, ids=["2D", "3D"])
 def test_marker_of_a_closed_plume_stays_within_the_stated_bounds(grid):
     """
-    No new extrema, and per step the mass changes by at most a fraction dt |∇u|, with |∇u| the largest Frobenius norm of the
-    velocity gradient. The bound is not idle: the mass does change.
+    No new extrema, and per step the mass changes by at most a fraction dt |∇u|, with |∇u| the largest Frobenius
+    norm of the velocity gradient. The bound is not idle: the mass does change.
     """
     flow, dt = BuoyantPlume(**grid), 1.0
     state = flow.initial_state(seed=[0, 1, 2], buoyancy=0.03)
@@ -107,7 +109,11 @@ def test_marker_of_a_closed_plume_stays_within_the_stated_bounds(grid):
     used = []
     for _ in range(60 if len(grid) == 2 else 25):
         velocity = state.velocity.at_centers().values.numpy(["batch", *dims, "vector"])
-        gradients = [np.gradient(velocity[..., i], h, axis=a) for i in range(len(grid)) for a, h in enumerate(flow.spacing.values(), 1)]
+        gradients = [
+            np.gradient(velocity[..., i], h, axis=a)
+            for i in range(len(grid))
+            for a, h in enumerate(flow.spacing.values(), 1)
+        ]
         bound = dt * np.sqrt(np.sum(np.square(gradients), 0)).max(axes)
         before = state.marker.values.numpy(["batch", *dims])
         state = flow.physics(state, math.wrap(dt))

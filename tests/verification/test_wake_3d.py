@@ -26,9 +26,14 @@ def rough_state(flow, seed):
     """A rough velocity and marker with a CFL number below 1, for two Reynolds numbers."""
     rng, template = np.random.default_rng(seed), flow.templates["velocity"]
     shapes = {d: template.values[{"~vector": d}].shape for d in "yxz"}
-    parts = [math.wrap((d == "y") + 0.3 * rng.standard_normal((2, *s.sizes)), batch(batch=2), s) for d, s in shapes.items()]
+    parts = [
+        math.wrap((d == "y") + 0.3 * rng.standard_normal((2, *s.sizes)), batch(batch=2), s) for d, s in shapes.items()
+    ]
     marker = math.wrap(rng.random((2, *flow.resolution.values())), batch(batch=2), spatial("y,x,z"))
-    fields = {"velocity": template.with_values(math.stack(parts, dual(vector="y,x,z"))), "marker": flow.templates["marker"].with_values(marker)}
+    fields = {
+        "velocity": template.with_values(math.stack(parts, dual(vector="y,x,z"))),
+        "marker": flow.templates["marker"].with_values(marker),
+    }
     return State(fields, {"reynolds": math.wrap([150.0, 1000.0], batch("batch"))})
 
 
@@ -51,7 +56,7 @@ def test_steps_equal_phiflow_with_cg(obstacle):
 def test_compiled_step_equals_float64(obstacle):
     import tensorflow as tf
 
-    from phi_sol.stepping import pack
+    from phi_sol.stepping.arrays import pack
 
     flow = WakeFlow(y=16, x=10, z=10, obstacle=obstacle)
     with math.NUMPY, math.precision(64):
@@ -72,12 +77,16 @@ def test_cylinder_without_perturbation_is_the_2d_wake():
         state_2d, state = plane.initial_state(reynolds=200.0), flow.initial_state(reynolds=200.0, span=0.0)
         perturbed = flow.initial_state(reynolds=200.0)
         for _ in range(5):
-            state_2d, state, perturbed = (f.physics(s, math.wrap(1.0)) for f, s in ((plane, state_2d), (flow, state), (flow, perturbed)))
+            state_2d, state, perturbed = (
+                f.physics(s, math.wrap(1.0)) for f, s in ((plane, state_2d), (flow, state), (flow, perturbed))
+            )
         for d in "yx":
             expected = state_2d.velocity.values[{"~vector": d}].numpy("y,x")
             values = state.velocity.values[{"~vector": d}].numpy("y,x,z")
             np.testing.assert_allclose(values, np.broadcast_to(expected[..., None], values.shape), atol=1e-12)
-        np.testing.assert_allclose(state.marker.values.numpy("z,y,x"), [state_2d.marker.values.numpy("y,x")] * 12, atol=1e-12)
+        np.testing.assert_allclose(
+            state.marker.values.numpy("z,y,x"), [state_2d.marker.values.numpy("y,x")] * 12, atol=1e-12
+        )
         assert np.abs(state.velocity.values[{"~vector": "z"}].numpy("y,x,z")).max() < 1e-12
         u_y, u_z = (perturbed.velocity.values[{"~vector": d}].numpy("y,x,z") for d in "yz")
         assert np.ptp(u_y, axis=2).max() > 0.02 and np.abs(u_z).max() > 0.02
@@ -102,7 +111,9 @@ def test_divergence_and_no_flow_through_obstacle_and_walls(obstacle):
 
 
 def test_inclined_cylinder_by_its_distance():
-    """A cell is solid if its centre is less than 10 from the line through the middle that is turned by 20° from z to x."""
+    """
+    A cell is solid if its centre is less than 10 from the line through the middle that is turned by 20° from z to x.
+    """
     with math.NUMPY, math.precision(64):
         flow = WakeFlow(y=40, x=20, z=20, obstacle="inclined")
         centre = {d: flow.templates["marker"].points.vector[d].numpy("y,x,z") - 50 for d in "yxz"}
@@ -116,13 +127,15 @@ def test_wake_of_an_inclined_cylinder_stays_3d():
     """Span-wise motion does not decay, unlike that of the poke behind an upright cylinder on so coarse a grid."""
     import tensorflow as tf
 
-    from phi_sol.stepping import pack, rollout
+    from phi_sol.stepping.arrays import pack
 
     motion = {}
     for obstacle in ("inclined", "cylinder"):
         flow = WakeFlow(y=32, x=16, z=16, obstacle=obstacle)
         with math.NUMPY:
             arrays, parameters, _ = pack(flow, flow.initial_state(reynolds=500.0))
-        motion[obstacle] = [float(tf.math.reduce_std(a["velocity.z"])) for a in rollout(flow.compiled, arrays, parameters, 300, 100)]
+        motion[obstacle] = [
+            float(tf.math.reduce_std(a["velocity.z"])) for a in flow.frames(arrays, parameters, 300, 100)
+        ]
     assert motion["inclined"][2] > 0.8 * motion["inclined"][0] > 0.02
     assert motion["cylinder"][2] < 0.2 * motion["inclined"][2]

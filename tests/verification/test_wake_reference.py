@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from phi_sol import Dataset, Generator, load_experiment
-from phi_sol.data.dataset import find_simulations
-from phi_sol.evaluation.metrics import dominant_frequency
-from phi_sol.evaluation.rollout import run_solver
+from phi_sol.evaluation.runs import run_solver
+from phi_sol.metrics import dominant_frequency
+from phi_sol.storage.dataset import find_simulations
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,9 @@ def test_set(tmp_path_factory):
 
 
 def test_vortices_shed_at_each_reynolds_number(test_set):
-    """Sideways velocity 50 units behind the cylinder. Strouhal number f D / U by diameter; blockage D / width is 20 %."""
+    """
+    Sideways velocity 50 units behind the cylinder. Strouhal number f D / U by diameter; blockage D / width is 20 %.
+    """
     probe = test_set.arrays["velocity.x"][:, :, 32, 15]
     for reynolds, signal in zip(test_set.parameters["reynolds"], probe, strict=True):
         strouhal = dominant_frequency(signal, 1.0) * 20
@@ -36,7 +38,7 @@ def test_lowest_reynolds_number_has_the_accepted_strouhal_number(test_set):
 
 def test_source_error_is_the_paper_s(test_set):
     """Velocity MAE over 500 frames and five Reynolds numbers; the paper has 0.146 +- 0.004."""
-    run = run_solver(test_set.pair.source.compiled, test_set, 500, [])
+    run = run_solver(test_set.pair.source, test_set, 500, [])
     print({n: run.mean(n) for n in (50, 100, 250, 500)})
     assert run.mean(500) == pytest.approx(0.146, rel=0.1)
     assert run.mean(50) < run.mean(100) < run.mean(250)

@@ -38,14 +38,21 @@ def components(field):
 def phiflow_result(flow, arrays, reynolds, tolerance):
     with math.NUMPY, math.precision(64):
         peer = PhiFlowWake(**flow.resolution, tolerance=tolerance)
-        velocity = peer.velocity(math.stack([tensor(arrays["velocity.y"]), tensor(arrays["velocity.x"])], dual(vector="y,x")))
-        velocity, marker = peer.step(velocity, peer.marker(tensor(arrays["marker"])), math.wrap(reynolds, batch("batch")), 1.0)
+        velocity = peer.velocity(
+            math.stack([tensor(arrays["velocity.y"]), tensor(arrays["velocity.x"])], dual(vector="y,x"))
+        )
+        velocity, marker = peer.step(
+            velocity, peer.marker(tensor(arrays["marker"])), math.wrap(reynolds, batch("batch")), 1.0
+        )
         return components(velocity) | {"marker": marker.values.numpy("batch,y,x")}
 
 
 def flow_state(flow, arrays, reynolds):
     velocity = math.stack([tensor(arrays["velocity.y"]), tensor(arrays["velocity.x"])], dual(vector="y,x"))
-    fields = {"velocity": flow.templates["velocity"].with_values(velocity), "marker": flow.templates["marker"].with_values(tensor(arrays["marker"]))}
+    fields = {
+        "velocity": flow.templates["velocity"].with_values(velocity),
+        "marker": flow.templates["marker"].with_values(tensor(arrays["marker"])),
+    }
     return State(fields, {"reynolds": math.wrap(reynolds, batch("batch"))})
 
 
@@ -88,7 +95,7 @@ def test_projection_equals_phiflows_where_the_masks_agree():
 def test_divergence_and_no_flow_through_the_obstacle(grid):
     import tensorflow as tf
 
-    from phi_sol.stepping import pack, unpack
+    from phi_sol.stepping.arrays import pack, unpack
 
     flow = WakeFlow(**grid)
     arrays, parameters, shape = pack(flow, flow.initial_state([100.0, 3000.0]))

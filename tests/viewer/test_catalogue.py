@@ -23,7 +23,11 @@ def place(tiny_data, tiny_run, tmp_path_factory):
 
 def test_run_brings_the_test_data_of_its_scene(place):
     catalogue = Catalogue([str(place / "runs" / "tiny" / "sol")])
-    assert list(catalogue.runs) == ["sol"] and catalogue.runs["sol"].state == "finished" and catalogue.runs["sol"].has_corrector
+    assert (
+        list(catalogue.runs) == ["sol"]
+        and catalogue.runs["sol"].state == "finished"
+        and catalogue.runs["sol"].has_corrector
+    )
     assert list(catalogue.recordings) == ["tiny/test/sim_000000", "tiny/test/sim_000000/reference"]
     assert catalogue.roots == [place / "runs" / "tiny" / "sol", place / "data" / "tiny" / "test"]
 
@@ -32,7 +36,9 @@ def test_folders_of_all_kinds(place):
     everything = Catalogue([str(place / "runs"), str(place / "data")])
     assert list(everything.runs) == ["runs/tiny/sol"] and list(everything.evaluations) == ["runs/tiny/evaluation"]
     assert "data/tiny/train/sim_000001" in everything.recordings and len(everything.recordings) == 6
-    assert len(Catalogue([str(place / "data" / "tiny" / "test"), str(place / "data")]).recordings) == 6, "each is found once"
+    assert len(Catalogue([str(place / "data" / "tiny" / "test"), str(place / "data")]).recordings) == 6, (
+        "each is found once"
+    )
     single = Catalogue([str(place / "data" / "tiny" / "test" / "sim_000000")])
     assert list(single.recordings) == ["sim_000000", "sim_000000/reference"] and not single.runs
     assert Catalogue([str(place / "runs" / "tiny" / "evaluation")]).results("evaluation")["scene"] == "tiny"
@@ -50,7 +56,9 @@ def test_corrector_without_a_training(place, tmp_path):
 def test_scene_by_name_and_file(tiny_scene, place, monkeypatch, tmp_path):
     monkeypatch.chdir(place)
     catalogue = Catalogue([str(tiny_scene)])
-    assert catalogue.roots == [place / "data" / "tiny", place / "runs" / "tiny"] and list(catalogue.experiments) == ["tiny"]
+    assert catalogue.roots == [place / "data" / "tiny", place / "runs" / "tiny"] and list(catalogue.experiments) == [
+        "tiny"
+    ]
     monkeypatch.chdir(tmp_path)
     catalogue = Catalogue(["karman_2d"])
     assert catalogue.roots == [] and catalogue.save_folder() == tmp_path / "runs" / "karman_2d" / "saved"
@@ -62,10 +70,15 @@ def test_links_that_lead_out_are_not_followed(place, tmp_path):
     (tmp_path / "mine" / "sim_000001").symlink_to(place / "data" / "tiny" / "train" / "sim_000001")
     catalogue = Catalogue([str(tmp_path / "mine")])
     assert list(catalogue.recordings) == ["mine/sim_000000", "mine/sim_000000/reference"]
-    assert not catalogue.contains(tmp_path / "mine" / ".." / "other") and catalogue.contains(tmp_path / "mine" / "sim_000000")
+    assert not catalogue.contains(tmp_path / "mine" / ".." / "other") and catalogue.contains(
+        tmp_path / "mine" / "sim_000000"
+    )
 
 
-@pytest.mark.parametrize("name, message", [("nothing", "no folder nothing"), ("file.txt", "is a file"), ("empty", "nothing to show in empty")])
+@pytest.mark.parametrize(
+    "name, message",
+    [("nothing", "no folder nothing"), ("file.txt", "is a file"), ("empty", "nothing to show in empty")],
+)
 def test_wrong_paths(name, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file.txt").write_text("x")
@@ -87,7 +100,9 @@ def test_run_that_is_being_written(place, tmp_path):
     found = catalogue.runs["run"]
     assert not found.has_corrector and found.state.startswith("running, last written")
     curves = found.curves()
-    assert curves["loss"] == [0.5, 0.25] and list(curves) == ["epoch", "loss", "val_mae"], "half a line and empty columns are left out"
+    assert curves["loss"] == [0.5, 0.25] and list(curves) == ["epoch", "loss", "val_mae"], (
+        "half a line and empty columns are left out"
+    )
     with open(run / "log.csv", "a") as log:
         log.write(",0.2,NA\n")
     assert found.curves()["loss"] == [0.5, 0.25, 0.1]

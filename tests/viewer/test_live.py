@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from phi_sol import Corrector, HybridSolver
 from phi_sol.errors import DivergedError, InputError
-from phi_sol.stepping import pack, tf
+from phi_sol.stepping.arrays import pack
 from phi_sol.viewer.live import CORRECTED, REFERENCE, SOURCE, Live
 from phi_sol.viewer.recording import Recording
 
@@ -30,7 +31,7 @@ def velocity(live, solver):
 
 def first_frame(tiny, tiny_data):
     """Native arrays of the stored start, without the viewer."""
-    from phi_sol.data.store import read_frame
+    from phi_sol.storage.frames import read_frame
 
     arrays = read_frame(tiny.pair.source, tiny_data / "test" / "sim_000000", 0)
     return {n: tf.constant(a[None]) for n, a in arrays.items()}, {"reynolds": tf.constant([300.0])}, tf.constant(1.0)
@@ -65,7 +66,9 @@ def test_gain_scales_the_correction(fresh, tiny, tiny_run, tiny_data):
     for a, b in zip(velocity(fresh, SOURCE), velocity(fresh, CORRECTED), strict=True):
         np.testing.assert_array_equal(a, b)
     assert set(fresh.speeds()) == {SOURCE, CORRECTED, REFERENCE} and fresh.steps == 3
-    assert [c[-1][0] for c in fresh.curves.values()] == [3, 3] and fresh.curves[SOURCE][-1] == fresh.curves[CORRECTED][-1]
+    assert [c[-1][0] for c in fresh.curves.values()] == [3, 3] and fresh.curves[SOURCE][-1] == fresh.curves[CORRECTED][
+        -1
+    ]
 
 
 def test_error_curves_are_velocity_mae(fresh):
@@ -113,9 +116,17 @@ def test_saved_scene_is_read_by_phiflow(fresh, tmp_path):
     fresh.step()
     assert fresh.save(tmp_path / "saved") == target == tmp_path / "saved" / "sim_000000"
     recording = Recording(target)
-    assert recording.frames == [1, 2] and "corrected_velocity" in recording.fields and recording.parameters == {"reynolds": 300.0}
+    assert (
+        recording.frames == [1, 2]
+        and "corrected_velocity" in recording.fields
+        and recording.parameters == {"reynolds": 300.0}
+    )
     field = read(str(target / "source_velocity_000002.npz"), convert_to_backend=False)
-    np.testing.assert_allclose(field.values[{"~vector": "x"}].numpy("y,x"), fresh._draw[SOURCE].stored(fresh.values(SOURCE))["velocity.x"], atol=1e-7)
+    np.testing.assert_allclose(
+        field.values[{"~vector": "x"}].numpy("y,x"),
+        fresh._draw[SOURCE].stored(fresh.values(SOURCE))["velocity.x"],
+        atol=1e-7,
+    )
     fresh.reset()
     fresh.step()
     assert fresh.save(tmp_path / "saved").name == "sim_000001"

@@ -14,7 +14,7 @@ from phi.field import CenteredGrid
 
 import phi_sol
 from phi_sol.errors import InputError
-from phi_sol.flows import State
+from phi_sol.stepping.state import State
 
 
 def grid(value):
@@ -28,7 +28,9 @@ def shown(viewer, name):
 
 def test_loop_in_a_function_shows_its_variables():
     smoke, state = grid(0.0), State({"marker": grid(5.0)})
-    viewer = phi_sol.view(smoke, state, {"twice": lambda: smoke * 2}, controls={"gain": (0.5, 0.0, 1.0)}, keep_alive=False, port=18110)
+    viewer = phi_sol.view(
+        smoke, state, {"twice": lambda: smoke * 2}, controls={"gain": (0.5, 0.0, 1.0)}, keep_alive=False, port=18110
+    )
     assert viewer.field_names == ("smoke", "marker", "twice") and shown(viewer, "marker") == 5
     seen = []
     for step in viewer.range(4):

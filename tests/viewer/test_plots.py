@@ -39,8 +39,12 @@ def test_differences_to_a_reference():
 def test_states_batches_and_3d():
     flow = phi_sol.WakeFlow(y=16, x=8)
     figure = phi_sol.plot(flow.initial_state(reynolds=[100.0, 300.0]), quantity="vorticity")
-    assert [a.get_title() for a in figure.axes[:2]] == ["batch 0", "batch 1"] and images(figure)[0].get_array().shape == (15, 7)
-    figure = phi_sol.plot(phi_sol.WakeFlow(y=16, x=8, z=8).initial_state(reynolds=300.0), quantity="y", across="z", position=0.0)
+    assert [a.get_title() for a in figure.axes[:2]] == ["batch 0", "batch 1"] and images(figure)[
+        0
+    ].get_array().shape == (15, 7)
+    figure = phi_sol.plot(
+        phi_sol.WakeFlow(y=16, x=8, z=8).initial_state(reynolds=300.0), quantity="y", across="z", position=0.0
+    )
     assert len(images(figure)) == 1
     with math.NUMPY:
         figure = phi_sol.plot([StaggeredGrid(2.0, 0, y=4, x=4), StaggeredGrid(1.0, 0, y=4, x=4)])

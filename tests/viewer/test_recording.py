@@ -20,7 +20,9 @@ def scene(tmp_path):
     """A scene that PhiFlow wrote, with a staggered and two centred fields."""
     with math.NUMPY:
         box = Box(y=2.0, x=1.0)
-        velocity = StaggeredGrid(lambda p: math.vec(y=p.vector["x"], x=p.vector["y"] ** 2), extrapolation.ZERO, box, y=6, x=4)
+        velocity = StaggeredGrid(
+            lambda p: math.vec(y=p.vector["x"], x=p.vector["y"] ** 2), extrapolation.ZERO, box, y=6, x=4
+        )
         wind = CenteredGrid(lambda p: math.vec(y=p.vector["x"], x=p.vector["y"]), 0, box, y=6, x=4)
         smoke = CenteredGrid(lambda p: p.vector["y"], 0, box, y=6, x=4)
         scene = Scene.create(str(tmp_path))
@@ -32,7 +34,9 @@ def scene(tmp_path):
 def test_reads_what_phiflow_wrote(scene):
     path, velocity, smoke, wind = scene
     recording = Recording(path)
-    assert recording.fields == ["velocity", "smoke", "wind"] and recording.frames == [0, 5] and recording.flow_config == {}
+    assert (
+        recording.fields == ["velocity", "smoke", "wind"] and recording.frames == [0, 5] and recording.flow_config == {}
+    )
     values = recording.read("velocity", 5)
     assert values.staggered and values.resolution == {"y": 6, "x": 4} and values.bounds == {"y": (0, 2), "x": (0, 1)}
     centred = velocity.at_centers()

@@ -8,8 +8,8 @@ import pytest
 
 from phi_sol import Dataset, HybridSolver
 from phi_sol.correctors import Corrector
-from phi_sol.data.store import read_frame
-from phi_sol.evaluation.rollout import run_solver
+from phi_sol.evaluation.runs import run_solver
+from phi_sol.storage.frames import read_frame
 from phi_sol.viewer.catalogue import Catalogue
 from phi_sol.viewer.comparison import Comparison
 from phi_sol.viewer.live import CORRECTED, REFERENCE, SOURCE
@@ -45,7 +45,10 @@ def computed(comparison, sim=SIM):
 def test_rollouts_are_those_of_the_evaluation(comparison, tiny, tiny_data, place):
     recording = computed(comparison)
     data = Dataset.load(tiny.pair, tiny_data, "test")
-    for name, solver in {SOURCE: tiny.pair.source.compiled, CORRECTED: HybridSolver(tiny.pair.source, Corrector.load(place / "run"))}.items():
+    for name, solver in {
+        SOURCE: tiny.pair.source.compiled,
+        CORRECTED: HybridSolver(tiny.pair.source, Corrector.load(place / "run")),
+    }.items():
         expected = run_solver(solver, data, 12, [12])
         rollout = comparison.requested(recording, "run")[name]
         np.testing.assert_allclose(rollout.mae, [0, *expected.mae[:, 0]], atol=1e-6)
@@ -81,7 +84,9 @@ def test_damaged_frame_is_said_and_the_others_stay(comparison, place):
     recording = computed(comparison, sim)
     shown = comparison.values(recording, "run", "velocity", 3)
     assert "velocity_000003.npz" in shown[REFERENCE] and "damaged" in shown[REFERENCE]
-    assert isinstance(shown[SOURCE], Values) and isinstance(comparison.values(recording, "run", "velocity", 4)[REFERENCE], Values)
+    assert isinstance(shown[SOURCE], Values) and isinstance(
+        comparison.values(recording, "run", "velocity", 4)[REFERENCE], Values
+    )
     mae = comparison.errors(recording)[SOURCE]
     assert np.isnan(mae[3]) and np.isfinite(mae[4])
 
@@ -90,7 +95,9 @@ def test_damaged_corrector_is_said(place, tmp_path):
     shutil.copytree(place / "run", tmp_path / "run")
     (tmp_path / "run" / "corrector.keras").write_bytes(b"no network")
     broken = Comparison(Catalogue([str(tmp_path / "run"), str(place / "data" / "test")]), Rollouts())
-    recording = broken.recording("test/sim_000000" if "test/sim_000000" in broken.catalogue.recordings else "data/test/sim_000000")
+    recording = broken.recording(
+        "test/sim_000000" if "test/sim_000000" in broken.catalogue.recordings else "data/test/sim_000000"
+    )
     broken.requested(recording, "run")
     deadline = time.monotonic() + 60
     while not broken.requested(recording, "run")[CORRECTED].done:

@@ -89,7 +89,9 @@ def test_landing_page_lists_what_was_found(site):
 
 
 def test_live_simulation_of_the_run(site):
-    assert site.live.parameters == {"reynolds": 300.0} and list(site.live.correctors) == [next(iter(site.catalogue.runs))]
+    assert site.live.parameters == {"reynolds": 300.0} and list(site.live.correctors) == [
+        next(iter(site.catalogue.runs))
+    ]
     assert site.live.starts and site.live.start, "starts from the stored reference"
     lower, upper = site.ranges["reynolds"]
     assert lower < 150 and upper > 600
@@ -101,7 +103,11 @@ def test_models_for_phiflows_pages(site):
     model = site.model
     assert model.field_names[:3] == ("source velocity", "corrected velocity", "reference velocity")
     assert isinstance(model.get_field("source velocity", {}), Notice)
-    assert [c.name for c in model.controls] == ["reynolds", "gain"] and [a.name for a in model.actions] == ["reset", "poke", "save_scene"]
+    assert [c.name for c in model.controls] == ["reynolds", "gain"] and [a.name for a in model.actions] == [
+        "reset",
+        "poke",
+        "save_scene",
+    ]
     gain = model.controls[1]
     model.set_control_value("gain", 0.25)
     assert gain.initial == 0.25 == site.live.gain, "a page that is loaded again shows the current value"
@@ -111,7 +117,10 @@ def test_models_for_phiflows_pages(site):
     assert model.steps == 1 and model.message is None
     figure = model.get_field("source velocity", {}).figure("x")
     others = model.get_field("reference velocity", {}).figure("x")
-    assert (figure.layout.coloraxis.cmin, figure.layout.coloraxis.cmax) == (others.layout.coloraxis.cmin, others.layout.coloraxis.cmax)
+    assert (figure.layout.coloraxis.cmin, figure.layout.coloraxis.cmax) == (
+        others.layout.coloraxis.cmin,
+        others.layout.coloraxis.cmax,
+    )
     assert len(model.get_field("source velocity", {}).figure(None).data) == 2, "colours and arrows"
     with pytest.raises(InputError, match="no component z"):
         model.get_field("source velocity", {}).figure("z")

@@ -8,7 +8,7 @@ from phi import math
 from phi_sol import BuoyantPlume, ForcedAdvection, SolverPair, WakeFlow, load_experiment
 from phi_sol.errors import InputError
 from phi_sol.experiment import scene_names
-from phi_sol.stepping import pack
+from phi_sol.stepping.arrays import pack
 from phi_sol.viewer.solvers import Drawable, pair_of, restrict, swirl, zeros
 
 PAIRS = [

@@ -27,7 +27,9 @@ def staggered(bounds: dict, resolution: dict, functions: dict) -> Values:
 @pytest.mark.parametrize("drawn, sign", [(("x", "y"), 1), (("y", "x"), -1)])
 def test_vorticity_of_a_rigid_rotation(drawn, sign):
     """u = Ω (-(y - 2), x - 1.5) turns counter-clockwise if x is drawn to the right: ω = 2 Ω at every node."""
-    rotation = staggered(BOUNDS, {"y": 8, "x": 6}, {"y": lambda y, x: 0.7 * (x - 1.5), "x": lambda y, x: -0.7 * (y - 2)})
+    rotation = staggered(
+        BOUNDS, {"y": 8, "x": 6}, {"y": lambda y, x: 0.7 * (x - 1.5), "x": lambda y, x: -0.7 * (y - 2)}
+    )
     vorticity = picture(rotation, "vorticity", drawn)
     assert vorticity.values.shape == (7, 5)
     np.testing.assert_allclose(vorticity.values, sign * 1.4, rtol=1e-12)
@@ -36,7 +38,11 @@ def test_vorticity_of_a_rigid_rotation(drawn, sign):
 
 def test_vorticity_in_3d_follows_the_right_hand_rule():
     bounds = {"y": (0.0, 1.0), "x": (0.0, 1.0), "z": (0.0, 1.0)}
-    flow = staggered(bounds, dict(y=4, x=5, z=6), {"x": lambda y, x, z: 2 * z, "y": lambda y, x, z: 3 * x, "z": lambda y, x, z: 5 * y})
+    flow = staggered(
+        bounds,
+        dict(y=4, x=5, z=6),
+        {"x": lambda y, x, z: 2 * z, "y": lambda y, x, z: 3 * x, "z": lambda y, x, z: 5 * y},
+    )
     for component, expected in {"x": 5, "y": 2, "z": 3}.items():
         np.testing.assert_allclose(picture(flow, f"vorticity {component}").values, expected)
     np.testing.assert_allclose(picture(flow, "vorticity").values, np.sqrt(38))
@@ -67,7 +73,10 @@ def test_slices_and_coarse_copies():
     cut = Picture(coordinates, values).cut("z", 1.2)
     np.testing.assert_array_equal(cut.values, values[..., 1])
     coarse = cut.coarsened(4)  # blocks of three by three, smaller at the end
-    np.testing.assert_allclose(coarse.values[:, 1], [values[0:3, 3, 1].mean(), values[3:6, 3, 1].mean(), values[6:9, 3, 1].mean(), values[9, 3, 1]])
+    np.testing.assert_allclose(
+        coarse.values[:, 1],
+        [values[0:3, 3, 1].mean(), values[3:6, 3, 1].mean(), values[6:9, 3, 1].mean(), values[9, 3, 1]],
+    )
     np.testing.assert_allclose(coarse.coordinates["y"], [1, 4, 7, 9])
     np.testing.assert_allclose(coarse.coordinates["x"], [1, 3])
     assert cut.coarsened(10).values.shape == (10, 4)

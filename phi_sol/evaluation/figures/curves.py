@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import metrics
+from ... import metrics
 from ..groups import Group
 from ..measures import STATIONS, Measures
 from ..milestones import THRESHOLDS
@@ -27,14 +27,20 @@ def _curve(axis, group: Group, measure: str, x: np.ndarray, style: dict, positiv
 def _banded(axis, x: np.ndarray, mean: np.ndarray, deviation: np.ndarray | None, style: dict, positive: bool):
     (line,) = axis.plot(x, mean, **style)
     if deviation is not None:
-        lower = np.maximum(mean - deviation, 0.2 * mean) if positive else mean - deviation  # a logarithmic axis knows no zero
+        lower = (
+            np.maximum(mean - deviation, 0.2 * mean) if positive else mean - deviation
+        )  # a logarithmic axis knows no zero
         axis.fill_between(x, lower, mean + deviation, color=line.get_color(), alpha=0.22, linewidth=0)
 
 
 def error_figure(groups: list[Group], measures: Measures, path: Path, title: str):
     """MAE of the velocity (and of other compared fields) over time, and the correlation of the vorticity."""
     others = [n for n in measures.names if not n.startswith("velocity")]
-    panels = [("mae", "velocity MAE (length / time)"), *[(f"mae {n}", f"{n} MAE") for n in others], ("correlation", "vorticity correlation")]
+    panels = [
+        ("mae", "velocity MAE (length / time)"),
+        *[(f"mae {n}", f"{n} MAE") for n in others],
+        ("correlation", "vorticity correlation"),
+    ]
     figure, axes = new_figure(5.4 * len(panels), 4.1, 1, len(panels), sharex=True)
     times = _times(measures)
     for axis, (measure, label) in zip(axes[0], panels, strict=True):
@@ -46,14 +52,26 @@ def error_figure(groups: list[Group], measures: Measures, path: Path, title: str
         if logarithmic:
             axis.set_yscale("log")
             top = max(np.nan_to_num(g.mean(measure)).max() for g in groups)
-            axis.set_ylim(bottom=max(axis.get_ylim()[0], top / DECADES))  # a start without any error would take up the axis
+            axis.set_ylim(
+                bottom=max(axis.get_ylim()[0], top / DECADES)
+            )  # a start without any error would take up the axis
         else:
             for threshold in THRESHOLDS:
                 axis.axhline(threshold, color="0.5", linewidth=0.8, linestyle=":")
-                axis.annotate(f"{threshold:g}", (1, threshold), xycoords=("axes fraction", "data"), fontsize=8, va="bottom", ha="right", color="0.35")
+                axis.annotate(
+                    f"{threshold:g}",
+                    (1, threshold),
+                    xycoords=("axes fraction", "data"),
+                    fontsize=8,
+                    va="bottom",
+                    ha="right",
+                    color="0.35",
+                )
     axes[0, 0].legend(fontsize=8)
     seeds = any(len(g.runs) > 1 for g in groups)
-    figure.suptitle(f"{title}, mean over {len(measures.data)} test simulations{f'; {BAND}' if seeds else ''}", fontsize=10)
+    figure.suptitle(
+        f"{title}, mean over {len(measures.data)} test simulations{f'; {BAND}' if seeds else ''}", fontsize=10
+    )
     save(figure, path)
 
 
@@ -93,12 +111,17 @@ def spectrum_figure(groups: list[Group], measures: Measures, path: Path, title: 
 
 
 def profile_figure(groups: list[Group], measures: Measures, path: Path, title: str):
-    """Mean of the streamwise velocity and its fluctuation across the wake, at three stations; averaged over simulations and seeds."""
+    """
+    Mean of the streamwise velocity and its fluctuation across the wake, at three stations; averaged over
+    simulations and seeds.
+    """
     places = measures.profiles(measures.data.frame(0))
     figure, axes = new_figure(4.1 * len(STATIONS), 6.4, 2, len(STATIONS), sharex=True, sharey="row")
     styles = line_styles(groups)
     solvers = {"reference": ([measures.reference["profiles"]], REFERENCE_STYLE)}
-    solvers |= {g.label: ([r.series["profiles"] for r in g.runs.values()], styles[g.label] | {"label": g.label}) for g in groups}
+    solvers |= {
+        g.label: ([r.series["profiles"] for r in g.runs.values()], styles[g.label] | {"label": g.label}) for g in groups
+    }
     first = 0
     for (component, station), (positions, _) in places.items():
         part = slice(first, first + len(positions))
@@ -123,7 +146,11 @@ def profile_figure(groups: list[Group], measures: Measures, path: Path, title: s
 
 def force_figure(groups: list[Group], measures: Measures, path: Path, title: str, simulation: int):
     """Drag, lift and the velocity at the probe over time, of one simulation and the first run of each group."""
-    labels = {"drag": "drag coefficient", "lift": "lift coefficient", "probe": "cross-stream velocity\n5 radii behind (length / time)"}
+    labels = {
+        "drag": "drag coefficient",
+        "lift": "lift coefficient",
+        "probe": "cross-stream velocity\n5 radii behind (length / time)",
+    }
     figure, axes = new_figure(8.5, 7.2, 3, 1, sharex=True)
     times = _times(measures)
     for axis, (measure, label) in zip(axes[:, 0], labels.items(), strict=True):
@@ -148,11 +175,33 @@ def cost_figure(groups: list[Group], frames: int, reference_ms: float, path: Pat
         if mean is None:
             continue
         cost = float(np.mean([r.ms_per_step for r in group.runs.values()]))
-        axis.errorbar(cost, mean, deviation, marker=MARKERS[i % 6], color=style["color"], markersize=8, capsize=3, linestyle="none")
+        axis.errorbar(
+            cost,
+            mean,
+            deviation,
+            marker=MARKERS[i % 6],
+            color=style["color"],
+            markersize=8,
+            capsize=3,
+            linestyle="none",
+        )
         axis.annotate(group.label, (cost, mean), xytext=(7, 5), textcoords="offset points", fontsize=9)
     axis.axvline(reference_ms, color="0.4", linewidth=1.2, linestyle=":")
-    axis.annotate(" reference", (reference_ms, 0.02), xycoords=("data", "axes fraction"), fontsize=9, rotation=90, color="0.3", ha="right")
-    axis.set(xscale="log", yscale="log", xlabel="time per step of one simulation (ms)", ylabel=f"velocity MAE over {frames} frames (length / time)")
+    axis.annotate(
+        " reference",
+        (reference_ms, 0.02),
+        xycoords=("data", "axes fraction"),
+        fontsize=9,
+        rotation=90,
+        color="0.3",
+        ha="right",
+    )
+    axis.set(
+        xscale="log",
+        yscale="log",
+        xlabel="time per step of one simulation (ms)",
+        ylabel=f"velocity MAE over {frames} frames (length / time)",
+    )
     axis.margins(0.25)
     axis.grid(color="0.92", which="both")
     figure.suptitle(f"{title}: accuracy and cost", fontsize=10)

@@ -5,19 +5,24 @@ from pathlib import Path
 
 import numpy as np
 
+from ... import metrics
 from ...flows import BuoyantPlume, Flow
-from .. import metrics
-from ..metrics.grid import Arrays
+from ...metrics.grid import Arrays
 from .style import new_figure, save
 
-SIGNED, PLAIN, ERROR = "cividis", "viridis", "magma_r"  # lightness grows or falls throughout, so that prints in grey keep the order
+SIGNED, PLAIN, ERROR = (
+    "cividis",
+    "viridis",
+    "magma_r",
+)  # lightness grows or falls throughout, so that prints in grey keep the order
 REFERENCE = "reference, restricted"
 
 
 @dataclass(frozen=True)
 class Pictures:
     """
-    How a quantity of a flow is drawn: as a plane, y to the right, or upwards where buoyancy acts; of 3D flows in the middle of z.
+    How a quantity of a flow is drawn: as a plane, y to the right, or upwards where buoyancy acts; of 3D flows
+        in the middle of z.
 
     Attributes:
         flow: The source flow.
@@ -85,7 +90,13 @@ class Pictures:
         from matplotlib.patches import Circle
 
         drawn = axis.imshow(
-            image, origin="lower", extent=extent or self.extent, vmin=limits[0], vmax=limits[1], cmap=colours, interpolation="nearest"
+            image,
+            origin="lower",
+            extent=extent or self.extent,
+            vmin=limits[0],
+            vmax=limits[1],
+            cmap=colours,
+            interpolation="nearest",
         )
         for obstacle in self.flow.obstacles:
             if hasattr(obstacle, "radius"):
@@ -97,7 +108,8 @@ class Pictures:
 
     def panels(self, solvers: list[str], frames: list[str]):
         """
-        A figure with a panel for each solver and frame: solvers below each other, or beside each other where the domain is not longer than high.
+        A figure with a panel for each solver and frame: solvers below each other, or beside each other where
+            the domain is not longer than high.
 
         Returns:
             The figure, and its axes by solver and frame.
@@ -120,28 +132,74 @@ class Pictures:
         return figure, axes.T if beside else axes
 
 
-def fields_figure(pictures: Pictures, solvers: dict[str, list[Arrays]], reference: list[Arrays], path: Path, frames: list[int], title: str):
-    """A quantity of all solvers and of the reference, which sets the colour scale, at some frames. Arrays of one simulation, with the axis of it."""
-    rows = {n: [pictures.of(a)[0] for a in arrays] for n, arrays in solvers.items()} | {REFERENCE: [pictures.of(a)[0] for a in reference]}
+def fields_figure(
+    pictures: Pictures,
+    solvers: dict[str, list[Arrays]],
+    reference: list[Arrays],
+    path: Path,
+    frames: list[int],
+    title: str,
+):
+    """
+    A quantity of all solvers and of the reference, which sets the colour scale, at some frames. Arrays of one
+    simulation, with the axis of it.
+    """
+    rows = {n: [pictures.of(a)[0] for a in arrays] for n, arrays in solvers.items()} | {
+        REFERENCE: [pictures.of(a)[0] for a in reference]
+    }
     limits = pictures.limits(rows[REFERENCE])
-    _figure(pictures, rows, limits, SIGNED if limits[0] < 0 else PLAIN, pictures.label, path, frames, f"{title}{pictures.place}")
+    _figure(
+        pictures,
+        rows,
+        limits,
+        SIGNED if limits[0] < 0 else PLAIN,
+        pictures.label,
+        path,
+        frames,
+        f"{title}{pictures.place}",
+    )
 
 
-def error_pictures(pictures: Pictures, solvers: dict[str, list[Arrays]], reference: list[Arrays], path: Path, frames: list[int], title: str):
-    """The magnitude of the error of all solvers, with one colour scale that suits the largest; arguments as for `fields_figure`."""
-    rows = {n: [pictures.error(a, r)[0] for a, r in zip(arrays, reference, strict=True)] for n, arrays in solvers.items()}
+def error_pictures(
+    pictures: Pictures,
+    solvers: dict[str, list[Arrays]],
+    reference: list[Arrays],
+    path: Path,
+    frames: list[int],
+    title: str,
+):
+    """
+    The magnitude of the error of all solvers, with one colour scale that suits the largest; arguments as for
+    `fields_figure`.
+    """
+    rows = {
+        n: [pictures.error(a, r)[0] for a, r in zip(arrays, reference, strict=True)] for n, arrays in solvers.items()
+    }
     limits = 0.0, float(np.percentile(np.concatenate([np.ravel(i) for row in rows.values() for i in row]), 99.5)) or 1.0
-    label = "|u - reference| (length / time)" if pictures.quantity == "vorticity" else f"|{pictures.quantity} - reference|"
+    label = (
+        "|u - reference| (length / time)" if pictures.quantity == "vorticity" else f"|{pictures.quantity} - reference|"
+    )
     cells = Pictures(pictures.flow, "cells")
     _figure(cells, rows, limits, ERROR, label, path, frames, f"{title}{pictures.place}")
 
 
-def _figure(pictures: Pictures, rows: dict[str, list[np.ndarray]], limits, colours: str, label: str, path: Path, frames: list[int], title: str):
+def _figure(
+    pictures: Pictures,
+    rows: dict[str, list[np.ndarray]],
+    limits,
+    colours: str,
+    label: str,
+    path: Path,
+    frames: list[int],
+    title: str,
+):
     figure, axes = pictures.panels(list(rows), [f"frame {f}" for f in frames])
     for row, line in zip(rows.values(), axes, strict=True):
         for values, axis in zip(row, line, strict=True):
             image = pictures.draw(axis, values, limits, colours)
     ends = "max" if limits[0] == 0 else "both"
-    figure.colorbar(image, ax=axes, shrink=0.8, aspect=35, pad=0.015, extend=ends, extendfrac=0.03).set_label(label, fontsize=9)
+    figure.colorbar(image, ax=axes, shrink=0.8, aspect=35, pad=0.015, extend=ends, extendfrac=0.03).set_label(
+        label, fontsize=9
+    )
     figure.suptitle(title, fontsize=10)
     save(figure, path)

@@ -1,4 +1,6 @@
-"""How figures look: told apart by line style and lightness as well as by colour, so that they read in greyscale, too."""
+"""
+How figures look: told apart by line style and lightness as well as by colour, so that they read in greyscale, too.
+"""
 
 from pathlib import Path
 

@@ -21,9 +21,14 @@ def register(site):
     site.app.add_page("/compare", lambda _: page(site))
     dash = site.app.dash
     comparison = site.comparison
-    view_inputs = [Input(f"cmp-{n}", "value") for n in ("sim", "run", "field", "quantity", "show", "scale", "across", "position", "frame")]
+    view_inputs = [
+        Input(f"cmp-{n}", "value")
+        for n in ("sim", "run", "field", "quantity", "show", "scale", "across", "position", "frame")
+    ]
 
-    @dash.callback(Output("cmp-sim", "value"), Output("cmp-wanted-run", "data"), Input("url", "search"), State("cmp-sim", "value"))
+    @dash.callback(
+        Output("cmp-sim", "value"), Output("cmp-wanted-run", "data"), Input("url", "search"), State("cmp-sim", "value")
+    )
     def from_address(search, chosen):
         query = parse_qs((search or "").lstrip("?"))
         sim, run = (query.get(n, [None])[0] for n in ("sim", "run"))
@@ -60,7 +65,19 @@ def register(site):
         field = field if field in fields else fields[0]
         box = {"flex": 1} if len(drawn) == 3 else {"display": "none"}
         across = across if across in (*drawn, "volume") else max(drawn) if len(drawn) == 3 else None
-        return options, run, fields, field, last, frame_marks(recording.frames), min(frame or 0, last), box, box, across_options(drawn), across
+        return (
+            options,
+            run,
+            fields,
+            field,
+            last,
+            frame_marks(recording.frames),
+            min(frame or 0, last),
+            box,
+            box,
+            across_options(drawn),
+            across,
+        )
 
     @dash.callback(
         Output("cmp-quantity", "options"),
@@ -72,13 +89,21 @@ def register(site):
     def choose_field(sim, field, quantity):
         try:
             recording = comparison.recording(sim)
-            values = next(v for v in comparison.values(recording, None, field, recording.frames[0]).values() if isinstance(v, Values))
+            values = next(
+                v
+                for v in comparison.values(recording, None, field, recording.frames[0]).values()
+                if isinstance(v, Values)
+            )
         except (InputError, StopIteration, KeyError):
             return no_update, no_update
         return quantities(values), default_quantity(quantities(values), quantity)
 
     @dash.callback(
-        Output("cmp-panels", "figure"), Output("cmp-message", "children"), Output("cmp-shown", "data"), view_inputs, Input("cmp-ready", "data")
+        Output("cmp-panels", "figure"),
+        Output("cmp-message", "children"),
+        Output("cmp-shown", "data"),
+        view_inputs,
+        Input("cmp-ready", "data"),
     )
     def draw(sim, run, field, quantity, show, scale, across, share, index, _ready):
         try:
@@ -91,7 +116,9 @@ def register(site):
             if not values:
                 return go.Figure(), next(iter(shown.values())), index
             reference = REFERENCE if REFERENCE in shown else ""
-            view = make_view(values[-1], field, quantity, recording.drawn(), show if reference else FIELDS, across, share)
+            view = make_view(
+                values[-1], field, quantity, recording.drawn(), show if reference else FIELDS, across, share
+            )
             ranges = comparison.fixed_ranges(recording, run, view) if scale == FIXED else Ranges()
             figure = panels(shown, view, ranges, reference, comparison.flow(recording))
         except InputError as err:
@@ -99,7 +126,12 @@ def register(site):
         damaged = [v for t, v in shown.items() if isinstance(v, str) and t in (reference, "recorded")]
         return figure, damaged, index
 
-    @dash.callback(Output("cmp-errors", "figure"), Input("cmp-sim", "value"), Input("cmp-frame", "value"), Input("cmp-ready", "data"))
+    @dash.callback(
+        Output("cmp-errors", "figure"),
+        Input("cmp-sim", "value"),
+        Input("cmp-frame", "value"),
+        Input("cmp-ready", "data"),
+    )
     def draw_errors(sim, index, _ready):
         try:
             recording = comparison.recording(sim)
@@ -109,7 +141,9 @@ def register(site):
         frame = recording.frames[min(index or 0, len(recording.frames) - 1)]
         lines = {name: (list(range(len(mae))), mae) for name, mae in errors.items()}
         empty = (
-            "no solver pair is known for these simulations: there are no errors to show" if not comparison.is_compared(recording) else "computing ..."
+            "no solver pair is known for these simulations: there are no errors to show"
+            if not comparison.is_compared(recording)
+            else "computing ..."
         )
         figure = curves(lines, "frame", "velocity MAE (length / time)", frame, empty=empty)
         figure.update_xaxes(range=[0, max(1, recording.frames[-1])])
@@ -137,9 +171,15 @@ def register(site):
         frame = recording.frames[min(index or 0, len(recording.frames) - 1)]
         status = comparison.progress(recording, run)
         rollouts = comparison.requested(recording, run) if comparison.is_compared(recording) else {}
-        ready = [sim, run, *[[len(r.frames) > frame, len(r.frames) // 50 if not r.done else -1, r.error] for r in rollouts.values()]]
+        ready = [
+            sim,
+            run,
+            *[[len(r.frames) > frame, len(r.frames) // 50 if not r.done else -1, r.error] for r in rollouts.values()],
+        ]
         dt = recording.flow_config.get("dt")
-        at = f"frame {frame} of {recording.frames[-1]}" + (f", time {frame * dt:g}" if isinstance(dt, int | float) else "")
+        at = f"frame {frame} of {recording.frames[-1]}" + (
+            f", time {frame * dt:g}" if isinstance(dt, int | float) else ""
+        )
         guessed = rollouts[CORRECTED].iterations[frame - 1 : frame] if CORRECTED in rollouts and frame else []
         at += f", {guessed[0]} iterations from the guess" if guessed else ""
         return (f"Computing: {status}" if status else ""), (no_update if ready == before else ready), at, tock
@@ -182,7 +222,10 @@ def play(dash):
         prevent_initial_call=True,
     )
     dash.clientside_callback(
-        "function(speed) { return 1000 / speed; }", Output("cmp-beat", "interval"), Input("cmp-speed", "value"), prevent_initial_call=True
+        "function(speed) { return 1000 / speed; }",
+        Output("cmp-beat", "interval"),
+        Input("cmp-speed", "value"),
+        prevent_initial_call=True,
     )
 
 
@@ -198,13 +241,20 @@ def page(site) -> html.Div:
     recordings = {k: r for k, r in site.catalogue.recordings.items() if r.frames}
     if not recordings:
         return html.Div(
-            [html.H1("Compare"), html.P("There are no recorded simulations in the given folders.", className="empty", id="cmp-empty")],
+            [
+                html.H1("Compare"),
+                html.P("There are no recorded simulations in the given folders.", className="empty", id="cmp-empty"),
+            ],
             className="page",
         )
     names = {k: f"{k} ({r.state})" for k, r in recordings.items()}
     key, recording = next(iter(recordings.items()))
     fields = site.comparison.fields(recording)
-    first = [v for v in site.comparison.values(recording, None, fields[0], recording.frames[0]).values() if isinstance(v, Values)]
+    first = [
+        v
+        for v in site.comparison.values(recording, None, fields[0], recording.frames[0]).values()
+        if isinstance(v, Values)
+    ]
     runs = site.comparison.runs(recording)
     drawn = recording.drawn() if first else ()
     return html.Div(

@@ -4,8 +4,8 @@ from urllib.parse import quote
 
 from dash import dcc, html
 
-from ...data.store import DESCRIPTION
 from ...errors import InputError
+from ...storage.frames import DESCRIPTION
 from ..catalogue import Run
 
 ONE_STEP = ("non", "phy", "pre", "pre-sr")  # methods that unroll nothing
@@ -22,18 +22,33 @@ def page(site) -> html.Div:
     catalogue = site.catalogue
     sections = [html.H1("What there is to see"), _folders(site)]
     if catalogue.runs:
-        rows = [[dcc.Link(k, href=f"/training?run={quote(k)}"), *_run_cells(r), _compare_link(site, k, r)] for k, r in catalogue.runs.items()]
-        sections += [html.H2("Runs"), _table(["run", "scene", "method", "network", "training", "loss", ""], rows, "runs")]
+        rows = [
+            [dcc.Link(k, href=f"/training?run={quote(k)}"), *_run_cells(r), _compare_link(site, k, r)]
+            for k, r in catalogue.runs.items()
+        ]
+        sections += [
+            html.H2("Runs"),
+            _table(["run", "scene", "method", "network", "training", "loss", ""], rows, "runs"),
+        ]
     for key in catalogue.evaluations:
         sections += [html.H2(f"Evaluation: {key}"), _evaluation(site, key)]
     simulations = {k: r for k, r in catalogue.recordings.items() if not r.full_resolution}
     if simulations:
-        rows = [[dcc.Link(k, href=f"/compare?sim={quote(k)}"), _parameters(r), r.state, ", ".join(r.fields)] for k, r in simulations.items()]
-        sections += [html.H2("Simulations"), _table(["simulation", "parameters", "frames", "fields"], rows, "simulations")]
+        rows = [
+            [dcc.Link(k, href=f"/compare?sim={quote(k)}"), _parameters(r), r.state, ", ".join(r.fields)]
+            for k, r in simulations.items()
+        ]
+        sections += [
+            html.H2("Simulations"),
+            _table(["simulation", "parameters", "frames", "fields"], rows, "simulations"),
+        ]
     if not (catalogue.runs or catalogue.recordings):
         known = ", ".join(catalogue.experiments)
         sections.append(
-            html.P(f"No runs and no simulations of {known} yet: 'phi-sol generate {known}' makes some. The live page needs none.", className="empty")
+            html.P(
+                f"No runs and no simulations of {known} yet: 'phi-sol generate {known}' makes some. The live page needs none.",
+                className="empty",
+            )
         )
     return html.Div(sections, className="page")
 
@@ -48,7 +63,13 @@ def _run_cells(run: Run) -> list:
     losses = run.curves().get("loss", [])
     method, unroll = run.config.get("method", "?"), run.config.get("unroll")
     method = f"{method}-{unroll}" if method not in ONE_STEP and unroll else method
-    return [run.config.get("scene", "?"), method, run.config.get("network", "?"), run.state, f"{losses[-1]:.2e}" if losses else "none yet"]
+    return [
+        run.config.get("scene", "?"),
+        method,
+        run.config.get("network", "?"),
+        run.state,
+        f"{losses[-1]:.2e}" if losses else "none yet",
+    ]
 
 
 def _compare_link(site, key: str, run: Run):
@@ -62,7 +83,9 @@ def _compare_link(site, key: str, run: Run):
 
 def _parameters(recording) -> str:
     if recording.parameters:
-        return ", ".join(f"{n} {v:g}" if isinstance(v, int | float) else f"{n} {v}" for n, v in recording.parameters.items())
+        return ", ".join(
+            f"{n} {v:g}" if isinstance(v, int | float) else f"{n} {v}" for n, v in recording.parameters.items()
+        )
     return "" if (recording.folder / DESCRIPTION).is_file() else f"no {DESCRIPTION}"
 
 
@@ -71,16 +94,27 @@ def _evaluation(site, key: str):
         results = site.catalogue.results(key)
         solvers = results["solvers"]
         if "guesses" in results:  # of a Poisson problem
-            from ...poisson.tables import tables
+            from ...tasks.guess.tables import tables
 
-            return html.Div([part for t in tables(results) for part in (html.P(t.title, className="note"), _table(t.columns, t.rows, ""))])
+            return html.Div(
+                [
+                    part
+                    for t in tables(results)
+                    for part in (html.P(t.title, className="note"), _table(t.columns, t.rows, ""))
+                ]
+            )
         steps = list(solvers["SRC"]["mae"])
         rows = []
         for name, entry in solvers.items():
             mae = entry.get("mae", {})
             rows.append([name, *[_number(mae.get(s)) if mae else "" for s in steps], f"{entry['ms_per_step']:.2f}"])
         title = f"{results.get('scene', '')}: velocity MAE over {len(results.get('parameters', []))} simulations"
-        return html.Div([html.P(title, className="note"), _table(["solver", *[f"{s} frames" for s in steps], "ms / step"], rows, "")])
+        return html.Div(
+            [
+                html.P(title, className="note"),
+                _table(["solver", *[f"{s} frames" for s in steps], "ms / step"], rows, ""),
+            ]
+        )
     except (InputError, KeyError, TypeError, ValueError, AttributeError) as err:
         return html.P(f"results.json can't be shown: {err}", className="error")
 

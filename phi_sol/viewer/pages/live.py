@@ -16,7 +16,14 @@ from .parts import FIXED, GRAPH, clock, dropdown, labelled, steady_clock, view_c
 
 REFRESH = 400  # ms between two pictures
 NO_CORRECTOR = "none"
-BUTTONS = {"live-play": "Play", "live-pause": "Pause", "live-step": "Step", "live-reset": "Reset", "live-poke": "Poke", "live-save": "Save scene"}
+BUTTONS = {
+    "live-play": "Play",
+    "live-pause": "Pause",
+    "live-step": "Step",
+    "live-reset": "Reset",
+    "live-poke": "Poke",
+    "live-save": "Save scene",
+}
 
 
 def register(site):
@@ -72,7 +79,10 @@ def register(site):
         return parameter_controls(site)
 
     @dash.callback(
-        Output("live-quantity", "options"), Output("live-quantity", "value"), Input("live-field", "value"), State("live-quantity", "value")
+        Output("live-quantity", "options"),
+        Output("live-quantity", "value"),
+        Input("live-field", "value"),
+        State("live-quantity", "value"),
     )
     def choose_field(field, quantity):
         names = quantities(site.example(field))
@@ -106,18 +116,35 @@ def register(site):
                 _replace_reference(figure, view, live.values(REFERENCE, full=True)[field])
         except InputError as err:
             figure = _waiting(str(err))
-        lines = {n: tuple(zip(*c, strict=True)) for n, c in live.curves.items() if len(c) and (n == SOURCE or live.correctors)}
-        return figure, curves(lines, "step", "velocity MAE (length / time)", empty="not started"), status, error, settings, tock
+        lines = {
+            n: tuple(zip(*c, strict=True))
+            for n, c in live.curves.items()
+            if len(c) and (n == SOURCE or live.correctors)
+        }
+        return (
+            figure,
+            curves(lines, "step", "velocity MAE (length / time)", empty="not started"),
+            status,
+            error,
+            settings,
+            tock,
+        )
 
 
 def _status(site) -> tuple[list, str]:
     """The line on what runs how fast, and what went wrong."""
     live = site.live
     speeds, message = live.speeds(), live.message or site.model.message or ""
-    line = [html.B(f"{'Running' if site.app.play_status else 'Paused'}, step {live.steps}, time {live.steps * live.pair.source.dt:g}")]
+    line = [
+        html.B(
+            f"{'Running' if site.app.play_status else 'Paused'}, step {live.steps}, time {live.steps * live.pair.source.dt:g}"
+        )
+    ]
     line += [html.Span(f"{n} {v:.4g}") for n, v in live.parameters.items()]
     line += [html.Span(f"{n}: {speeds[n]:.{0 if speeds[n] >= 10 else 1}f} steps/s") for n in SOLVERS if n in speeds]
-    line += [html.Span(f"{CORRECTED}: {live.iterations} iterations from the guess")] if live.iterations is not None else []
+    line += (
+        [html.Span(f"{CORRECTED}: {live.iterations} iterations from the guess")] if live.iterations is not None else []
+    )
     return (line, message) if "failed" in message else ([*line, html.Span(message)], "")
 
 
@@ -134,7 +161,9 @@ def _kept_ranges(kept: dict, view, shown) -> Ranges:
         colour_range([wholes[s] - wholes[REFERENCE] for s in (SOURCE, CORRECTED)], True),
     )
     old = kept.get(key, new)
-    kept[key] = Ranges(*[(min(a[0], b[0]), max(a[1], b[1])) for a, b in ((old.fields, new.fields), (old.difference, new.difference))])
+    kept[key] = Ranges(
+        *[(min(a[0], b[0]), max(a[1], b[1])) for a, b in ((old.fields, new.fields), (old.difference, new.difference))]
+    )
     return kept[key]
 
 
@@ -149,7 +178,9 @@ def _replace_reference(figure: go.Figure, view, full):
 
 def _waiting(text: str) -> go.Figure:
     figure = go.Figure(layout=dict(height=420, template="simple_white", xaxis_visible=False, yaxis_visible=False))
-    figure.add_annotation(text=text, x=0.5, y=0.5, xref="paper", yref="paper", showarrow=False, font=dict(size=16, color="#555"))
+    figure.add_annotation(
+        text=text, x=0.5, y=0.5, xref="paper", yref="paper", showarrow=False, font=dict(size=16, color="#555")
+    )
     return figure
 
 
@@ -159,14 +190,31 @@ def parameter_controls(site) -> list:
     for name, value in site.live.parameters.items():
         id = {"type": "live-parameter", "name": name}
         if name == SEED:
-            result.append(labelled("seed (starts anew)", dcc.Input(id=id, type="number", value=int(value), min=0, step=1, debounce=True), width=140))
+            result.append(
+                labelled(
+                    "seed (starts anew)",
+                    dcc.Input(id=id, type="number", value=int(value), min=0, step=1, debounce=True),
+                    width=140,
+                )
+            )
             continue
         lower, upper = (math.log10(v) for v in site.ranges[name])
         marks = {m: f"{10**m:.4g}" for m in (lower, (lower + upper) / 2, upper)}
         # Dash 4 shows the number beside the slider, which would be the logarithm; the status line has the value
-        plain = {"allow_direct_input": False} if "allow_direct_input" in inspect.signature(dcc.Slider.__init__).parameters else {}
+        plain = (
+            {"allow_direct_input": False}
+            if "allow_direct_input" in inspect.signature(dcc.Slider.__init__).parameters
+            else {}
+        )
         slider = dcc.Slider(
-            id=id, min=lower, max=upper, step=(upper - lower) / 200, value=math.log10(value), marks=marks, updatemode="mouseup", **plain
+            id=id,
+            min=lower,
+            max=upper,
+            step=(upper - lower) / 200,
+            value=math.log10(value),
+            marks=marks,
+            updatemode="mouseup",
+            **plain,
         )
         result.append(labelled(f"{name} (logarithmic)", slider))
     return result
@@ -176,18 +224,26 @@ def page(site) -> html.Div:
     """The page of the live simulation."""
     live = site.live
     if live is None:
-        return html.Div([html.H1("Live"), html.P(f"No live simulation: {site.no_live}", className="empty", id="live-empty")], className="page")
+        return html.Div(
+            [html.H1("Live"), html.P(f"No live simulation: {site.no_live}", className="empty", id="live-empty")],
+            className="page",
+        )
     fields = [f for f in live.pair.source.fields if f != "time"]
     correctors = [*live.correctors, NO_CORRECTOR]
     can_poke = "velocity" in live.pair.source.staggered
-    buttons = [html.Button(text, id=id, style={} if can_poke or id != "live-poke" else {"display": "none"}) for id, text in BUTTONS.items()]
+    buttons = [
+        html.Button(text, id=id, style={} if can_poke or id != "live-poke" else {"display": "none"})
+        for id, text in BUTTONS.items()
+    ]
     return html.Div(
         [
             html.Div(
                 [
                     *buttons,
                     labelled("start from", dropdown("live-start", [INITIAL, *live.starts], live.start or INITIAL)),
-                    labelled("corrector", dropdown("live-corrector", correctors, live.corrector or NO_CORRECTOR), width=260),
+                    labelled(
+                        "corrector", dropdown("live-corrector", correctors, live.corrector or NO_CORRECTOR), width=260
+                    ),
                 ],
                 className="row player",
             ),
@@ -196,7 +252,15 @@ def page(site) -> html.Div:
                     html.Div(parameter_controls(site), id="live-parameters", className="row", style={"flex": 2}),
                     labelled(
                         "correction gain",
-                        dcc.Slider(id="live-gain", min=0, max=1, step=0.05, value=live.gain, marks={0: "0", 0.5: "0.5", 1: "1"}, updatemode="drag"),
+                        dcc.Slider(
+                            id="live-gain",
+                            min=0,
+                            max=1,
+                            step=0.05,
+                            value=live.gain,
+                            marks={0: "0", 0.5: "0.5", 1: "1"},
+                            updatemode="drag",
+                        ),
                     ),
                 ],
                 className="row",
@@ -204,7 +268,12 @@ def page(site) -> html.Div:
             html.Div(
                 [
                     view_controls("live", fields, site.example(fields[0]), site.drawn, fixed=False),
-                    dcc.Checklist(id="live-full", options=[{"label": " reference at full resolution", "value": "full"}], value=[], className="check"),
+                    dcc.Checklist(
+                        id="live-full",
+                        options=[{"label": " reference at full resolution", "value": "full"}],
+                        value=[],
+                        className="check",
+                    ),
                 ],
                 className="row",
             ),

@@ -46,7 +46,9 @@ def register(site):
             empty="nothing is logged yet" if runs else "choose a run",
         )
         names = sorted({n for c in columns.values() for n in c if n.startswith(VALIDATION)})
-        validation = curves(lines(columns, names), time, "validation error", logarithmic=True, empty="the log has no validation columns")
+        validation = curves(
+            lines(columns, names), time, "validation error", logarithmic=True, empty="the log has no validation columns"
+        )
         rate = curves(lines(columns, ["unroll"]), time, "unrolled steps", empty="nothing is logged yet")
         return loss, validation, rate, states, tick["n"] if tick else None
 
@@ -54,15 +56,21 @@ def register(site):
 
 
 def lines(columns: dict[str, dict[str, list[float]]], names: list[str]) -> dict[str, tuple[list, list]]:
-    """Curves of some columns over iterations (or epochs), named after the run, and the column where there are several."""
+    """
+    Curves of some columns over iterations (or epochs), named after the run, and the column where there are several.
+    """
     result = {}
     for run, content in columns.items():
         position = next((content[p] for p in POSITIONS if p in content), [])
         for name in names:
-            points = [(x, v) for x, v in zip(position, content.get(name, position), strict=True) if v == v and name in content]
+            points = [
+                (x, v) for x, v in zip(position, content.get(name, position), strict=True) if v == v and name in content
+            ]
             points = points[:: max(1, len(points) // POINTS)]
             if points:
-                title = " ".join(([run] if len(columns) > 1 else []) + ([name] if len(names) > 1 or len(columns) == 1 else []))
+                title = " ".join(
+                    ([run] if len(columns) > 1 else []) + ([name] if len(names) > 1 or len(columns) == 1 else [])
+                )
                 result[title] = ([p[0] for p in points], [p[1] for p in points])
     return result
 
@@ -77,7 +85,10 @@ def page(site) -> html.Div:
     site.catalogue.scan()
     keys = [k for k, run in site.catalogue.runs.items() if run.has_training]
     if not keys:
-        return html.Div([html.H1("Training"), html.P("There are no runs in the given folders.", className="empty")], className="page")
+        return html.Div(
+            [html.H1("Training"), html.P("There are no runs in the given folders.", className="empty")],
+            className="page",
+        )
     return html.Div(
         [
             labelled("runs", dcc.Dropdown(id="train-runs", options=keys, value=keys[:3], multi=True)),

@@ -1,0 +1,172 @@
+"""A learned initial guess for the pressure, as one object that can be saved and loaded."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+from phi.math import Tensor, precision, reshaped_tensor, wrap
+from phi.tf import TENSORFLOW
+
+from ..errors import InputError
+from ..flows import Flow
+from ..pressure.axes import CLOSED
+from ..pressure.laplace import MaskedLaplace
+from ..storage.files import read_json, write_json
+from . import build_network
+from .files import check_trained_for, load_network, save_network
+
+NETWORK_FILE, DESCRIPTION_FILE = "guess.keras", "guess.json"
+
+
+class PoissonGuess:
+    """
+    Guesses the solution of `-∇²p = b` in a domain without open sides:
+
+        p = σ |b| (N(b / |b|) - mean),      |b| the root mean square of b over cells,
+
+    with N a network and σ the scale of solutions of right-hand sides of size one. The guess is scaled as the
+    solution is, so that the network sees numbers of order one however small b is, and has the mean zero. Beyond
+    the walls the network continues fields by their mirror image, as p continues itself where ∂p/∂n = 0: a
+    convolution near a wall then does what it does inside.
+
+    More than one pass is iterative refinement with the network in the place of an approximate inverse: what is
+        left, b + ∇²p, is a right-hand
+    side like any other, and its guess is added, as often as wanted.
+
+    Attributes:
+        network: Keras model with one channel in and out.
+        scale: σ, in domain units².
+        description: JSON-ready facts: flow configuration, method, versions and the like.
+        passes: How often the network is applied.
+    """
+
+    def __init__(self, network: keras.Model, scale: float, description: dict, passes: int = 1):
+        """
+        Raises:
+            InputError: for less than one pass.
+        """
+        if isinstance(passes, bool) or not isinstance(passes, int) or passes < 1:
+            raise InputError(f"The number of passes of a guess must be an integer of at least 1, not {passes!r}.")
+        self.network, self.scale, self.description, self.passes = network, float(scale), description, passes
+        flow = description["flow"]
+        spacing = [flow["size"][d] / n for d, n in flow["resolution"].items()]
+        self._operator = MaskedLaplace(
+            np.ones(list(flow["resolution"].values()), bool), spacing, [(CLOSED, CLOSED)] * len(spacing)
+        )
+        self.compiled = tf.function(self.native, autograph=False)
+
+    @staticmethod
+    def create(flow: Flow, network: str, scale: float, seed: int = 0, policy: str | None = None) -> "PoissonGuess":
+        """
+        An untrained guess for the pressure of `flow`, which is zero.
+
+        Args:
+            flow: Gives the grid.
+            network: Name of a network, see `phi_sol.correctors.networks`.
+            scale: σ.
+            seed: Seed of the initial weights.
+            policy: Precision of the network, see `build_network`.
+
+        Raises:
+            InputError: for an unknown network or policy, and for a flow with obstacles or open or periodic sides.
+        """
+        check_domain(flow)
+        built = build_network(network, 1, 1, len(flow.resolution), seed, policy=policy, mirrored=True)
+        return PoissonGuess(built, scale, {"flow": flow.config(), "network": network})
+
+    def native(self, b: tf.Tensor) -> tf.Tensor:
+        """
+        The guess for native right-hand sides of shape (batch, *spatial), in their precision; for use inside a
+        compiled function.
+        """
+        p = self._once(b)
+        for _ in range(self.passes - 1):
+            with precision(8 * b.dtype.size):
+                left = b - self._operator(TENSORFLOW, p)
+            p = p + self._once(left)
+        return p
+
+    def _once(self, b: tf.Tensor) -> tf.Tensor:
+        space = list(range(1, b.shape.rank))
+        size = tf.sqrt(tf.reduce_mean(tf.square(b), space, keepdims=True))
+        channels = tf.cast(tf.math.divide_no_nan(b, size)[..., None], self.network.compute_dtype)
+        p = tf.cast(self.network(channels)[..., 0], b.dtype)
+        return self.scale * size * (p - tf.reduce_mean(p, space, keepdims=True))
+
+    def predict(self, b: np.ndarray) -> np.ndarray:
+        """The guess for right-hand sides of shape (batch, *spatial), computed in float32."""
+        return self.compiled(tf.constant(b, tf.float32)).numpy()
+
+    def __call__(self, b: Tensor) -> Tensor:
+        """
+        Args:
+            b: Right-hand side with the spatial dimensions of the flow and any batch dimensions: minus the
+                divergence of a velocity.
+
+        Returns:
+            The guess of p, in TensorFlow, of the shape of b.
+
+        Raises:
+            InputError: if b is on another grid.
+        """
+        resolution = self.description["flow"]["resolution"]
+        b = b if isinstance(b, Tensor) else wrap(b)
+        if b.shape.spatial.untyped_dict != resolution:
+            raise InputError(
+                f"The guess was trained for right-hand sides on a grid of {resolution}, not of {b.shape.spatial.untyped_dict}."
+            )
+        others, dims = b.shape.without(list(resolution)), list(resolution)
+        values = tf.convert_to_tensor(b.native([others, *dims]))
+        return reshaped_tensor(self.compiled(values), [others, *[b.shape[d] for d in dims]], convert=False)
+
+    def check_flow(self, flow: Flow):
+        """
+        Raises:
+            InputError: if the guess was trained for another flow or grid.
+        """
+        check_trained_for(flow, self.description, "guess")
+
+    def save(self, folder: str | Path, **facts):
+        """Writes `guess.keras` and `guess.json`, with further facts, into `folder`, each atomically."""
+        folder = Path(folder)
+        save_network(self.network, folder / NETWORK_FILE)
+        write_json(folder / DESCRIPTION_FILE, self.description | facts | {"scale": self.scale})
+
+    @staticmethod
+    def load(folder: str | Path, passes: int = 1) -> "PoissonGuess":
+        """
+        Reads what `save` wrote; needs neither the scene nor the data. Nothing in the files is executed (Keras's
+        safe mode).
+
+        Args:
+            folder: Folder of a run.
+            passes: How often the network is applied.
+
+        Raises:
+            MissingError: if there is no guess in `folder`.
+            InputError: if a file is damaged, or for less than one pass.
+        """
+        folder = Path(folder)
+        network = load_network(folder / NETWORK_FILE, folder / DESCRIPTION_FILE, "guess for a Poisson problem")
+        content = read_json(folder / DESCRIPTION_FILE)
+        try:
+            scale = float(content.pop("scale"))
+            content["flow"]["resolution"], content["flow"]["size"]
+        except (KeyError, TypeError, ValueError) as err:
+            raise InputError(f"{folder / DESCRIPTION_FILE} is damaged: {err!r}.") from err
+        if (network.input_shape[-1], network.output_shape[-1]) != (1, 1):
+            raise InputError(f"{folder / NETWORK_FILE} is no network with one channel in and one out.")
+        return PoissonGuess(network, scale, content, passes)
+
+
+def check_domain(flow: Flow):
+    """
+    Raises:
+        InputError: unless all sides of the flow are closed and it has no obstacle: networks see neither.
+    """
+    solver = flow.projection.solver
+    sides = {s for pair in solver.sides.values() for s in pair}
+    if solver.cut_faces or sides != {CLOSED}:
+        found = "obstacles" if solver.cut_faces else " and ".join(sorted(sides)) + " sides"
+        raise InputError(f"Guesses are learned for closed boxes without obstacles; {type(flow).__name__} has {found}.")

@@ -1,1 +1,0 @@
-"""Simulations on disk: written, read, and cut into training windows."""

@@ -1,0 +1,1 @@
+"""Reference simulations: computed in batches, recorded, and resumed."""

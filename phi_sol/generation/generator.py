@@ -1,0 +1,196 @@
+"""Generation of reference simulations: resumable, atomic, and several simulations at a time."""
+
+import re
+from collections.abc import Callable
+from math import ceil
+from pathlib import Path
+
+from ..errors import DivergedError, InputError, MissingError
+from ..experiment import Experiment
+from ..stepping.arrays import array_names
+from ..storage.files import PARTIAL, check_no_file_in_the_way, fingerprint, first_difference, read_json
+from ..storage.frames import DESCRIPTION, REFERENCE, frame_file, sim_folder
+from .checkpoint import Checkpoint
+from .simulator import Job, Simulator, automatic_batch
+
+CHECKPOINT = ".checkpoint.npz"
+
+
+class Generator:
+    """
+    Runs the reference flow of an experiment and writes PhiFlow scenes.
+
+    Each simulation is one folder `sim_000000`, ... with the restricted fields of every frame (`velocity_000000.npz`,
+    `marker_000000.npz`, ...), the full-resolution fields of every k-th frame in its sub-folder `reference`, and
+    `description.json`.
+
+    Simulations are computed in batches, in one compiled loop. The same batch gives the same bytes, also if it
+    was interrupted and goes on; in another batch, or alone, a simulation is the same up to the rounding of
+    float32, which an unstable flow amplifies.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        split: str,
+        folder: Path,
+        parameters: dict[str, list[float]] | None = None,
+        frames: int | None = None,
+        warmup: int | None = None,
+        batch: int | None = None,
+    ):
+        """
+        Args:
+            experiment: The scene.
+            split: `train` or `test`; decides the parameter values.
+            folder: Receives the simulations.
+            parameters: Values instead of the scene's own.
+            frames: Recorded steps instead of the scene's own; frame 0 is the state after the warm-up.
+            warmup: Discarded steps instead of the scene's own.
+            batch: Simulations computed together, at most; default: as many as pay on this device, see
+                `automatic_batch`.
+
+        Raises:
+            InputError: if a number or parameter is not possible, or if `folder` holds anything else than simulations
+                of this very configuration. Nothing has been written then.
+        """
+        self.experiment, self.folder = experiment, Path(folder)
+        self.pair = experiment.pair
+        self.frames = experiment.frames if frames is None else frames
+        self.warmup = experiment.warmup if warmup is None else warmup
+        if self.frames < 1:
+            raise InputError(f"The number of frames must be at least 1, not {self.frames}.")
+        if self.warmup < 0:
+            raise InputError(f"The number of warm-up steps can't be negative: {self.warmup}.")
+        if batch is not None and batch < 1:
+            raise InputError(f"The number of simulations in a batch must be at least 1, not {batch}.")
+        common = {
+            "scene": experiment.name,
+            "split": split,
+            "pair": self.pair.config,
+            "warmup": self.warmup,
+            "frames": self.frames,
+            "keep_reference_every": experiment.keep_reference_every,
+        }
+        for flow in (self.pair.source, self.pair.reference):
+            if flow.obstacles:
+                _ = flow.projection  # refuses grids that are too coarse for the obstacle, before anything is computed
+        simulations = experiment.simulations(split, parameters)
+        for simulation in simulations:
+            self.pair.reference.check_stability(self.pair.reference.dt, **simulation)
+        self.jobs = self._check_folder([common | {"parameters": s} for s in simulations])
+        self.batch = batch or automatic_batch(self.pair.reference)
+        self._simulator = Simulator(self.pair, self.warmup, self.frames, experiment.keep_reference_every)
+        self._checkpoint = Checkpoint(self.folder / CHECKPOINT, array_names(self.pair.reference))
+
+    @property
+    def steps(self) -> int:
+        """Reference steps of one simulation."""
+        return self._simulator.steps
+
+    def _check_folder(self, configs: list[dict]) -> list[Job]:
+        advice = "Choose another folder with --out, or remove this one."
+        check_no_file_in_the_way(self.folder, advice)
+        present = sorted(p for p in self.folder.iterdir() if not p.name.startswith(".")) if self.folder.is_dir() else []
+        for path in present:
+            if not (path.is_dir() and re.fullmatch(r"sim_\d{6}", path.name)):
+                raise InputError(f"{self.folder} is not a phi_sol data folder: it holds {path.name!r}. {advice}")
+            if int(path.name[4:]) >= len(configs):
+                raise InputError(
+                    f"{self.folder} holds {len(present)} simulations of another configuration ({len(configs)} asked for). {advice}"
+                )
+        return [self._job(sim_folder(self.folder, i), config, advice) for i, config in enumerate(configs)]
+
+    def _job(self, folder: Path, config: dict, advice: str) -> Job:
+        try:
+            description = read_json(folder / DESCRIPTION)
+        except MissingError:
+            if folder.is_dir() and any(p.name != PARTIAL for p in folder.iterdir()):
+                raise InputError(f"{folder} has files but no {DESCRIPTION}: it is not ours. {advice}") from None
+            return Job(folder, config, done=False)
+        if description.get("fingerprint") != fingerprint(config):
+            difference = first_difference(description, config) or "its content was changed"
+            raise InputError(f"{folder} holds another configuration: {difference}. {advice}")
+        return Job(
+            folder, config, done=bool(description.get("complete")) and not self._missing(folder, self.frames + 1)
+        )
+
+    def _missing(self, folder: Path, frames: int) -> list[Path]:
+        """Files of the first so many frames that are not there."""
+        every, fields = self.experiment.keep_reference_every, self.pair.source.fields
+        files = [frame_file(folder, f, i) for f in fields for i in range(frames)]
+        files += [frame_file(folder / REFERENCE, f, i) for f in fields for i in range(0, frames, every)]
+        return [f for f in files if not f.is_file()]
+
+    def plan(self) -> dict[str, int]:
+        """
+        What `run` would do, without writing anything.
+
+        Returns:
+            `simulations` in all, `finished` ones, `steps` to compute, `batch`: how many simulations together at
+            most, `files` of fields per simulation, and the `bytes` of all of these files before compression.
+        """
+        every, batches = self.experiment.keep_reference_every, self._batches()
+        coarse, fine = self.frames + 1, self.frames // every + 1
+        size = coarse * self._simulator.coarse.frame_bytes + fine * self._simulator.fine.frame_bytes
+        return {
+            "simulations": len(self.jobs),
+            "finished": sum(job.done for job in self.jobs),
+            "steps": sum(len(jobs) * (self.steps - start) for start, jobs in batches),
+            "batch": max((len(jobs) for _, jobs in batches), default=0),
+            "files": (coarse + fine) * len(self.pair.source.fields),
+            "bytes": size * len(self.jobs),
+        }
+
+    def _batches(self) -> list[tuple[int, list[Job]]]:
+        """
+        What is to be computed together, and from which step on. The simulations are split into parts of about
+        equal size, whatever is finished, so that an interrupted run goes on with the same batches.
+        """
+        size = ceil(len(self.jobs) / ceil(len(self.jobs) / self.batch))
+        batches = []
+        for first in range(0, len(self.jobs), size):
+            starts: dict[int, list[Job]] = {}
+            for job in self.jobs[first : first + size]:
+                if not job.done:
+                    starts.setdefault(self._start(job), []).append(job)
+            batches += starts.items()
+        return batches
+
+    def _start(self, job: Job) -> int:
+        """The step from which a simulation goes on."""
+        step, _ = self._checkpoint.entries.get(job.key, (0, None))
+        return 0 if self._missing(job.folder, max(0, step - self.warmup + 1)) else step
+
+    def run(self, progress: Callable[[int, int], None] = lambda done, total: None) -> list[Path]:
+        """
+        Computes what is not there yet.
+
+        Args:
+            progress: Called with (steps done, steps in all) of all simulations together, every few steps.
+
+        Returns:
+            The folders of all simulations.
+
+        Raises:
+            DivergedError: if simulations diverged. All others are complete then.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        batches, total = self._batches(), len(self.jobs) * self.steps
+        done = total - self.plan()["steps"]
+        progress(done, total)
+
+        def advanced(steps: int):
+            nonlocal done
+            done += steps
+            progress(done, total)
+
+        diverged = {}
+        for start, jobs in batches:
+            diverged |= self._simulator.run(jobs, start, self._checkpoint, advanced)
+        if diverged:
+            names = "; ".join(f"{name} by step {step}" for name, step in diverged.items())
+            raise DivergedError(
+                f"{len(diverged)} of {len(self.jobs)} simulations diverged: {names}. Use a smaller time step or a finer grid."
+            )
+        return [job.folder for job in self.jobs]

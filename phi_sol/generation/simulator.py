@@ -1,0 +1,204 @@
+"""Reference simulations computed together in compiled loops, their frames written while the next ones are computed."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from phi.math import batch
+
+from ..flows import Flow
+from ..kernels.compiled import Arrays
+from ..kernels.loops import Loop
+from ..solvers.pair import SolverPair
+from ..stepping.arrays import array_names, pack, unpack
+from ..stepping.state import State
+from ..storage.files import PARTIAL, fingerprint, versions, write_json
+from ..storage.frames import DESCRIPTION, REFERENCE, FrameFormat
+from .checkpoint import Checkpoint
+
+BLOCK = 10  # steps in one compiled loop, at most
+CHECKPOINT_EVERY = 100
+WRITERS = min(4, os.cpu_count() or 1)
+BATCH_BYTES = {"CPU": 4 * 2**20, "GPU": 128 * 2**20}  # of the states of a batch; a step needs some 30 times of it
+MOST = {"CPU": 8, "GPU": 64}  # simulations in a batch
+
+
+@dataclass(frozen=True)
+class Job:
+    """One simulation to be on disk afterwards."""
+
+    folder: Path
+    config: dict
+    done: bool
+
+    @property
+    def key(self) -> str:
+        return fingerprint(self.config)
+
+    @property
+    def description(self) -> dict:
+        return self.config | {"versions": versions(), "fingerprint": self.key}
+
+    def __str__(self):
+        return ", ".join(f"{n}={v:g}" for n, v in self.config["parameters"].items())
+
+
+def automatic_batch(flow: Flow) -> int:
+    """
+    How many simulations are computed together unless the user says otherwise: on a CPU as many as have states
+        of 4 MiB together and at most 8,
+    which is where larger batches stop to pay (docs/performance.md); on a GPU, where nothing was measured, 128
+    MiB and at most 64.
+    """
+    device = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
+    cells = int(np.prod(list(flow.resolution.values())))
+    return int(np.clip(BATCH_BYTES[device] // (4 * cells * len(array_names(flow))), 1, MOST[device]))
+
+
+class Simulator:
+    """
+    Computes batches of reference simulations and records them.
+
+    A block of steps of all simulations of a batch is one compiled loop, which keeps the restricted fields only. Where a
+    full-resolution frame is due a block ends. The blocks of an interrupted batch begin at the same steps when
+    it goes on.
+    """
+
+    def __init__(self, pair: SolverPair, warmup: int, frames: int, keep_reference_every: int):
+        self.pair, self.warmup, self.frames, self.every = pair, warmup, frames, keep_reference_every
+        self.coarse, self.fine = FrameFormat(pair.source), FrameFormat(pair.reference)
+        self._loop = Loop(
+            pair.reference.advance, True, lambda a, p: self.coarse.file_values(pair.restrict(self._state(a, p)))
+        )
+        self._full = tf.function(
+            lambda a, p: self.fine.file_values(self._state(a, p)), autograph=False, jit_compile=True
+        )
+
+    def _state(self, arrays: Arrays, parameters: Arrays) -> State:
+        return unpack(self.pair.reference, arrays, parameters, batch(batch=next(iter(arrays.values())).shape[0]))
+
+    @property
+    def steps(self) -> int:
+        """Reference steps of one simulation."""
+        return self.warmup + self.frames
+
+    def run(
+        self, jobs: list[Job], start: int, checkpoint: Checkpoint, advanced: Callable[[int], None]
+    ) -> dict[str, int]:
+        """
+        Computes a batch. A simulation that diverges takes no part from then on; the others go on.
+
+        Args:
+            jobs: The simulations.
+            start: Step at which all of them are in the checkpoint, or 0.
+            checkpoint: Keeps their states every 100 steps.
+            advanced: Called with the number of steps, of all simulations together, after each block.
+
+        Returns:
+            The parameters of each simulation that diverged, in words, and the step by which it did.
+        """
+        reference = self.pair.reference
+        given = {n: [job.config["parameters"][n] for job in jobs] for n in reference.parameters}
+        arrays, parameters, _ = pack(reference, reference.initial_state(**given))
+        if start:
+            arrays = {n: tf.constant(np.stack([checkpoint.entries[job.key][1][n] for job in jobs])) for n in arrays}
+        dt = tf.constant(reference.dt, tf.float32)
+        for job in jobs:
+            self._prepare(job)
+        healthy, diverged, writing = list(range(len(jobs))), {}, []
+        with ThreadPoolExecutor(WRITERS) as pool:
+            for end, count, every in self._blocks(start):
+                arrays, kept = self._loop.frames(arrays, parameters, dt, count, every, BLOCK)
+                coarse = {n: k[:count].numpy() for n, k in kept.items()}
+                bad = [i for i in healthy if not all(np.isfinite(c[:, i]).all() for c in coarse.values())]
+                diverged |= {str(jobs[i]): end for i in bad}
+                healthy = [i for i in healthy if i not in bad]
+                if not healthy:
+                    break
+                # another one is computed twice instead: infinite speeds would send all to the slow branch of
+                # the advection
+                if bad:
+                    rows = [i if i in healthy else healthy[0] for i in range(len(jobs))]
+                    arrays, parameters = (
+                        {n: tf.gather(a, rows) for n, a in group.items()} for group in (arrays, parameters)
+                    )
+                fine = (
+                    {n: a.numpy() for n, a in self._full(arrays, parameters).items()}
+                    if self._keeps_reference(end)
+                    else {}
+                )
+                _wait(writing)
+                writing = [
+                    pool.submit(
+                        self._write,
+                        jobs[i].folder,
+                        end,
+                        {n: c[:, i] for n, c in coarse.items()},
+                        {n: f[i] for n, f in fine.items()},
+                    )
+                    for i in healthy
+                ]
+                if end % CHECKPOINT_EVERY == 0 and end < self.steps:
+                    _wait(writing)
+                    now = {n: a.numpy() for n, a in arrays.items()}
+                    checkpoint.save({jobs[i].key: (end, {n: a[i] for n, a in now.items()}) for i in healthy})
+                advanced(len(jobs) * count * every)
+            _wait(writing)
+        for i in healthy:
+            self._finish(jobs[i])
+        checkpoint.drop([job.key for job in jobs])
+        return diverged
+
+    def _blocks(self, step: int) -> Iterator[tuple[int, int, int]]:
+        """The last step of each block, how often something is kept, and after how many steps each."""
+        if step == self.warmup == 0:
+            yield 0, 1, 0  # frame 0 is the start itself
+        while step < self.steps:
+            limits = [step - step % n + n for n in (BLOCK, CHECKPOINT_EVERY)]
+            if step < self.warmup:
+                end = min(*limits, self.warmup)
+                yield end, 1, end - step
+            else:
+                frame = step - self.warmup
+                end = min(*limits, self.steps, self.warmup + frame - frame % self.every + self.every)
+                yield end, end - step, 1
+            step = end
+
+    def _keeps_reference(self, step: int) -> bool:
+        return step >= self.warmup and (step - self.warmup) % self.every == 0
+
+    def _write(self, folder: Path, end: int, coarse: dict[str, np.ndarray], fine: dict[str, np.ndarray]):
+        """Writes what was kept up to step `end` of one simulation: the last entry of `coarse` belongs to it."""
+        last, count = end - self.warmup, len(next(iter(coarse.values())))
+        for i in range(count):
+            frame = last - count + 1 + i
+            if frame >= 0:  # before, it was the warm-up
+                self.coarse.write(folder, frame, {n: c[i] for n, c in coarse.items()})
+        if fine:
+            self.fine.write(folder / REFERENCE, last, fine)
+
+    @staticmethod
+    def _prepare(job: Job):
+        (job.folder / REFERENCE).mkdir(parents=True, exist_ok=True)
+        _remove_parts(job.folder)
+        write_json(job.folder / DESCRIPTION, job.description | {"complete": False})
+
+    @staticmethod
+    def _finish(job: Job):
+        _remove_parts(job.folder)
+        write_json(job.folder / DESCRIPTION, job.description | {"complete": True})
+
+
+def _remove_parts(folder: Path):
+    for part in (folder / PARTIAL, folder / REFERENCE / PARTIAL):
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _wait(writing: list[Future]):
+    for write in writing:
+        write.result()

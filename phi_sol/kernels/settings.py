@@ -1,0 +1,21 @@
+"""
+What phi_sol sets in TensorFlow for the whole process, and nothing else does; every module that compiles
+something imports this one.
+
+- Grappler's remapper is off. TensorFlow 2.21's fuses convolution, bias, addition and leaky ReLU on CPUs into
+  one operation that forgets the slope (it takes 0.2): residual networks then compute something else in a
+  `tf.function` than in eager mode. Without the fusion a step takes 3 % longer.
+- The level of the log that is written at the start, see `environment`.
+"""
+
+import tensorflow as tf
+
+tf.config.optimizer.set_experimental_options({"remapping": False})
+
+
+def compile_whole() -> bool | None:
+    """
+    Whether XLA compiles a whole step with its network: on a GPU yes. On a CPU it is for the solver only, since XLA runs
+    convolutions many times slower than TensorFlow's own kernels there; the solver stays a compiled unit inside.
+    """
+    return True if tf.config.list_physical_devices("GPU") else None

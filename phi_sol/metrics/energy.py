@@ -1,0 +1,102 @@
+"""Kinetic energy and how it is spread over wave numbers."""
+
+import numpy as np
+
+from ..flows import Flow
+from ..pressure.axes import PERIODIC
+from ..pressure.projection import side_of
+from .grid import Arrays, axis_of, faces
+
+
+def kinetic_energy(flow: Flow, arrays: Arrays) -> np.ndarray:
+    """
+    E = ½ <|u|²>, the mean over the domain of the kinetic energy per mass; every face stands for its control
+    volume (half a cell at the boundary). Second order.
+
+    Returns:
+        Shape (simulations,), in (length / time)².
+    """
+    result = 0.0
+    for dim, u in faces(flow, arrays).items():
+        squares, axis = np.moveaxis(u, axis_of(flow, dim), -1) ** 2, -1
+        weights = np.ones(squares.shape[axis])
+        weights[[0, -1]] = 0.5
+        weighted = squares @ weights / weights.sum()
+        result = result + 0.5 * weighted.reshape(len(u), -1).mean(1)
+    return result
+
+
+def energy_spectrum(flow: Flow, arrays: Arrays) -> tuple[np.ndarray, np.ndarray]:
+    """
+    Kinetic energy by wave number, in shells around k = 0 (radially averaged):
+
+        E_j = ½ Σ_c Σ_{k in shell j} |û_c(k)|²,   shell j: |k| in [(j - ½) Δk, (j + ½) Δk),   Δk = 2π /
+        (shortest side of the domain)
+
+    so that Σ_j E_j is the energy of what was transformed (Parseval). Along axes that are not periodic a Hann
+    window w with mean square 1 is laid over the fluctuation, since a field that does not close would show a
+    false k⁻² tail: Σ_j E_j = ½ Σ_c (<u_c>² + <w² (u_c - <u_c>)²>); the mean flow is in shell 0. Along periodic
+    axes nothing is done to the field, and in a periodic box Σ_j E_j = ½ <|u|²>. Components are transformed as
+    they are stored, without interpolation, which would damp short waves.
+
+    Args:
+        flow: The flow whose velocity it is; 2D or 3D.
+        arrays: Velocity, shape (simulations, *faces) per component.
+
+    Returns:
+        k: Wave numbers j Δk of the shells, in radians / length. Shells beyond π / (cell size) hold corners of
+            the spectrum only.
+        E: Shape (simulations, shells), in (length / time)².
+    """
+    dims = list(flow.resolution)
+    boundary = flow.templates["velocity"].boundary
+    width = 2 * np.pi / min(flow.size.values())
+    count = 2 + int(np.sqrt(sum((np.pi / h) ** 2 for h in flow.spacing.values())) / width)
+    energy = 0.0
+    for component in dims:
+        u = np.float64(arrays[f"velocity.{component}"])
+        axes = tuple(range(1, u.ndim))
+        mean = u.mean(axes, keepdims=True)
+        fluctuation = u - mean
+        for axis, dim in enumerate(dims, 1):
+            if side_of(boundary, dim, False) != PERIODIC:
+                n = u.shape[axis]
+                window = np.sin(np.pi * (np.arange(n) + 0.5) / n) ** 2
+                window /= np.sqrt(np.mean(window**2))
+                fluctuation = fluctuation * window.reshape([-1 if a == axis else 1 for a in range(u.ndim)])
+        power = 0.5 * np.abs(np.fft.fftn(fluctuation, axes=axes) / np.prod(u.shape[1:])) ** 2
+        k = [2 * np.pi * np.fft.fftfreq(u.shape[a], flow.spacing[d]) for a, d in enumerate(dims, 1)]
+        length = np.sqrt(
+            sum(np.square(w).reshape([-1 if b == a else 1 for b in range(len(dims))]) for a, w in enumerate(k))
+        )
+        shell = np.floor(length / width + 0.5).astype(int).ravel()
+        energy = energy + np.stack([np.bincount(shell, p.ravel(), count) for p in power])
+        energy[:, 0] += 0.5 * mean.reshape(-1) ** 2
+    return width * np.arange(count), energy
+
+
+def resolved(flow: Flow, wave_numbers: np.ndarray) -> np.ndarray:
+    """Which shells of a spectrum are whole: those above 0 and up to π / (largest cell size)."""
+    return (wave_numbers > 0) & (wave_numbers <= np.pi / max(flow.spacing.values()) * (1 + 1e-9))
+
+
+def spectral_error(energy: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """
+    Mean over shells of |log10(E_j / R_j)|: by how many decades a spectrum is off, whether it has too much or
+    too little energy.
+
+    Args:
+        energy: E_j, shape (..., shells): those of `energy_spectrum` that are `resolved`; averaged over time
+            first, where there is time.
+        reference: R_j, likewise.
+
+    Returns:
+        Shape (...), without unit; shells in which the reference has no energy are left out. Infinite if
+        `energy` has none where it should.
+    """
+    there = np.asarray(reference) > 0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        decades = np.where(
+            there, np.abs(np.log10(np.where(there, energy, 1.0)) - np.log10(np.where(there, reference, 1.0))), 0.0
+        )
+        return decades.sum(-1) / there.sum(-1)

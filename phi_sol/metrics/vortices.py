@@ -1,0 +1,106 @@
+"""Vorticity, and for how long vortices stay where those of the reference are."""
+
+import numpy as np
+
+from ..flows import Flow
+from .grid import Arrays, axis_of, missing_faces
+
+
+def vorticity(flow: Flow, arrays: Arrays) -> np.ndarray:
+    """
+    ω = ∂u_y/∂x - ∂u_x/∂y at the inner nodes of a 2D grid, or of the layer of cells in the middle of z of a 3D
+    grid; second order.
+
+    Args:
+        flow: The flow whose velocity it is; gives grid and boundary.
+        arrays: `velocity.y` and `velocity.x`, shape (simulations, *faces).
+
+    Returns:
+        Shape (simulations, ny - 1, nx - 1), in 1 / time unit; positive where the flow turns from x to y.
+    """
+    rotation = curl(flow, arrays, ("x", "y"))
+    dims = [d for d in flow.resolution if d in ("y", "x")]
+    if "z" in flow.resolution:
+        rotation = np.take(rotation, flow.resolution["z"] // 2, axis_of(flow, "z"))
+    return rotation if dims == ["y", "x"] else np.swapaxes(rotation, 1, 2)
+
+
+def curl(flow: Flow, arrays: Arrays, plane: tuple[str, str]) -> np.ndarray:
+    """
+    ∂u_b/∂a - ∂u_a/∂b for `plane` = (a, b), at the inner edges normal to both (in 2D: nodes); second order.
+
+    Returns:
+        Shape (simulations, ...) with n - 1 entries along a and b and n along a third axis, in 1 / time unit.
+    """
+    result = 0.0
+    for component, direction, sign in ((plane[1], plane[0], 1), (plane[0], plane[1], -1)):
+        values = np.float64(arrays[f"velocity.{component}"])
+        axis, n = axis_of(flow, component), flow.resolution[component]
+        first = 1 - missing_faces(flow, component)[0]
+        inner = np.take(values, range(first, first + n - 1), axis)
+        result = result + sign * np.diff(inner, axis=axis_of(flow, direction)) / flow.spacing[direction]
+    return result
+
+
+def curls(flow: Flow, arrays: Arrays) -> list[np.ndarray]:
+    """All components of the vorticity: one in 2D, three in 3D, each at its edges (see `curl`)."""
+    dims = sorted(flow.resolution)
+    return [curl(flow, arrays, (a, b)) for i, a in enumerate(dims) for b in dims[i + 1 :]]
+
+
+def enstrophy(flow: Flow, arrays: Arrays) -> np.ndarray:
+    """
+    ½ <|ω|²>, the mean over the inner edges (in 2D: nodes) of half the squared vorticity; second order. Shape
+    (simulations,), in 1 / time².
+    """
+    return 0.5 * sum(np.square(w).reshape(len(w), -1).mean(1) for w in curls(flow, arrays))
+
+
+def vorticity_correlation(flow: Flow, arrays: Arrays, reference: Arrays) -> np.ndarray:
+    """
+    ρ = <ω·ω_r> / sqrt(<ω²> <ω_r²>) with ω at the inner edges (in 2D: nodes).
+
+    Args:
+        flow: The flow of both.
+        arrays: Velocity, shape (simulations, *faces) per component.
+        reference: That of the restricted reference.
+
+    Returns:
+        Shape (simulations,): 1 for the same vortices in the same places, whatever their strength, 0 for
+        unrelated ones; NaN if one has no vorticity.
+    """
+    product, squares, reference_squares = 0.0, 0.0, 0.0
+    for w, r in zip(curls(flow, arrays), curls(flow, reference), strict=True):
+        w, r = w.reshape(len(w), -1), r.reshape(len(r), -1)
+        product, squares, reference_squares = (
+            product + (w * r).mean(1),
+            squares + (w * w).mean(1),
+            reference_squares + (r * r).mean(1),
+        )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return product / np.sqrt(squares * reference_squares)
+
+
+def time_until_below(series: np.ndarray, threshold: float, dt: float, start: float = 1.0) -> np.ndarray:
+    """
+    When a series first falls below a threshold, by linear interpolation between frames.
+
+    Args:
+        series: Values of frames 1, 2, ..., shape (frames, simulations), e.g. of `vorticity_correlation`.
+        threshold: E.g. 0.95.
+        dt: Time between frames.
+        start: Value at time 0.
+
+    Returns:
+        Shape (simulations,); NaN if it never does within the frames. A value that is not a number counts as below.
+    """
+    values = np.concatenate([np.full((1, series.shape[1]), start), series])
+    below = ~(values >= threshold)
+    first = below.argmax(0)
+    result = np.full(series.shape[1], np.nan)
+    for s in np.flatnonzero(below.any(0)):
+        i = first[s]
+        before, after = values[max(i - 1, 0), s], values[i, s]
+        part = (before - threshold) / (before - after) if i > 0 and np.isfinite(after) else 0.0
+        result[s] = dt * (max(i - 1, 0) + part)
+    return result

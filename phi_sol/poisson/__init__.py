@@ -1,1 +1,0 @@
-"""Initial guesses for iterative pressure solves, learned with the solver in the loop."""

@@ -1,0 +1,40 @@
+"""A source on a finer grid, seen on the source grid."""
+
+from ..errors import InputError
+from ..kernels.compiled import Arrays
+from ..stepping.solver import Solver
+from .pair import SolverPair
+
+
+class FinerSource(Solver):
+    """
+    A solver of the finer flow of a pair whose rollouts are restricted to the coarser one, to be compared there.
+
+    Attributes:
+        pair: `source` is what rollouts show, `reference` what is stepped.
+        solver: Steps states of the finer flow: as a rule this flow itself.
+    """
+
+    def __init__(self, pair: SolverPair, solver: Solver):
+        """
+        Raises:
+            InputError: if `solver` steps states of another flow than the finer one of the pair.
+        """
+        if solver.flow is not pair.reference:
+            raise InputError(f"A FinerSource of {pair} needs a solver of {pair.reference}, not of {solver.flow}.")
+        self.pair, self.solver, self.flow, self.dt = pair, solver, solver.flow, solver.dt
+        self.jit_compile, self.diagnostics = solver.jit_compile, solver.diagnostics
+
+    @property
+    def output(self):
+        return self.pair.source
+
+    def advance(self, arrays: Arrays, parameters: Arrays, dt) -> Arrays:
+        return self.solver.advance(arrays, parameters, dt)
+
+    def keep(self, arrays: Arrays, parameters: Arrays) -> Arrays:
+        numbers = {n: arrays[n] for n in self.diagnostics}
+        return self.pair.restrict_arrays({n: a for n, a in arrays.items() if n not in numbers}, parameters) | numbers
+
+    def __repr__(self):
+        return f"FinerSource({self.solver})"

@@ -1,0 +1,152 @@
+"""The hybrid solver: a step of any solver with a corrector after it, inside it, or in its place."""
+
+from typing import Protocol
+
+import tensorflow as tf
+
+from ..errors import InputError
+from ..kernels.compiled import Arrays
+from ..kernels.settings import compile_whole
+from ..stepping.arrays import array_names
+from ..stepping.solver import Solver
+
+PLACEMENTS = {
+    "after": "the correction is added to the result of the source step",
+    "inside": "the correction enters the source step as a force, before the projection",
+    "instead": "there is no source step: the correction is added to the state itself",
+}
+
+
+class Correction(Protocol):
+    """What a hybrid solver asks of a corrector (`phi_sol.Corrector` is one)."""
+
+    placement: str
+    project: bool
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the arrays that are corrected."""
+        ...
+
+    def check_flow(self, flow):
+        """Raises InputError if the corrector does not belong to a flow."""
+
+    def __call__(self, arrays: Arrays, parameters: Arrays, weights: list[tf.Tensor] | None = None) -> Arrays:
+        """The correction of each corrected array."""
+        ...
+
+
+class HybridSolver(Solver):
+    """
+    A solver with a corrector in its loop. With P the step of the solver (as a rule, of the source flow) and C
+    the corrector, by the corrector's placement:
+
+    - `after` (the paper): `s_{t+1} = P(s_t) + C(P(s_t))`;
+    - `inside` (INC; Wei et al. 2025, arXiv:2511.12764): `s_{t+1} = P(s_t; C(s_t))`, the correction a force that
+      is integrated by the step, before its projection, so that the result is divergence-free;
+    - `instead` (PURE): `s_{t+1} = s_t + C(s_t)`. Fields that are not corrected (a passive marker, a forcing)
+      still come from the source step.
+
+    With a corrector that says `project`, the corrected velocity is projected: also divergence-free, at the cost
+    of one more pressure solve.
+
+    Called on native arrays it is one step that TensorFlow can differentiate, with respect to the state and the
+    network's weights. `step` and `rollout` take and return PhiFlow states.
+
+    Attributes:
+        solver: What steps without the correction.
+        corrector: The corrector.
+    """
+
+    def __init__(self, solver: Solver, corrector: Correction, remat: bool = False):
+        """
+        Args:
+            solver: The source flow, or any solver of its states.
+            corrector: Corrector for this flow.
+            remat: Whether a gradient computes the network's activations of each step again instead of keeping
+                those of all steps (gradient checkpointing): about a third more time, and memory that hardly
+                grows with the number of steps.
+
+        Raises:
+            InputError: if the corrector was trained for another flow, grid or time step, or the solver can't
+                take its placement.
+        """
+        if not isinstance(solver, Solver):
+            raise InputError(f"A HybridSolver needs a flow or another solver, not {type(solver).__name__}.")
+        flow = solver.flow
+        corrector.check_flow(flow)
+        check_placement(corrector.placement, corrector.project, solver)
+        self.solver, self.flow, self.dt, self.corrector, self.remat = solver, flow, solver.dt, corrector, remat
+        self.diagnostics = solver.diagnostics
+        self.names = array_names(flow)
+        self.jit_compile = compile_whole()
+        self._advance = {"after": self._after, "inside": self._inside, "instead": self._instead}[corrector.placement]
+        self._recomputed = tf.recompute_grad(self._advance)
+
+    def check_dt(self, dt: float | None):
+        """
+        Raises:
+            InputError: for another time step than the one that the corrector was trained with.
+        """
+        super().check_dt(dt)
+        if dt is not None and abs(dt - self.dt) > 1e-6 * self.dt:
+            raise InputError(f"The corrector was trained for another flow: dt is {self.dt:g} instead of {dt:g}.")
+
+    def advance(
+        self, arrays: Arrays, parameters: Arrays, dt: tf.Tensor, weights: list[tf.Tensor] | None = None
+    ) -> Arrays:
+        """
+        One hybrid step, for use inside a compiled function. Arguments as for `Solver.advance`, and the
+        network's weights as tensors (`Corrector.weights`), which a gradient with `remat` or of a loop needs.
+        """
+        advance = self._recomputed if self.remat and weights is not None else self._advance
+        return advance(arrays, parameters, dt, weights)
+
+    def _after(self, arrays: Arrays, parameters: Arrays, dt: tf.Tensor, weights: list[tf.Tensor] | None) -> Arrays:
+        return self._corrected(self.solver.advance(arrays, parameters, dt), parameters, weights)
+
+    def _inside(self, arrays: Arrays, parameters: Arrays, dt: tf.Tensor, weights: list[tf.Tensor] | None) -> Arrays:
+        return self.solver.advance(arrays, parameters, dt, correction=self.corrector(arrays, parameters, weights))
+
+    def _instead(self, arrays: Arrays, parameters: Arrays, dt: tf.Tensor, weights: list[tf.Tensor] | None) -> Arrays:
+        others = [n for n in self.names if n not in self.corrector.outputs]
+        if not others:
+            stepped = {}
+        elif self.solver is self.flow:
+            stepped = self.flow.advance(arrays, parameters, dt, only=others)
+        else:
+            stepped = {
+                n: a for n, a in self.solver.advance(arrays, parameters, dt).items() if n not in self.corrector.outputs
+            }
+        return self._corrected(arrays, parameters, weights) | stepped
+
+    def _corrected(self, arrays: Arrays, parameters: Arrays, weights: list[tf.Tensor] | None) -> Arrays:
+        arrays = arrays | {n: arrays[n] + c for n, c in self.corrector(arrays, parameters, weights).items()}
+        return self.flow.compiled.project(arrays) if self.corrector.project else arrays
+
+    def __repr__(self):
+        return f"HybridSolver({self.solver}, {self.corrector})"
+
+
+def check_placement(placement: str, project: bool = False, solver: Solver | None = None):
+    """
+    Raises:
+        InputError: for an unknown placement, or if it does not go together with a projection of the result or
+            with `solver`.
+    """
+    if placement not in PLACEMENTS:
+        raise InputError(f"Unknown placement {placement!r}. Known: {', '.join(PLACEMENTS)}.")
+    if project and placement == "inside":
+        raise InputError(
+            "A correction inside the step is projected by the step already: leave out the projection of the result."
+        )
+    if solver is not None and placement == "inside" and not solver.takes_correction:
+        name = type(solver).__name__
+        why = (
+            f"{name}.physics has no argument 'correction'" if solver.flow is solver else f"a {name} takes no correction"
+        )
+        raise InputError(f"{why}, so that nothing can be corrected inside of its step.")
+    if solver is not None and project and not solver.flow.incompressible:
+        raise InputError(
+            f"{type(solver.flow).__name__} has no pressure projection: leave out the projection of the result."
+        )

@@ -1,0 +1,150 @@
+"""A solver whose pressure is found by conjugate gradients, from a guess."""
+
+from typing import Protocol
+
+import numpy as np
+import tensorflow as tf
+from phi.field import divergence
+from phi.math import batch, reshaped_tensor
+
+from ..errors import InputError
+from ..flows import SmokeBox
+from ..kernels.compiled import Arrays
+from ..kernels.settings import compile_whole
+from ..pressure.iterative import ConjugateGradients
+from ..stepping.arrays import field_arrays, pack, unpack, unpack_fields
+from ..stepping.solver import Solver
+from ..stepping.state import State
+
+GUESSES = ("zero", "previous")
+
+
+class Guess(Protocol):
+    """What an iterative solver asks of a learned guess (`phi_sol.PoissonGuess` is one)."""
+
+    def check_flow(self, flow):
+        """Raises InputError if the guess does not belong to a flow."""
+
+    def native(self, b: tf.Tensor) -> tf.Tensor:
+        """The guess of the pressure for right-hand sides of shape (batch, *spatial)."""
+        ...
+
+
+class IterativeFlow(Solver):
+    """
+    The steps of a `SmokeBox` with conjugate gradients, in float64 and to a tolerance, in the place of the direct solve.
+
+    They start at zero, at the pressure of the step before, or at a learned guess. What precedes the solve, and
+    the solve with what follows it, are one XLA unit each; the network is none, since XLA is slow with
+    convolutions on CPUs.
+
+    Attributes:
+        guess: What the iterations start from; may be changed at any time.
+        tolerance: max |∇·u| over cells after the step; may be changed at any time.
+        iterations: Those of the last `step`, one number per simulation. Rollouts have them among their `diagnostics`.
+    """
+
+    diagnostics = ("iterations",)
+
+    def __init__(
+        self, flow: SmokeBox, guess: Guess | str = "zero", tolerance: float = 1e-3, max_iterations: int = 1000
+    ):
+        """
+        Args:
+            flow: The flow.
+            guess: A learned guess, `zero`, or `previous` for the pressure of the step before.
+            tolerance: max |∇·u| over cells after the step.
+            max_iterations: Iterations at most.
+
+        Raises:
+            InputError: for another kind of flow or guess, a guess that was trained for another flow, or a
+                tolerance that is not positive.
+        """
+        if not isinstance(flow, SmokeBox):
+            raise InputError(f"An IterativeFlow needs a SmokeBox, which keeps its pressure, not {type(flow).__name__}.")
+        self.flow, self.dt, self.max_iterations = flow, flow.dt, max_iterations
+        self.jit_compile = compile_whole()
+        self._tolerance = tf.Variable(0.0, dtype=tf.float64, trainable=False)
+        self.guess, self.tolerance = guess, tolerance
+        self.iterations = None
+        self._names = field_arrays(flow, "velocity")
+        self._cg = ConjugateGradients(flow.projection.solver)
+        _ = flow.compiled  # fills caches that must not be filled in a trace
+        self._before = tf.function(self._until_solve, autograph=False, jit_compile=True)
+        self._after = tf.function(self._from_solve, autograph=False, jit_compile=True)
+
+    @property
+    def guess(self) -> Guess | str:
+        return self._guess
+
+    @guess.setter
+    def guess(self, guess: Guess | str):
+        if (isinstance(guess, str) and guess not in GUESSES) or not (
+            isinstance(guess, str) or hasattr(guess, "native")
+        ):
+            raise InputError(f"The guess must be a PoissonGuess, 'zero' or 'previous', not {guess!r}.")
+        if not isinstance(guess, str):
+            guess.check_flow(self.flow)
+        self._guess = guess
+        for made in ("loop", "_compiled"):  # they hold the guess that was there when they were traced
+            self.__dict__.pop(made, None)
+
+    @property
+    def tolerance(self) -> float:
+        return float(self._tolerance.numpy())
+
+    @tolerance.setter
+    def tolerance(self, tolerance: float):
+        if (
+            isinstance(tolerance, bool)
+            or not isinstance(tolerance, int | float | np.number)
+            or not (np.isfinite(tolerance) and tolerance > 0)
+        ):
+            raise InputError(f"The tolerance must be positive and finite, not {tolerance!r}.")
+        self._tolerance.assign(tolerance)
+
+    def step(self, state: State, dt: float | None = None) -> State:
+        """One step of a PhiFlow state with any batch dimensions; `iterations` says what it took."""
+        self.check_dt(dt)
+        arrays, parameters, shape = pack(self.flow, state)
+        arrays = self(arrays, parameters, self._native_dt(arrays, dt))
+        self.iterations = arrays["iterations"].numpy()
+        return unpack(self.flow, arrays, parameters, shape)
+
+    def advance(self, arrays: Arrays, parameters: Arrays, dt: tf.Tensor) -> Arrays:
+        """One step of native arrays; `iterations` among them, shape (batch,), says what it took."""
+        arrays, b = self._before({n: a for n, a in arrays.items() if n not in self.diagnostics}, parameters, dt)
+        chosen = {"zero": lambda: tf.zeros_like(b), "previous": lambda: arrays["pressure"]}
+        guess = chosen[self.guess]() if isinstance(self.guess, str) else self.guess.native(b)
+        return self._after(arrays, b, guess, self._tolerance.read_value())
+
+    def _until_solve(self, arrays: Arrays, parameters: Arrays, dt: tf.Tensor) -> tuple[Arrays, tf.Tensor]:
+        shape = batch(batch=arrays["marker"].shape[0])
+        state = unpack(self.flow, arrays, parameters, shape)
+        velocity, marker = self.flow.before_projection(state, reshaped_tensor(dt, [], convert=False))
+        sources = divergence(velocity)
+        after = state.with_fields(
+            velocity=velocity, marker=marker, divergence=state.divergence.with_values(sources.values)
+        )
+        arrays, _, _ = pack(self.flow, after)
+        return arrays, -arrays["divergence"]
+
+    def _from_solve(self, arrays: Arrays, b: tf.Tensor, guess: tf.Tensor, tolerance: tf.Tensor) -> Arrays:
+        dtype, shape = b.dtype, batch(batch=b.shape[0])
+        b, guess = tf.cast(b, tf.float64), tf.cast(guess, tf.float64)
+        found = self._cg.solve(b, guess, tolerance, max_iterations=self.max_iterations)
+        pressure = tf.cast(found.p, dtype)
+        velocity = unpack_fields(self.flow, arrays, ["velocity"], shape)["velocity"]
+        values = reshaped_tensor(pressure, [shape, *[self.flow.shape[d] for d in self.flow.resolution]], convert=False)
+        velocity, _ = self.flow.projection.subtract_gradient(velocity, values)
+        natives = [velocity.values[{"~vector": d}].native([shape, *self.flow.resolution]) for d in self.flow.resolution]
+        return (
+            arrays
+            | {"pressure": pressure}
+            | dict(zip(self._names, natives, strict=True))
+            | {"iterations": found.iterations}
+        )
+
+    def __repr__(self):
+        guess = self.guess if isinstance(self.guess, str) else "learned"
+        return f"IterativeFlow({self.flow}, guess={guess}, tolerance={self.tolerance:g})"

@@ -1,0 +1,129 @@
+"""Source and reference: the same flow on a coarse and on a fine grid."""
+
+from functools import cached_property
+
+from phi import math
+from phi.field import Field
+from phi.math import batch, dual
+
+from ..errors import InputError
+from ..flows import Flow
+from ..stepping.state import State
+
+
+class SolverPair:
+    """
+    The same flow on the source grid and on a reference grid that is `ratio` times finer along every axis, with the same
+    physical parameters and the same dt.
+
+    Attributes:
+        source: The coarse, fast flow.
+        reference: The fine flow.
+        ratio: Fine cells per coarse cell and axis.
+    """
+
+    def __init__(
+        self,
+        flow: type[Flow],
+        source: dict[str, int] | None = None,
+        ratio: int = 4,
+        reference: dict[str, int] | None = None,
+        **options,
+    ):
+        """
+        Args:
+            flow: Class of the flow.
+            source: Resolution of the source, e.g. `dict(y=64, x=32)`.
+            ratio: Fine cells per coarse cell and axis, an integer of at least 1.
+            reference: Resolution of the reference instead of that of the source.
+            options: Further arguments of both flows, e.g. `dt` or `advection`.
+
+        Raises:
+            InputError: for a ratio that is not a positive integer, a reference resolution that is not divisible
+                by it, both resolutions or none, or what `flow` refuses.
+        """
+        if isinstance(ratio, bool) or not isinstance(ratio, int) or ratio < 1:
+            raise InputError(f"The ratio of a solver pair must be a positive integer, not {ratio!r}.")
+        if (source is None) == (reference is None):
+            raise InputError(
+                "A solver pair needs the resolution of its source or that of its reference, one of the two."
+            )
+        if reference is not None:
+            source = _coarsened(reference, ratio)
+        self.ratio = ratio
+        self.source = flow(**source, **options)
+        self.reference = flow(**{d: n * ratio for d, n in self.source.resolution.items()}, **options)
+
+    def restrict(self, state: State) -> State:
+        """
+        Maps a reference state onto the source grid (T in the paper).
+
+        A coarse face value is the mean of the `ratio^(d-1)` fine faces that tile it, a coarse cell the mean of its
+        `ratio^d` fine cells. Face fluxes are kept exactly, so that the coarse divergence is the mean of the fine
+        divergences: the restriction of a divergence-free velocity is divergence-free.
+
+        Raises:
+            InputError: if `state` is not on the reference grid.
+        """
+        fields = {}
+        for name, field in state.fields.items():
+            if field.resolution.untyped_dict != self.reference.resolution:
+                raise InputError(
+                    f"Only states of {self.reference} can be restricted, but {name!r} has {field.resolution}."
+                )
+            fields[name] = self._restrict_field(name, field)
+        return State(fields, state.parameters)
+
+    def _restrict_field(self, name: str, field: Field) -> Field:
+        template, dims = self.source.templates[name], list(self.source.resolution)
+        if not field.is_staggered:
+            return template.with_values(_tile_mean(field.values, dims, self.ratio))
+        components = []
+        for dim in dims:
+            lower_stored, _ = field.boundary.valid_outer_faces(dim)
+            aligned = field.values[
+                {"~vector": dim, dim: slice(0 if lower_stored else self.ratio - 1, None, self.ratio)}
+            ]
+            components.append(_tile_mean(aligned, [d for d in dims if d != dim], self.ratio))
+        return template.with_values(math.stack(components, dual(vector=dims)))
+
+    def restrict_arrays(self, arrays: dict, parameters: dict) -> dict:
+        """
+        The same for native arrays of shape (batch, *spatial), see `phi_sol.stepping.pack`; parameters of shape
+        (batch,). Works inside a trace.
+        """
+        from ..stepping.arrays import pack, unpack
+
+        shape = batch(batch=next(iter(arrays.values())).shape[0])
+        return pack(self.source, self.restrict(unpack(self.reference, arrays, parameters, shape)))[0]
+
+    def prolong(self, state: State) -> State:
+        """Maps a source state onto the reference grid by linear interpolation (second order; not conservative)."""
+        fields = {n: f.at(self.reference.templates[n]) for n, f in state.fields.items()}
+        return State(
+            {n: self.reference.templates[n].with_values(f.values) for n, f in fields.items()}, state.parameters
+        )
+
+    @cached_property
+    def config(self) -> dict:
+        """All that defines the pair, as JSON-ready data."""
+        return {"source": self.source.config(), "ratio": self.ratio}
+
+    def __repr__(self):
+        return f"SolverPair(source={self.source}, ratio={self.ratio})"
+
+
+def _coarsened(reference: dict[str, int], ratio: int) -> dict[str, int]:
+    for dim, n in reference.items():
+        if isinstance(n, int) and n % ratio:
+            near = " or ".join(str(m) for m in (n - n % ratio, n - n % ratio + ratio) if m)
+            raise InputError(
+                f"The reference resolution {dim}={n} is not divisible by the pair's ratio {ratio}: use {near}, or another ratio."
+            )
+    return {dim: n // ratio if isinstance(n, int) else n for dim, n in reference.items()}
+
+
+def _tile_mean(values, dims: list[str], ratio: int):
+    for dim in dims:
+        values = sum(values[{dim: slice(k, None, ratio)}] for k in range(ratio)) / ratio
+    return values

@@ -1,0 +1,121 @@
+"""The compiled step of a flow on native arrays."""
+
+import logging
+import warnings
+from collections.abc import Callable, Sequence
+from functools import cached_property
+
+import tensorflow as tf
+from phi import math
+from phi.math import NUMPY, batch, reshaped_tensor
+
+from ..kernels.compiled import Arrays, differentiable
+from .arrays import array_names, field_arrays, pack, unpack, unpack_fields
+from .state import State
+from .system import System
+
+LOG = logging.getLogger(__name__)
+
+
+class CompiledFlow:
+    """
+    The compiled step of a flow on native arrays.
+
+    Traced once per batch size and precision: parameters and dt are tensors. AutoGraph is off, since it would rewrite
+    all of PhiML (minutes instead of seconds to compile). XLA compiles the step as a whole; called inside another
+    `tf.function` it stays a compiled unit of its own there, and so does its gradient.
+
+    Attributes:
+        traces: How often the step was traced so far.
+    """
+
+    def __init__(self, flow: System):
+        self.flow = flow
+        self.traces = 0
+        _ = flow.templates, flow.obstacles  # geometry caches must not be filled inside a trace
+        _ = "velocity" in flow.fields and flow.incompressible and flow.projection
+        with NUMPY:
+            self._warm_caches()
+        self._names = array_names(flow)
+        self._functions = {}
+
+    def _warm_caches(self):
+        state = State(dict(self.flow.templates), {n: math.wrap(1.0) for n in self.flow.parameters})
+        with warnings.catch_warnings():  # about stability, which does not matter here
+            warnings.simplefilter("ignore")
+            self.flow.physics(state, math.wrap(self.flow.dt))
+
+    def _function(self, corrected: tuple[str, ...], wanted: tuple[str, ...]) -> Callable:
+        """The compiled step with corrections of some arrays that gives some arrays, from values in order."""
+        if (corrected, wanted) not in self._functions:
+            names, parameters = self._names, self.flow.parameters
+
+            def flat(dt: tf.Tensor, *values: tf.Tensor) -> list[tf.Tensor]:
+                state, values = dict(zip(names, values, strict=False)), values[len(names) :]
+                given, values = dict(zip(parameters, values, strict=False)), values[len(parameters) :]
+                result = self._step(state, given, dt, dict(zip(corrected, values, strict=True)))
+                return [result[n] for n in wanted]
+
+            self._functions[corrected, wanted] = differentiable(flat)
+        return self._functions[corrected, wanted]
+
+    def _step(self, arrays: Arrays, parameters: Arrays, dt: tf.Tensor, correction: Arrays) -> Arrays:
+        self.traces += 1
+        LOG.debug("tracing %s for %s", self.flow, {n: a.shape for n, a in arrays.items()})
+        example = next(iter(arrays.values()))
+        shape = batch(batch=example.shape[0])
+        with math.precision(example.dtype.size * 8):
+            state, dt = unpack(self.flow, arrays, parameters, shape), reshaped_tensor(dt, [], convert=False)
+            if correction:
+                fields = dict.fromkeys(n.partition(".")[0] for n in correction)
+                state = self.flow.physics(state, dt, unpack_fields(self.flow, correction, fields, shape))
+            else:
+                state = self.flow.physics(state, dt)
+            result, _, _ = pack(self.flow, state)
+        return result
+
+    @cached_property
+    def _projected(self) -> Callable:
+        names = field_arrays(self.flow, "velocity")
+
+        def flat(*values: tf.Tensor) -> list[tf.Tensor]:
+            shape = batch(batch=values[0].shape[0])
+            with math.precision(values[0].dtype.size * 8):
+                velocity = unpack_fields(self.flow, dict(zip(names, values, strict=True)), ["velocity"], shape)[
+                    "velocity"
+                ]
+                velocity, _ = self.flow.projection(velocity)
+                return [
+                    velocity.values[{"~vector": d}].native([shape, *self.flow.resolution]) for d in self.flow.resolution
+                ]
+
+        return differentiable(flat)
+
+    def project(self, arrays: Arrays) -> Arrays:
+        """The arrays with a velocity that is divergence-free, by the flow's projection."""
+        names = field_arrays(self.flow, "velocity")
+        return arrays | dict(zip(names, self._projected(*[arrays[n] for n in names]), strict=True))
+
+    def __call__(
+        self,
+        arrays: Arrays,
+        parameters: Arrays,
+        dt: tf.Tensor,
+        correction: Arrays | None = None,
+        only: Sequence[str] | None = None,
+    ) -> Arrays:
+        """
+        One step.
+
+        Args:
+            arrays: By array name, shape (batch, *spatial), float32 or float64.
+            parameters: By parameter name, shape (batch,), of the same type.
+            dt: Scalar of the same type.
+            correction: Increments of all arrays of some fields, which enter the step as forces, see `Flow.physics`.
+            only: Names of the arrays to compute; None for all. What they don't depend on is not computed.
+        """
+        correction, wanted = correction or {}, tuple(self._names if only is None else only)
+        values = (
+            [arrays[n] for n in self._names] + [parameters[n] for n in self.flow.parameters] + [*correction.values()]
+        )
+        return dict(zip(wanted, self._function(tuple(correction), wanted)(dt, *values), strict=True))

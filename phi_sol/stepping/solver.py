@@ -1,0 +1,228 @@
+"""What every solver can do: step a state, and roll it out."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Any, overload
+
+import numpy as np
+from phi.math import EMPTY_SHAPE, Shape, Tensor
+
+from ..errors import InputError
+from .arrays import pack, unpack
+from .state import State
+from .system import System
+
+LOOP_FRAMES = 50  # frames kept by one compiled loop, at most,
+LOOP_BYTES = 64 * 2**20  # and the memory that they may take
+
+
+class Solver(ABC):
+    """
+    Whatever steps a state: a flow, a flow with a corrector in its loop, a finer source, an iterative one, or a
+        solver made of these.
+
+    A subclass sets `flow` and `dt` and defines `advance`; everything else follows from them.
+
+    Attributes:
+        flow: The flow whose states it steps.
+        dt: The time step in domain units.
+        output: The flow whose states its rollouts consist of; another one where frames are restricted to a
+            coarser grid.
+        jit_compile: Whether XLA compiles loops of its steps as a whole, or (None) only the units inside.
+        takes_correction: Whether `advance` takes a correction that enters the step as a force.
+        diagnostics: Names of numbers, one per simulation, that each step leaves among the arrays, such as `iterations`.
+    """
+
+    flow: System
+    dt: float
+    jit_compile: bool | None = True
+    takes_correction: bool = False
+    diagnostics: tuple[str, ...] = ()
+
+    @abstractmethod
+    def advance(self, arrays: dict, parameters: dict, dt: Any) -> dict:
+        """
+        One step of native arrays, for use inside a compiled function.
+
+        Args:
+            arrays: By array name, shape (batch, *spatial), float32 or float64.
+            parameters: By parameter name, shape (batch,), of the same type.
+            dt: Scalar of the same type.
+        """
+
+    @property
+    def output(self) -> System:
+        return self.flow
+
+    def keep(self, arrays: dict, parameters: dict) -> dict:
+        """What a rollout keeps of the arrays after a step: arrays of `output`, and the diagnostics."""
+        return arrays
+
+    def check_dt(self, dt: float | None):
+        """
+        Raises:
+            InputError: if steps of this length can't be taken.
+        """
+        if dt is not None and not (np.isfinite(dt) and dt > 0):
+            raise InputError(f"The time step must be positive and finite, not {dt!r}.")
+
+    @cached_property
+    def loop(self):
+        """Many steps in one compiled loop, a `phi_sol.kernels.loops.Loop`."""
+        from ..kernels.loops import Loop
+
+        return Loop(self.advance, self.jit_compile, self.keep)
+
+    @cached_property
+    def _compiled(self):
+        import tensorflow as tf
+
+        return tf.function(self.advance, autograph=False, jit_compile=self.jit_compile)
+
+    def __call__(self, arrays: dict, parameters: dict, dt: Any = None) -> dict:
+        """One compiled step of native arrays, as `advance`; dt is the solver's own unless it is given."""
+        return self._compiled(arrays, parameters, self._native_dt(arrays) if dt is None else dt)
+
+    def _native_dt(self, arrays: dict, dt: float | None = None):
+        import tensorflow as tf
+
+        return tf.constant(self.dt if dt is None else dt, next(iter(arrays.values())).dtype)
+
+    def step(self, state: State, dt: float | Tensor | None = None) -> State:
+        """
+        One step of a PhiFlow state with any batch dimensions.
+
+        Raises:
+            InputError: if `state` does not belong to this solver's flow, or dt can't be taken.
+        """
+        import tensorflow as tf
+
+        dt = dt.native() if isinstance(dt, Tensor) else dt
+        if not tf.is_tensor(dt):
+            self.check_dt(dt)
+        arrays, parameters, shape = pack(self.flow, state)
+        dt = self._native_dt(arrays) if dt is None else tf.cast(dt, next(iter(arrays.values())).dtype)
+        return unpack(self.flow, self(arrays, parameters, dt), parameters, shape)
+
+    def rollout(self, state: State, steps: int, keep_every: int = 1) -> "Rollout":
+        """
+        Many steps without gradients, in compiled loops.
+
+        Args:
+            state: Start, with any batch dimensions.
+            steps: Number of steps.
+            keep_every: Keeps every so many steps.
+
+        Returns:
+            The states after `keep_every`, `2 keep_every`, ... steps.
+
+        Raises:
+            InputError: if `state` does not belong to this solver's flow, or a number is not possible.
+        """
+        for name, value in (("steps", steps), ("keep_every", keep_every)):
+            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+                raise InputError(f"{name} of a rollout must be an integer of at least 1, not {value!r}.")
+        arrays, parameters, shape = pack(self.flow, state)
+        blocks = [{n: a.numpy() for n, a in b.items()} for b in self.blocks(arrays, parameters, steps, keep_every)]
+        frames = {n: np.concatenate([b[n] for b in blocks]) for n in blocks[0]} if blocks else {}
+        numbers = {n: frames.pop(n) for n in self.diagnostics if n in frames}
+        times = self.dt * keep_every * np.arange(1, steps // keep_every + 1)
+        return Rollout(self.output, frames, {n: p.numpy() for n, p in parameters.items()}, times, numbers, shape)
+
+    def blocks(self, arrays: dict, parameters: dict, steps: int, keep_every: int = 1) -> Iterator[dict]:
+        """
+        Repeated steps of native arrays without gradients, many of them in one compiled loop.
+
+        Args:
+            arrays: Start, shape (batch, *spatial) each.
+            parameters: Shape (batch,) each.
+            steps: Number of steps.
+            keep_every: Keeps every so many steps.
+
+        Yields:
+            What `keep` makes of as many frames as one loop holds, of shape (frames, batch, ...).
+        """
+        dt = self._native_dt(arrays)
+        size = sum(a.dtype.size * int(np.prod(a.shape)) for a in arrays.values())
+        room = int(np.clip(LOOP_BYTES // size, 1, LOOP_FRAMES))
+        frames, arrays = steps // keep_every, self.begin(arrays)
+        for first in range(0, frames, room):
+            count = min(room, frames - first)
+            arrays, kept = self.loop.frames(arrays, parameters, dt, count, keep_every, room)
+            yield {n: k[:count] for n, k in kept.items()}
+
+    def begin(self, arrays: dict) -> dict:
+        """Arrays that a loop can start from: with the diagnostics, which are zero."""
+        if not self.diagnostics:
+            return dict(arrays)
+        import tensorflow as tf
+
+        batch = next(iter(arrays.values())).shape[0]
+        return arrays | {n: tf.zeros([batch], tf.int32) for n in self.diagnostics}
+
+    def frames(self, arrays: dict, parameters: dict, steps: int, keep_every: int = 1) -> Iterator[dict]:
+        """As `blocks`, but frame by frame: arrays of shape (batch, ...)."""
+        for block in self.blocks(arrays, parameters, steps, keep_every):
+            for i in range(len(next(iter(block.values())))):
+                yield {n: kept[i] for n, kept in block.items()}
+
+
+class Rollout(Sequence[State]):
+    """
+    The states of a rollout, in order. They are kept as arrays, and become PhiFlow fields when they are asked for.
+
+    Attributes:
+        flow: The flow that the states belong to.
+        arrays: By array name, shape (frames, batch, *spatial).
+        parameters: By parameter name, shape (batch,).
+        times: Time of each frame since the start, in domain units.
+        diagnostics: By name, what the solver said of each frame and simulation, such as `iterations`: shape
+            (frames, batch).
+    """
+
+    def __init__(
+        self,
+        flow: System,
+        arrays: dict[str, np.ndarray],
+        parameters: dict[str, np.ndarray],
+        times: np.ndarray,
+        diagnostics: dict[str, np.ndarray] | None = None,
+        batch: Shape = EMPTY_SHAPE,
+    ):
+        self.flow, self.arrays, self.parameters, self.times = flow, arrays, parameters, times
+        self.diagnostics, self._batch = diagnostics or {}, batch
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    @overload
+    def __getitem__(self, index: int) -> State: ...
+    @overload
+    def __getitem__(self, index: slice) -> "Rollout": ...
+    def __getitem__(self, index):
+        if isinstance(index, slice):
+            parts = [{n: a[index] for n, a in group.items()} for group in (self.arrays, self.diagnostics)]
+            return Rollout(self.flow, parts[0], self.parameters, self.times[index], parts[1], self._batch)
+        return unpack(
+            self.flow, {n: a[range(len(self))[index]] for n, a in self.arrays.items()}, self.parameters, self._batch
+        )
+
+    @property
+    def last(self) -> State:
+        """The state at the end."""
+        return self[-1]
+
+    def __repr__(self):
+        shown = f"times {self.times[0]:g} to {self.times[-1]:g}" if len(self) else "no frames"
+        return f"Rollout({len(self)} frames of {self.flow}, {shown})"
+
+
+def rollout(solver: Solver, state: State, steps: int, keep_every: int = 1) -> Rollout:
+    """`solver.rollout`, for any solver; see there."""
+    if not isinstance(solver, Solver):
+        raise InputError(f"A rollout needs a solver (a flow, a HybridSolver, ...), not {type(solver).__name__}.")
+    return solver.rollout(state, steps, keep_every)
+
+
+__all__ = ["Rollout", "Solver", "rollout"]

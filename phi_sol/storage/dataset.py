@@ -1,0 +1,154 @@
+"""Recorded simulations, mapped into memory."""
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import InputError, MissingError
+from ..solvers.pair import SolverPair
+from .files import first_difference, read_json
+from .frames import DESCRIPTION, REFERENCE, read_frame
+from .packed import Packed, combine
+
+
+def find_simulations(folder: Path, split: str) -> list[Path]:
+    """
+    The simulation folders in `folder`, or in its sub-folder `split`.
+
+    Raises:
+        MissingError: if there are none.
+    """
+    folder = Path(folder)
+    for place in (folder, folder / split):
+        simulations = sorted(p for p in place.glob("sim_*") if p.is_dir()) if place.is_dir() else []
+        if simulations:
+            return simulations
+    if not folder.is_dir():
+        raise MissingError(f"There is no data folder {folder}: run 'phi-sol generate' first, or name one with --data.")
+    raise MissingError(
+        f"There are no simulations (sim_000000, ...) in {folder} or {folder / split}: run 'phi-sol generate' first."
+    )
+
+
+class Dataset:
+    """
+    Restricted reference frames of several simulations. They stay on disk, mapped into memory (see
+    `phi_sol.data.packed`), so that a data set may be larger than the memory.
+
+    Attributes:
+        pair: The solver pair that the frames belong to.
+        folders: Folder of each simulation.
+        arrays: By array name (`velocity.y`, ...), shape (simulations, frames + 1, *spatial), float32, read-only
+            memory maps.
+        parameters: By parameter name, shape (simulations,), float32.
+        simulations: Parameters of each simulation as they were given.
+        fingerprints: Configuration fingerprint of each simulation.
+        keep_reference_every: Every so many frames the full-resolution state was kept, too.
+    """
+
+    def __init__(
+        self,
+        pair: SolverPair,
+        folders: Sequence[Path],
+        frames: int | None = None,
+        progress: Callable[[int, int], None] = lambda frame, total: None,
+    ):
+        """
+        Checks all frames, and unpacks them where this has not been done.
+
+        Args:
+            pair: The solver pair that the data must have been made with.
+            folders: Simulation folders, see `find_simulations`.
+            frames: Offers the first so many frames after frame 0 only.
+            progress: Called with (frames unpacked, frames in all) if they have to be unpacked.
+
+        Raises:
+            InputError: if a simulation is unfinished, damaged, has fewer frames, or belongs to another pair.
+            MissingError: if a file is missing.
+        """
+        self.pair, self.folders = pair, [Path(f) for f in folders]
+        descriptions = [self._check(f) for f in self.folders]
+        recorded = min(d["frames"] for d in descriptions)
+        if frames is not None and frames > recorded:
+            raise InputError(
+                f"{frames} frames are asked for, but {self.folders[0].parent} holds simulations of {recorded} frames."
+            )
+        self.frames = recorded if frames is None else frames
+        self._packed = Packed(pair.source, self.folders, recorded, progress)
+        self.arrays = {n: a[:, : self.frames + 1] for n, a in self._packed.arrays.items()}
+        self.parameters = {
+            p: np.array([d["parameters"][p] for d in descriptions], np.float32) for p in pair.source.parameters
+        }
+        self.simulations = [d["parameters"] for d in descriptions]
+        self.fingerprints = [d["fingerprint"] for d in descriptions]
+        self.keep_reference_every = descriptions[0]["keep_reference_every"]
+
+    @classmethod
+    def load(cls, pair: SolverPair, folder: str | Path, split: str = "train", frames: int | None = None) -> "Dataset":
+        """All simulations in `folder`, or in its sub-folder `split`. Errors as for the class."""
+        return cls(pair, find_simulations(Path(folder), split), frames)
+
+    def _check(self, folder: Path) -> dict:
+        description = read_json(folder / DESCRIPTION)
+        if "pair" not in description or "fingerprint" not in description:
+            raise InputError(f"{folder / DESCRIPTION} was not written by 'phi-sol generate'.")
+        if description["pair"] != self.pair.config:
+            difference = first_difference(description["pair"], self.pair.config)
+            raise InputError(f"{folder} was made with another solver pair: {difference}.")
+        if not description.get("complete"):
+            raise InputError(f"{folder} is unfinished: run 'phi-sol generate' again to complete it.")
+        return description
+
+    def __len__(self) -> int:
+        return len(self.folders)
+
+    def check_unseen(self, descriptions: Iterable[dict], kind: str):
+        """
+        Args:
+            descriptions: Of what was trained, with the fingerprints of the `data` that it was trained on.
+            kind: What that is, for the message.
+
+        Raises:
+            InputError: if one of the simulations is among these data.
+        """
+        seen = {f for description in descriptions for f in description.get("data", [])}
+        known = [
+            folder.name
+            for folder, fingerprint in zip(self.folders, self.fingerprints, strict=True)
+            if fingerprint in seen
+        ]
+        if known:
+            raise InputError(
+                f"{self.folders[0].parent} holds simulations that a {kind} was trained on ({', '.join(known)}): evaluate on test data."
+            )
+
+    def moments(self, simulations: Sequence[int] | None = None) -> dict[str, tuple[float, float]]:
+        """
+        Mean and standard deviation of each array over all recorded frames of the given simulations (all by default).
+        """
+        chosen = range(len(self)) if simulations is None else simulations
+        moments = {n: [m[i] for i in chosen] for n, m in self._packed.moments.items()}
+        return {n: combine([m["mean"] for m in ms], [m["std"] ** 2 for m in ms]) for n, ms in moments.items()}
+
+    def largest(self, names: Sequence[str]) -> float:
+        """Largest magnitude of some arrays in all recorded frames."""
+        return max(m["largest"] for n in names for m in self._packed.moments[n])
+
+    @property
+    def nbytes(self) -> int:
+        """Size of all arrays."""
+        return sum(a.nbytes for a in self.arrays.values())
+
+    def frame(self, index: int) -> dict[str, np.ndarray]:
+        """One frame of all simulations: arrays of shape (simulations, *spatial)."""
+        return {n: a[:, index] for n, a in self.arrays.items()}
+
+    def reference_frame(self, simulation: int, index: int) -> dict[str, np.ndarray]:
+        """
+        A full-resolution frame of one simulation.
+
+        Raises:
+            MissingError: if it was not kept.
+        """
+        return read_frame(self.pair.reference, self.folders[simulation] / REFERENCE, index)

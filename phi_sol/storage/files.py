@@ -1,0 +1,86 @@
+"""Files and JSON: written as a whole or not at all, compared, fingerprinted."""
+
+import hashlib
+import json
+import os
+import platform
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from ..errors import InputError, MissingError
+
+PARTIAL = ".partial"  # folder of files that are being written
+
+
+def check_no_file_in_the_way(folder: Path, advice: str):
+    """
+    Raises:
+        InputError: if `folder` or a folder above it is a file.
+    """
+    for path in (folder, *folder.parents):
+        if path.exists() and not path.is_dir():
+            raise InputError(f"{path} is a file, not a folder. {advice}")
+
+
+def fingerprint(config: dict) -> str:
+    """Short hash of JSON-ready data, independent of the order of its keys."""
+    return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def versions() -> dict[str, str]:
+    """Versions of everything that may change a result."""
+    result = {"python": platform.python_version()}
+    for package in ("phi_sol", "phiflow", "phiml", "tensorflow", "keras", "numpy"):
+        try:
+            result[package] = version(package)
+        except PackageNotFoundError:
+            result[package] = "not installed"
+    return result
+
+
+def write_atomic(path: Path, data: bytes):
+    """Writes a file so that it is there as a whole or not at all, whenever the process ends."""
+    part = path.parent / PARTIAL / path.name
+    part.parent.mkdir(exist_ok=True)
+    with open(part, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(part, path)
+    with suppress(OSError):  # another part is under way
+        part.parent.rmdir()
+
+
+def write_json(path: Path, content: dict):
+    write_atomic(path, (json.dumps(content, indent=2) + "\n").encode())
+
+
+def read_json(path: Path) -> dict:
+    """
+    Raises:
+        MissingError: if there is no such file.
+        InputError: if it is not a JSON object.
+    """
+    if not path.is_file():
+        raise MissingError(f"{path} is missing.")
+    try:
+        content = json.loads(path.read_text())
+    except (ValueError, OSError) as err:
+        raise InputError(f"{path} is damaged: {err}") from err
+    if not isinstance(content, dict):
+        raise InputError(f"{path} is damaged: it holds no JSON object.")
+    return content
+
+
+def first_difference(a: dict, b: dict, path: str = "") -> str:
+    """Names the first entry in which two nested dictionaries differ, as 'key: a instead of b'."""
+    for key in [*b, *[k for k in a if k not in b]]:
+        here = f"{path}{key}"
+        if isinstance(a.get(key), dict) and isinstance(b.get(key), dict):
+            inner = first_difference(a[key], b[key], f"{here}.")
+            if inner:
+                return inner
+        elif a.get(key) != b.get(key):
+            return f"{here} is {a.get(key)} instead of {b.get(key)}"
+    return ""

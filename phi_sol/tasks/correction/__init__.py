@@ -1,0 +1,1 @@
+"""Correcting a source solver: methods, losses, and targets that are computed beforehand."""

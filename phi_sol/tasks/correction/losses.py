@@ -1,0 +1,157 @@
+"""What a prediction is compared by: squared differences of values, of gradients and of spectra."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from ...correctors.statistics import Statistics
+from ...errors import InputError
+from ...kernels.compiled import Arrays
+
+STEP_WEIGHTS = {
+    "uniform": lambda n: np.ones(n),
+    "linear": lambda n: 2 * np.arange(1, n + 1) / (n + 1),
+    "last": lambda n: n * (np.arange(1, n + 1) == n),
+}
+
+
+@dataclass(frozen=True)
+class Loss:
+    """
+    The loss of one predicted state s against the restricted reference r,
+
+        L = Σ_f w_f [ <e_f²> + g Σ_d <(δ_d e_f)²> + a <(|ŝ_f| - |r̂_f|)²>_k ],   e_f = (s_f - r_f) / σ_f,
+
+    over the corrected arrays f (components count as arrays), <.> the mean over faces or cells, δ_d the
+    difference of two neighbours along axis d, and ^ the discrete Fourier transform of s_f / σ_f, over square
+    roots of the number of points. By Parseval's theorem the last term is what the first one would be if all
+    phases were right: at most <e²>.
+
+    Attributes:
+        fields: w_f by field name; 1 for fields that are not named.
+        gradient: g, without unit.
+        spectral: a, without unit.
+        steps: Weights of the n steps of an unrolled loss: `uniform`, `linear` (growing), `last` (that one
+            alone), each with sum n, or n numbers.
+    """
+
+    fields: tuple[tuple[str, float], ...] = ()
+    gradient: float = 0.0
+    spectral: float = 0.0
+    steps: str | tuple[float, ...] = "uniform"
+
+    def __post_init__(self):
+        values = {"gradient": self.gradient, "spectral": self.spectral} | {f"weight of {n}": w for n, w in self.fields}
+        if not isinstance(self.steps, str):
+            values |= {f"weight of step {i}": w for i, w in enumerate(self.steps, 1)}
+            if not sum(self.steps) > 0:
+                raise InputError("At least one step of a loss must have a weight above 0.")
+        elif self.steps not in STEP_WEIGHTS:
+            raise InputError(
+                f"Unknown step weights {self.steps!r}. Known: {', '.join(STEP_WEIGHTS)}, or one number for each step, e.g. 1,1,2."
+            )
+        for name, value in values.items():
+            if not (np.isfinite(value) and value >= 0):
+                raise InputError(f"The {name} in a loss must be finite and at least 0, not {value!r}.")
+
+    @staticmethod
+    def parse(
+        fields: str | None = None, gradient: float = 0.0, spectral: float = 0.0, steps: str = "uniform"
+    ) -> "Loss":
+        """
+        A loss from text as in commands: `fields` such as `velocity=1,marker=0.2`, `steps` a name or numbers
+            such as `1,1,2`.
+
+        Raises:
+            InputError: if a text can't be understood.
+        """
+        weights = {}
+        for part in fields.split(",") if fields else ():
+            name, _, value = part.partition("=")
+            weights[name.strip()] = _number(value, part, "the weights of fields look like velocity=1,marker=0.2")
+        numbers = steps.strip()[:1] in set("0123456789.-+")
+        parsed = (
+            tuple(_number(w, w, "the weights of steps look like 1,1,2") for w in steps.split(",")) if numbers else steps
+        )
+        return Loss(tuple(weights.items()), gradient, spectral, parsed)
+
+    def check_fields(self, correct: Sequence[str]):
+        """
+        Raises:
+            InputError: if a weight is given for a field that is not corrected, or all corrected fields have the
+                weight 0.
+        """
+        weights = dict(self.fields)
+        for name in weights:
+            if name not in correct:
+                raise InputError(
+                    f"The loss has a weight for {name!r}, but the corrector corrects {', '.join(correct)}."
+                )
+        if not any(weights.get(n, 1.0) for n in correct):
+            raise InputError("At least one corrected field must have a weight above 0 in the loss.")
+
+    def step_weights(self, n: int) -> np.ndarray:
+        """
+        The weights of n steps. Of numbers that were given the first n are used, for the shorter stages of a training.
+
+        Raises:
+            InputError: if fewer than n were given.
+        """
+        if isinstance(self.steps, str):
+            return STEP_WEIGHTS[self.steps](n).astype(float)
+        if len(self.steps) < n:
+            raise InputError(f"{n} unrolled steps need {n} step weights, not {len(self.steps)}.")
+        return np.array(self.steps[:n], float)
+
+    def __call__(self, predicted: Arrays, target: Arrays, statistics: Statistics) -> tf.Tensor:
+        """
+        Args:
+            predicted: Corrected arrays of the predicted state, shape (batch, *spatial) each.
+            target: Those of the reference, restricted to the source grid.
+            statistics: Gives σ.
+
+        Returns:
+            Shape (batch,).
+        """
+        weights, total = dict(self.fields), 0.0
+        for name in target:
+            weight = weights.get(name.partition(".")[0], 1.0)
+            if not weight:
+                continue
+            s, r = (a / statistics.std[name] for a in (predicted[name], target[name]))
+            total += weight * self._of_array(s, r)
+        return total
+
+    def _of_array(self, s: tf.Tensor, r: tf.Tensor) -> tf.Tensor:
+        space = list(range(1, s.shape.rank))
+        e = s - r
+        total = tf.reduce_mean(tf.square(e), space)
+        if self.gradient:
+            for axis in space:
+                n = e.shape[axis]
+                upper, lower = (tf.gather(e, tf.range(first, first + n - 1), axis=axis) for first in (1, 0))
+                total += self.gradient * tf.reduce_mean(tf.square(upper - lower), space)
+        if self.spectral:
+            total += self.spectral * tf.reduce_mean(tf.square(amplitudes(s) - amplitudes(r)), space)
+        return total
+
+
+def _number(text: str, part: str, advice: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise InputError(f"{part!r} is not possible: {advice}.") from None
+
+
+def amplitudes(array: tf.Tensor) -> tf.Tensor:
+    """
+    |Fourier transform| over all but the first axis, divided by the square root of the number of points, so that
+    squares have the same mean as those of `array`. Smooth at zero, for its gradient.
+    """
+    transform = {1: tf.signal.fft, 2: tf.signal.fft2d, 3: tf.signal.fft3d}[array.shape.rank - 1]
+    complex_type = tf.complex128 if array.dtype == tf.float64 else tf.complex64
+    spectrum = transform(tf.cast(array, complex_type))
+    squares = (tf.square(tf.math.real(spectrum)) + tf.square(tf.math.imag(spectrum))) / int(np.prod(array.shape[1:]))
+    return tf.sqrt(squares + 1e-12)

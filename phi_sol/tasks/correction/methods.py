@@ -1,0 +1,279 @@
+"""Ways to train a corrector: what happens inside one training loss."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from difflib import get_close_matches
+
+import numpy as np
+import tensorflow as tf
+
+from ...errors import InputError
+from ...kernels.compiled import Arrays
+from ...solvers.hybrid import HybridSolver, check_placement
+from ...storage.dataset import Dataset
+from .losses import Loss
+from .precompute import one_step_corrections, targets
+
+# Measured with the paper's network, batch 3, on two cores (benchmarks/run.py training memory):
+# a loop is 1 to 10 % slower than written-out steps, but SOL-32 starts in 14 s instead of 22 s, and SOL-128 at all
+LOOP_FROM = 24
+REMAT_FROM = (
+    64  # activations of the paper's network take about 35 MB a step; to compute them again takes a quarter more time
+)
+
+METHODS = {
+    "pre": "trained on precomputed corrections (constrained least squares)",
+    "pre-sr": "the same, with corrections that are regularised in time",
+    "non": "trained on one step, without gradient through the solver",
+    "nog": "trained with n unrolled steps, the gradient stopped between them",
+    "sol": "trained with n unrolled steps and gradients through the solver",
+    "pure": "no solver: the network predicts the next state, trained with n unrolled steps",
+}
+SQUARES = Loss()
+SUPERVISED = {"pre": 0.0, "pre-sr": 1.0}  # weight of the temporal regularisation; 1 is the original code's
+
+
+@dataclass(frozen=True)
+class Method:
+    """
+    One way to train.
+
+    Attributes:
+        name: A key of `METHODS`.
+        unroll: Hybrid steps n inside one loss.
+        truncate: The gradient is cut after every so many steps (truncated back-propagation); None: it never is.
+        push_forward: Hybrid steps without gradient before the n steps of the loss (Brandstetter et al. 2022,
+            arXiv:2202.03376).
+        noise: Standard deviation of Gaussian noise on the first state, relative to that of each array
+            (Sanchez-Gonzalez et al. 2020, arXiv:2002.09405).
+        placement: Where the correction enters, see `HybridSolver`.
+        project: Whether the corrected velocity is made divergence-free.
+        loss: What predictions are compared by.
+        temporal: Weight of the temporal regularisation of precomputed corrections.
+        seed: Seed of the noise.
+        looped: Whether the steps are a loop in the training graph rather than written out; None: by the number
+            of steps.
+    """
+
+    name: str
+    unroll: int = 1
+    truncate: int | None = None
+    push_forward: int = 0
+    noise: float = 0.0
+    placement: str = "after"
+    project: bool = False
+    loss: Loss = SQUARES
+    temporal: float = 0.0
+    seed: int = 0
+    looped: bool | None = None
+
+    def __post_init__(self):
+        for name, least in (("unroll", 1), ("truncate", 1), ("push_forward", 0)):
+            value = getattr(self, name)
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
+                words = {
+                    "unroll": "number of unrolled steps",
+                    "truncate": "number of steps between cuts",
+                    "push_forward": "number of push-forward steps",
+                }
+                raise InputError(f"The {words[name]} must be an integer of at least {least}, not {value!r}.")
+        for name in ("noise", "temporal"):
+            if not (np.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
+                raise InputError(f"The {name} must be finite and at least 0, not {getattr(self, name)!r}.")
+        check_placement(self.placement, self.project)
+        self.loss.step_weights(self.unroll)
+
+    @property
+    def supervised(self) -> bool:
+        """Whether the network is trained on precomputed corrections, outside of the solver's loop."""
+        return self.name in SUPERVISED
+
+    @property
+    def frames(self) -> int:
+        """Frames that a training window needs after its first."""
+        return self.push_forward + self.unroll
+
+    @property
+    def terms(self) -> int:
+        """Losses of one window, which the logged loss is the mean of."""
+        return self.unroll
+
+    def check_fields(self, correct: Sequence[str]):
+        """Raises InputError if the loss weighs fields that are not corrected, see `Loss.check_fields`."""
+        self.loss.check_fields(correct)
+
+    def at(self, unroll: int) -> "Method":
+        """The same method with another number of unrolled steps (those that train on single steps keep theirs)."""
+        return self if self.supervised or self.name == "non" else replace(self, unroll=unroll)
+
+    def to_dict(self) -> dict:
+        """JSON-ready: all that defines the training of one stage."""
+        content = {k: v for k, v in asdict(self).items() if k not in ("looped", "seed")}
+        steps = self.loss.steps if isinstance(self.loss.steps, str) else list(self.loss.steps)
+        return content | {"loss": content["loss"] | {"fields": dict(self.loss.fields), "steps": steps}}
+
+    def __str__(self):
+        prefix = "INC-" if self.placement == "inside" else ""
+        single = self.supervised or self.name == "non"
+        return f"{prefix}{self.name.upper()}{'' if single else f'-{self.unroll}'}"
+
+    def losses(
+        self, hybrid: HybridSolver, window: Arrays, parameters: Arrays, dt: tf.Tensor, numbers: tf.Tensor
+    ) -> tf.Tensor:
+        """
+        The losses of a batch of windows, step by step:
+
+            l_i = w_i L(s_i, T r_{p+i}),   i = 1..n,   s_{-p} = T r_0 + noise,   s_{i+1} = hybrid step of s_i,
+
+        with p push-forward steps, T r the restricted reference, L as defined by `Loss` and w_i its step
+        weights. Their mean over the batch, summed over steps, is the training loss: with the default `Loss` the
+        paper's squared L2 norm, divided by the number of faces (same minimiser). Precomputed corrections c: l =
+        L(N(s), c), with the states s and corrections of the window.
+
+        Args:
+            hybrid: Source solver with the corrector to train.
+            window: Reference frames by array name, shape (batch, frames + 1, *spatial); for supervised methods what
+                `precompute.targets` gives, too.
+            parameters: Shape (batch,) each.
+            dt: Time step, scalar.
+            numbers: The number of each window in the stream of windows, shape (batch,): noise depends on it and
+                the seed alone.
+
+        Returns:
+            Shape (batch, n).
+        """
+        if self.supervised:
+            return self._supervised(hybrid, window, parameters)
+        weights = hybrid.corrector.weights()
+        arrays = self._noisy({n: window[n][:, 0] for n in hybrid.names}, hybrid, numbers)
+        for _ in range(self.push_forward):
+            arrays = fixed(hybrid.advance(fixed(arrays), parameters, dt, weights))
+        factors = self.loss.step_weights(self.unroll)
+        looped = self.unroll >= LOOP_FROM if self.looped is None else self.looped
+        names, statistics = hybrid.corrector.adapter.outputs, hybrid.corrector.statistics
+
+        def step(i, arrays):
+            arrays = hybrid.advance(arrays, parameters, dt, weights)
+            target = {n: window[n][:, self.push_forward + i] for n in names}
+            return arrays, self.loss({n: arrays[n] for n in names}, target, statistics)
+
+        if looped:
+            return self._in_a_loop(step, arrays, factors)
+        result = []
+        for i in range(1, self.unroll + 1):
+            arrays, loss = step(i, arrays)
+            result.append(float(factors[i - 1]) * loss)
+            if self.truncate and i % self.truncate == 0:
+                arrays = fixed(arrays)
+        return tf.stack(result, 1)
+
+    def targets(
+        self, data: Dataset, correct: Sequence[str], show: Callable[[int, int], None] | None = None
+    ) -> dict[str, np.ndarray]:
+        """
+        Arrays that windows need besides the recorded frames, see `precompute.targets`; computed in the first call.
+        """
+        return targets(data, correct, self.temporal, show) if self.supervised else {}
+
+    def corrections(
+        self, data: Dataset, names: Sequence[str], simulations: Sequence[int] | None = None
+    ) -> dict[str, np.ndarray]:
+        """
+        Examples of what the network has to say, by the name of each corrected array: they give the scale of its
+            output. From the
+        given simulations, by default all.
+        """
+        return one_step_corrections(data, names, from_state=self.placement == "instead", simulations=simulations)
+
+    def _in_a_loop(self, step, arrays: Arrays, factors: np.ndarray) -> tf.Tensor:
+        example = next(iter(arrays.values()))
+        factors = tf.constant(factors, example.dtype)
+        losses = tf.TensorArray(example.dtype, self.unroll, element_shape=example.shape[:1])
+
+        def body(i, arrays, losses):
+            arrays, loss = step(i, arrays)
+            losses = losses.write(i - 1, factors[i - 1] * loss)
+            if self.truncate:
+                cut = i % self.truncate == 0
+                arrays = {n: tf.where(cut, tf.stop_gradient(a), a) for n, a in arrays.items()}
+            return i + 1, arrays, losses
+
+        state = (1, arrays, losses)
+        losses = tf.while_loop(
+            lambda i, *_: i <= self.unroll, body, state, maximum_iterations=self.unroll, parallel_iterations=1
+        )[2]
+        return tf.transpose(losses.stack())
+
+    def _noisy(self, arrays: Arrays, hybrid: HybridSolver, numbers: tf.Tensor) -> Arrays:
+        if not self.noise:
+            return arrays
+        result = dict(arrays)
+        for k, name in enumerate(hybrid.corrector.adapter.outputs):
+            array, scale = arrays[name], self.noise * hybrid.corrector.statistics.std[name]
+
+            def draw(number, array=array, k=k):
+                seed = tf.stack([tf.cast(number, tf.int64), tf.constant(1000 * self.seed + k, tf.int64)])
+                return tf.random.stateless_normal(array.shape[1:], seed, dtype=array.dtype)
+
+            result[name] = array + scale * tf.map_fn(draw, numbers, fn_output_signature=array.dtype)
+        return result
+
+    def _supervised(self, hybrid: HybridSolver, window: Arrays, parameters: Arrays) -> tf.Tensor:
+        corrector = hybrid.corrector
+        state = {n: window[f"state:{n}"][:, 0] for n in corrector.adapter.inputs}
+        target = {n: window[f"correction:{n}"][:, 0] for n in corrector.adapter.outputs}
+        return self.loss(corrector(state, parameters, corrector.weights()), target, corrector.statistics)[:, None]
+
+
+def fixed(arrays: Arrays) -> Arrays:
+    """The same values, without gradient."""
+    return {n: tf.stop_gradient(a) for n, a in arrays.items()}
+
+
+def make_method(name: str, unroll: int = 1, **options) -> Method:
+    """
+    A method by name.
+
+    NON is one step from recorded frames: nothing before the network depends on its weights, so that no gradient passes
+    the solver; SOL-1 is the same thing. NOG-n (List et al. 2024, arXiv:2402.12971) is SOL-n with the gradient cut after
+    every step. PURE puts the network in the place of the solver.
+
+    Args:
+        name: A key of `METHODS`.
+        unroll: Unrolled steps n; ignored by methods that train on single steps.
+        options: Further attributes of `Method`.
+
+    Raises:
+        InputError: for an unknown name, or options that are not possible or don't go together.
+    """
+    if name not in METHODS:
+        close = get_close_matches(name, METHODS, 1)
+        raise InputError(
+            f"Unknown method {name!r}.{f' Did you mean {close[0]!r}?' if close else ''} Known: {', '.join(METHODS)}."
+        )
+    if unroll < 1:
+        raise InputError(f"The number of unrolled steps must be at least 1, not {unroll}.")
+    if name == "nog":
+        if options.get("truncate") not in (None, 1):
+            raise InputError("NOG cuts the gradient after every step: leave out the truncation, or take sol.")
+        options["truncate"] = 1
+    if name == "pure":
+        if options.get("placement", "after") != "after":
+            raise InputError("PURE has no solver that a correction could enter: leave out the placement.")
+        options["placement"] = "instead"
+    elif options.get("placement") == "instead":
+        raise InputError("The placement 'instead' of the solver is the method pure.")
+    if name in SUPERVISED:
+        given = [n for n in ("truncate", "push_forward", "noise", "project") if options.get(n)]
+        given += ["placement"] if options.get("placement", "after") != "after" else []
+        if given:
+            raise InputError(
+                f"{name.upper()} trains outside of the solver's loop, without {', '.join(n.replace('_', '-') for n in given)}."
+            )
+        options["temporal"] = SUPERVISED[name]
+    return Method(name, 1 if name in ("non", *SUPERVISED) else unroll, **options)
+
+
+def total(losses: tf.Tensor) -> tf.Tensor:
+    """The training loss of a batch: the mean over samples of `Method.losses`, summed over steps."""
+    return tf.reduce_sum(tf.reduce_mean(losses, 0))

@@ -1,0 +1,1 @@
+"""Guessing the pressure that conjugate gradients start from."""

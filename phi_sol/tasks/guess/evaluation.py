@@ -1,0 +1,280 @@
+"""The evaluation of guesses: iterations, wall time, and a running simulation."""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from phi.math import NUMPY
+from phi.tf import TENSORFLOW
+
+from ...correctors.files import load_runs
+from ...correctors.guess import DESCRIPTION_FILE, PoissonGuess
+from ...errors import InputError, MissingError
+from ...evaluation.groups import mean_and_deviation, trained_alike
+from ...evaluation.report import write_reports
+from ...pressure.iterative import ConjugateGradients
+from ...solvers.iterative import IterativeFlow
+from ...storage.dataset import Dataset, find_simulations
+from ...storage.files import check_no_file_in_the_way, versions, write_json
+from .experiment import PoissonExperiment
+from .problems import MOST, Problems, first_below, problems_of, residual_history
+from .report import error_spectrum, figures, report
+from .tables import DIRECT, ZERO
+
+LOG = logging.getLogger(__name__)
+TOLERANCES = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
+TIMED = 20  # problems
+SIMULATIONS = 5
+PREVIOUS, MULTIGRID = "previous step", "multigrid"
+NORM = "max |∇·(u* - ∇p)| over cells"
+
+Show = Callable[[int, int], None]
+
+
+@dataclass
+class PoissonEvaluation:
+    """
+    Attributes:
+        results: The content of `results.json`.
+        files: Files that were written.
+    """
+
+    results: dict
+    files: list[Path]
+
+
+def find_guesses(folder: Path) -> list[Path]:
+    """Folders below `folder` that hold a guess."""
+    return sorted(p.parent for p in Path(folder).glob(f"*/{DESCRIPTION_FILE}"))
+
+
+def evaluate(
+    experiment: PoissonExperiment,
+    runs: list[Path],
+    data: Path,
+    out: Path,
+    frames: int | None = None,
+    command: str = "",
+    progress: Show = lambda done, total: None,
+) -> PoissonEvaluation:
+    """
+    Solves the test problems of a scene from every guess, and runs simulations with each; writes `results.json`,
+    `report.html`, `report.md`, `residual_history.png`, `guesses.png` and `error_spectrum.png` into `out`.
+
+    Args:
+        experiment: The scene.
+        runs: Folders of guesses; a run is named after its folder.
+        data: Data folder with the test simulations.
+        out: Folder for the results.
+        frames: Steps of the running simulations; default: the scene's.
+        command: For the record.
+        progress: Called with (steps done, steps in all) of the running simulations.
+
+    Raises:
+        InputError: if data or a guess do not fit the scene, or a guess was trained on the test data.
+        MissingError: if data or a guess are missing.
+    """
+    steps = experiment.simulation_steps if frames is None else frames
+    if steps < 1:
+        raise InputError(f"The number of frames must be at least 1, not {steps}.")
+    if not runs:
+        raise MissingError(
+            f"No guess to evaluate: train one first ('phi-sol train {experiment.name}'), or name a run with --run."
+        )
+    out, flow = Path(out), experiment.pair.source
+    check_no_file_in_the_way(out, "Name another folder with --out.")
+    guesses = load_guesses(runs, flow)
+    test = Dataset(experiment.pair, find_simulations(data, "test"))
+    test.check_unseen([g.description for g in guesses.values()], "guess")
+    problems = problems_of(test, experiment.samples)
+    b = -problems.divergence
+    starts = {ZERO: np.zeros_like(b), PREVIOUS: problems.previous} | {n: g.predict(b) for n, g in guesses.items()}
+    operator = flow.projection.solver.operator
+    histories = {n: residual_history(operator, b, p, min(TOLERANCES)) for n, p in starts.items()}
+    solvers = {n: {"iterations": iterations(h), "residual": _statistics(h[:, 0])} for n, h in histories.items()}
+    for name in guesses:
+        solvers[name]["error"] = error_spectrum(starts[name], problems.pressure)["facts"]
+    multigrid = multigrid_solver(flow)
+    solvers |= other_solvers(flow, b, multigrid, histories)
+    for name, milliseconds in time_solves(flow, b, guesses, multigrid, problems, experiment.tolerance).items():
+        solvers[name]["ms_per_solve"] = milliseconds
+    for name, facts in simulate(flow, test, guesses, experiment.tolerance, steps, progress).items():
+        solvers[name]["simulation"] = facts
+    described = {n: g.description | {"passes": g.passes} for n, g in guesses.items()}
+    results = {
+        "scene": experiment.name,
+        "frames": steps,
+        "parameters": test.simulations,
+        "data": {"folder": str(data), "fingerprints": test.fingerprints},
+        "guesses": {
+            n: {"passes": g.passes} | {f: g.description.get(f) for f in ("method", "unroll", "seed", "network")}
+            for n, g in guesses.items()
+        },
+        "samples": len(b),
+        "residual_norm": NORM,
+        "tolerance": experiment.tolerance,
+        "solvers": solvers,
+        "groups": {
+            n: {"runs": runs} | _over_seeds([solvers[r] for r in runs])
+            for n, runs in trained_alike(guesses, described).items()
+        },
+        "versions": versions(),
+        "command": command,
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(out / "results.json", results)
+    once = {n: starts[n] for n, g in guesses.items() if g.passes == 1}
+    drawn = figures(out, flow, {n: h for n, h in histories.items() if n in once or n not in guesses}, once, problems)
+    return PoissonEvaluation(results, [out / "results.json", *write_reports(report(results, drawn), out), *drawn])
+
+
+def load_guesses(runs: list[Path], flow) -> dict[str, PoissonGuess]:
+    """Guesses by the name of their folder, checked against the flow; each also with two passes."""
+    once = load_runs(runs, PoissonGuess.load, flow, (ZERO, PREVIOUS, DIRECT, MULTIGRID).__contains__)
+    twice = {n: PoissonGuess(g.network, g.scale, g.description, passes=2) for n, g in once.items()}
+    return {name: guess for n in once for name, guess in ((n, once[n]), (f"{n}, twice", twice[n]))}
+
+
+def iterations(history: np.ndarray) -> dict[str, dict]:
+    """Mean and standard deviation of the iterations to each tolerance, over samples."""
+    needed = first_below(history, TOLERANCES)
+    return {f"{t:g}": _statistics(column) for t, column in zip(TOLERANCES, needed.T, strict=True)}
+
+
+def _over_seeds(solvers: list[dict]) -> dict:
+    """
+    Mean and standard deviation (of a sample; None for a single run) over runs of what each needs on average
+    over samples.
+    """
+    counts = {t: [s["iterations"][t]["mean"] for s in solvers] for t in solvers[0]["iterations"]}
+    return {
+        "iterations": {t: dict(zip(("mean", "std"), mean_and_deviation(c), strict=True)) for t, c in counts.items()}
+    }
+
+
+def _statistics(values: np.ndarray) -> dict[str, float]:
+    return {"mean": float(values.mean()), "std": float(values.std())}
+
+
+def multigrid_solver(flow) -> ConjugateGradients | None:
+    """Conjugate gradients with multigrid as preconditioner; None, and a line in the log, if PyAMG is not installed."""
+    try:
+        return ConjugateGradients(flow.projection.solver, "multigrid")
+    except InputError as err:
+        LOG.warning("%s Its row is left out.", err)
+        return None
+
+
+def other_solvers(
+    flow, b: np.ndarray, multigrid: ConjugateGradients | None, histories: dict[str, np.ndarray]
+) -> dict[str, dict]:
+    """What the direct solve leaves, and the iterations with multigrid, whose history is added to the others."""
+    domain = flow.projection.solver
+    left = np.abs(b - domain.operator(NUMPY, _direct(domain)(tf.constant(b))[0].numpy()))
+    result = {DIRECT: {"residual": _statistics(left.reshape(len(b), -1).max(1))}}
+    if multigrid is None:
+        return result
+    cycles = multigrid.solve(b, tolerance=min(TOLERANCES), max_iterations=MOST, history=True).history
+    histories[MULTIGRID] = cycles[:, : int(np.isfinite(cycles).sum(1).max())]
+    return result | {MULTIGRID: {"iterations": iterations(histories[MULTIGRID])}}
+
+
+def _direct(domain) -> Callable:
+    return tf.function(lambda b: [domain.solve_native(TENSORFLOW, b)], autograph=False, jit_compile=True)
+
+
+def time_solves(
+    flow,
+    b: np.ndarray,
+    guesses: dict[str, PoissonGuess],
+    multigrid: ConjugateGradients | None,
+    problems: Problems,
+    tolerance: float,
+) -> dict[str, float]:
+    """
+    Median wall time in milliseconds of one solve of one problem to the tolerance, in float64, over up to 20
+    problems, the solvers taking turns.
+
+    The time of a learned guess includes its network; that of a compiled function does not include compilation,
+    that of multigrid not its set-up.
+    """
+    domain = flow.projection.solver
+    cg = ConjugateGradients(domain)
+
+    def from_guess(b, p):
+        found = cg.solve(b, p, tolerance, max_iterations=MOST)
+        return [found.p]
+
+    solve, direct = tf.function(from_guess, autograph=False, jit_compile=True), _direct(domain)
+    runs = {
+        ZERO: lambda b, previous: solve(b, tf.zeros_like(b)),
+        PREVIOUS: lambda b, previous: solve(b, previous),
+    }
+    for name, guess in guesses.items():
+        runs[name] = lambda b, previous, guess=guess: solve(
+            b, tf.cast(guess.compiled(tf.cast(b, tf.float32)), tf.float64)
+        )
+    runs[DIRECT] = lambda b, previous: direct(b)
+    if multigrid is not None:
+        runs[MULTIGRID] = lambda b, previous: [tf.constant(multigrid.solve(b.numpy(), None, tolerance).p)]
+    times = {n: [] for n in runs}
+    for i in [0, *range(min(TIMED, len(b)))]:  # the first one twice: it compiles
+        given = tf.constant(b[i : i + 1]), tf.constant(problems.previous[i : i + 1])
+        for name, run in runs.items():
+            begin = time.perf_counter()
+            _ = run(*given)[0].numpy()
+            times[name].append(time.perf_counter() - begin)
+    return {n: 1e3 * float(np.median(t[1:])) for n, t in times.items()}
+
+
+def simulate(
+    flow, test: Dataset, guesses: dict[str, PoissonGuess], tolerance: float, steps: int, progress: Show
+) -> dict[str, dict]:
+    """
+    Runs the first test simulations (at most 5) from their start, one after another, with every way to solve for
+    the pressure.
+
+    Returns:
+        By solver: `steps`, `runs`, mean `iterations` and `seconds` of a run, and `drift`, the mean absolute
+            difference of the velocity to that with
+        the direct solve over faces, components and runs, after the last step; it is 0 for the direct solve itself.
+    """
+    ways = {ZERO: "zero", PREVIOUS: "previous"} | guesses
+    solver = IterativeFlow(flow, "zero", tolerance)  # one for all, compiled once
+    runs = min(SIMULATIONS, len(test))
+    names = [n for n in test.arrays if n.startswith("velocity")]
+    reference, result, done = [], {}, 0
+    for name in [DIRECT, *ways]:
+        if name in ways:
+            solver.guess = ways[name]
+        step = solver if name in ways else flow
+        total, seconds, drift = 0, 0.0, []
+        for i in range(runs):
+            arrays = {n: tf.constant(a[i : i + 1, 0]) for n, a in test.arrays.items()}
+            parameters = {n: tf.constant(p[i : i + 1]) for n, p in test.parameters.items()}
+            if i == 0:
+                step(arrays, parameters)  # compiles
+            begin, counts = time.perf_counter(), []
+            for _ in range(steps):
+                arrays = step(arrays, parameters)
+                counts.append(arrays.get("iterations", [0]))
+            last = {n: arrays[n].numpy() for n in names}
+            seconds += time.perf_counter() - begin
+            total += sum(int(c[0]) for c in counts)
+            if name == DIRECT:
+                reference.append(last)
+            drift.append(np.mean([np.abs(last[n] - reference[i][n]).mean() for n in names]))
+            done += steps
+            progress(done, runs * steps * (1 + len(ways)))
+        result[name] = {
+            "steps": steps,
+            "runs": runs,
+            "iterations": total / runs,
+            "seconds": seconds / runs,
+            "drift": float(np.mean(drift)),
+        }
+    return result

@@ -1,0 +1,173 @@
+"""Generation: what is on disk, resuming, and what is refused."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from phi import math
+from phi.field import Scene, divergence
+
+from phi_sol import Experiment, Generator, InputError, WakeFlow
+from phi_sol.generation import generator as generate
+from phi_sol.generation import simulator as simulate
+from phi_sol.generation.simulator import Simulator
+from phi_sol.storage.files import fingerprint
+from phi_sol.storage.frames import FrameFormat
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Of all files but those that reading has left (`.packed`)."""
+    files = [p for p in sorted(folder.rglob("*")) if p.is_file() and ".packed" not in p.parts]
+    return {str(p.relative_to(folder)): p.read_bytes() for p in files}
+
+
+def test_scene_folders_as_phiflow_reads_them(tiny, tiny_data):
+    scenes = Scene.list(str(tiny_data / "train"))
+    assert len(scenes) == 2
+    scene = scenes[1]
+    assert scene.fieldnames == ("marker", "velocity")
+    assert scene.complete_frames == tuple(range(13))
+    assert scene.properties["parameters"] == {"reynolds": 600.0}
+    assert (
+        scene.properties["complete"] and scene.properties["scene"] == "tiny" and scene.properties["versions"]["phiflow"]
+    )
+    config = {k: v for k, v in scene.properties.items() if k not in ("versions", "fingerprint", "complete")}
+    assert scene.properties["fingerprint"] == fingerprint(config)
+    with math.NUMPY:
+        velocity, marker = scene.read("velocity", "marker", frame=12)
+        assert velocity.is_staggered and velocity.resolution.untyped_dict == dict(y=24, x=12)
+        assert velocity.boundary == tiny.pair.source.boundaries["velocity"]
+        assert np.abs(divergence(velocity).values.numpy("y,x")).max() < 1e-5
+        assert float(marker.values.max) > 0.5
+    reference = Scene.at(str(tiny_data / "train" / "sim_000001" / "reference"))
+    assert reference.complete_frames == (0, 5, 10)
+
+
+def test_frames_are_the_restricted_reference_run(tiny, tiny_data):
+    """Frame 12 by stepping the reference with PhiFlow's operators and restricting the result."""
+    pair = tiny.pair
+    with math.NUMPY:
+        state = pair.reference.initial_state(reynolds=600.0)
+        for _ in range(tiny.warmup + 12):
+            state = pair.reference.physics(state, math.wrap(1.0))
+        expected = pair.restrict(state)
+        stored = Scene.at(str(tiny_data / "train" / "sim_000001")).read("velocity", frame=12)
+        for d in "yx":
+            a, b = (f.values[{"~vector": d}].numpy("y,x") for f in (stored, expected.velocity))
+            np.testing.assert_allclose(a, b, atol=2e-4)
+
+
+def test_finished_simulations_are_skipped(tiny, tiny_data, monkeypatch):
+    generator = Generator(tiny, "train", tiny_data / "train")
+    assert all(job.done for job in generator.jobs)
+    monkeypatch.setattr(Simulator, "run", lambda *_: pytest.fail("computed again"))
+    seen = []
+    assert len(generator.run(lambda *counts: seen.append(counts))) == 2
+    assert seen == [(54, 54)]  # two simulations of 27 steps
+
+
+class Killed(BaseException):
+    pass
+
+
+def killed_at_frame(monkeypatch, frame: int, folder: str):
+    """Writing this frame of this simulation ends the run."""
+    original = FrameFormat.write
+
+    def write(self, to, index, values):
+        original(self, to, index, values)
+        if index == frame and to.name == folder:
+            raise Killed
+
+    monkeypatch.setattr(FrameFormat, "write", write)
+
+
+@pytest.mark.parametrize("stop_at", [0, 5, 11])
+def test_interrupted_batch_ends_with_the_same_bytes(tiny, tiny_data, tmp_path, monkeypatch, stop_at):
+    monkeypatch.setattr(simulate, "CHECKPOINT_EVERY", 4)
+    with monkeypatch.context() as patch:
+        killed_at_frame(patch, stop_at, "sim_000001")
+        with pytest.raises(Killed):
+            Generator(tiny, "train", tmp_path / "train").run()
+    assert not any(
+        json.loads((tmp_path / "train" / f"sim_00000{i}" / "description.json").read_text())["complete"]
+        for i in range(2)
+    )
+    generator, done = Generator(tiny, "train", tmp_path / "train"), []
+    assert generator.plan()["batch"] == 2
+    generator.run(lambda steps, total: done.append(steps))
+    assert done[0] >= 2 * 12 and done[-1] == 2 * 27, "started from the beginning instead of from the checkpoint"
+    assert contents(tmp_path / "train") == contents(tiny_data / "train")
+
+
+def test_missing_frame_is_restored(tiny, tiny_data, tmp_path):
+    shutil.copytree(tiny_data / "test", tmp_path / "test")
+    (tmp_path / "test" / "sim_000000" / "velocity_000007.npz").unlink()
+    generator = Generator(tiny, "test", tmp_path / "test")
+    assert not generator.jobs[0].done
+    generator.run()
+    assert contents(tmp_path / "test") == contents(tiny_data / "test")
+
+
+def test_damaged_checkpoint_counts_as_none(tiny, tmp_path):
+    (tmp_path / generate.CHECKPOINT).write_bytes(b"half a file")
+    assert Generator(tiny, "train", tmp_path).plan()["steps"] == 2 * 27
+
+
+def test_folders_that_are_not_ours_stay_untouched(tiny, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match=r"not a phi_sol data folder: it holds 'notes.txt'.*--out"):
+        Generator(tiny, "train", tmp_path)
+    with pytest.raises(InputError, match="is a file, not a folder"):
+        Generator(tiny, "train", tmp_path / "notes.txt")
+    foreign = tmp_path / "other" / "sim_000000"
+    foreign.mkdir(parents=True)
+    (foreign / "velocity_000000.npz").write_bytes(b"")
+    with pytest.raises(InputError, match="no description.json"):
+        Generator(tiny, "train", tmp_path / "other")
+    assert sorted(p.name for p in tmp_path.rglob("*")) == ["notes.txt", "other", "sim_000000", "velocity_000000.npz"]
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (dict(frames=13), "frames is 12 instead of 13"),
+        (dict(warmup=3), "warmup is 15 instead of 3"),
+        (dict(parameters={"reynolds": [150.0, 601.0]}), "parameters.reynolds is 600.0 instead of 601.0"),
+        (dict(parameters={"reynolds": [150.0]}), r"2 simulations of another configuration \(1 asked for\)"),
+    ],
+)
+def test_another_configuration_is_refused(tiny, tiny_data, change, message):
+    before = contents(tiny_data / "train")
+    with pytest.raises(InputError, match=message):
+        Generator(tiny, "train", tiny_data / "train", **change)
+    assert contents(tiny_data / "train") == before
+
+
+def test_impossible_numbers(tiny, tmp_path):
+    with pytest.raises(InputError, match="at least 1"):
+        Generator(tiny, "train", tmp_path, frames=0)
+    with pytest.raises(InputError, match="negative"):
+        Generator(tiny, "train", tmp_path, warmup=-1)
+    with pytest.raises(InputError, match="in a batch must be at least 1, not 0"):
+        Generator(tiny, "train", tmp_path, batch=0)
+
+
+def test_unstable_parameters_are_refused(tiny, tmp_path):
+    with pytest.raises(
+        InputError, match=r"reynolds=2 is too viscous for WakeFlow\(y=48, x=24.* needs reynolds >= 2.304"
+    ):
+        Generator(tiny, "test", tmp_path / "out", parameters={"reynolds": [2.0]})
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_source_too_coarse_for_its_obstacle_is_refused_before_anything_is_written(tmp_path):
+    values = dict(reynolds=(200.0,))
+    experiment = Experiment(
+        name="coarse", flow=WakeFlow, source=dict(y=8, x=4), ratio=4, train=values, test=values, options=dict(dt=0.5)
+    )
+    with pytest.raises(InputError, match="covers no cell centre.* cells of 25 x 25 are too coarse"):
+        Generator(experiment, "train", tmp_path / "data")
+    assert not (tmp_path / "data").exists()

@@ -1,0 +1,124 @@
+"""Unpacked frames: made once, anew when a frame changes, never half, and in constant memory."""
+
+import os
+import shutil
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from phi_sol import Dataset, InputError
+from phi_sol.storage import packed
+from phi_sol.storage.dataset import find_simulations
+from phi_sol.storage.frames import read_frame
+
+
+@pytest.fixture
+def copied(tiny_data, tmp_path):
+    shutil.copytree(tiny_data / "train", tmp_path / "train", ignore=shutil.ignore_patterns(".packed"))
+    return tmp_path / "train"
+
+
+def load(tiny, folder, **kwargs):
+    return Dataset(tiny.pair, find_simulations(folder, "train"), **kwargs)
+
+
+def never(*_):
+    raise AssertionError("unpacked again")
+
+
+def test_frames_are_unpacked_once(tiny, copied, monkeypatch):
+    seen = []
+    first = load(tiny, copied, progress=lambda frame, total: seen.append((frame, total)))
+    assert seen == [(i + 1, 26) for i in range(26)]
+    assert all(
+        isinstance(a, np.memmap) and a.dtype == np.float32 and not a.flags.writeable for a in first.arrays.values()
+    )
+    for s in range(2):
+        for i in (0, 5, 12):
+            for name, values in read_frame(tiny.pair.source, copied / f"sim_{s:06d}", i).items():
+                np.testing.assert_array_equal(first.arrays[name][s, i], values)
+    monkeypatch.setattr(packed, "read_frame", never)
+    np.testing.assert_array_equal(load(tiny, copied).arrays["marker"], first.arrays["marker"])
+    assert load(tiny, copied, frames=3).arrays["marker"].shape[1] == 4
+
+
+def test_moments(tiny, copied):
+    data = load(tiny, copied)
+    for name, array in data.arrays.items():
+        assert data.moments()[name] == pytest.approx(
+            (array.mean(dtype=np.float64), array.std(dtype=np.float64)), rel=1e-6
+        )
+        assert data.moments([1])[name] == pytest.approx(
+            (array[1].mean(dtype=np.float64), array[1].std(dtype=np.float64)), rel=1e-6
+        )
+        assert data.largest([name]) == np.abs(array).max()
+
+
+def test_a_changed_frame_is_noticed(tiny, copied):
+    before = load(tiny, copied).arrays["marker"].copy()
+    path = copied / "sim_000001" / "marker_000004.npz"
+    with np.load(path, allow_pickle=True) as stored:
+        content = dict(stored)
+    np.savez_compressed(path, **content | {"data": content["data"] + 1})
+    after = load(tiny, copied).arrays["marker"]
+    np.testing.assert_allclose(after[1, 4], before[1, 4] + 1)
+    np.testing.assert_array_equal(after[0], before[0])
+    assert len(list((copied / ".packed").iterdir())) == 1
+
+
+def test_an_interrupted_or_damaged_pack_is_none(tiny, copied):
+    def interrupt(frame, total):
+        if frame == 20:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        load(tiny, copied, progress=interrupt)
+    assert not list((copied / ".packed").iterdir())
+    expected = load(tiny, copied).arrays["marker"].copy()
+    (file,) = (copied / ".packed").glob("*/marker.npy")
+    file.write_bytes(file.read_bytes()[:-8])
+    np.testing.assert_array_equal(load(tiny, copied).arrays["marker"], expected)
+    abandoned = copied / ".packed" / "x.part-1"
+    abandoned.mkdir()
+    os.utime(abandoned, (0, 0))
+    os.utime(copied / "sim_000000" / "marker_000000.npz")
+    load(tiny, copied)
+    assert not abandoned.exists()
+
+
+def test_where_nothing_can_be_written_a_temporary_folder_serves(tiny, copied, caplog):
+    (copied / ".packed").write_text("in the way")
+    data = load(tiny, copied)
+    (line,) = caplog.messages
+    assert "can't be unpacked into" in line and "for this time only" in line
+    place = os.path.dirname(data.arrays["marker"].filename)
+    assert os.path.isdir(place) and data.arrays["marker"].shape == (2, 13, 24, 12)
+    del data
+    assert not os.path.exists(place)
+
+
+def test_an_error_leaves_nothing(tiny, copied):
+    path = copied / "sim_000001" / "marker_000004.npz"
+    path.write_bytes(b"")
+    with pytest.raises(InputError, match="marker_000004.npz is damaged"):
+        load(tiny, copied)
+    assert not list((copied / ".packed").iterdir())
+
+
+def test_unpacking_takes_constant_memory(tiny, copied, monkeypatch):
+    """The same frame over and over: the peak must not grow with the number of frames."""
+    frame = read_frame(tiny.pair.source, copied / "sim_000000", 0)
+    size = sum(a.nbytes for a in frame.values())
+    monkeypatch.setattr(packed, "read_frame", lambda flow, folder, i: {n: a.copy() for n, a in frame.items()})
+    folder = copied / "sim_000000"
+    for i in range(13, 400):
+        for name in tiny.pair.source.fields:
+            os.link(folder / f"{name}_000000.npz", folder / f"{name}_{i:06d}.npz")
+    peaks = []
+    for frames in (100, 399):
+        tracemalloc.start()
+        packed.Packed(tiny.pair.source, [folder], frames)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] - peaks[0] < 299 * size / 10, "frames are kept"
