@@ -319,9 +319,8 @@ def wake_flow(resolution: dict[str, int], **settings):
 
 def rollout(flow, steps: int) -> Callable:
     """A function of (arrays, parameters, dt) that does `steps` steps in one compiled call, where phi_sol has that."""
-    fused = getattr(flow.compiled, "rollout", None)
-    if fused:
-        return functools.partial(fused, steps=steps)
+    if hasattr(flow, "loop"):
+        return functools.partial(flow.loop.steps, steps=steps)
 
     def loop(arrays, parameters, dt):
         for _ in range(steps):

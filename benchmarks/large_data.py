@@ -63,14 +63,13 @@ def train(folder: Path, frames: int | None = None) -> dict:
     """
     Memory of this process after a training: `allocated_mb` as the limit counts it, `resident_mb` without mapped files.
     """
-    from phi_sol import Dataset, Trainer
-    from phi_sol.training import Plan, Stage
+    from phi_sol import Correction, Dataset, Plan, Stage, Trainer
 
     begin = time.perf_counter()
     data = Dataset.load(solver_pair(), folder, frames=frames)
     unpacked = time.perf_counter()
     plan = Plan((Stage(1, 1.0),), batch=2, learning_rate=1e-4, steps=ITERATIONS)
-    Trainer(data, folder / f"run{frames}", plan, "non", "small").fit()
+    Trainer(Correction(data, "non", "small"), plan, folder / f"run{frames}").fit()
     status = dict(line.split(":") for line in Path("/proc/self/status").read_text().splitlines())
     memory = {
         name: int(status[key].split()[0]) * 1024 / 1e6

@@ -18,7 +18,7 @@ def gradient_case(name: str, resolution: dict[str, int], batch: int, **options) 
     import tensorflow as tf
 
     from phi_sol.correctors import build_network
-    from phi_sol.kernels.compiled import compile_whole
+    from phi_sol.kernels.settings import compile_whole
 
     rank = len(resolution)
     network = build_network(name, rank + 1, rank, rank, **options)

@@ -40,7 +40,7 @@ def source_flow(with_solver: bool, resolution: dict[str, int]):
     """The wake's source, or one whose compiled step returns what it is given."""
     flow = wake_flow(resolution)
     if not with_solver:
-        flow.__dict__["compiled"] = lambda arrays, parameters, dt: arrays  # in place of the cached property
+        flow.__dict__["compiled"] = lambda arrays, *_: arrays  # in place of the cached property
     return flow
 
 
@@ -72,8 +72,8 @@ def iteration(training: Iteration, with_solver: bool, resolution: dict[str, int]
     from phi.math import NUMPY
 
     from phi_sol.stepping.arrays import pack
-    from phi_sol.tasks.correction.methods import total
-    from phi_sol.training import make_method
+    from phi_sol import Method
+    from phi_sol.training.optimization import total
 
     flow = source_flow(with_solver, resolution)
     hybrid = hybrid_solver(flow, training.network, training.remat)
@@ -86,7 +86,7 @@ def iteration(training: Iteration, with_solver: bool, resolution: dict[str, int]
     optimizer = keras.optimizers.Adam(1e-6)
     optimizer.build(variables)
     numbers = tf.range(training.batch, dtype=tf.int64)
-    method = make_method("sol", training.unroll) if training.unroll else make_method("non", 1)
+    method = Method("sol", training.unroll) if training.unroll else Method("non")
 
     def step(window, parameters):
         with tf.GradientTape() as tape:

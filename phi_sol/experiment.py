@@ -28,8 +28,8 @@ class Schedule:
         steps: Training iterations in all.
         batch: Windows per iteration.
         learning_rate: Adam's, at the start.
-        decay: How it falls to 1 %, see `Plan.schedule`.
-        warmup: Fraction of the training in which it rises.
+        decay: How it falls to 1 %, see `Plan.decay`.
+        ramp: Fraction of the training in which it rises.
         clip: Largest norm of the gradient; None: no limit.
     """
 
@@ -39,7 +39,7 @@ class Schedule:
     batch: int = 6
     learning_rate: float = 1e-3
     decay: str = "cosine"
-    warmup: float = 0.0
+    ramp: float = 0.0
     clip: float | None = None
 
 
@@ -64,6 +64,7 @@ class Experiment:
         schedule: Training schedule.
         paper: The training schedule of the paper, for `phi-sol reproduce`; None where it is not known.
         options: Further arguments of the flow, e.g. `dict(dt=0.5)`.
+        task: What is trained: `correction`, `guess`, or a `phi_sol.Task` of one's own.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Experiment:
     schedule: Schedule = Schedule()
     paper: Schedule | None = None
     options: dict = field(default_factory=dict)
+    task: str | type = "correction"
 
     def __post_init__(self):
         for split in SPLITS:
@@ -147,7 +149,7 @@ class Experiment:
 
     def config(self) -> dict:
         """The experiment as JSON-ready data."""
-        content = {k: v for k, v in asdict(self).items() if k != "flow"}
+        content = {k: v for k, v in asdict(self).items() if k not in ("flow", "task")}
         return json.loads(json.dumps(content | {"pair": self.pair.config}))
 
 

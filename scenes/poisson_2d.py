@@ -21,7 +21,7 @@ experiment = PoissonExperiment(
         batch=4,
         learning_rate=1e-3,
         decay="exponential",
-        warmup=0.02,
+        ramp=0.02,
         clip=0.1,
     ),
 )

@@ -80,12 +80,11 @@ def tiny_train(tiny, tiny_data):
 @pytest.fixture(scope="session")
 def tiny_run(tiny, tiny_train, tmp_path_factory) -> Path:
     """Folder of a finished short training. Not to be written to."""
-    from phi_sol.training import Plan, Trainer, curriculum
+    from phi_sol import Correction, Plan, Trainer, curriculum
 
     folder = tmp_path_factory.mktemp("runs") / "sol"
-    Trainer(
-        tiny_train, folder, Plan(curriculum(2), batch=2, learning_rate=1e-3, steps=4), "sol", "small", scene="tiny"
-    ).fit()
+    plan = Plan(curriculum(2), batch=2, learning_rate=1e-3, steps=4)
+    Trainer(Correction(tiny_train, "sol", "small"), plan, folder, scene="tiny").fit()
     return folder
 
 

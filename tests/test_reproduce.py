@@ -9,7 +9,7 @@ import pytest
 
 from phi_sol import InputError, Schedule, load_experiment
 from phi_sol.cli.reproduce import duration
-from phi_sol.reproduce import Reproduction, reproduction_of
+from phi_sol.reproduce.reproduction import Reproduction
 
 
 @pytest.fixture(scope="module")
@@ -61,15 +61,15 @@ def test_refused(tiny, small, tiny_data, tmp_path):
 def test_plan_of_a_poisson_scene(tmp_path):
     """All four methods, SOL and SOL-PHY with the scene's steps; shares of a budget by what an iteration costs."""
     scene = load_experiment("poisson_2d")
-    plan = reproduction_of(scene, tmp_path / "out", tmp_path / "data", budget=42.0, seeds=1)
+    plan = Reproduction(scene, tmp_path / "out", tmp_path / "data", budget=42.0, seeds=1)
     assert [t.folder.name for t in plan.trainings] == ["non_seed0", "phy_seed0", "sol5_seed0", "sol-phy5_seed0"]
     assert [t.plan.budget for t in plan.trainings] == pytest.approx([10, 10, 11, 11])
-    assert all((t.plan.schedule, t.plan.clip, t.plan.warmup) == ("exponential", 0.1, 0.02) for t in plan.trainings)
+    assert all((t.plan.decay, t.plan.clip, t.plan.ramp) == ("exponential", 0.1, 0.02) for t in plan.trainings)
     assert [t.plan.stages[-1].unroll for t in plan.trainings] == [1, 1, 5, 5] and all(
         len(t.plan.stages) == 1 for t in plan.trainings
     )
     with pytest.raises(InputError, match="paper's schedule of 'poisson_2d' is not known: give a --budget"):
-        reproduction_of(scene, tmp_path / "out", tmp_path / "data")
+        Reproduction(scene, tmp_path / "out", tmp_path / "data")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from .common import show_results
+from .common import quiet_tensorflow, show_results
 
 Evaluated = Annotated[Path, typer.Argument(help="Folder of an evaluation, or its results.json.", show_default=False)]
 
@@ -14,7 +14,8 @@ def compare(a: Evaluated, b: Evaluated):
     """
     Show two evaluations side by side, and mark differences beyond the deviation over training seeds.
     """
-    from ..evaluation.compare import compare as compared
-    from ..evaluation.compare import read_results
+    quiet_tensorflow()
+    from ..tasks import compare as compared
+    from ..tasks import read_results
 
     show_results([compared(read_results(a), read_results(b))])

@@ -35,11 +35,11 @@ def export(
 
     folders = find_simulations(data, "test")
     quiet_tensorflow()
-    from ..evaluation.evaluator import load_correctors
+    from ..evaluation.evaluator import trained_solvers
     from ..evaluation.export import Exporter
 
-    correctors = load_correctors(run or [], experiment)
-    exporter = Exporter(Dataset(experiment.pair, folders, frames), correctors, out, format, frames, every)
+    trained, _ = trained_solvers(run or [], experiment)
+    exporter = Exporter(Dataset(experiment.pair, folders, frames), trained, out, format, frames, every)
     with progress_bar() as bar:
         task = bar.add_task(experiment.name, total=None)
         notes = exporter.run(lambda done, total: bar.update(task, completed=done, total=total))

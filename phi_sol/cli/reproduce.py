@@ -55,13 +55,13 @@ def reproduce(
     if len(experiments) > 1 and (data is not None or out is not None):
         raise InputError("--data and --out are for one scene: name it, or leave them out.")
     quiet_tensorflow()
-    from ..reproduce import reproduction_of
-    from ..training import parse_duration
+    from ..reproduce.reproduction import Reproduction
+    from ..training.plan import parse_duration
 
     seconds = None if budget is None else parse_duration(budget)
     for e in experiments:
         folder = out if out is not None else Path("runs") / e.name / "reproduction"
-        reproduction = reproduction_of(e, folder, data if data is not None else Path("data") / e.name, seconds, seeds)
+        reproduction = Reproduction(e, folder, data if data is not None else Path("data") / e.name, seconds, seeds)
         typer.echo(f"{e.name}: measuring what it will cost")
         costs = reproduction.costs()
         for cost in costs:
@@ -82,13 +82,13 @@ def carry_out(reproduction):
         if training.finished:
             typer.echo(f"{training.folder} is finished.")
             continue
-        with progress_of("precomputing corrections") as precomputed, progress_bar() as bar:
+        with progress_of("computing beforehand") as precomputed, progress_bar() as bar:
             reproduction.train(
                 training, lambda trainer, b=bar, t=training: [ProgressBar(b, trainer, t.folder.name)], precomputed
             )
     with progress_bar() as bar:
         results = reproduction.evaluate(command_line(), by_part(bar, f"{name} "))
-    show_results(reproduction.tables(results))
+    show_results(reproduction.task.tables(results))
     typer.echo(str(reproduction.out / "evaluation" / "report.html"))
 
 

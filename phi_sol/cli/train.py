@@ -2,158 +2,171 @@
 
 from math import inf
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from .common import DataOption, OutOption, SceneArgument, progress_bar, progress_of, quiet_tensorflow
+
+SCENES = "the scene's"
+
+
+def option(help: str, default: str | bool = True, *names: str):
+    """An option whose default is shown as a text."""
+    return typer.Option(*names, help=help, show_default=default)
 
 
 def train(
     scene: SceneArgument,
     data: DataOption = None,
     method: Annotated[
-        str, typer.Option(help="pre, pre-sr, non, nog, sol or pure; for poisson_2d non, phy, sol or sol-phy.")
+        str, option("pre, pre-sr, non, nog, sol or pure; for poisson_2d non, phy, sol or sol-phy.")
     ] = "sol",
     unroll: Annotated[
         int | None,
-        typer.Option(
-            help="Unrolled steps n of NOG-n, SOL-n and PURE-n; steps of the solver for poisson_2d.",
-            show_default="the scene's",
-        ),
+        option("Unrolled steps n of NOG-n, SOL-n and PURE-n; steps of the solver for poisson_2d.", SCENES),
     ] = None,
     placement: Annotated[
-        str, typer.Option(help="Where the correction enters: after the step, or inside as a force.")
-    ] = "after",
-    project: Annotated[bool, typer.Option("--project", help="Make the corrected velocity divergence-free.")] = False,
-    truncate: Annotated[
-        int | None, typer.Option(help="Cut the gradient after every so many steps.", show_default="never")
+        str | None, option("Where the correction enters: after the step, or inside as a force.", "after")
     ] = None,
-    push_forward: Annotated[int, typer.Option(help="Steps without gradient before those of the loss.")] = 0,
-    noise: Annotated[float, typer.Option(help="Noise on the first state, in standard deviations of each field.")] = 0.0,
+    project: Annotated[bool, option("Make the corrected velocity divergence-free.", True, "--project")] = False,
+    truncate: Annotated[int | None, option("Cut the gradient after every so many steps.", "never")] = None,
+    push_forward: Annotated[int | None, option("Steps without gradient before those of the loss.", "0")] = None,
+    noise: Annotated[
+        float | None, option("Noise on the first state, in standard deviations of each field.", "0")
+    ] = None,
     loss_weights: Annotated[
-        str | None,
-        typer.Option(help="Weights of fields in the loss, e.g. velocity=1,marker=0.2.", show_default="all 1"),
+        str | None, option("Weights of fields in the loss, e.g. velocity=1,marker=0.2.", "all 1")
     ] = None,
-    gradient_loss: Annotated[float, typer.Option(help="Weight of squared differences of gradients in the loss.")] = 0.0,
+    gradient_loss: Annotated[
+        float | None, option("Weight of squared differences of gradients in the loss.", "0")
+    ] = None,
     spectral_loss: Annotated[
-        float, typer.Option(help="Weight of squared differences of spectral amplitudes in the loss.")
-    ] = 0.0,
+        float | None, option("Weight of squared differences of spectral amplitudes in the loss.", "0")
+    ] = None,
     step_weights: Annotated[
-        str, typer.Option(help="Weights of the unrolled steps: uniform, linear, last, or n numbers 1,1,2.")
-    ] = "uniform",
+        str | None, option("Weights of the unrolled steps: uniform, linear, last, or n numbers 1,1,2.", "uniform")
+    ] = None,
     network: Annotated[
+        str | None, option("resnet, small, convnet, unet, deep-unet, dilated or fno: see phi-sol networks.", SCENES)
+    ] = None,
+    steps: Annotated[int | None, option("Training iterations.", SCENES)] = None,
+    budget: Annotated[str | None, option("Training time instead of iterations, e.g. 90s, 20m, 2h.", False)] = None,
+    batch: Annotated[int | None, option("Windows per iteration, on all devices together.", SCENES)] = None,
+    optimizer: Annotated[str, option("adam, adamw, lion, nadam, rmsprop or sgd.")] = "adam",
+    learning_rate: Annotated[float | None, option("The optimizer's, at the start.", SCENES)] = None,
+    decay: Annotated[
         str | None,
-        typer.Option(
-            help="resnet, small, convnet, unet, deep-unet, dilated or fno: see phi-sol networks.",
-            show_default="the scene's",
+        option(
+            "How the learning rate falls to 1 %: cosine, exponential, step; or constant.",
+            SCENES,
+            "--decay",
+            "--schedule",
         ),
     ] = None,
-    steps: Annotated[int | None, typer.Option(help="Training iterations.", show_default="the scene's")] = None,
-    budget: Annotated[
-        str | None, typer.Option(help="Training time instead of iterations, e.g. 90s, 20m, 2h.", show_default=False)
-    ] = None,
-    batch: Annotated[
-        int | None, typer.Option(help="Windows per iteration, on all devices together.", show_default="the scene's")
-    ] = None,
-    learning_rate: Annotated[
-        float | None, typer.Option(help="Adam's, at the start.", show_default="the scene's")
-    ] = None,
-    schedule: Annotated[
-        str | None,
-        typer.Option(
-            help="How the learning rate falls to 1 %: cosine, exponential, step; or constant.",
-            show_default="the scene's",
-        ),
-    ] = None,
-    warmup: Annotated[
+    ramp: Annotated[
         float | None,
-        typer.Option(help="Fraction of the training in which the learning rate rises.", show_default="the scene's"),
+        option("Fraction of the training in which the learning rate rises.", SCENES, "--ramp", "--warmup"),
     ] = None,
     clip: Annotated[
-        float | None,
-        typer.Option(help="Largest norm of the gradient over all weights; inf: no limit.", show_default="the scene's"),
+        float | None, option("Largest norm of the gradient over all weights; inf: no limit.", SCENES)
     ] = None,
     ema: Annotated[
-        float | None,
-        typer.Option(
-            help="Momentum of an average of the weights, e.g. 0.999; it is what is saved.", show_default="none"
-        ),
+        float | None, option("Momentum of an average of the weights, e.g. 0.999; it is what is saved.", "none")
     ] = None,
-    precision: Annotated[
-        str, typer.Option(help="Of the network: float32, mixed_bfloat16 or mixed_float16.")
-    ] = "float32",
+    precision: Annotated[str, option("Of the network: float32, mixed_bfloat16 or mixed_float16.")] = "float32",
     validation: Annotated[
-        int | None,
-        typer.Option(
-            help="Training simulations held out to choose the best model; 0: none.", show_default="1 of at least 4"
-        ),
+        int | None, option("Training simulations held out to choose the best model; 0: none.", "1 of at least 4")
     ] = None,
-    validation_frames: Annotated[int, typer.Option(help="Steps of a validation rollout.")] = 100,
-    validate_every: Annotated[
-        int | None, typer.Option(help="Iterations between validations.", show_default="for 5 % of the time")
-    ] = None,
-    patience: Annotated[
-        int | None, typer.Option(help="End after so many validations without a new best.", show_default="never")
-    ] = None,
+    validation_frames: Annotated[int, option("Steps of a validation rollout.")] = 100,
+    validate_every: Annotated[int | None, option("Iterations between validations.", "for 5 % of the time")] = None,
+    patience: Annotated[int | None, option("End after so many validations without a new best.", "never")] = None,
     tensorboard: Annotated[
-        bool, typer.Option("--tensorboard", help="Write logs for TensorBoard into the run's folder.")
+        bool, option("Write logs for TensorBoard into the run's folder.", True, "--tensorboard")
     ] = False,
-    device: Annotated[str, typer.Option(help="gpu, cpu, or auto: a GPU where there is one.")] = "auto",
+    device: Annotated[str, option("gpu, cpu, or auto: a GPU where there is one.")] = "auto",
     strategy: Annotated[
-        str, typer.Option(help="Devices: none (one), mirrored (all), multi-worker (several machines, by TF_CONFIG).")
+        str, option("Devices: none (one), mirrored (all), multi-worker (several machines, by TF_CONFIG).")
     ] = "none",
-    seed: Annotated[int, typer.Option(help="Seed of weights and data order.")] = 0,
-    curriculum: Annotated[bool, typer.Option(help="Start with n/4 and n/2 unrolled steps.")] = True,
+    seed: Annotated[int, option("Seed of weights and data order.")] = 0,
+    curriculum: Annotated[bool, option("Start with n/4 and n/2 unrolled steps.")] = True,
     stages: Annotated[
         str | None,
-        typer.Option(
-            help="Curriculum of your own: unrolled steps and share of the training, e.g. 2:0.2,4:0.3,8:0.5.",
-            show_default=False,
-        ),
+        option("Curriculum of your own: unrolled steps and share of the training, e.g. 2:0.2,4:0.3,8:0.5.", False),
     ] = None,
     remat: Annotated[
         bool | None,
-        typer.Option(
-            "--remat/--no-remat",
-            help="Compute activations again instead of keeping them: less memory.",
-            show_default="from SOL-64 on",
+        option(
+            "Compute activations again instead of keeping them: less memory.", "from SOL-64 on", "--remat/--no-remat"
         ),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
+    resume: Annotated[bool, option("Go on with an interrupted run.", True, "--resume")] = False,
     out: OutOption = None,
 ):
     """
-    Train a corrector inside the loop of the source solver.
+    Train a corrector inside the loop of the source solver, or what else the scene trains.
 
     Default output: runs/SCENE/METHOD. Interrupt with Ctrl-C at any time and go on with --resume.
     """
     from ..errors import InputError
     from ..experiment import load_experiment
-    from .poisson import is_poisson, refuse_options
 
+    how = {"placement": placement, "project": project or None, "truncate": truncate, "push_forward": push_forward}
+    how |= {"noise": noise, "loss_weights": loss_weights, "gradient_loss": gradient_loss}
+    how |= {"spectral_loss": spectral_loss, "step_weights": step_weights, "remat": remat}
     experiment = load_experiment(scene)
-    poisson = is_poisson(experiment)
-    if poisson:
-        used = {
-            "placement": placement != "after",
-            "project": project,
-            "truncate": truncate,
-            "push-forward": push_forward,
-            "noise": noise,
-        }
-        used |= {"loss-weights": loss_weights, "gradient-loss": gradient_loss, "spectral-loss": spectral_loss}
-        used |= {"step-weights": step_weights != "uniform", "remat": remat is not None}
-        refuse_options(experiment, {f"--{option}": bool(value) for option, value in used.items()})
-    if steps is not None and budget is not None:
-        raise InputError("Give either --steps or --budget, not both.")
-    folder = (
-        out
-        if out is not None
-        else Path("runs") / experiment.name / (f"inc-{method}" if placement == "inside" else method)
+    for one, other in (({"--steps": steps}, {"--budget": budget}), ({"--unroll": unroll}, {"--stages": stages})):
+        if None not in (*one.values(), *other.values()):
+            raise InputError(f"Give either {next(iter(one))} or {next(iter(other))}, not both.")
+    name = f"inc-{method}" if placement == "inside" else method
+    folder = out if out is not None else Path("runs") / experiment.name / name
+    chosen = {"batch": batch, "learning_rate": learning_rate, "decay": decay, "ramp": ramp, "clip": clip}
+    chosen = {n: getattr(experiment.schedule, n) if v is None else v for n, v in chosen.items()}
+    chosen |= {"clip": None if chosen["clip"] == inf else chosen["clip"]}
+    chosen |= {"ema": ema, "precision": precision, "optimizer": optimizer}
+    checks = (validation, validation_frames, validate_every, patience)
+    run(
+        experiment,
+        data if data is not None else Path("data") / experiment.name,
+        folder,
+        method=method,
+        unroll=unroll,
+        stages=stages,
+        shorter_first=curriculum,
+        network=network,
+        how={n: v for n, v in how.items() if v is not None},
+        plan=chosen | {"steps": experiment.schedule.steps if steps is None else steps},
+        budget=budget,
+        checks=checks,
+        seed=seed,
+        resume=resume,
+        device=device,
+        strategy=strategy,
+        tensorboard=tensorboard,
     )
-    data = data if data is not None else Path("data") / experiment.name
-    defaults = experiment.schedule
+
+
+def run(
+    experiment: Any,
+    data: Path,
+    folder: Path,
+    *,
+    method: str,
+    unroll: int | None,
+    stages: str | None,
+    shorter_first: bool,
+    network: str | None,
+    how: dict,
+    plan: dict,
+    budget: str | None,
+    checks: tuple,
+    seed: int,
+    resume: bool,
+    device: str,
+    strategy: str,
+    tensorboard: bool,
+):
+    """Trains the task of a scene, with progress displays. Options as the command has them."""
     from ..storage.dataset import Dataset, find_simulations
 
     folders = find_simulations(data, "train")
@@ -161,67 +174,27 @@ def train(
     from ..training.distribution import is_chief, make_strategy
 
     devices = make_strategy(strategy)  # before PhiFlow asks TensorFlow for its devices
-    from ..tasks.guess.methods import PoissonMethod
-    from ..tasks.guess.trainer import GuessTrainer
-    from ..training import Loss, Plan, Stage, Trainer, Validation, make_method, parse_duration, parse_stages
-    from ..training import curriculum as stages_of
+    from ..tasks import task_of
+    from ..training.callbacks import ProgressBar
+    from ..training.plan import Plan, parse_duration, parse_stages
+    from ..training.trainer import Trainer
+    from ..training.validation import Validation
 
-    if stages is not None and unroll is not None:
-        raise InputError("Give either --unroll or --stages, not both.")
-    given = None if stages is None else parse_stages(stages)
-    longest = max(s.unroll for s in given) if given else defaults.unroll if unroll is None else unroll
-    if poisson:
-        how, curriculum = PoissonMethod(method, longest), False
-    else:
-        how = make_method(
-            method,
-            longest,
-            placement=placement,
-            project=project,
-            truncate=truncate,
-            push_forward=push_forward,
-            noise=noise,
-            loss=Loss.parse(loss_weights, gradient_loss, spectral_loss, step_weights),
-            seed=seed,
-        )
-    plan = Plan(
-        given or (stages_of(how.unroll) if curriculum else (Stage(how.unroll, 1.0),)),
-        defaults.batch if batch is None else batch,
-        defaults.learning_rate if learning_rate is None else learning_rate,
-        steps=None if budget is not None else defaults.steps if steps is None else steps,
-        budget=None if budget is None else parse_duration(budget),
-        schedule=defaults.decay if schedule is None else schedule,
-        warmup=defaults.warmup if warmup is None else warmup,
-        clip=defaults.clip if clip is None else None if clip == inf else clip,
-        ema=ema,
-        precision=precision,
-    )
-    kind, options = (GuessTrainer, {"tolerance": experiment.tolerance}) if poisson else (Trainer, {})
-    visible = is_chief(devices)
-    with progress_of("unpacking frames", visible) as show:
+    kind, given = task_of(experiment), parse_stages(stages) if stages is not None else None
+    kind.check_method(method)
+    longest = max(s.unroll for s in given) if given else experiment.schedule.unroll if unroll is None else unroll
+    if budget is not None:
+        plan |= {"steps": None, "budget": parse_duration(budget)}
+    chosen = Plan(given or kind.stages(method, longest, shorter_first), **plan)
+    with progress_of("unpacking frames", is_chief(devices)) as show:
         recorded = Dataset(experiment.pair, folders, progress=show)
-    with progress_of("precomputing corrections", visible) as show:
-        trainer = kind(
-            recorded,
-            folder,
-            plan,
-            how,
-            network or defaults.network,
-            experiment.correct,
-            seed,
-            experiment.name,
-            resume,
-            remat,
-            Validation(validation, validation_frames, validate_every, patience),
-            devices,
-            show,
-            **options,
-        )
+    task = kind.create(experiment, recorded, method, longest, network, **how)
+    common = {"seed": seed, "scene": experiment.name, "resume": resume, "strategy": devices}
+    with progress_of("computing beforehand", is_chief(devices)) as show:
+        trainer = Trainer(task, chosen, folder, validation=Validation(*checks), show=show, **common)
     if trainer.finished:
         typer.echo(f"The training in {folder} is finished ({trainer.step} iterations).")
         return
-    from ..training.callbacks import ProgressBar
-
     if trainer.chief:
         typer.echo(trainer.summary)
     with progress_bar(visible=trainer.chief) as bar:

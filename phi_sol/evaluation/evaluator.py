@@ -1,7 +1,7 @@
 """The evaluation of a scene: SRC and every corrector from the same start, compared with the recorded reference."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,9 +9,10 @@ import numpy as np
 
 from ..correctors import Corrector
 from ..correctors.files import load_runs
-from ..errors import InputError, MissingError
+from ..errors import InputError
 from ..experiment import Experiment
 from ..solvers.hybrid import HybridSolver
+from ..stepping.solver import Solver
 from ..storage.dataset import Dataset, find_simulations
 from ..storage.files import check_no_file_in_the_way, versions, write_json
 from .baselines import baselines, start_of
@@ -40,20 +41,16 @@ class Evaluation:
     files: list[Path]
 
 
-def find_runs(folder: Path) -> list[Path]:
-    """Folders below `folder` that hold a corrector."""
-    return sorted(p.parent for p in Path(folder).glob("*/corrector.json"))
-
-
-def evaluate(
+def evaluate_corrections(
     experiment: Experiment,
-    runs: list[Path],
-    data: Path,
-    out: Path,
+    runs: Mapping[str, Corrector | Solver | str | Path] | Sequence[str | Path],
+    data: str | Path,
+    out: str | Path | None = None,
+    *,
     frames: int | None = None,
     command: str = "",
     progress: Callable[[str, int, int], None] = lambda solver, done, total: None,
-    compare_numerics: bool = True,
+    numerics: bool = True,
 ) -> Evaluation:
     """
     Rolls out SRC, better numerics without a network (see `baselines`) and the given correctors over the test
@@ -61,13 +58,14 @@ def evaluate(
 
     Args:
         experiment: The scene.
-        runs: Folders of correctors; a run is named after its folder.
+        runs: Folders of correctors, which are named after their folders; or by name a corrector, any solver of the source
+            flow's states, or a folder. Without any, SRC and the numerics are evaluated alone.
         data: Data folder with the test simulations.
-        out: Folder for the results.
+        out: Folder for the results; None: nothing is written.
         frames: Steps of the rollouts; default: as many as recorded, at most 500.
         command: For the record.
         progress: Called with (solver, steps done, steps in all).
-        compare_numerics: Whether the source is also run on a finer grid and with second-order advection.
+        numerics: Whether the source is also run on a finer grid and with second-order advection.
 
     Raises:
         InputError: if data or a corrector do not fit the scene, or more frames are asked for than are recorded.
@@ -75,28 +73,17 @@ def evaluate(
     """
     if frames is not None and frames < 1:
         raise InputError(f"The number of frames must be at least 1, not {frames}.")
-    if not runs:
-        raise MissingError(
-            f"No corrector to evaluate: train one first ('phi-sol train {experiment.name}'), or name a run with --run."
-        )
-    out = Path(out)
-    check_no_file_in_the_way(out, "Name another folder with --out.")
+    if out is not None:
+        check_no_file_in_the_way(Path(out), "Name another folder with --out.")
     flow = experiment.pair.source
-    correctors = load_correctors(runs, experiment)
+    trained, descriptions = trained_solvers(runs, experiment)
     test = Dataset(experiment.pair, find_simulations(data, "test"), frames)
-    test.check_unseen([c.description for c in correctors.values()], "corrector")
+    test.check_unseen(descriptions.values(), "corrector")
     count = min(test.frames, FRAMES) if frames is None else frames
-    fields = tuple(
-        dict.fromkeys(
-            [
-                "velocity",
-                *(f for f in flow.fields if any(f in c.description.get("correct", []) for c in correctors.values())),
-            ]
-        )
-    )
+    corrected = {f for d in descriptions.values() for f in d.get("correct", [])}
+    fields = tuple(dict.fromkeys(["velocity", *(f for f in flow.fields if f in corrected)]))
     measures = Measures(test, count, fields)
-    numerics = baselines(experiment) if compare_numerics else {}
-    solvers = {"SRC": flow} | numerics | {n: HybridSolver(flow, c) for n, c in correctors.items()}
+    solvers = {"SRC": flow} | (baselines(experiment) if numerics else {}) | trained
     rollouts = {}
     for name, solver in solvers.items():
         done = iter(range(1, count + 1))
@@ -104,42 +91,62 @@ def evaluate(
         show = lambda n=name, d=done: progress(n, next(d), count)  # noqa: E731
         rollouts[name] = run_solver(solver, test, count, kept_frames(count), show, measures, start)
     reference_ms = time_reference(test)
-    groups = group_runs(rollouts, {n: c.description for n, c in correctors.items()})
+    groups = group_runs(rollouts, descriptions)
     summary = group_results(groups, count)
+    grids = {n: s.flow.resolution for n, s in solvers.items() if n not in trained}
+    reference = reference_results(measures, reference_ms)
     results = {
         "scene": experiment.name,
+        "task": "correction",
         "frames": count,
         "parameters": test.simulations,
-        "solvers": {n: solver_results(r, count, measures) for n, r in rollouts.items()}
-        | {"REF": reference_results(measures, reference_ms)},
+        "solvers": {n: solver_results(r, count, measures) for n, r in rollouts.items()} | {"REF": reference},
         "groups": summary,
         "paper": comparison(experiment.name, rollouts["SRC"].mean(count), summary),
-        "correctors": {n: _facts(c.description) for n, c in correctors.items()},
-        "grids": {n: s.flow.resolution for n, s in solvers.items() if n not in correctors}
-        | {"REF": experiment.pair.reference.resolution},
+        "correctors": {n: _facts(d) for n, d in descriptions.items()},
+        "grids": grids | {"REF": experiment.pair.reference.resolution},
         "data": {"folder": str(data), "sha256": data_hash(test, count), "fingerprints": test.fingerprints},
         "versions": versions(),
         "command": command,
     }
+    if out is None:
+        return Evaluation(results, rollouts, [])
+    out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / "results.json", results)
-    pictures = write_pictures(
-        groups, measures, reference_ms, out, experiment.name, lambda done, total: progress("report", done, total + 1)
-    )
+    show = lambda done, total: progress("report", done, total + 1)  # noqa: E731
+    pictures = write_pictures(groups, measures, reference_ms, out, experiment.name, show)
     reports = write_reports(flow_report(results, pictures), out)
     progress("report", len(pictures) + 1, len(pictures) + 1)
     return Evaluation(results, rollouts, [out / "results.json", *reports, *pictures])
 
 
-def load_correctors(runs: list[Path], experiment: Experiment) -> dict[str, Corrector]:
+def trained_solvers(runs, experiment: Experiment) -> tuple[dict[str, Solver], dict[str, dict]]:
     """
-    The correctors of runs by name.
+    What is evaluated beside the source, by name, and what each was trained with.
 
     Raises:
         InputError: if one does not belong to the scene's source flow, or is damaged.
-        MissingError: if there is none.
+        MissingError: if there is none in a folder.
     """
-    return load_runs(runs, Corrector.load, experiment.pair.source, lambda name: name == "REF" or name.startswith("SRC"))
+    flow = experiment.pair.source
+    if not isinstance(runs, Mapping):
+        loaded = load_runs([Path(r) for r in runs], Corrector.load, flow, _is_taken)
+        return {n: HybridSolver(flow, c) for n, c in loaded.items()}, {n: c.description for n, c in loaded.items()}
+    solvers, descriptions = {}, {}
+    for name, given in runs.items():
+        if _is_taken(name):
+            raise InputError(f"{name!r} means something else in an evaluation: give it another name.")
+        given = Corrector.load(given) if isinstance(given, str | Path) else given
+        solver = given if isinstance(given, Solver) else HybridSolver(flow, given)
+        if solver.output.resolution != flow.resolution:
+            raise InputError(f"{name}: rollouts of {solver} are not on the source grid of {experiment.name}.")
+        solvers[name], descriptions[name] = solver, getattr(getattr(solver, "corrector", None), "description", {})
+    return solvers, descriptions
+
+
+def _is_taken(name: str) -> bool:
+    return name == "REF" or name.startswith("SRC")
 
 
 def data_hash(data: Dataset, frames: int) -> str:

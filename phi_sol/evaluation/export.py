@@ -10,12 +10,11 @@ import numpy as np
 import tensorflow as tf
 from phi.math import batch
 
-from ..correctors import Corrector
 from ..errors import InputError, MissingError
 from ..flows import Flow
 from ..metrics.grid import Arrays, centred, faces
-from ..solvers.hybrid import HybridSolver
 from ..stepping.arrays import unpack
+from ..stepping.solver import Solver
 from ..storage.dataset import Dataset
 from ..storage.files import check_no_file_in_the_way, versions, write_json
 from ..storage.frames import FrameFormat
@@ -107,7 +106,7 @@ class Exporter:
     def __init__(
         self,
         data: Dataset,
-        correctors: dict[str, Corrector],
+        trained: dict[str, Solver],
         out: Path,
         kind: str = "netcdf",
         frames: int | None = None,
@@ -116,7 +115,7 @@ class Exporter:
         """
         Args:
             data: Simulations.
-            correctors: By name.
+            trained: Solvers to export beside reference and source, by name.
             out: Folder; gets `SOLVER/sim_000000.nc`, or for PhiFlow the scenes `SOLVER/sim_000000`.
             kind: `netcdf` or `phiflow`.
             frames: Steps; default: as many as recorded.
@@ -137,7 +136,7 @@ class Exporter:
             )
         self.data, self.out, self.kind, self.every = data, Path(out), kind, every
         flow = data.pair.source
-        self.solvers = {REFERENCE: None, "SRC": flow} | {n: HybridSolver(flow, c) for n, c in correctors.items()}
+        self.solvers = {REFERENCE: None, "SRC": flow} | trained
         check_no_file_in_the_way(self.out, "Name another folder with --out.")
         for name in self.solvers:
             if (self.out / name).exists():

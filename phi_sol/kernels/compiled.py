@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import tensorflow as tf
+from phi.tf import TENSORFLOW  # noqa: F401  registers the backend without making it the default
 
 from . import settings  # noqa: F401
 

@@ -43,7 +43,8 @@ def pack(flow: System, state: State) -> tuple[Arrays, Arrays, Shape]:
         batch: The batch dimensions, to be given to `unpack`.
     """
     import tensorflow as tf
-    from phi.tf import TENSORFLOW  # noqa: F401  registers the backend without making it the default
+
+    from ..kernels import compiled  # noqa: F401  PhiML's backend
 
     check_state(flow, state)
     dims, shape = list(flow.resolution), state.batch_shape

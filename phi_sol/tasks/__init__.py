@@ -1,1 +1,134 @@
-"""What is optimised: a correction of a source solver, an initial guess for its pressure, or a task of one's own."""
+"""
+What is optimised: a correction of a source solver, an initial guess for its pressure, or a task of one's own.
+
+Everything above asks here which task a scene, a folder or a file of results belongs to; nothing else branches on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InputError, MissingError, suggestion
+from ..storage.files import read_json
+
+if TYPE_CHECKING:
+    from ..evaluation.evaluator import Evaluation
+    from ..evaluation.tables import Table
+    from ..experiment import Experiment
+    from ..stepping.solver import Solver
+    from ..training.task import Task
+
+TASKS = {  # module, class, and what a folder with its product holds: looked up without TensorFlow
+    "correction": ("correction.task", "Correction", ("corrector.json", "corrector.keras")),
+    "guess": ("guess.task", "PressureGuess", ("guess.json", "guess.keras")),
+}
+RESULTS = "results.json"
+
+
+def task_named(name: str) -> type[Task]:
+    """
+    Raises:
+        InputError: for an unknown name.
+    """
+    if name not in TASKS:
+        raise InputError(
+            f"Unknown task {name!r}.{suggestion(name, TASKS)} Known: {', '.join(TASKS)}; or give a class of your own."
+        )
+    module, cls, _ = TASKS[name]
+    return getattr(import_module(f".{module}", __name__), cls)
+
+
+def task_of(experiment: Experiment) -> type[Task]:
+    """The task of a scene."""
+    return task_named(experiment.task) if isinstance(experiment.task, str) else experiment.task
+
+
+def task_in(folder: Path, known: Iterable[type[Task]] = ()) -> type[Task] | None:
+    """The task whose product a folder holds; None if it holds none. Beside those of phi_sol the known ones are tried."""
+    for task in known:
+        if task.holds(folder):
+            return task
+    return next((task_named(n) for n in TASKS if _holds(folder, n)), None)
+
+
+def _holds(folder: Path, name: str) -> bool:
+    return all((Path(folder) / f).is_file() for f in TASKS[name][2])
+
+
+def holds_model(folder: Path, known: Iterable[type[Task]] = ()) -> bool:
+    """Whether a folder holds what some task trained."""
+    return any(_holds(folder, n) for n in TASKS) or any(task.holds(folder) for task in known)
+
+
+def solver_of(folder: Path, flow: Any, known: Iterable[type[Task]] = ()) -> Solver:
+    """
+    What a folder holds as a solver of a flow's states.
+
+    Raises:
+        InputError: if it belongs to another flow, or is damaged.
+        MissingError: if there is none.
+    """
+    task = task_in(folder, known)
+    if task is None:
+        raise MissingError(f"There is nothing trained in {folder}: train something first ('phi-sol train').")
+    return task.solver(folder, flow)
+
+
+def task_of_results(results: dict, known: Iterable[type[Task]] = ()) -> type[Task]:
+    """
+    The task that results (the content of a `results.json`) belong to.
+
+    Raises:
+        InputError: if none is known.
+    """
+    for task in (*known, *map(task_named, TASKS)):
+        if task.owns(results):
+            return task
+    raise InputError(f"Results of the task {results.get('task')!r} are not known here.")
+
+
+def read_results(path: str | Path) -> dict:
+    """
+    The results of an evaluation: of its folder or of its `results.json`.
+
+    Raises:
+        MissingError: if there is none.
+        InputError: if the file is damaged or of something else.
+    """
+    path = Path(path)
+    file = path / RESULTS if path.is_dir() else path
+    if not file.is_file():
+        raise MissingError(
+            f"There is no evaluation in {path}: give a folder with a {RESULTS}, which 'phi-sol evaluate' writes."
+        )
+    results = read_json(file)
+    try:
+        task_of_results(results).check_results(results)
+    except (KeyError, TypeError, InputError) as err:
+        missing = f"{err} is missing" if isinstance(err, KeyError) else str(err)
+        raise InputError(f"{file} does not hold the results of an evaluation: {missing}.") from err
+    return results
+
+
+def evaluate(
+    experiment: Experiment, runs: Any, data: str | Path, out: str | Path | None = None, **options
+) -> Evaluation:
+    """
+    Measures what was trained on the test simulations of a scene, as the command `evaluate` does.
+
+    Args:
+        experiment: The scene.
+        runs: Folders of runs; or by name what was trained (a `Corrector`, a `PoissonGuess`, for corrections any solver).
+        data: Folder of the data.
+        out: Folder for `results.json`, report and pictures; None: nothing is written.
+        options: `frames`, `progress` (called with part, done, in all), `command` (for the record), and those of the scene's task, such
+            as `numerics` of a correction.
+
+    Raises:
+        InputError: if data or runs do not fit the scene.
+        MissingError: if data or runs are missing.
+    """
+    return task_of(experiment).evaluate(experiment, runs, data, out, **options)

@@ -85,7 +85,7 @@ class ProgressBar(keras.callbacks.Callback):
         super().__init__()
         self.bar, self.trainer = bar, trainer
         self.title = title
-        self.task = bar.add_task(f"{title} {trainer.method}", total=1.0, completed=trainer.progress, info="compiling")
+        self.task = bar.add_task(f"{title} {trainer.label}", total=1.0, completed=trainer.progress, info="compiling")
         self.ends = collections.deque(maxlen=20)
 
     def on_train_batch_end(self, batch, logs=None):
@@ -96,5 +96,5 @@ class ProgressBar(keras.callbacks.Callback):
         validation = "" if error is None else f"val {error:.4f} "
         info = f"loss {logs['loss']:.1e} {validation}{speed}"
         self.bar.update(
-            self.task, completed=logs["progress"], info=info, description=f"{self.title} {self.trainer.method}"
+            self.task, completed=logs["progress"], info=info, description=f"{self.title} {self.trainer.label}"
         )

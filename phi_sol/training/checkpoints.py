@@ -25,7 +25,7 @@ class Checkpoints(keras.callbacks.Callback):
     def __init__(self, trainer, folder: Path, **state):
         """
         Args:
-            trainer: Has `step`, `chief` and `save_corrector()`.
+            trainer: Has `step`, `chief` and `save()`.
             folder: Receives the checkpoints.
             state: What is saved: TensorFlow variables and Keras objects, by name.
         """
@@ -83,7 +83,7 @@ class Checkpoints(keras.callbacks.Callback):
             for number in self._numbers()[KEEP:]:
                 for path in self.folder.glob(f"ckpt-{number}.*"):
                     path.unlink()
-            self.trainer.save_corrector()
+            self.trainer.save()
             self.saved_step = self.trainer.step
         self.saved_at = time.monotonic()
 

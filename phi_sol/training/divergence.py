@@ -3,13 +3,12 @@
 import numpy as np
 import tensorflow as tf
 
-from ..storage.dataset import Dataset
-from ..tasks.correction.methods import Method
+from .task import Task
 from .windows import Windows
 
 
 def cause(
-    loss: float, losses: np.ndarray, numbers: np.ndarray, method: Method, stream: Windows, data: Dataset, iteration: int
+    loss: float, losses: np.ndarray, numbers: np.ndarray, task: Task, unroll: int, stream: Windows, iteration: int
 ) -> str:
     """
     One sentence about a loss or a gradient that is not finite: the first step at fault, and its simulation and frame.
@@ -18,17 +17,21 @@ def cause(
         loss: Of the batch.
         losses: Of every window and step, shape (batch, n).
         numbers: Of the windows in the stream, shape (batch,).
-        method: How the network is trained.
+        task: What is trained.
+        unroll: Unrolled steps of the stage.
         stream: The stream of windows.
-        data: The data.
         iteration: Number of the iteration, from 1.
     """
-    where = f"at iteration {iteration} ({method})"
+    data, label = task.data, task.label(unroll)
+    where = f"at iteration {iteration} ({label})"
     bad = ~np.isfinite(losses)
     if not bad.any():
         return f"The gradient of the loss is not finite {where}; the loss is {loss:.3g}."
     step = int(np.argmax(bad.any(0)))
     simulation, first = (int(v) for v in stream.locate(tf.constant(numbers[np.argmax(bad[:, step])])))
-    frame = first + method.frames - method.terms + step + 1
+    frame = first + task.frames(unroll) - task.terms(unroll) + step + 1
     values = ", ".join(f"{n}={v:g}" for n, v in data.simulations[simulation].items())
-    return f"The loss is {loss} {where}: simulation {data.folders[simulation].name} ({values}), frame {frame} (step {step + 1} of {method})."
+    return (
+        f"The loss is {loss} {where}: simulation {data.folders[simulation].name} ({values}), frame {frame} "
+        f"(step {step + 1} of {label})."
+    )

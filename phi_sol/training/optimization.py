@@ -1,6 +1,6 @@
 """One iteration: losses and gradients on every device, their sum over devices, and the optimizer's step."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import keras
@@ -8,18 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..kernels.settings import compile_whole
-from ..solvers.hybrid import HybridSolver
-from ..tasks.correction.methods import Method, total
 from .plan import Plan
-
-
-def make_optimizer(plan: Plan, variables: list[keras.Variable]) -> keras.optimizers.Optimizer:
-    """Adam for some weights, with their moving average and the scaled loss of float16 where the plan wants them."""
-    optimizer = keras.optimizers.Adam(plan.learning_rate, use_ema=plan.ema is not None, ema_momentum=plan.ema or 0.99)
-    if plan.precision == "mixed_float16":
-        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-    optimizer.build(variables)
-    return optimizer
 
 
 class Optimization:
@@ -29,17 +18,16 @@ class Optimization:
     Gradients and their application are two calls, so that gradients that are not finite are never applied.
     """
 
-    def __init__(self, strategy: tf.distribute.Strategy, hybrid: HybridSolver, plan: Plan):
+    def __init__(self, strategy: tf.distribute.Strategy, variables: list[keras.Variable], plan: Plan):
         """
         Args:
-            strategy: Distributes the work; the weights were made in its scope.
-            hybrid: Solver with the corrector to train.
-            plan: Says how gradients are clipped, and the like.
+            strategy: Distributes the work; the variables were made in its scope.
+            variables: What is optimised.
+            plan: Says which optimizer there is, how gradients are clipped, and the like.
         """
-        self.strategy, self.hybrid, self.plan = strategy, hybrid, plan
-        self.variables = hybrid.corrector.network.trainable_variables
+        self.strategy, self.variables, self.plan = strategy, variables, plan
         with strategy.scope():
-            self.optimizer = make_optimizer(plan, self.variables)
+            self.optimizer = plan.make_optimizer(self.variables)
         self.distributed = tf.distribute.has_strategy() or strategy is not tf.distribute.get_strategy()
         # what several devices do together can't be one XLA unit; what each of them does can
         self._outer, self._inner = (None, compile_whole()) if self.distributed else (compile_whole(), None)
@@ -52,27 +40,26 @@ class Optimization:
         """What the loss is multiplied by before its gradient is taken (float16 only)."""
         return float(self.optimizer.dynamic_scale.numpy()) if self.plan.precision == "mixed_float16" else 1.0
 
-    def gradients(self, method: Method):
+    def gradients(self, losses_of: Callable):
         """
-        A compiled function of (window, parameters, numbers, seconds), as `Windows.batches` delivers them, and
-        the seconds that the iteration before took. It returns the loss, the norm of its gradient, the seconds
-        as all workers agree on them, the gradients, and the losses of every window and step, of shape (batch,
-        n) (on several devices: per device).
+        A compiled function of (window, parameters, numbers, seconds), as `Windows.batches` delivers them, and the seconds that the
+        iteration before took. It returns the loss, the norm of its gradient, the seconds as all workers agree on them, the gradients,
+        and the losses of every window and step, of shape (batch, n) (on several devices: per device).
+
+        Args:
+            losses_of: The losses of (window, parameters, numbers), shape (batch, n), see `Task.losses`.
         """
         strategy, optimizer = self.strategy, self.optimizer
-        replicas, dt = strategy.num_replicas_in_sync, tf.constant(self.hybrid.flow.dt, tf.float32)
+        replicas = strategy.num_replicas_in_sync
 
         def gradient(window, parameters, numbers):
             with tf.GradientTape() as tape:
-                losses = method.losses(self.hybrid, window, parameters, dt, numbers)
+                losses = losses_of(window, parameters, numbers)
                 loss = total(losses) / replicas
                 scaled = optimizer.scale_loss(loss)
             gradients = tape.gradient(scaled, self.variables)
-            return (
-                losses,
-                loss,
-                [tf.zeros(v.shape) if g is None else g for g, v in zip(gradients, self.variables, strict=True)],
-            )
+            zeros = [tf.zeros(v.shape) for v in self.variables]
+            return losses, loss, [z if g is None else g for g, z in zip(gradients, zeros, strict=True)]
 
         if self._inner:
             gradient = tf.function(gradient, autograph=False, jit_compile=True)
@@ -85,13 +72,8 @@ class Optimization:
         def run(window, parameters, numbers, seconds):
             losses, loss, gradients, norm, seconds = strategy.run(replica, (window, parameters, numbers, seconds))
             loss = strategy.reduce("SUM", loss, axis=None)
-            return (
-                loss,
-                strategy.reduce("MEAN", norm, axis=None),
-                strategy.reduce("MEAN", seconds, axis=None),
-                gradients,
-                losses,
-            )
+            norm, seconds = (strategy.reduce("MEAN", v, axis=None) for v in (norm, seconds))
+            return loss, norm, seconds, gradients, losses
 
         return tf.function(run, autograph=False, jit_compile=self._outer)
 
@@ -104,7 +86,7 @@ class Optimization:
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
-        """Within it, the network has the moving average of its weights, if the plan wants one."""
+        """Within it, the variables have their moving average, if the plan wants one."""
         if self.plan.ema is None or not int(self.optimizer.iterations.numpy()):
             yield
             return
@@ -116,3 +98,8 @@ class Optimization:
         finally:
             for variable, value in zip(self.variables, own, strict=True):
                 variable.assign(np.asarray(value))
+
+
+def total(losses: tf.Tensor) -> tf.Tensor:
+    """The training loss of a batch: the mean over windows of `Task.losses`, summed over terms."""
+    return tf.reduce_sum(tf.reduce_mean(losses, 0))

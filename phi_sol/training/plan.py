@@ -1,13 +1,15 @@
 """How long to train with how many unrolled steps, at which learning rate."""
 
 import re
-from dataclasses import asdict, dataclass
-from difflib import get_close_matches
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
 from math import isfinite
+from numbers import Integral, Real
 
+import keras
 from keras.optimizers.schedules import CosineDecay, ExponentialDecay, PiecewiseConstantDecay
 
-from ..errors import InputError
+from ..errors import InputError, suggestion
 from ..networks import POLICIES
 
 
@@ -24,13 +26,21 @@ class Stage:
     unroll: int
     until: float
 
+    def __post_init__(self):
+        if not isinstance(self.unroll, Integral) or isinstance(self.unroll, bool) or self.unroll < 1:
+            raise InputError(f"The unrolled steps of a stage must be an integer of at least 1, not {self.unroll!r}.")
+        if not isinstance(self.until, Real) or not 0 < self.until <= 1:
+            raise InputError(f"A stage ends at a fraction of the training above 0 and at most 1, not {self.until!r}.")
 
-SCHEDULES = {
+
+DECAYS = {
     "cosine": lambda rate, final: CosineDecay(rate, 1.0, final),
     "exponential": lambda rate, final: ExponentialDecay(rate, 1.0, final),
     "step": lambda rate, final: PiecewiseConstantDecay([0.5, 0.75], [rate, rate * final**0.5, rate * final]),
     "constant": lambda rate, final: lambda progress: rate,
 }
+OPTIMIZERS = ("adam", "adamw", "lion", "nadam", "rmsprop", "sgd")
+EARLIER = {"schedule": "decay", "warmup": "ramp"}  # names in runs of version 0.1
 
 
 @dataclass(frozen=True)
@@ -41,18 +51,20 @@ class Plan:
     Attributes:
         stages: Parts with growing unroll length; the last one ends at 1.
         batch: Windows per iteration, on all devices together.
-        learning_rate: Adam's, after the warm-up.
+        learning_rate: The optimizer's, after the ramp.
         steps: Iterations in all, or None.
         budget: Seconds in all, or None. One of the two is given.
-        schedule: How the learning rate falls: `cosine` (half a period), `exponential`, `step` (after 1/2 and
-            3/4 of the training) or `constant`.
-        final: What it falls to, as a fraction of `learning_rate`.
-        warmup: Fraction of the training in which it rises linearly from 1 % of its value.
+        decay: How the learning rate falls: `cosine` (half a period), `exponential`, `step` (after 1/2 and 3/4 of
+            the training) or `constant`; or a function of the progress (0 to 1) that gives a factor.
+        final: What it falls to, as a fraction of `learning_rate`; not used by a function.
+        ramp: Fraction of the training in which it rises linearly from 1 % of its value.
         clip: Gradients with a larger norm, over all weights, are scaled down to it; None: never.
-        ema: Momentum of an exponential moving average of the weights, which is what is validated and saved;
-            None: the weights themselves.
-        precision: Of the network: `float32`, or `mixed_bfloat16`, `mixed_float16` (activations of 16 bits,
-            weights of 32). The solver keeps its own.
+        ema: Momentum of an exponential moving average of the weights, which is what is validated and saved; None:
+            the weights themselves.
+        precision: Of the network: `float32`, or `mixed_bfloat16`, `mixed_float16` (activations of 16 bits, weights
+            of 32). The solver keeps its own.
+        optimizer: A name (`adam`, ...), or a Keras optimizer whose settings are taken; its learning rate is set by
+            the plan.
     """
 
     stages: tuple[Stage, ...]
@@ -60,31 +72,47 @@ class Plan:
     learning_rate: float
     steps: int | None = None
     budget: float | None = None
-    schedule: str = "cosine"
+    decay: str | Callable[[float], float] = "cosine"
     final: float = 0.01
-    warmup: float = 0.0
+    ramp: float = 0.0
     clip: float | None = None
     ema: float | None = None
     precision: str = "float32"
+    optimizer: str | keras.optimizers.Optimizer = "adam"
 
     def __post_init__(self):
         if (self.steps is None) == (self.budget is None):
             raise InputError("Give either a number of steps or a time budget for a training.")
-        for name in ("batch", "learning_rate", "steps", "budget", "final", "clip"):
+        if not self.stages or not all(isinstance(s, Stage) for s in self.stages):
+            raise InputError(f"The stages of a training are a tuple of Stage, at least one, not {self.stages!r}.")
+        for name, whole in (
+            ("batch", True),
+            ("steps", True),
+            ("learning_rate", False),
+            ("budget", False),
+            ("final", False),
+            ("clip", False),
+        ):
             value = getattr(self, name)
-            if value is not None and not (value > 0 and isfinite(value)):
-                raise InputError(f"The {name.replace('_', ' ')} of a training must be positive, not {value!r}.")
-        for name in ("warmup", "ema"):
+            number = isinstance(value, Integral if whole else Real) and not isinstance(value, bool)
+            if value is not None and not (number and value > 0 and isfinite(value)):
+                kind = "a positive integer" if whole else "positive"
+                raise InputError(f"The {name.replace('_', ' ')} of a training must be {kind}, not {value!r}.")
+        for name in ("ramp", "ema"):
             value = getattr(self, name)
-            if value is not None and not 0 <= value < 1:
+            if value is not None and not (isinstance(value, Real) and 0 <= value < 1):
                 raise InputError(f"The {name} of a training must be at least 0 and below 1, not {value!r}.")
-        for name, known in (("schedule", SCHEDULES), ("precision", POLICIES)):
+        for name, known in (("decay", DECAYS), ("precision", POLICIES), ("optimizer", OPTIMIZERS)):
             value = getattr(self, name)
-            if value not in known:
-                close = get_close_matches(value, known, 1)
-                raise InputError(
-                    f"Unknown {name} {value!r}.{f' Did you mean {close[0]!r}?' if close else ''} Known: {', '.join(known)}."
-                )
+            if isinstance(value, str) and value not in known:
+                hint = suggestion(value, known)
+                raise InputError(f"Unknown {name} {value!r}.{hint} Known: {', '.join(known)}.")
+        if not isinstance(self.decay, str) and not callable(self.decay):
+            raise InputError(
+                f"The decay of a learning rate is a name or a function of the progress, not {self.decay!r}."
+            )
+        if not isinstance(self.optimizer, str | keras.optimizers.Optimizer):
+            raise InputError(f"The optimizer of a training is a name or a Keras optimizer, not {self.optimizer!r}.")
 
     def progress(self, step: int, seconds: float) -> float:
         """Fraction of the training that is done, 0 to 1."""
@@ -96,18 +124,53 @@ class Plan:
 
     def rate(self, progress: float) -> float:
         """
-        Learning rate at a progress. Keras's schedules, with the progress in the place of the step, so that they
-        serve budgets of time, too.
+        Learning rate at a progress. Keras's schedules, with the progress in the place of the step, so that they serve
+        budgets of time, too.
         """
-        warm = min(1.0, max(0.01, progress / self.warmup)) if self.warmup else 1.0
-        return warm * float(SCHEDULES[self.schedule](self.learning_rate, self.final)(progress))
+        ramp = min(1.0, max(0.01, progress / self.ramp)) if self.ramp else 1.0
+        if not isinstance(self.decay, str):
+            return ramp * self.learning_rate * float(self.decay(progress))
+        return ramp * float(DECAYS[self.decay](self.learning_rate, self.final)(progress))
+
+    def make_optimizer(self, variables: list[keras.Variable]) -> keras.optimizers.Optimizer:
+        """The optimizer of some variables, with their moving average and the scaled loss of float16 where they are wanted."""
+        given = keras.optimizers.get(self.optimizer) if isinstance(self.optimizer, str) else self.optimizer
+        config = given.get_config() | {"learning_rate": self.learning_rate}
+        config |= {"use_ema": self.ema is not None, "ema_momentum": self.ema or 0.99}
+        optimizer = type(given).from_config(config)
+        if self.precision == "mixed_float16":
+            optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+        optimizer.build(variables)
+        return optimizer
 
     def to_dict(self) -> dict:
-        return asdict(self)
+        """JSON-ready. Objects are there by their names: whoever goes on with a training gives them again."""
+        content = {f.name: getattr(self, f.name) for f in fields(self)}
+        named = {n: v if isinstance(v, str) else _name(v) for n, v in content.items() if n in ("decay", "optimizer")}
+        return content | named | {"stages": [asdict(s) for s in self.stages]}
 
-    @staticmethod
-    def from_dict(content: dict) -> "Plan":
+    def stored(self, content: dict) -> "Plan":
+        """
+        The plan of a run from its `to_dict`, with the objects of this one in the place of their names.
+
+        Raises:
+            KeyError, TypeError: if the content is damaged.
+            InputError: if the run had other objects than this plan.
+        """
+        content = {EARLIER.get(n, n): v for n, v in content.items()}
+        for name, known in (("decay", DECAYS), ("optimizer", OPTIMIZERS)):
+            own = getattr(self, name)
+            if content.get(name, "adam") not in known:
+                if isinstance(own, str) or _name(own) != content[name]:
+                    raise InputError(
+                        f"The run was started with the {name} {content[name]!r} as an object: give it again."
+                    )
+                content[name] = own
         return Plan(**content | {"stages": tuple(Stage(**s) for s in content["stages"])})
+
+
+def _name(value) -> str:
+    return getattr(value, "__name__", type(value).__name__)
 
 
 def curriculum(unroll: int, shares: tuple[float, ...] = (0.2, 0.3, 0.5)) -> tuple[Stage, ...]:

@@ -21,12 +21,13 @@ def check_unused(folder: Path):
         raise InputError(f"{folder} is in use ({advice}): name another folder with --out, or remove it.")
 
 
-def stored_run(folder: Path, config: dict) -> tuple[Plan, Validation]:
+def stored_run(folder: Path, config: dict, plan: Plan) -> tuple[Plan, Validation]:
     """
     Plan and validation of the run in `folder`.
 
     Args:
         folder: Folder of the run.
+        plan: Gives objects that files hold by their names only.
         config: What the run must have been started with: data, method, network and the like.
 
     Raises:
@@ -41,6 +42,6 @@ def stored_run(folder: Path, config: dict) -> tuple[Plan, Validation]:
     if difference:
         raise InputError(f"{folder} holds another run: {difference}. Name another folder with --out.")
     try:
-        return Plan.from_dict(run["plan"]), Validation(**{k: run["validation"][k] for k in asdict(Validation())})
+        return plan.stored(run["plan"]), Validation(**{k: run["validation"][k] for k in asdict(Validation())})
     except (KeyError, TypeError) as err:
         raise InputError(f"{path} is damaged: {err!r}. Name another folder with --out.") from err

@@ -78,7 +78,7 @@ class Validation:
 
 class Validator(keras.callbacks.Callback):
     """
-    Measures the error (`Trainer.error`) every so many iterations, adds it to the logs as `val_error`, keeps the
+    Measures the error (`Task.error`) every so many iterations, adds it to the logs as `val_error`, keeps the
     corrector with the smallest one in the run's folder, and ends the training when its patience is used up. Its
     state is part of the checkpoints.
     """
@@ -118,7 +118,7 @@ class Validator(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         trainer = self.trainer
         every = self.validation.interval(
-            trainer.method.unroll, trainer.plan.batch, len(self.simulations), trainer.epoch_length
+            trainer.task.unrolled(trainer.stage.unroll), trainer.plan.batch, len(self.simulations), trainer.epoch_length
         )
         if trainer.step - int(self.last_step) >= every or (
             trainer.progress >= 1 and trainer.step > int(self.last_step)
@@ -131,7 +131,7 @@ class Validator(keras.callbacks.Callback):
         """The error now; keeps the corrector if it is the best so far."""
         trainer = self.trainer
         with trainer.optimization.averaged():
-            error = trainer.error(self.simulations, self.frames)
+            error = trainer.task.error(self.simulations, self.frames)
         error = agreed(trainer.strategy, error)
         self.last.assign(error)
         self.last_step.assign(trainer.step)
@@ -142,5 +142,5 @@ class Validator(keras.callbacks.Callback):
             trainer.save_best()
         else:
             self.waited.assign_add(1)
-            trainer.network.stop_training |= self.out_of_patience
+            trainer.task.model.stop_training |= self.out_of_patience
         return error

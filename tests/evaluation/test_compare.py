@@ -5,7 +5,7 @@ import json
 import pytest
 
 from phi_sol.errors import InputError, MissingError
-from phi_sol.evaluation.compare import compare, read_results
+from phi_sol.tasks import compare, read_results
 
 
 def results(**groups) -> dict:

@@ -36,8 +36,8 @@ def test_losses(problem, name, steps, monkeypatch):
         "pressure": np.stack([0 * solution, solution], 1),
     }
     window = {n: tf.constant(a, tf.float32) for n, a in window.items()}
-    monkeypatch.setattr(problem.corrector, "native", lambda b: tf.constant(p, tf.float32))
-    losses = PoissonMethod(name, steps).losses(problem, window, {}, tf.constant(1.0), tf.constant([0, 1]))
+    monkeypatch.setattr(problem.guess, "native", lambda b: tf.constant(p, tf.float32))
+    losses = PoissonMethod(name, steps).losses(problem, window)
     assert losses.shape == (2, 1)
     K = problem.flow.projection.solver.matrix()
     for i in range(2):
@@ -51,7 +51,7 @@ def test_the_solution_has_no_loss_and_nothing_has_one(problem):
     for name in ("non", "phy", "sol", "sol-phy"):
         assert np.all(
             PoissonMethod(name, 3 if "sol" in name else 1)
-            .losses(problem, nothing, {}, tf.constant(1.0), tf.constant([0, 1]))
+            .losses(problem, nothing)
             .numpy()
             == 0
         )

@@ -8,7 +8,8 @@ from phi_sol import Corrector, ForcedAdvection, HybridSolver, InputError, WakeFl
 from phi_sol.correctors.statistics import Statistics
 from phi_sol.solvers.hybrid import check_placement
 from phi_sol.stepping.arrays import array_names
-from phi_sol.tasks.correction.methods import METHODS, Method, make_method, total
+from phi_sol.tasks.correction.methods import METHODS, Method
+from phi_sol.training.optimization import total
 
 REYNOLDS, NUMBERS = {"reynolds": tf.constant([200.0, 500.0])}, tf.constant([3, 8], tf.int64)
 
@@ -32,7 +33,7 @@ def parts():
 
 def loss_and_gradient(parts, name, looped, remat, **options):
     flow, corrector, window = parts
-    hybrid, method = HybridSolver(flow, corrector, remat), make_method(name, 4, looped=looped, **options)
+    hybrid, method = HybridSolver(flow, corrector, remat), Method(name, 4, looped=looped, **options)
     variables = corrector.network.trainable_variables
 
     @tf.function(autograph=False)
@@ -85,12 +86,12 @@ def test_recomputation_keeps_no_activations(parts):
 
 
 def test_names_and_options_that_do_not_go_together():
-    assert [str(make_method(n, 8)) for n in METHODS] == ["PRE", "PRE-SR", "NON", "NOG-8", "SOL-8", "PURE-8"]
-    assert str(make_method("sol", 4, placement="inside")) == "INC-SOL-4"
+    assert [str(Method(n, 8)) for n in METHODS] == ["PRE", "PRE-SR", "NON", "NOG-8", "SOL-8", "PURE-8"]
+    assert str(Method("sol", 4, placement="inside")) == "INC-SOL-4"
     assert (
-        make_method("sol", 4, push_forward=3).frames == 7
-        and make_method("non", 8).at(4).unroll == 1
-        and make_method("sol", 8).at(2).unroll == 2
+        Method("sol", 4, push_forward=3).frames == 7
+        and Method("non", 8).at(4).unroll == 1
+        and Method("sol", 8).at(2).unroll == 2
     )
     for name, options, message in (
         ("nog", dict(truncate=2), "NOG cuts the gradient after every step"),
@@ -108,7 +109,7 @@ def test_names_and_options_that_do_not_go_together():
         ("sol", dict(noise=float("nan")), "noise must be finite"),
     ):
         with pytest.raises(InputError, match=message):
-            make_method(name, 4, **options)
+            Method(name, 4, **options)
 
 
 def test_hybrids_that_a_flow_can_not_be_part_of(parts):

@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from phi_sol import Corrector, HybridSolver
+from phi_sol import Correction, Corrector, HybridSolver, Method, Plan, Stage, Trainer, Validation
 from phi_sol.tasks.correction.precompute import targets
-from phi_sol.training import Plan, Stage, Trainer, Validation, make_method
 
 NAMES = ("velocity.y", "velocity.x")
 
@@ -62,9 +61,9 @@ def test_first_loss_is_that_of_the_source_and_training_lowers_it(data, tmp_path,
     One batch is one epoch of windows, so that the first loss is the mean over all of them with a network that is zero.
     """
     options, untrained = CASES[name]
-    method = make_method(name, 1, **options)
+    method = Method(name, 1, **options)
     plan = Plan((Stage(1, 1.0),), batch=len(windows(data)), learning_rate=1e-3, steps=12)
-    trainer = Trainer(data, tmp_path, plan, method, "small", validation=Validation(0))
+    trainer = Trainer(Correction(data, method, "small"), plan, tmp_path, validation=Validation(0))
     trainer.epoch_length = 1
     trainer.fit()
     with open(tmp_path / "log.csv") as file:

@@ -18,20 +18,18 @@ def train(data, folder, strategy=None, stop=None, resume=False):
     """The trainer after its training, interrupted after some iterations if `stop` is given."""
     import keras
 
-    from phi_sol.training import Plan, Stage, Trainer, Validation, make_method
+    from phi_sol import Correction, Method, Plan, Stage, Trainer, Validation
 
     class Stop(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
             if batch + 1 == stop:
                 raise KeyboardInterrupt
 
-    method, validation = make_method("sol", 2, noise=0.01), Validation(1, frames=2)
+    method, validation = Method("sol", 2, noise=0.01), Validation(1, frames=2)
     run = Trainer(
-        data,
-        folder,
+        Correction(data, method, "small"),
         Plan((Stage(2, 1.0),), **PLAN),
-        method,
-        "small",
+        folder,
         validation=validation,
         strategy=strategy,
         resume=resume,
@@ -58,7 +56,7 @@ def main(name: str, scene: str, data: str, run: str, result: str, resume: str = 
         train(recorded, run, strategy, stop=2)
     trained = train(recorded, run, strategy, resume=bool(resume))
     error = np.array([trained.validation_error])
-    np.savez(result, *trained.network.get_weights(), error=error, replicas=strategy.num_replicas_in_sync)
+    np.savez(result, *trained.task.model.get_weights(), error=error, replicas=strategy.num_replicas_in_sync)
 
 
 if __name__ == "__main__":

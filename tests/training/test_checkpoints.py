@@ -18,7 +18,7 @@ class Run(SimpleNamespace):
         self.weight = tf.Variable(0.0)
         self.checkpoints = Checkpoints(self, folder, weight=self.weight)
 
-    def save_corrector(self):
+    def save(self):
         self.saved.append(self.step)
 
     def go_to(self, step):

@@ -43,7 +43,7 @@ def stored(path):
 def alone(tiny_train, tmp_path_factory):
     """The weights and the validation error that one device reaches with the joint batch."""
     run = train(tiny_train, tmp_path_factory.mktemp("alone") / "run")
-    return [np.asarray(w) for w in run.network.get_weights()], run.validation_error
+    return [np.asarray(w) for w in run.task.model.get_weights()], run.validation_error
 
 
 def test_two_devices_train_the_same_model(alone, tiny_scene, tiny_data, tmp_path):

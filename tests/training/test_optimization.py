@@ -5,20 +5,19 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from phi_sol import DivergedError
-from phi_sol.tasks.correction.methods import total
-from phi_sol.training import Method, Plan, Stage, Trainer, make_method
+from phi_sol import Correction, DivergedError, Method, Plan, Stage, Trainer
 from phi_sol.training.divergence import cause
+from phi_sol.training.optimization import total
 from phi_sol.training.windows import Windows
 
 
 def trainer(data, folder, steps=3, method="non", **plan):
     plan = Plan((Stage(1, 1.0),), batch=2, learning_rate=plan.pop("learning_rate", 1e-3), steps=steps, **plan)
-    return Trainer(data, folder, plan, method, "small")
+    return Trainer(Correction(data, method, "small"), plan, folder)
 
 
 def values(run):
-    return [np.asarray(w) for w in run.network.get_weights()]
+    return [np.asarray(w) for w in run.task.model.get_weights()]
 
 
 class Record(keras.callbacks.Callback):
@@ -36,11 +35,11 @@ def test_first_step_and_moving_average_by_hand(tiny_train, tmp_path):
     Adam's first step, -r g / (|g| + ε / √(1 - β2)), of the gradient scaled to a norm of 1e-6; then the average
     over three.
     """
-    run = trainer(tiny_train, tmp_path / "run", schedule="constant", clip=1e-6, ema=0.8)
-    before, variables = values(run), run.network.trainable_variables
-    (window, parameters, numbers), *_ = Windows(tiny_train, 2, 0, run.hybrid.names).batches(2, 0, 1)
+    run = trainer(tiny_train, tmp_path / "run", decay="constant", clip=1e-6, ema=0.8)
+    before, variables = values(run), run.task.model.trainable_variables
+    (window, parameters, numbers), *_ = Windows(tiny_train, 2, 0, run.task.hybrid.names).batches(2, 0, 1)
     with tf.GradientTape() as tape:
-        loss = total(make_method("non").losses(run.hybrid, window, parameters, tf.constant(1.0), numbers))
+        loss = total(Method("non").losses(run.task.hybrid, window, parameters, tf.constant(1.0), numbers))
     gradient = [g.numpy() for g in tape.gradient(loss, variables)]
     norm = np.sqrt(sum(np.square(g, dtype=np.float64).sum() for g in gradient))
     assert norm > 1e-5
@@ -60,22 +59,22 @@ def test_first_step_and_moving_average_by_hand(tiny_train, tmp_path):
 
 def test_precision_of_the_network_alone(tiny_train, tmp_path):
     run = trainer(tiny_train, tmp_path / "run", steps=2, precision="mixed_float16", clip=1.0)
-    assert run.network.layers[1].compute_dtype == "float16"
-    assert all(v.dtype == "float32" for v in run.network.trainable_variables)
+    assert run.task.model.layers[1].compute_dtype == "float16"
+    assert all(v.dtype == "float32" for v in run.task.model.trainable_variables)
     before = values(run)
     saved = run.fit()
     assert any(np.abs(a - b).max() > 0 for a, b in zip(values(run), before, strict=True))
     arrays = {n: tf.constant(a) for n, a in tiny_train.frame(0).items()}
-    corrected = run.hybrid(arrays, {"reynolds": tf.constant([150.0, 600.0])}, tf.constant(1.0))
+    corrected = run.task.hybrid(arrays, {"reynolds": tf.constant([150.0, 600.0])}, tf.constant(1.0))
     assert all(a.dtype == tf.float32 and np.isfinite(a).all() for a in corrected.values())
     for name, value in saved(arrays, {"reynolds": tf.constant([150.0, 600.0])}).items():
-        own = run.corrector(arrays, {"reynolds": tf.constant([150.0, 600.0])})[name]
+        own = run.task.corrector(arrays, {"reynolds": tf.constant([150.0, 600.0])})[name]
         assert np.abs(value).max() > 0
         np.testing.assert_allclose(value, own, atol=1e-2 * np.abs(value).max())
     run.optimization.optimizer.dynamic_scale.assign(2.0**120)  # the gradients overflow: skipped, and the scale halved
-    before, stream = values(run), Windows(tiny_train, 2, 0, run.hybrid.names)
+    before, stream = values(run), Windows(tiny_train, 2, 0, run.task.hybrid.names)
     for window, parameters, numbers in stream.batches(2, 0, 1):
-        result = run.optimization.gradients(run.method)(window, parameters, numbers, tf.constant(0.0, tf.float64))
+        result = run.optimization.gradients(lambda *given: run.task.losses(1, *given))(window, parameters, numbers, tf.constant(0.0, tf.float64))
         run.optimization.apply(result[3])
     assert not np.isfinite(result[1]) and run.optimization.scale == 2.0**119
     for a, b in zip(values(run), before, strict=True):
@@ -102,13 +101,13 @@ def test_a_gradient_that_is_not_finite_is_not_applied(tiny_train, tmp_path):
 
 
 def test_cause_of_a_loss_that_is_not_finite(tiny_train):
-    method = make_method("sol", 3, push_forward=2)
+    method = Method("sol", 3, push_forward=2)
     stream = Windows(tiny_train, 6, 5, ["marker"])
     numbers = np.array([7, 4, 11])
     losses = np.ones((3, 3))
     losses[1, 1:], losses[2, 2] = np.nan, np.inf
     simulation, first = (int(v) for v in stream.locate(tf.constant(4)))
-    text = cause(float("nan"), losses, numbers, method, stream, tiny_train, 123)
+    text = cause(float("nan"), losses, numbers, Correction(tiny_train, method), 3, stream, 123)
     reynolds = (150, 600)[simulation]
     assert text == (
         f"The loss is nan at iteration 123 (SOL-3): simulation sim_{simulation:06d} (reynolds={reynolds}), frame {first + 2 + 2} (step 2 of SOL-3)."

@@ -3,7 +3,7 @@
 import pytest
 
 from phi_sol import InputError
-from phi_sol.training import Plan, Stage, curriculum, parse_duration, parse_stages
+from phi_sol.training.plan import Plan, Stage, curriculum, parse_duration, parse_stages
 
 
 def test_curriculum():
@@ -25,7 +25,7 @@ def test_progress_stage_and_rate():
     )
     timed = Plan(curriculum(8), batch=2, learning_rate=1e-3, budget=60)
     assert timed.progress(10**9, 30) == 0.5
-    assert Plan.from_dict(plan.to_dict()) == plan
+    assert plan.stored(plan.to_dict()) == plan
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_impossible_plans(wrong):
 
 
 @pytest.mark.parametrize(
-    ("schedule", "expected"),
+    ("decay", "expected"),
     [
         ("constant", {0: 1, 0.5: 1, 1: 1}),
         ("exponential", {0: 1, 0.5: 0.1, 1: 0.01}),
@@ -45,24 +45,24 @@ def test_impossible_plans(wrong):
         ("cosine", {0: 1, 0.5: 0.505, 1: 0.01}),
     ],
 )
-def test_schedules(schedule, expected):
-    plan = Plan(curriculum(1), batch=1, learning_rate=2.0, steps=10, schedule=schedule)
+def test_decays(decay, expected):
+    plan = Plan(curriculum(1), batch=1, learning_rate=2.0, steps=10, decay=decay)
     assert {p: plan.rate(p) / 2 for p in expected} == pytest.approx(expected, rel=1e-5)
 
 
-def test_warm_up():
-    plan = Plan(curriculum(1), batch=1, learning_rate=1.0, steps=10, schedule="constant", warmup=0.2)
+def test_ramp():
+    plan = Plan(curriculum(1), batch=1, learning_rate=1.0, steps=10, decay="constant", ramp=0.2)
     assert [plan.rate(p) for p in (0, 0.05, 0.1, 0.2, 0.9)] == pytest.approx([0.01, 0.25, 0.5, 1, 1])
 
 
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        (dict(schedule="cosin"), "Unknown schedule 'cosin'. Did you mean 'cosine'"),
+        (dict(decay="cosin"), "Unknown decay 'cosin'. Did you mean 'cosine'"),
         (dict(precision="mixed_bfloat"), "Unknown precision 'mixed_bfloat'. Did you mean 'mixed_bfloat16'"),
         (dict(clip=0.0), "clip of a training must be positive"),
         (dict(ema=1.0), "ema of a training must be at least 0 and below 1"),
-        (dict(warmup=-0.1), "warmup of a training must be at least 0"),
+        (dict(ramp=-0.1), "ramp of a training must be at least 0"),
         (dict(learning_rate=float("nan")), "learning rate of a training must be positive"),
     ],
 )

@@ -8,13 +8,24 @@ import keras
 import numpy as np
 import pytest
 
-from phi_sol import Corrector, DivergedError, InputError, MissingError
-from phi_sol.training import Plan, Stage, Trainer, Validation, curriculum, make_method
+from phi_sol import (
+    Correction,
+    Corrector,
+    DivergedError,
+    InputError,
+    Method,
+    MissingError,
+    Plan,
+    Stage,
+    Trainer,
+    Validation,
+    curriculum,
+)
 
 
 def trainer(data, folder, steps=6, method="sol", unroll=2, plan=None, **kwargs):
     plan = Plan(curriculum(unroll), batch=2, learning_rate=1e-3, steps=steps, **(plan or {}))
-    return Trainer(data, folder, plan, method, "small", scene="tiny", **kwargs)
+    return Trainer(Correction(data, method, "small"), plan, folder, scene="tiny", **kwargs)
 
 
 def weights(corrector):
@@ -56,12 +67,12 @@ class StopAfter(keras.callbacks.Callback):
 def test_interrupted_and_resumed_run_equals_an_uninterrupted_one(tiny_train, tmp_path, monkeypatch):
     """Bit by bit, with all that has a state: optimizer, schedule, data order, noise, moving average, validation."""
     monkeypatch.setattr(Trainer, "epoch_length", 3)
-    method = make_method("sol", 4, noise=0.01)
+    method = Method("sol", 4, noise=0.01)
     how = dict(
         steps=7,
         unroll=4,
         method=method,
-        plan=dict(ema=0.9, clip=0.01, warmup=0.3),
+        plan=dict(ema=0.9, clip=0.01, ramp=0.3),
         validation=Validation(1, frames=3, every=3),
     )
     one = trainer(tiny_train, tmp_path / "whole", **how)
@@ -76,7 +87,7 @@ def test_interrupted_and_resumed_run_equals_an_uninterrupted_one(tiny_train, tmp
         tiny_train, tmp_path / "parts", resume=True, **how | {"steps": 999, "plan": None, "validation": Validation(0)}
     )  # has its own
     parts = last.fit()
-    np.testing.assert_array_equal(weights(last.corrector), weights(one.corrector))
+    np.testing.assert_array_equal(weights(last.task.corrector), weights(one.task.corrector))
     np.testing.assert_array_equal(weights(parts), weights(whole))
     assert parts.description["chosen"] == whole.description["chosen"]
     for file in ("run.json", "log.csv"):
@@ -90,9 +101,9 @@ def test_interrupted_and_resumed_run_equals_an_uninterrupted_one(tiny_train, tmp
 def test_resumed_run_keeps_its_own_stages(tiny_train, tmp_path):
     plain = Plan((Stage(4, 1.0),), batch=2, learning_rate=1e-3, steps=3)
     with pytest.raises(KeyboardInterrupt):
-        Trainer(tiny_train, tmp_path / "run", plain, "sol", "small", scene="tiny").fit([StopAfter(1)])
+        Trainer(Correction(tiny_train, "sol", "small"), plain, tmp_path / "run", scene="tiny").fit([StopAfter(1)])
     again = trainer(tiny_train, tmp_path / "run", unroll=4, resume=True)  # asks for stages of 2 and 4
-    assert [m.unroll for m in again.methods] == [4] and again.plan == plain
+    assert [s.unroll for s in again.plan.stages] == [4] and again.plan == plain
 
 
 def test_seed_decides_the_result(tiny_train, tmp_path):
@@ -109,7 +120,7 @@ def test_nan_ends_the_run_and_keeps_the_last_checkpoint(tiny_train, tmp_path):
     class Poison(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
             if batch == 52:
-                run.network.layers[-1].bias.assign([np.nan, np.nan])
+                run.task.model.layers[-1].bias.assign([np.nan, np.nan])
 
     with pytest.raises(
         DivergedError,
@@ -143,9 +154,9 @@ def test_folders_in_use(tiny_run, tiny_train, tmp_path):
 
 def test_bad_methods_and_unrolls(tiny_train, tmp_path):
     with pytest.raises(InputError, match="Unknown method 'sl'. Did you mean 'sol'\\? Known: pre, pre-sr, non"):
-        make_method("sl", 2)
+        Method("sl", 2)
     with pytest.raises(InputError, match="at least 1, not 0"):
-        make_method("sol", 0)
+        Method("sol", 0)
     with pytest.raises(InputError, match="SOL-13 needs simulations of at least 13 frames, but these have 12"):
         trainer(tiny_train, tmp_path / "run", unroll=13)
     assert not (tmp_path / "run").exists()
@@ -153,7 +164,7 @@ def test_bad_methods_and_unrolls(tiny_train, tmp_path):
 
 def test_supervised_trainings_are_validated_by_rollouts(tiny_train, tmp_path):
     chosen = (
-        trainer(tiny_train, tmp_path / "run", steps=2, method=make_method("pre"), validation=Validation(1, frames=2))
+        trainer(tiny_train, tmp_path / "run", steps=2, method=Method("pre"), validation=Validation(1, frames=2))
         .fit()
         .description["chosen"]
     )

@@ -7,12 +7,13 @@ import keras
 import numpy as np
 import pytest
 
-from phi_sol import Corrector, Dataset, HybridSolver, InputError
+from phi_sol import Correction, Corrector, Dataset, HybridSolver, InputError
 from phi_sol.evaluation.runs import run_solver
 from phi_sol.tasks.correction.validation import rollout_error
-from phi_sol.training import Plan, Stage, Trainer, Validation
+from phi_sol.training.plan import Plan, Stage
+from phi_sol.training.trainer import Trainer
 from phi_sol.training.distribution import make_strategy
-from phi_sol.training.validation import Validator
+from phi_sol.training.validation import Validation, Validator
 
 
 def test_held_out_simulations():
@@ -70,7 +71,9 @@ class Shift(keras.callbacks.Callback):
 def test_the_best_model_is_kept(tiny_train, tmp_path, monkeypatch):
     monkeypatch.setattr(Trainer, "epoch_length", 1)
     plan = Plan((Stage(1, 1.0),), batch=2, learning_rate=1e-9, steps=5)
-    trainer = Trainer(tiny_train, tmp_path / "run", plan, "non", "small", validation=Validation(1, frames=2, every=1))
+    trainer = Trainer(
+        Correction(tiny_train, "non", "small"), plan, tmp_path / "run", validation=Validation(1, frames=2, every=1)
+    )
     best = trainer.fit([Shift({0: 3.0, 2: 0.0, 3: 30.0})])
     assert best.description["chosen"]["step"] == 3 and best.description["chosen"]["kind"] == "best on validation"
     assert best.description["validation"]["held_out"] == ["sim_000001"]
@@ -94,15 +97,13 @@ def scripted(tiny_train):
     def validate(errors, **kwargs):
         given = iter(errors)
         kept, network = [], SimpleNamespace(stop_training=False)
-        run = SimpleNamespace(
-            data=tiny_train, network=network, step=0, progress=0.0, epoch_length=1, method=SimpleNamespace(unroll=1)
-        )
+        task = SimpleNamespace(model=network, unrolled=lambda unroll: unroll, error=lambda simulations, frames: next(given))
+        run = SimpleNamespace(data=tiny_train, task=task, step=0, progress=0.0, epoch_length=1, stage=Stage(1, 1.0))
         run.plan, run.strategy, run.optimization = (
             SimpleNamespace(batch=1),
             make_strategy("none"),
             SimpleNamespace(averaged=nullcontext),
         )
-        run.error = lambda simulations, frames: next(given)
         run.save_best = lambda: kept.append(run.step)
         validator = Validator(run, Validation(1, every=1, **kwargs), [1])
         for i in range(len(errors)):

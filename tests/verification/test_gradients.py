@@ -11,8 +11,8 @@ from phi.physics import advect, diffuse
 from phi_sol import Corrector, HybridSolver, WakeFlow
 from phi_sol.correctors.statistics import Statistics
 from phi_sol.stepping.arrays import pack, unpack
-from phi_sol.tasks.correction.methods import total
-from phi_sol.training import make_method
+from phi_sol.training.optimization import total
+from phi_sol import Method
 
 N, DT = 4, tf.constant(1.0, tf.float64)
 NUMBERS = tf.constant([3, 8], tf.int64)
@@ -49,7 +49,7 @@ def problem():
 
 def loss_of(problem, unroll=N, method="sol", **options):
     hybrid, window, parameters = problem
-    return lambda w=window: total(make_method(method, unroll, **options).losses(hybrid, w, parameters, DT, NUMBERS))
+    return lambda w=window: total(Method(method, unroll, **options).losses(hybrid, w, parameters, DT, NUMBERS))
 
 
 def assert_directional(value, gradient, variable_shape, evaluate, rng, eps=1e-6):
@@ -204,7 +204,7 @@ def test_losses_and_gradients_equal_a_hand_written_loop(problem, method, n, opti
         mean = sum(tf.reduce_mean(e) for e in expected)
     expected_gradients = tape.gradient(mean, variables)
     with tf.GradientTape() as tape:
-        losses = make_method(method, n, **options).losses(hybrid, window, parameters, DT, NUMBERS)
+        losses = Method(method, n, **options).losses(hybrid, window, parameters, DT, NUMBERS)
         value = total(losses)
     np.testing.assert_allclose(losses, tf.stack(expected, 1), rtol=1e-10)
     for a, b in zip(tape.gradient(value, variables), expected_gradients, strict=True):
@@ -231,4 +231,4 @@ def test_sol_1_equals_non_and_longer_unrolls_do_not(problem):
     assert results[0][0] == results[1][0] != results[2][0]
     for a, b in zip(results[0][1], results[1][1], strict=True):
         np.testing.assert_array_equal(a, b)
-    assert make_method("non", 8).unroll == 1
+    assert Method("non", 8).unroll == 1

@@ -46,7 +46,7 @@ def test_rollouts_are_those_of_the_evaluation(comparison, tiny, tiny_data, place
     recording = computed(comparison)
     data = Dataset.load(tiny.pair, tiny_data, "test")
     for name, solver in {
-        SOURCE: tiny.pair.source.compiled,
+        SOURCE: tiny.pair.source,
         CORRECTED: HybridSolver(tiny.pair.source, Corrector.load(place / "run")),
     }.items():
         expected = run_solver(solver, data, 12, [12])

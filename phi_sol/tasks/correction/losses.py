@@ -1,6 +1,6 @@
 """What a prediction is compared by: squared differences of values, of gradients and of spectra."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,12 +35,15 @@ class Loss:
         spectral: a, without unit.
         steps: Weights of the n steps of an unrolled loss: `uniform`, `linear` (growing), `last` (that one
             alone), each with sum n, or n numbers.
+        extra: Further terms: functions of (predicted, target), both arrays by name of shape (batch, *spatial), that give
+            numbers of shape (batch,), which are added.
     """
 
     fields: tuple[tuple[str, float], ...] = ()
     gradient: float = 0.0
     spectral: float = 0.0
     steps: str | tuple[float, ...] = "uniform"
+    extra: tuple[Callable, ...] = ()
 
     def __post_init__(self):
         values = {"gradient": self.gradient, "spectral": self.spectral} | {f"weight of {n}": w for n, w in self.fields}
@@ -52,6 +55,10 @@ class Loss:
             raise InputError(
                 f"Unknown step weights {self.steps!r}. Known: {', '.join(STEP_WEIGHTS)}, or one number for each step, e.g. 1,1,2."
             )
+        if callable(self.extra):
+            object.__setattr__(self, "extra", (self.extra,))
+        if not all(callable(e) for e in self.extra):
+            raise InputError(f"Extra terms of a loss are functions of (predicted, target), not {self.extra!r}.")
         for name, value in values.items():
             if not (np.isfinite(value) and value >= 0):
                 raise InputError(f"The {name} in a loss must be finite and at least 0, not {value!r}.")
@@ -122,7 +129,15 @@ class Loss:
                 continue
             s, r = (a / statistics.std[name] for a in (predicted[name], target[name]))
             total += weight * self._of_array(s, r)
-        return total
+        return total + sum(term(predicted, target) for term in self.extra)
+
+    def to_dict(self) -> dict:
+        """JSON-ready; extra terms by their names."""
+        steps = self.steps if isinstance(self.steps, str) else list(self.steps)
+        content = {"fields": dict(self.fields), "gradient": self.gradient, "spectral": self.spectral, "steps": steps}
+        return content | (
+            {"extra": [getattr(e, "__name__", type(e).__name__) for e in self.extra]} if self.extra else {}
+        )
 
     def _of_array(self, s: tf.Tensor, r: tf.Tensor) -> tf.Tensor:
         space = list(range(1, s.shape.rank))

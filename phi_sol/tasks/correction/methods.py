@@ -1,13 +1,13 @@
 """Ways to train a corrector: what happens inside one training loss."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
-from difflib import get_close_matches
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from ...errors import InputError
+from ...errors import InputError, suggestion
 from ...kernels.compiled import Arrays
 from ...solvers.hybrid import HybridSolver, check_placement
 from ...storage.dataset import Dataset
@@ -17,9 +17,8 @@ from .precompute import one_step_corrections, targets
 # Measured with the paper's network, batch 3, on two cores (benchmarks/run.py training memory):
 # a loop is 1 to 10 % slower than written-out steps, but SOL-32 starts in 14 s instead of 22 s, and SOL-128 at all
 LOOP_FROM = 24
-REMAT_FROM = (
-    64  # activations of the paper's network take about 35 MB a step; to compute them again takes a quarter more time
-)
+# activations of the paper's network take about 35 MB a step; to compute them again takes a quarter more time
+REMAT_FROM = 64
 
 METHODS = {
     "pre": "trained on precomputed corrections (constrained least squares)",
@@ -28,6 +27,11 @@ METHODS = {
     "nog": "trained with n unrolled steps, the gradient stopped between them",
     "sol": "trained with n unrolled steps and gradients through the solver",
     "pure": "no solver: the network predicts the next state, trained with n unrolled steps",
+}
+COUNTS = {
+    "unroll": "number of unrolled steps",
+    "truncate": "number of steps between cuts",
+    "push_forward": "number of push-forward steps",
 }
 SQUARES = Loss()
 SUPERVISED = {"pre": 0.0, "pre-sr": 1.0}  # weight of the temporal regularisation; 1 is the original code's
@@ -38,9 +42,13 @@ class Method:
     """
     One way to train.
 
+    NON is one step from recorded frames: nothing before the network depends on its weights, so that no gradient passes
+    the solver; SOL-1 is the same thing. NOG-n (List et al. 2024, arXiv:2402.12971) is SOL-n with the gradient cut after
+    every step. PURE puts the network in the place of the solver. PRE and PRE-SR train on precomputed corrections.
+
     Attributes:
         name: A key of `METHODS`.
-        unroll: Hybrid steps n inside one loss.
+        unroll: Hybrid steps n inside one loss; 1 for methods that train on single steps.
         truncate: The gradient is cut after every so many steps (truncated back-propagation); None: it never is.
         push_forward: Hybrid steps without gradient before the n steps of the loss (Brandstetter et al. 2022,
             arXiv:2202.03376).
@@ -68,20 +76,46 @@ class Method:
     looped: bool | None = None
 
     def __post_init__(self):
+        if self.name not in METHODS:
+            raise InputError(
+                f"Unknown method {self.name!r}.{suggestion(self.name, METHODS)} Known: {', '.join(METHODS)}."
+            )
         for name, least in (("unroll", 1), ("truncate", 1), ("push_forward", 0)):
             value = getattr(self, name)
             if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
-                words = {
-                    "unroll": "number of unrolled steps",
-                    "truncate": "number of steps between cuts",
-                    "push_forward": "number of push-forward steps",
-                }
-                raise InputError(f"The {words[name]} must be an integer of at least {least}, not {value!r}.")
+                raise InputError(f"The {COUNTS[name]} must be an integer of at least {least}, not {value!r}.")
         for name in ("noise", "temporal"):
             if not (np.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
                 raise InputError(f"The {name} must be finite and at least 0, not {getattr(self, name)!r}.")
         check_placement(self.placement, self.project)
+        implied: dict[str, Any] = {}
+        if self.name == "nog":
+            if self.truncate not in (None, 1):
+                raise InputError("NOG cuts the gradient after every step: leave out the truncation, or take sol.")
+            implied["truncate"] = 1
+        if self.name == "pure":
+            if self.placement == "inside":
+                raise InputError("PURE has no solver that a correction could enter: leave out the placement.")
+            implied["placement"] = "instead"
+        elif self.placement == "instead":
+            raise InputError("The placement 'instead' of the solver is the method pure.")
+        if self.supervised:
+            given = [n for n in ("truncate", "push_forward", "noise", "project") if getattr(self, n)]
+            given += ["placement"] if self.placement != "after" else []
+            if given:
+                names = ", ".join(n.replace("_", "-") for n in given)
+                raise InputError(f"{self.name.upper()} trains outside of the solver's loop, without {names}.")
+            implied["temporal"] = SUPERVISED[self.name]
+        if self.single:
+            implied["unroll"] = 1
+        for name, value in implied.items():
+            object.__setattr__(self, name, value)
         self.loss.step_weights(self.unroll)
+
+    @property
+    def single(self) -> bool:
+        """Whether it trains on single steps."""
+        return self.supervised or self.name == "non"
 
     @property
     def supervised(self) -> bool:
@@ -104,18 +138,16 @@ class Method:
 
     def at(self, unroll: int) -> "Method":
         """The same method with another number of unrolled steps (those that train on single steps keep theirs)."""
-        return self if self.supervised or self.name == "non" else replace(self, unroll=unroll)
+        return replace(self, unroll=unroll)
 
     def to_dict(self) -> dict:
         """JSON-ready: all that defines the training of one stage."""
-        content = {k: v for k, v in asdict(self).items() if k not in ("looped", "seed")}
-        steps = self.loss.steps if isinstance(self.loss.steps, str) else list(self.loss.steps)
-        return content | {"loss": content["loss"] | {"fields": dict(self.loss.fields), "steps": steps}}
+        content = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("looped", "seed")}
+        return content | {"loss": self.loss.to_dict()}
 
     def __str__(self):
         prefix = "INC-" if self.placement == "inside" else ""
-        single = self.supervised or self.name == "non"
-        return f"{prefix}{self.name.upper()}{'' if single else f'-{self.unroll}'}"
+        return f"{prefix}{self.name.upper()}{'' if self.single else f'-{self.unroll}'}"
 
     def losses(
         self, hybrid: HybridSolver, window: Arrays, parameters: Arrays, dt: tf.Tensor, numbers: tf.Tensor
@@ -228,52 +260,3 @@ class Method:
 def fixed(arrays: Arrays) -> Arrays:
     """The same values, without gradient."""
     return {n: tf.stop_gradient(a) for n, a in arrays.items()}
-
-
-def make_method(name: str, unroll: int = 1, **options) -> Method:
-    """
-    A method by name.
-
-    NON is one step from recorded frames: nothing before the network depends on its weights, so that no gradient passes
-    the solver; SOL-1 is the same thing. NOG-n (List et al. 2024, arXiv:2402.12971) is SOL-n with the gradient cut after
-    every step. PURE puts the network in the place of the solver.
-
-    Args:
-        name: A key of `METHODS`.
-        unroll: Unrolled steps n; ignored by methods that train on single steps.
-        options: Further attributes of `Method`.
-
-    Raises:
-        InputError: for an unknown name, or options that are not possible or don't go together.
-    """
-    if name not in METHODS:
-        close = get_close_matches(name, METHODS, 1)
-        raise InputError(
-            f"Unknown method {name!r}.{f' Did you mean {close[0]!r}?' if close else ''} Known: {', '.join(METHODS)}."
-        )
-    if unroll < 1:
-        raise InputError(f"The number of unrolled steps must be at least 1, not {unroll}.")
-    if name == "nog":
-        if options.get("truncate") not in (None, 1):
-            raise InputError("NOG cuts the gradient after every step: leave out the truncation, or take sol.")
-        options["truncate"] = 1
-    if name == "pure":
-        if options.get("placement", "after") != "after":
-            raise InputError("PURE has no solver that a correction could enter: leave out the placement.")
-        options["placement"] = "instead"
-    elif options.get("placement") == "instead":
-        raise InputError("The placement 'instead' of the solver is the method pure.")
-    if name in SUPERVISED:
-        given = [n for n in ("truncate", "push_forward", "noise", "project") if options.get(n)]
-        given += ["placement"] if options.get("placement", "after") != "after" else []
-        if given:
-            raise InputError(
-                f"{name.upper()} trains outside of the solver's loop, without {', '.join(n.replace('_', '-') for n in given)}."
-            )
-        options["temporal"] = SUPERVISED[name]
-    return Method(name, 1 if name in ("non", *SUPERVISED) else unroll, **options)
-
-
-def total(losses: tf.Tensor) -> tf.Tensor:
-    """The training loss of a batch: the mean over samples of `Method.losses`, summed over steps."""
-    return tf.reduce_sum(tf.reduce_mean(losses, 0))

@@ -21,6 +21,15 @@ from .least_squares import LeastSquares
 LOG = logging.getLogger(__name__)
 
 
+def target_shapes(data: Dataset, correct: Sequence[str]) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of what `targets` gives."""
+    flow = data.pair.source
+    corrected = [n for f in correct for n in field_arrays(flow, f)]
+    seen = corrected + [n for f in flow.inputs for n in field_arrays(flow, f)]
+    shapes = {f"state:{n}": data.arrays[n].shape for n in seen}
+    return shapes | {f"correction:{n}": data.arrays[n].shape for n in corrected}
+
+
 def targets(
     data: Dataset, correct: Sequence[str], temporal: float = 0.0, show: Callable[[int, int], None] | None = None
 ) -> dict[str, np.ndarray]:
@@ -46,12 +55,7 @@ def targets(
     Raises:
         DivergedError: if the corrected source diverges.
     """
-    flow = data.pair.source
-    corrected = [n for f in correct for n in field_arrays(flow, f)]
-    seen = corrected + [n for f in flow.inputs for n in field_arrays(flow, f)]
-    shapes = {f"state:{n}": data.arrays[n].shape for n in seen} | {
-        f"correction:{n}": data.arrays[n].shape for n in corrected
-    }
+    shapes = target_shapes(data, correct)
     key = fingerprint(
         {"data": data.fingerprints, "frames": data.frames, "temporal": temporal, "arrays": list(shapes), "format": 1}
     )

@@ -2,8 +2,8 @@
 
 import logging
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +12,9 @@ from phi.math import NUMPY
 from phi.tf import TENSORFLOW
 
 from ...correctors.files import load_runs
-from ...correctors.guess import DESCRIPTION_FILE, PoissonGuess
-from ...errors import InputError, MissingError
+from ...correctors.guess import PoissonGuess
+from ...errors import InputError
+from ...evaluation.evaluator import Evaluation
 from ...evaluation.groups import mean_and_deviation, trained_alike
 from ...evaluation.report import write_reports
 from ...pressure.iterative import ConjugateGradients
@@ -35,44 +36,29 @@ NORM = "max |∇·(u* - ∇p)| over cells"
 Show = Callable[[int, int], None]
 
 
-@dataclass
-class PoissonEvaluation:
-    """
-    Attributes:
-        results: The content of `results.json`.
-        files: Files that were written.
-    """
-
-    results: dict
-    files: list[Path]
-
-
-def find_guesses(folder: Path) -> list[Path]:
-    """Folders below `folder` that hold a guess."""
-    return sorted(p.parent for p in Path(folder).glob(f"*/{DESCRIPTION_FILE}"))
-
-
-def evaluate(
+def evaluate_guesses(
     experiment: PoissonExperiment,
-    runs: list[Path],
-    data: Path,
-    out: Path,
+    runs: Mapping[str, PoissonGuess | str | Path] | Sequence[str | Path],
+    data: str | Path,
+    out: str | Path | None = None,
+    *,
     frames: int | None = None,
     command: str = "",
-    progress: Show = lambda done, total: None,
-) -> PoissonEvaluation:
+    progress: Callable[[str, int, int], None] = lambda part, done, total: None,
+) -> Evaluation:
     """
     Solves the test problems of a scene from every guess, and runs simulations with each; writes `results.json`,
     `report.html`, `report.md`, `residual_history.png`, `guesses.png` and `error_spectrum.png` into `out`.
 
     Args:
         experiment: The scene.
-        runs: Folders of guesses; a run is named after its folder.
+        runs: Folders of guesses, which are named after their folders; or by name a guess or a folder. Without any, the solvers
+            without a guess are evaluated alone.
         data: Data folder with the test simulations.
-        out: Folder for the results.
+        out: Folder for the results; None: nothing is written.
         frames: Steps of the running simulations; default: the scene's.
         command: For the record.
-        progress: Called with (steps done, steps in all) of the running simulations.
+        progress: Called with (part, steps done, steps in all) of the running simulations.
 
     Raises:
         InputError: if data or a guess do not fit the scene, or a guess was trained on the test data.
@@ -81,12 +67,9 @@ def evaluate(
     steps = experiment.simulation_steps if frames is None else frames
     if steps < 1:
         raise InputError(f"The number of frames must be at least 1, not {steps}.")
-    if not runs:
-        raise MissingError(
-            f"No guess to evaluate: train one first ('phi-sol train {experiment.name}'), or name a run with --run."
-        )
-    out, flow = Path(out), experiment.pair.source
-    check_no_file_in_the_way(out, "Name another folder with --out.")
+    flow = experiment.pair.source
+    if out is not None:
+        check_no_file_in_the_way(Path(out), "Name another folder with --out.")
     guesses = load_guesses(runs, flow)
     test = Dataset(experiment.pair, find_simulations(data, "test"))
     test.check_unseen([g.description for g in guesses.values()], "guess")
@@ -102,11 +85,13 @@ def evaluate(
     solvers |= other_solvers(flow, b, multigrid, histories)
     for name, milliseconds in time_solves(flow, b, guesses, multigrid, problems, experiment.tolerance).items():
         solvers[name]["ms_per_solve"] = milliseconds
-    for name, facts in simulate(flow, test, guesses, experiment.tolerance, steps, progress).items():
+    show = partial(progress, "running simulations")
+    for name, facts in simulate(flow, test, guesses, experiment.tolerance, steps, show).items():
         solvers[name]["simulation"] = facts
     described = {n: g.description | {"passes": g.passes} for n, g in guesses.items()}
     results = {
         "scene": experiment.name,
+        "task": "guess",
         "frames": steps,
         "parameters": test.simulations,
         "data": {"folder": str(data), "fingerprints": test.fingerprints},
@@ -125,16 +110,27 @@ def evaluate(
         "versions": versions(),
         "command": command,
     }
+    if out is None:
+        return Evaluation(results, {}, [])
+    out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / "results.json", results)
     once = {n: starts[n] for n, g in guesses.items() if g.passes == 1}
     drawn = figures(out, flow, {n: h for n, h in histories.items() if n in once or n not in guesses}, once, problems)
-    return PoissonEvaluation(results, [out / "results.json", *write_reports(report(results, drawn), out), *drawn])
+    return Evaluation(results, {}, [out / "results.json", *write_reports(report(results, drawn), out), *drawn])
 
 
-def load_guesses(runs: list[Path], flow) -> dict[str, PoissonGuess]:
-    """Guesses by the name of their folder, checked against the flow; each also with two passes."""
-    once = load_runs(runs, PoissonGuess.load, flow, (ZERO, PREVIOUS, DIRECT, MULTIGRID).__contains__)
+def load_guesses(runs, flow) -> dict[str, PoissonGuess]:
+    """Guesses by name, checked against the flow; each also with two passes."""
+    taken = (ZERO, PREVIOUS, DIRECT, MULTIGRID).__contains__
+    if isinstance(runs, Mapping):
+        once = {n: PoissonGuess.load(g) if isinstance(g, str | Path) else g for n, g in runs.items()}
+        for name, guess in once.items():
+            guess.check_flow(flow)
+            if taken(name):
+                raise InputError(f"{name!r} means something else in an evaluation: give it another name.")
+    else:
+        once = load_runs([Path(r) for r in runs], PoissonGuess.load, flow, taken)
     twice = {n: PoissonGuess(g.network, g.scale, g.description, passes=2) for n, g in once.items()}
     return {name: guess for n in once for name, guess in ((n, once[n]), (f"{n}, twice", twice[n]))}
 

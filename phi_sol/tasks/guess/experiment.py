@@ -21,6 +21,7 @@ class PoissonExperiment(Experiment):
         simulation_steps: Steps of the running simulation of the evaluation.
     """
 
+    task: str | type = "guess"
     ratio: int = 1
     correct: tuple[str, ...] = ("pressure",)
     tolerance: float = 1e-3

@@ -1,9 +1,8 @@
 """Ways to train a guess: what its loss is."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 
-import numpy as np
 import tensorflow as tf
 from phi.tf import TENSORFLOW
 
@@ -12,7 +11,6 @@ from ...errors import InputError, suggestion
 from ...flows import Flow
 from ...kernels.compiled import Arrays, differentiable
 from ...pressure.cg import Recurrence, fixed_steps
-from ...storage.dataset import Dataset
 
 METHODS = {
     "non": "supervised by the solution",
@@ -53,26 +51,19 @@ class PoissonMethod:
     name: str
     unroll: int = 1
 
-    frames = 1  # a window is the state before a step and the one after it, which has the problem of this step
-    terms = 1
-    supervised = False  # by no arrays beside the recorded ones
-
     def __post_init__(self):
         if self.name not in METHODS:
-            raise InputError(
-                f"Unknown method {self.name!r} for a Poisson problem.{suggestion(self.name, METHODS)} Known: {', '.join(METHODS)}."
-            )
+            hint = suggestion(self.name, METHODS)
+            raise InputError(f"Unknown method {self.name!r} for a Poisson problem.{hint} Known: {', '.join(METHODS)}.")
         if isinstance(self.unroll, bool) or not isinstance(self.unroll, int) or self.unroll < 1:
-            raise InputError(
-                f"The number of steps of conjugate gradients in a loss must be an integer of at least 1, not {self.unroll!r}."
-            )
-
-    def check_fields(self, correct: Sequence[str]):
-        """Nothing to check: the loss weighs no fields."""
+            what = "number of steps of conjugate gradients in a loss"
+            raise InputError(f"The {what} must be an integer of at least 1, not {self.unroll!r}.")
+        if self.name not in WITH_SOLVER:
+            object.__setattr__(self, "unroll", 1)
 
     def at(self, unroll: int) -> "PoissonMethod":
         """The same method with another number of steps in the solver (those without solver stay as they are)."""
-        return replace(self, unroll=unroll if self.name in WITH_SOLVER else 1)
+        return replace(self, unroll=unroll)
 
     def to_dict(self) -> dict:
         """JSON-ready."""
@@ -81,30 +72,19 @@ class PoissonMethod:
     def __str__(self):
         return f"{self.name.upper()}{f'-{self.unroll}' if self.name in WITH_SOLVER else ''}"
 
-    def targets(
-        self, data: Dataset, correct: Sequence[str], show: Callable[[int, int], None] | None = None
-    ) -> dict[str, np.ndarray]:
-        """No arrays beside the recorded ones."""
-        return {}
-
-    def losses(
-        self, problem: "GuessProblem", window: Arrays, parameters: Arrays, dt: tf.Tensor, numbers: tf.Tensor
-    ) -> tf.Tensor:
+    def losses(self, problem: "GuessProblem", window: Arrays) -> tf.Tensor:
         """
         The losses of a batch.
 
         Args:
             problem: The guess with its operator.
             window: `divergence` and `pressure`, shape (batch, 2, *spatial); the second frame is used.
-            parameters: Not used; as for other methods.
-            dt: Not used.
-            numbers: Not used.
 
         Returns:
             Shape (batch, 1).
         """
         b = -window["divergence"][:, 1]
-        p = problem.corrector.native(b)
+        p = problem.guess.native(b)
         if self.name == "non":
             solution = window["pressure"][:, 1]
             return tf.math.divide_no_nan(_mean_square(p - solution), _mean_square(solution))[:, None]
@@ -117,12 +97,12 @@ class GuessProblem:
 
     Attributes:
         flow: The flow.
-        corrector: The guess.
+        guess: The guess.
     """
 
     def __init__(self, flow: Flow, guess: PoissonGuess):
         guess.check_flow(flow)
-        self.flow, self.corrector = flow, guess
+        self.flow, self.guess = flow, guess
         self.operator = flow.projection.solver.operator
         self._losses = {}
 

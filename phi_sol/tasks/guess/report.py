@@ -63,13 +63,12 @@ def error_spectrum(guess: np.ndarray, solution: np.ndarray) -> dict:
 def figures(
     out: Path, flow, histories: dict[str, np.ndarray], guesses: dict[str, np.ndarray], problems: Problems
 ) -> list[Path]:
-    """Writes `residual_history.png`, `guesses.png` and `error_spectrum.png`."""
+    """Writes `residual_history.png`, and where there are guesses `guesses.png` and `error_spectrum.png`."""
     styles = {name: trained_style(i) for i, name in enumerate(guesses)}
-    drawings = {
-        "residual_history.png": _history(histories, styles),
-        "guesses.png": _fields(flow, guesses, problems),
-        "error_spectrum.png": _spectra(guesses, problems, styles),
-    }
+    drawings = {"residual_history.png": _history(histories, styles)}
+    if guesses:
+        drawings["guesses.png"] = _fields(flow, guesses, problems)
+        drawings["error_spectrum.png"] = _spectra(guesses, problems, styles)
     for name, figure in drawings.items():
         save(figure, out / name)
     return [out / name for name in drawings]

@@ -1,5 +1,6 @@
 """The tables of an evaluation of guesses, made from `results.json` alone."""
 
+from ...evaluation.compare import Values
 from ...evaluation.tables import Table, spread
 
 ZERO, DIRECT = "zero guess", "direct solve"
@@ -97,13 +98,29 @@ def time_table(results: dict) -> Table:
 def verdicts(results: dict) -> list[str]:
     """What the numbers say, line by line."""
     solvers, at = results["solvers"], f"{results['tolerance']:g}"
-    best = min((n for n, g in results["guesses"].items() if g["passes"] == 1), key=lambda n: _share(solvers, n, at))
+    times = {n: e["ms_per_solve"] for n, e in solvers.items()}
+    fastest = min(times, key=times.get)
+    first = (
+        f"One solve takes {times[fastest]:.2g} ms with the fastest solver ({fastest}), {times[ZERO]:.2g} ms from zero"
+    )
+    once = [n for n, g in results["guesses"].items() if g["passes"] == 1]
+    if not once:
+        return [f"{first}.", f"No guess was evaluated: train one with 'phi-sol train {results['scene']}'."]
+    best, guess = min(once, key=lambda n: _share(solvers, n, at)), min(results["guesses"], key=times.get)
     known = published(results, best) if at == PUBLISHED_AT else None
     beside = f" (published: {_percent(known[0] / PUBLISHED[ZERO][0])})" if known else ""
-    times = {n: e["ms_per_solve"] for n, e in solvers.items()}
-    fastest, guess = min(times, key=times.get), min(results["guesses"], key=times.get)
+    share = _percent(_share(solvers, best, at))
     return [
-        f"The best guess of one pass, {best}, takes {_percent(_share(solvers, best, at))} of the iterations from zero to {at}{beside}.",
-        f"One solve takes {times[fastest]:.2g} ms with the fastest solver ({fastest}), {times[ZERO]:.2g} ms from zero and {times[guess]:.2g} ms "
-        f"with the fastest guess ({guess}), its network included.",
+        f"The best guess of one pass, {best}, takes {share} of the iterations from zero to {at}{beside}.",
+        f"{first} and {times[guess]:.2g} ms with the fastest guess ({guess}), its network included.",
     ]
+
+
+def iterations_compared(results: dict) -> tuple[str, int, Values]:
+    """Evaluations of guesses are judged by the iterations to the scene's tolerance, see `Task.compared`."""
+    at = f"{results['tolerance']:g}"
+    counts = {n: e["iterations"][at]["mean"] for n, e in results["solvers"].items() if "iterations" in e}
+    values: Values = {n: (mean, None, 1) for n, mean in counts.items()}
+    for name, group in results["groups"].items():
+        values[name] = group["iterations"][at]["mean"], group["iterations"][at]["std"], len(group["runs"])
+    return f"iterations to {at}", 1, values

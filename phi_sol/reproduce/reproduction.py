@@ -1,0 +1,219 @@
+"""Reproductions: data, trainings from several seeds, and their evaluation, for the task of any scene."""
+
+import gc
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from ..errors import InputError, MissingError
+from ..evaluation.runs import time_step
+from ..experiment import SPLITS, Experiment, Schedule
+from ..generation.generator import Generator
+from ..storage.dataset import Dataset, find_simulations
+from ..storage.files import check_no_file_in_the_way, first_difference, read_json, write_json
+from ..tasks import task_of
+from ..tasks.rehearsal import Rehearsal, median_seconds
+from ..training.optimization import Optimization
+from ..training.plan import EARLIER, Plan
+from ..training.runs import RUN_FILE
+from ..training.task import Cost, Setting, Task
+from ..training.trainer import Trainer
+from ..training.validation import Validation
+
+PLAN_FILE = "reproduction.json"
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training of a reproduction."""
+
+    method: str
+    seed: int
+    folder: Path
+    plan: Plan
+
+    @property
+    def finished(self) -> bool:
+        """Whether it is carried out to the end."""
+        try:
+            return bool(read_json(self.folder / RUN_FILE).get("complete"))
+        except MissingError:
+            return False
+
+
+class Reproduction:
+    """
+    Generates the data of a scene, trains its task by all methods that the paper compares, from several seeds, and evaluates them.
+
+    Whatever was interrupted goes on where it stopped when the same reproduction is called again: simulations,
+    trainings and the evaluation.
+
+    Attributes:
+        task: Class of the task.
+        methods: Methods in the order of the trainings.
+        trainings: In order.
+        schedule: The paper's, or the scene's own where there is a budget.
+    """
+
+    def __init__(self, experiment: Experiment, out: Path, data: Path, budget: float | None = None, seeds: int = 3):
+        """
+        Args:
+            experiment: The scene.
+            out: Folder of the reproduction: runs, `evaluation`, and `reproduction.json`, which says what it is.
+            data: Folder of the data, with `train` and `test`.
+            budget: Seconds of all trainings together, instead of the paper's schedule.
+            seeds: Number of seeds, 0, 1, ...
+
+        Raises:
+            InputError: if there is neither a paper's schedule nor a budget, a number is not possible, or `out`
+                holds another reproduction.
+        """
+        if seeds < 1:
+            raise InputError(f"The number of seeds must be at least 1, not {seeds}.")
+        if budget is None and experiment.paper is None:
+            raise InputError(
+                f"The paper's schedule of {experiment.name!r} is not known: give a --budget for the trainings, e.g. 2h."
+            )
+        self.experiment, self.out, self.data, self.budget, self.seeds = experiment, Path(out), Path(data), budget, seeds
+        self.schedule: Schedule = experiment.schedule if budget is not None else experiment.paper
+        check_no_file_in_the_way(self.out, "Name another folder with --out.")
+        self.task = task_of(experiment)
+        self.shares = self.task.reproduced(experiment)
+        self.methods = list(self.shares)
+        if not self.methods:
+            raise InputError(f"There is nothing to reproduce of {experiment.name!r}: its task compares no methods.")
+        self.trainings = [self._training(m, seed) for m in self.methods for seed in range(seeds)]
+        config = {"scene": experiment.name, "budget": budget, "seeds": seeds, "methods": self.methods}
+        config |= {"schedule": asdict(self.schedule), "data": str(self.data), "pair": experiment.pair.config}
+        if (self.out / PLAN_FILE).is_file():
+            stored = read_json(self.out / PLAN_FILE)
+            stored["schedule"] = {EARLIER.get(n, n): v for n, v in stored.get("schedule", {}).items()}
+            difference = first_difference(stored, config)
+            if difference:
+                raise InputError(
+                    f"{self.out} holds another reproduction: {difference}. "
+                    "Name another folder with --out, or remove this one."
+                )
+        elif self.out.is_dir() and any(self.out.iterdir()):
+            raise InputError(f"{self.out} is in use and holds no reproduction: name another folder with --out.")
+        self.config = config
+        self.generators = {s: Generator(experiment, s, self.data / s) for s in SPLITS}
+
+    def _training(self, method: str, seed: int) -> Training:
+        how, shares = self.schedule, self.shares
+        stages = self.task.stages(method, how.unroll)
+        seconds = None if self.budget is None else self.budget * shares[method] / sum(shares.values()) / self.seeds
+        steps = None if self.budget is not None else how.steps
+        plan = Plan(stages, how.batch, how.learning_rate, steps, seconds, how.decay, ramp=how.ramp, clip=how.clip)
+        longest = stages[-1].unroll
+        name = method if longest == 1 else f"{method}{longest}"
+        return Training(method, seed, self.out / f"{name}_seed{seed}", plan)
+
+    def _create(self, training: Training, data: Any):
+        """The task of a training, on recorded simulations or a rehearsal."""
+        longest = training.plan.stages[-1].unroll
+        return self.task.create(self.experiment, data, training.method, longest, self.schedule.network)
+
+    # --- what it will cost ---
+
+    def costs(self) -> list[Cost]:
+        """
+        Measures a few steps and iterations of whatever is not finished yet; takes a minute or so, nothing is written.
+        """
+        total, result = sum(g.plan()["steps"] for g in self.generators.values()), []
+        waiting = [t for t in self.trainings if not t.finished]
+        if total:
+            ms = 1e3 * self._reference_step
+            result.append(Cost(f"reference simulations: {total} steps of {ms:.3g} ms", total * ms / 1e3))
+        for method in self.methods:
+            left = [t for t in waiting if t.method == method]
+            if not left:
+                continue
+            task, first, seconds = self.time_iteration(left[0])
+            count, plan = len(left), left[0].plan
+            name = f"{left[0].folder.name.partition('_')[0]}: {count} training{'s' if count > 1 else ''}"
+            if plan.budget is None:
+                text, spent = f"{name} of {plan.steps} iterations", first + plan.steps * seconds
+            else:
+                text, spent = f"{name} of about {max(0, (plan.budget - first) / seconds):.0f} iterations", plan.budget
+            result.append(Cost(f"{text} of {seconds:.3g} s", count * spent))
+            frames, jobs = self.generators["train"].frames, len(self.generators["train"].jobs)
+            result += task.preparation(frames, lambda n=jobs: n * self._reference_step)
+        test = self.generators["test"]
+        return [*result, self.task.evaluation_cost(self.experiment, len(self.trainings), test.frames, len(test.jobs))]
+
+    def _rehearsal(self, count: int, frames: int = 1, reference: bool = False) -> Rehearsal:
+        return Rehearsal(self.experiment.pair, self.experiment.simulations("train"), count, frames, reference)
+
+    @cached_property
+    def _reference_step(self) -> float:
+        """Seconds of a reference step of one simulation of a batch."""
+        size = min(self.generators["train"].batch, len(self.generators["train"].jobs))
+        data = self._rehearsal(size, reference=True)
+        return 1e-3 * time_step(self.experiment.pair.reference, *data.tensors, seconds=0, steps=10) / size
+
+    def time_iteration(self, training: Training) -> tuple[Task, float, float]:
+        """The task of a training with stand-ins for its data, seconds of its first iteration, with compilation, and of a later one."""
+        plan, longest = training.plan, training.plan.stages[-1].unroll
+        frames = self._create(training, self._rehearsal(1)).frames(longest)
+        data = self._rehearsal(plan.batch, frames)
+        task = self._create(training, data)
+        task.set_up(Setting(range(plan.batch), longest, precision=plan.precision, rehearsal=True))
+        optimization = Optimization(tf.distribute.get_strategy(), task.variables, plan)
+        arrays = {n: data.arrays[n] for n in task.arrays} | task.extra
+        window = {n: tf.constant(a[:, : frames + 1]) for n, a in arrays.items()}
+        parameters = {n: tf.constant(p) for n, p in data.parameters.items()}
+        gradients = optimization.gradients(lambda *given: task.losses(longest, *given))
+        numbers, zero = tf.range(plan.batch), tf.constant(0.0, tf.float64)
+
+        def iterate():
+            optimization.apply(gradients(window, parameters, numbers, zero)[3])
+
+        begin = time.perf_counter()
+        iterate()
+        first = time.perf_counter() - begin
+        return task, first, median_seconds(iterate)
+
+    # --- doing it ---
+
+    def generate(self, progress: Callable[[str, int, int], None]):
+        """Computes the simulations that are missing. Writes what this reproduction is, first."""
+        self.out.mkdir(parents=True, exist_ok=True)
+        write_json(self.out / PLAN_FILE, self.config)
+        for split, generator in self.generators.items():
+            generator.run(lambda done, total, s=split: progress(s, done, total))
+
+    def train(self, training: Training, callbacks: Callable[[Trainer], Sequence] = lambda trainer: (), show=None):
+        """
+        One training, from the start or from where it was interrupted.
+
+        Args:
+            training: One of `trainings`.
+            callbacks: Makes Keras callbacks for the trainer.
+            show: Called with (steps done, steps in all) while a task computes something beforehand.
+        """
+        task = self._create(training, Dataset(self.experiment.pair, find_simulations(self.data, "train")))
+        options = {"seed": training.seed, "scene": self.experiment.name, "validation": Validation(0), "show": show}
+        begun = (training.folder / RUN_FILE).is_file()
+        trainer = Trainer(task, training.plan, training.folder, resume=begun, **options)
+        trainer.fit(callbacks(trainer))
+        del trainer, task
+        gc.collect()
+
+    def evaluate(self, command: str, progress: Callable[[str, int, int], None]) -> dict:
+        """
+        The results of all trainings, as `results.json`; evaluated anew only if there is none that is younger
+        than what was trained.
+        """
+        folder, runs = self.out / "evaluation", [t.folder for t in self.trainings]
+        results = folder / "results.json"
+        youngest = max((r / f).stat().st_mtime for r in runs for f in self.task.files)
+        if (folder / "report.html").is_file() and results.is_file() and results.stat().st_mtime > youngest:
+            return read_json(results)
+        options = {"command": command, "progress": progress}
+        return self.task.evaluate(self.experiment, runs, self.data, folder, **options).results

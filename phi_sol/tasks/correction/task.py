@@ -1,0 +1,226 @@
+"""The task of correcting a source solver."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ...correctors import Corrector
+from ...correctors.statistics import Statistics
+from ...errors import InputError
+from ...evaluation.compare import of_corrections
+from ...evaluation.evaluator import FRAMES, Evaluation, evaluate_corrections
+from ...evaluation.paper import TABLE
+from ...evaluation.runs import time_step
+from ...evaluation.tables import tables, verdicts
+from ...kernels.compiled import Arrays
+from ...networks.words import network_name, network_summary
+from ...solvers.hybrid import HybridSolver
+from ...stepping.arrays import field_arrays
+from ...storage.dataset import Dataset
+from ...training.plan import Stage, curriculum
+from ...training.task import Cost, Setting, Task
+from ..rehearsal import Rehearsal, median_seconds
+from .least_squares import LeastSquares
+from .losses import Loss
+from .methods import METHODS, REMAT_FROM, Method
+from .precompute import target_shapes
+from .validation import rollout_error
+
+LOSS = {"loss_weights": "fields", "gradient_loss": "gradient", "spectral_loss": "spectral", "step_weights": "steps"}
+
+
+class Correction(Task):
+    """
+    Trains a network to correct a source solver, inside of its loop; what is trained is a `Corrector`.
+
+    Attributes:
+        method: How to train.
+        network: Name of the network, or the network itself.
+        correct: Fields that are corrected.
+        hybrid: The source with the corrector that is trained; from `set_up` on.
+    """
+
+    name = "correction"
+    product = "corrector"
+    files = ("corrector.json", "corrector.keras")
+    methods = METHODS
+    measures = ("numerics",)
+
+    def __init__(
+        self,
+        data: Dataset,
+        method: Method | str = "sol",
+        network: str | keras.Model | Callable = "resnet",
+        correct: Sequence[str] = ("velocity",),
+        remat: bool | None = None,
+    ):
+        """
+        Args:
+            data: Training simulations, with those to be held out.
+            method: How to train, or its name. The plan's stages say how many steps are unrolled.
+            network: Name of a network, or a network or builder of your own, see `Corrector.create`.
+            correct: Fields that the corrector corrects.
+            remat: Whether gradients compute the network's activations again (see `HybridSolver`); None: from SOL-64 on.
+
+        Raises:
+            InputError: for an unknown method, fields that can't be corrected, or a loss that weighs other fields.
+        """
+        super().__init__(data)
+        self.method = Method(method) if isinstance(method, str) else method
+        self.network, self.correct, self.remat = network, tuple(correct), remat
+        free = [f for f in self.flow.fields if f not in self.flow.prescribed]
+        for field in self.correct:
+            if field not in free:
+                raise InputError(f"{field!r} can't be corrected: {type(self.flow).__name__} has {', '.join(free)}.")
+        self.method.check_fields(self.correct)
+
+    def set_up(self, setting: Setting):
+        self.method = replace(self.method, seed=self.method.seed or setting.seed)
+        method, data, used = self.method.at(setting.longest), self.data, list(setting.simulations)
+        names = [n for f in self.correct for n in field_arrays(self.flow, f)]
+        if setting.rehearsal:
+            shapes = target_shapes(data, self.correct) if method.supervised else {}
+            self._targets = {n: np.zeros(shape, np.float32) for n, shape in shapes.items()}
+            corrections = {n: np.ones(1) for n in names}
+        else:
+            self._targets = method.targets(data, self.correct, setting.show)
+            corrections = method.corrections(data, names, used)
+        parameters = {n: v[used] for n, v in data.parameters.items()}
+        statistics = Statistics.of(data.moments(used), corrections, parameters)
+        how = (setting.seed, method.placement, method.project, setting.precision)
+        with setting.scope():
+            corrector = Corrector.create(self.flow, self.network, statistics, self.correct, *how)
+        remat = setting.longest >= REMAT_FROM if self.remat is None else self.remat
+        self.hybrid = HybridSolver(self.flow, corrector, remat)
+
+    @property
+    def corrector(self) -> Corrector:
+        """The corrector; its network is being trained."""
+        return self.hybrid.corrector
+
+    @property
+    def variables(self) -> list:
+        return self.model.trainable_variables
+
+    @property
+    def model(self) -> keras.Model:
+        return self.corrector.network
+
+    @property
+    def state(self) -> dict[str, Any]:
+        return {"model": self.model}
+
+    @property
+    def extra(self) -> dict[str, np.ndarray]:
+        return self._targets
+
+    def frames(self, unroll: int) -> int:
+        return self.method.at(unroll).frames
+
+    def terms(self, unroll: int) -> int:
+        return self.method.at(unroll).terms
+
+    def losses(self, unroll: int, window: Arrays, parameters: Arrays, numbers: tf.Tensor) -> tf.Tensor:
+        dt = tf.constant(self.flow.dt, tf.float32)
+        return self.method.at(unroll).losses(self.hybrid, window, parameters, dt, numbers)
+
+    def error(self, simulations: Sequence[int], frames: int) -> float:
+        """That of rollouts of the hybrid solver: the MAE of the velocity, or of all that is corrected where there is none."""
+        outputs = self.corrector.outputs
+        names = [n for n in outputs if n.startswith("velocity")] or list(outputs)
+        return rollout_error(self.hybrid, self.data, simulations, frames, names)
+
+    def save(self, folder: Path, **facts):
+        self.corrector.save(folder, **facts)
+
+    @classmethod
+    def load(cls, folder: Path) -> Corrector:
+        return Corrector.load(folder)
+
+    # --- words ---
+
+    def label(self, unroll: int) -> str:
+        return str(self.method.at(unroll))
+
+    def describe(self, unroll: int) -> dict:
+        method = self.method.at(unroll)
+        facts = {"method": method.name, "unroll": method.unroll, "training": method.to_dict()}
+        return facts | {"network": network_name(self.network), "correct": list(self.correct)}
+
+    def note(self, facts: dict):
+        self.corrector.description |= facts
+
+    @property
+    def summary(self) -> str:
+        return network_summary(self.model, network_name(self.network), tuple(self.flow.resolution.values()))
+
+    # --- what commands ask of the class ---
+
+    @classmethod
+    def create(cls, experiment, data, method="sol", unroll=1, network=None, **how) -> "Correction":
+        loss = Loss.parse(**{LOSS[n]: how.pop(n) for n in LOSS if n in how})
+        remat = how.pop("remat", None)
+        known = {n: how.pop(n) for n in list(how) if n in Method.__dataclass_fields__}
+        cls.refuse(experiment, how)
+        chosen = Method(method, unroll, loss=loss, **known)
+        return cls(data, chosen, network or experiment.schedule.network, experiment.correct, remat)
+
+    @classmethod
+    def stages(cls, method: str, unroll: int, shorter_first: bool = True) -> tuple[Stage, ...]:
+        unroll = Method(method, unroll).unroll
+        return curriculum(unroll) if shorter_first else (Stage(unroll, 1.0),)
+
+    @classmethod
+    def solver(cls, folder: Path, flow) -> HybridSolver:
+        return HybridSolver(flow, Corrector.load(folder))
+
+    @classmethod
+    def evaluate(cls, experiment, runs, data, out=None, **options) -> Evaluation:
+        return evaluate_corrections(experiment, runs, data, out, **options)
+
+    @classmethod
+    def owns(cls, results: dict) -> bool:
+        return super().owns(results) or "REF" in results.get("solvers", {})
+
+    @classmethod
+    def check_results(cls, results: dict):
+        super().check_results(results)
+        _ = results["solvers"]["SRC"]["mae"][str(results["frames"])], results["solvers"]["REF"], results["parameters"]
+
+    # --- what a reproduction asks ---
+
+    @classmethod
+    def reproduced(cls, experiment) -> dict[str, float]:
+        """PRE only where the paper has it or has no such scene; an iteration of SOL costs many times one of the others."""
+        known = TABLE.get(experiment.name)
+        with_pre = known is None or "PRE" in known.figures
+        return ({"pre": 1.0} if with_pre else {}) | {"non": 1.0, "sol": 4.0}
+
+    def preparation(self, frames: int, reference_step: Callable[[], float]) -> list[Cost]:
+        if not self.method.supervised:
+            return []
+        pair, count = self.data.pair, 2
+        coarse, fine = (Rehearsal(pair, self.data.simulations, count, reference=r).start for r in (False, True))
+        seconds = reference_step()
+        for field in self.correct:
+            fit, names = LeastSquares(pair, field, 0.0), field_arrays(self.flow, field)
+            given = [[a[n] for n in names] for a in (coarse, fine)]
+            seconds += median_seconds(lambda f=fit, g=given: f(*g, None)) * len(self.data) / count
+        return [Cost(f"corrections for PRE: {frames} frames of {1e3 * seconds:.3g} ms", frames * seconds)]
+
+    @classmethod
+    def evaluation_cost(cls, experiment, runs: int, frames: int, simulations: int) -> Cost:
+        data = Rehearsal(experiment.pair, experiment.simulations("test"), simulations)
+        task = cls(data, "non", experiment.schedule.network, experiment.correct)
+        task.set_up(Setting(range(simulations), rehearsal=True))
+        step = 1e-3 * time_step(task.hybrid, *data.tensors, seconds=0, steps=5)
+        return Cost(f"rollouts of {runs} correctors, and the report", step * min(frames, FRAMES) * runs)
+
+    tables = staticmethod(tables)
+    verdicts = staticmethod(verdicts)
+    compared = staticmethod(of_corrections)
