@@ -98,7 +98,8 @@ def test_import_is_light():
 def test_public_names_exist():
     for name in phi_sol.__all__:
         assert getattr(phi_sol, name) is not None
-    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+    assert dir(phi_sol) == phi_sol.__all__ and not [n for n in phi_sol.__all__ if n.startswith("_")]
+    with pytest.raises(AttributeError, match="[Nn]o .*attribute.* '?nonsense"):
         _ = phi_sol.nonsense
 
 
@@ -116,7 +117,7 @@ def test_wheel_has_the_scenes(tmp_path):
     (wheel,) = tmp_path.glob("phi_sol-*.whl")
     with ZipFile(wheel) as content:
         packed = set(content.namelist())
-    own = {f"phi_sol/{p.relative_to(ROOT)}" for p in ROOT.rglob("*") if p.suffix in (".py", ".css")}
+    own = {f"phi_sol/{p.relative_to(ROOT)}" for p in ROOT.rglob("*") if p.suffix in (".py", ".pyi", ".css", ".typed")}
     own |= {f"phi_sol/scenes/{p.name}" for p in (REPOSITORY / "scenes").glob("*.py")}
     assert own - packed == set()
     site = tmp_path / "site"

@@ -181,7 +181,6 @@ def run(
     from ..training.validation import Validation
 
     kind, given = task_of(experiment), parse_stages(stages) if stages is not None else None
-    kind.check_method(method)
     longest = max(s.unroll for s in given) if given else experiment.schedule.unroll if unroll is None else unroll
     if budget is not None:
         plan |= {"steps": None, "budget": parse_duration(budget)}

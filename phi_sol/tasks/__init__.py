@@ -113,6 +113,13 @@ def read_results(path: str | Path) -> dict:
     return results
 
 
+def compare(a: dict, b: dict) -> Table:
+    """Two evaluations side by side, see `phi_sol.evaluation.compare.compare`."""
+    from ..evaluation.compare import compare as side_by_side
+
+    return side_by_side(a, b, task_of_results(a).compared)
+
+
 def evaluate(
     experiment: Experiment, runs: Any, data: str | Path, out: str | Path | None = None, **options
 ) -> Evaluation:

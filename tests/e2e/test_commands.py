@@ -164,7 +164,6 @@ def test_wrong_use_with_data(workplace, tmp_path, refused_here, monkeypatch):
     assert "--resume goes on" in refused_here(
         "train", scene, "--data", data, "--out", workplace / "runs" / "tiny" / "sol"
     )
-    assert "No corrector to evaluate" in refused_here("evaluate", scene, "--data", data)
     assert "no corrector in nowhere" in refused_here("evaluate", scene, "--data", data, "--run", "nowhere")
     assert "13 frames are asked for" in refused_here(
         "evaluate", scene, "--data", data, "--run", workplace / "runs/tiny/sol", "--frames", 13

@@ -182,7 +182,7 @@ def test_guess_in_a_live_simulation(place, tmp_path):
         ),
         (
             ["train", "tiny.py", "--noise", "0.1"],
-            "--noise is for correctors; poisson_2d trains an initial guess: leave it out",
+            "--noise is not for poisson_2d, which trains a guess for a Poisson problem: leave it out",
         ),
         (["train", "tiny.py", "--network", "unnet", "--out", "other"], "Unknown network 'unnet'. Did you mean 'unet'?"),
         (

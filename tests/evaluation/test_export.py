@@ -5,7 +5,7 @@ import numpy as np
 import phi.field
 import pytest
 
-from phi_sol import Corrector, Dataset, ForcedAdvection, InputError
+from phi_sol import Corrector, Dataset, ForcedAdvection, HybridSolver, InputError
 from phi_sol.evaluation.export import Exporter, to_xarray
 from phi_sol.evaluation.runs import run_solver
 
@@ -59,7 +59,13 @@ def test_texts_are_of_fixed_length(test_set, tmp_path):
 
 
 def test_phiflow_scenes(tiny, tiny_run, test_set, tmp_path):
-    exporter = Exporter(test_set, {"sol": Corrector.load(tiny_run)}, tmp_path / "out", "phiflow", frames=2)
+    exporter = Exporter(
+        test_set,
+        {"sol": HybridSolver(test_set.pair.source, Corrector.load(tiny_run))},
+        tmp_path / "out",
+        "phiflow",
+        frames=2,
+    )
     exporter.run()
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["REF", "SRC", "sol"]
     folder = tmp_path / "out" / "REF" / "sim_000000"

@@ -49,12 +49,7 @@ def test_losses(problem, name, steps, monkeypatch):
 def test_the_solution_has_no_loss_and_nothing_has_one(problem):
     nothing = {n: tf.zeros((2, 2, N, N)) for n in ("divergence", "pressure")}
     for name in ("non", "phy", "sol", "sol-phy"):
-        assert np.all(
-            PoissonMethod(name, 3 if "sol" in name else 1)
-            .losses(problem, nothing)
-            .numpy()
-            == 0
-        )
+        assert np.all(PoissonMethod(name, 3 if "sol" in name else 1).losses(problem, nothing).numpy() == 0)
 
 
 def test_words():

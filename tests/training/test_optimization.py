@@ -74,7 +74,9 @@ def test_precision_of_the_network_alone(tiny_train, tmp_path):
     run.optimization.optimizer.dynamic_scale.assign(2.0**120)  # the gradients overflow: skipped, and the scale halved
     before, stream = values(run), Windows(tiny_train, 2, 0, run.task.hybrid.names)
     for window, parameters, numbers in stream.batches(2, 0, 1):
-        result = run.optimization.gradients(lambda *given: run.task.losses(1, *given))(window, parameters, numbers, tf.constant(0.0, tf.float64))
+        result = run.optimization.gradients(lambda *given: run.task.losses(1, *given))(
+            window, parameters, numbers, tf.constant(0.0, tf.float64)
+        )
         run.optimization.apply(result[3])
     assert not np.isfinite(result[1]) and run.optimization.scale == 2.0**119
     for a, b in zip(values(run), before, strict=True):

@@ -10,9 +10,9 @@ import pytest
 from phi_sol import Correction, Corrector, Dataset, HybridSolver, InputError
 from phi_sol.evaluation.runs import run_solver
 from phi_sol.tasks.correction.validation import rollout_error
+from phi_sol.training.distribution import make_strategy
 from phi_sol.training.plan import Plan, Stage
 from phi_sol.training.trainer import Trainer
-from phi_sol.training.distribution import make_strategy
 from phi_sol.training.validation import Validation, Validator
 
 
@@ -97,7 +97,9 @@ def scripted(tiny_train):
     def validate(errors, **kwargs):
         given = iter(errors)
         kept, network = [], SimpleNamespace(stop_training=False)
-        task = SimpleNamespace(model=network, unrolled=lambda unroll: unroll, error=lambda simulations, frames: next(given))
+        task = SimpleNamespace(
+            model=network, unrolled=lambda unroll: unroll, error=lambda simulations, frames: next(given)
+        )
         run = SimpleNamespace(data=tiny_train, task=task, step=0, progress=0.0, epoch_length=1, stage=Stage(1, 1.0))
         run.plan, run.strategy, run.optimization = (
             SimpleNamespace(batch=1),

@@ -8,11 +8,10 @@ from phi import math
 from phi.math import batch
 from phi.physics import advect, diffuse
 
-from phi_sol import Corrector, HybridSolver, WakeFlow
+from phi_sol import Corrector, HybridSolver, Method, WakeFlow
 from phi_sol.correctors.statistics import Statistics
 from phi_sol.stepping.arrays import pack, unpack
 from phi_sol.training.optimization import total
-from phi_sol import Method
 
 N, DT = 4, tf.constant(1.0, tf.float64)
 NUMBERS = tf.constant([3, 8], tf.int64)

@@ -1,0 +1,145 @@
+"""A third task, in a scene file of its own: one parameter of a flow fitted to recorded frames, with the commands of every scene."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from phi_sol import InputError, Plan, Stage, Trainer, Validation, load_experiment
+from phi_sol.cli import main
+from phi_sol.tasks import evaluate, holds_model, task_in, task_of
+
+SCENE = '''
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from phi_sol import Dataset, Experiment, InputError, Schedule, Task, WakeFlow
+from phi_sol.evaluation.evaluator import Evaluation
+from phi_sol.evaluation.tables import Table
+from phi_sol.storage.dataset import find_simulations
+from phi_sol.storage.files import read_json, write_json
+
+
+class Fit(Task):
+    """Finds the Reynolds number whose steps are nearest to the recorded ones, on one grid."""
+
+    name, product, files = "fit", "Reynolds number", ("fit.json",)
+
+    def set_up(self, setting):
+        with setting.scope():
+            self.log = keras.Variable(float(np.log(150.0)), name="log_reynolds")
+
+    @property
+    def variables(self):
+        return [self.log]
+
+    def losses(self, unroll, window, parameters, numbers):
+        arrays, total = {n: w[:, 0] for n, w in window.items()}, 0.0
+        given = {"reynolds": tf.exp(tf.convert_to_tensor(self.log)) * tf.ones_like(parameters["reynolds"])}
+        for i in range(1, unroll + 1):
+            arrays = self.flow.advance(arrays, given, tf.constant(self.flow.dt, tf.float32))
+            errors = [tf.square(arrays[n] - window[n][:, i]) for n in ("velocity.y", "velocity.x")]
+            total += sum(tf.reduce_mean(e, [1, 2]) for e in errors)
+        return 1e6 * total[:, None]
+
+    def error(self, simulations, frames):
+        return float(np.abs(np.exp(self.log.numpy()) - self.data.parameters["reynolds"][list(simulations)]).mean())
+
+    def save(self, folder, **facts):
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / "fit.json", {"reynolds": float(np.exp(self.log.numpy()))} | facts)
+
+    @classmethod
+    def load(cls, folder):
+        return read_json(Path(folder) / "fit.json")["reynolds"]
+
+    @classmethod
+    def evaluate(cls, experiment, runs, data, out=None, **options):
+        (true,) = Dataset(experiment.pair, find_simulations(data, "test")).parameters["reynolds"].tolist()
+        found = {Path(r).name: {"error": abs(cls.load(r) / true - 1)} for r in runs}
+        results = {"scene": experiment.name, "task": cls.name, "solvers": found}
+        Path(out).mkdir(parents=True)
+        write_json(Path(out) / "results.json", results)
+        return Evaluation(results, {}, [Path(out) / "results.json"])
+
+    @classmethod
+    def tables(cls, results):
+        rows = [[n, f"{100 * e['error']:.2g} %"] for n, e in results["solvers"].items()]
+        return [Table("Reynolds number", ["run", "error"], rows)]
+
+
+experiment = Experiment(
+    "fit", WakeFlow, dict(y=24, x=12), train=dict(reynolds=(300.0,)), test=dict(reynolds=(300.0,)), ratio=1, warmup=5, frames=12,
+    keep_reference_every=12, schedule=Schedule(unroll=2, steps=120, batch=4, learning_rate=0.05), task=Fit,
+)
+'''
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("fit")
+    (folder / "fit.py").write_text(SCENE)
+    return folder
+
+
+def test_the_class_is_short():
+    lines = SCENE[SCENE.index("class Fit") : SCENE.index("experiment =")].strip().splitlines()
+    assert len([line for line in lines if line.strip()]) < 60
+
+
+def test_all_commands(place, monkeypatch, capsys):
+    monkeypatch.chdir(place)
+    assert main(["generate", "fit.py"]) == 0
+    assert main(["train", "fit.py", "--budget", "1h", "--steps", "3"]) == 2
+    assert main(["train", "fit.py", "--noise", "0.1"]) == 2
+    captured = capsys.readouterr()
+    assert "--noise is not for fit, which trains a Reynolds number: leave it out." in captured.err
+    assert main(["train", "fit.py", "--method", "fit"]) == 0
+    assert "120 iterations, last Reynolds number in runs/fit/fit" in capsys.readouterr().out
+    assert json.loads(Path("runs/fit/fit/run.json").read_text())["task"] == "fit"
+    found = json.loads(Path("runs/fit/fit/fit.json").read_text())["reynolds"]
+    assert found == pytest.approx(300, rel=0.05)
+    assert main(["train", "fit.py", "--method", "fit"]) == 2 and "--resume goes on with it" in capsys.readouterr().err
+    assert main(["evaluate", "fit.py"]) == 0
+    out = capsys.readouterr().out
+    assert "Reynolds number" in out and "runs/fit/evaluation/results.json" in out
+    assert (
+        main(["evaluate", "fit.py", "--no-numerics"]) == 2 and "--no-numerics is not for fit" in capsys.readouterr().err
+    )
+    assert main(["evaluate", "fit.py", "--run", "elsewhere"]) == 2
+    assert "There is no Reynolds number in elsewhere: train one first" in capsys.readouterr().err
+    assert main(["reproduce", "fit.py", "--budget", "1m"]) == 2
+    assert "its task compares no methods" in capsys.readouterr().err
+
+
+def test_interrupted_and_resumed(place, tmp_path, monkeypatch):
+    """A task without a network has checkpoints, callbacks and validation as any other."""
+    import keras
+
+    from phi_sol import Dataset
+
+    monkeypatch.setattr(Trainer, "epoch_length", 2)
+    experiment = load_experiment(str(place / "fit.py"))
+    data, kind = Dataset.load(experiment.pair, place / "data" / "fit"), task_of(experiment)
+    plan = Plan((Stage(1, 0.5), Stage(2, 1.0)), batch=2, learning_rate=0.05, steps=6, optimizer=keras.optimizers.SGD())
+    whole = Trainer(kind(data), plan, tmp_path / "whole").fit()
+
+    class Stop(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == 2:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Trainer(kind(data), plan, tmp_path / "parts").fit([Stop()])
+    assert Trainer(kind(data), plan, tmp_path / "parts", resume=True).fit() == whole
+    with pytest.raises(InputError, match="started with the optimizer 'SGD' as an object"):
+        Trainer(kind(data), Plan(plan.stages, 2, 0.05, steps=6), tmp_path / "parts", resume=True)
+    assert not holds_model(tmp_path / "whole") and holds_model(tmp_path / "whole", [kind])
+    assert task_in(tmp_path / "whole", [kind]) is kind and task_in(tmp_path / "whole") is None
+    with pytest.raises(InputError, match="at least one must be left"):
+        Trainer(kind(data), plan, tmp_path / "none", validation=Validation(1))
+    assert evaluate(experiment, [tmp_path / "whole"], place / "data" / "fit", tmp_path / "out").results["task"] == "fit"
