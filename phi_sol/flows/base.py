@@ -161,7 +161,8 @@ class Flow(Solver):
         check_state(self, state)
         if not isinstance(dt, Tensor):
             self.check_dt(dt)
-        return self.physics(state, math.wrap(self.dt if dt is None else dt))
+        state = self.physics(state, math.wrap(self.dt if dt is None else dt))
+        return state.with_fields(**{n: self.templates[n].with_values(state.fields[n].values) for n in self.fields})
 
     @property
     def flow(self) -> "Flow":
@@ -228,7 +229,7 @@ class Flow(Solver):
     def field(self, name: str, values) -> Field:
         """A field of this flow from anything that PhiFlow's grids accept: numbers, functions, geometries, tensors."""
         grid = StaggeredGrid if name in self.staggered else CenteredGrid
-        return grid(values, self.boundaries[name], self.bounds, self.shape)
+        return grid(values, self.templates[name].boundary, self.bounds, self.shape)
 
     def covered_fraction(self, box: dict[str, tuple[float, float]]) -> Tensor:
         """Fraction of each cell that lies in an axis-aligned box, exactly; its integral does not depend on the grid."""
