@@ -87,7 +87,7 @@ class Layout:
         self.resolution: dict[str, int] = {d: template.resolution.get_size(d) for d in dims}
         self.staggered: bool = template.is_staggered
         self.boundary = template.boundary
-        self._known = {}
+        self._known, self._boundaries = {}, {}
 
     @cached_property
     def size(self) -> dict[str, float]:
@@ -125,13 +125,12 @@ class Layout:
     def is_periodic(self, dim: str) -> bool:
         return self.sides[dim][0] == PERIODIC
 
-    @cached_property
-    def boundaries(self) -> dict[str, Extrapolation]:
-        """The boundary condition of each component: at a free-slip wall they differ."""
-        return {
-            c: combine_sides({d + "-+"[k]: at_side(self.boundary, d, bool(k), c) for d in self.dims for k in (0, 1)})
-            for c in self.components
-        }
+    def boundary_of(self, component: str) -> Extrapolation:
+        """The boundary condition of a component: at a free-slip wall they differ."""
+        if component not in self._boundaries:
+            sides = [d + end for d in self.dims for end in "-+"]
+            self._boundaries[component] = combine_sides(dict(zip(sides, self.leaves(component), strict=True)))
+        return self._boundaries[component]
 
     def leaves(self, component: str) -> list[Extrapolation]:
         """The boundary conditions of a component at all sides."""
@@ -185,7 +184,7 @@ class Layout:
 
     def extend(self, values: Tensor, component: str, widths: dict[str, tuple[int, int]]) -> Tensor:
         """Values of a component with layers below and above its sides, as PhiFlow's operators see them."""
-        return math.pad(values, widths, self.boundaries[component], **self._box(component))
+        return math.pad(values, widths, self.boundary_of(component), **self._box(component))
 
     def _box(self, component: str) -> dict:
         """Where the values of a component lie, for the boundaries that ask for it: profiles, and unknown classes."""
