@@ -12,11 +12,12 @@ from phi import math
 from phi.field import Field, sample
 from phi.math import Tensor, dual, reshaped_tensor
 from phi.math.backend import choose_backend
-from phi.math.extrapolation import ConstantExtrapolation
+from phi.math.extrapolation import ZERO_GRADIENT, ConstantExtrapolation
+from phi.physics import advect
 
 from ..errors import InputError
 from ..grids.interpolation import Interpolation
-from ..grids.layout import CLOSED, OTHER, Layout, side_of
+from ..grids.layout import CLOSED, OTHER, Layout, by_side, side_of
 
 REACH = 1
 """
@@ -34,7 +35,9 @@ def semi_lagrangian(field: Field, velocity: Field, dt: Tensor | float, reach: in
     sample point, the one-sided one.
 
     Args:
-        field: Centred or staggered grid to be advected; constant, zero-gradient and periodic boundaries, or a mix.
+        field: Centred or staggered grid to be advected. Its boundaries: constants (also traced ones), zero gradient,
+            periodic, profiles (`field.as_boundary()`), classes derived from these, or a mix. A centred field in a
+            profile on all sides goes to PhiFlow.
         velocity: Vector grid.
         dt: Time increment.
         reach: Bound K, in cells, of the displacement `|v| dt / dx` up to which shifted copies are blended;
@@ -44,8 +47,10 @@ def semi_lagrangian(field: Field, velocity: Field, dt: Tensor | float, reach: in
         Grid with the sample points of `field`.
 
     Raises:
-        ValueError: for other boundaries of `field`.
+        InputError: for other boundaries of `field`.
     """
+    if not field.is_staggered and isinstance(getattr(field.boundary, "field", None), Field):
+        return advect.semi_lagrangian(field, velocity, dt)
     within = _within(velocity, dt, reach)
     parts = [_Lookup(part, dt, reach).values(within) for part in _parts(field, velocity)]
     return _assemble(field, parts)
@@ -89,7 +94,7 @@ def _within(velocity: Field, dt: Tensor | float, reach: int):
     """
     greatest = 0.0
     layout = Layout("velocity", velocity)
-    for d, h in zip(velocity.resolution.names, velocity.dx.numpy("vector").tolist(), strict=True):
+    for d, h in _spacing(layout).items():
         values = velocity.values[{"~vector": d}] if velocity.is_staggered else velocity.values.vector[d]
         speed = math.maximum(math.max(math.abs(values), values.shape), _beyond(layout, values, d)) * math.abs(dt) / h
         greatest = math.maximum(greatest, math.max(speed, speed.shape))
@@ -115,12 +120,18 @@ def _parts(field: Field, velocity: Field, like: "list[_Part] | None" = None) -> 
     if like is not None:
         speeds = [part.speed for part in like]
     else:
-        sampled = sample(velocity, field.geometry, at=field.sampled_at, boundary=field.boundary)
+        carrier = Field(velocity.geometry, velocity.values, by_side(velocity.boundary, dims))
+        sampled = sample(carrier, field.geometry, at=field.sampled_at, boundary=field.boundary)
         samples = [sampled[{"~vector": d}] for d in dims] if field.is_staggered else [sampled]
-        spacing = field.dx.numpy("vector")
-        speeds = [{d: s.vector[d] / float(h) for d, h in zip(dims, spacing, strict=True)} for s in samples]
+        speeds = [{d: s.vector[d] / h for d, h in _spacing(layout).items()} for s in samples]
     values = [field.values[{"~vector": d}] for d in dims] if field.is_staggered else [field.values]
     return [_Part(layout, c, v, s) for c, v, s in zip(layout.components, values, speeds, strict=True)]
+
+
+def _spacing(layout: Layout) -> dict[str, float]:
+    """Cell size by axis; not looked up where a grid was made inside a trace."""
+    dx = layout.template.dx
+    return dict(zip(layout.dims, dx.numpy("vector").tolist(), strict=True)) if dx.available else layout.spacing
 
 
 @dataclass
@@ -146,16 +157,21 @@ class _Lookup:
             if side_of(side, part.component, False) == OTHER:
                 raise InputError(f"Advection knows constant, zero-gradient and periodic boundaries, not {str(side)!r}.")
         displacement = [-(s * dt) for s in part.speed.values()]
-        self.batch = math.merge_shapes(values.shape, *[s.shape for s in displacement]).without(dims)
+        periodic = tuple(layout.is_periodic(d) for d in dims)
+        width = max(reach, 1)  # of which the boundary gives one layer, and the outermost values go on
+        padded = layout.extend(
+            values, part.component, {d: (width if p else 1,) * 2 for d, p in zip(dims, periodic, strict=True)}
+        )
+        if width > 1:
+            padded = math.pad(
+                padded, {d: (0 if p else width - 1,) * 2 for d, p in zip(dims, periodic, strict=True)}, ZERO_GRADIENT
+            )
+        self.batch = math.merge_shapes(*[x.shape.without(dims) for x in (padded, *displacement)])
         self.shape = values.shape.only(dims, reorder=True)
         self.s = [math.expand(s, self.batch & self.shape).native([self.batch, *dims]) for s in displacement]
         backend = choose_backend(*self.s)
-        periodic = tuple(layout.is_periodic(d) for d in dims)
-        self.interpolation = Interpolation(
-            backend, self.shape.sizes, periodic, reach, backend.dtype(self.s[0]).precision
-        )
-        width = self.interpolation.width
-        padded = layout.extend(values, part.component, {d: (width, width) for d in dims})
+        bits = backend.dtype(self.s[0]).precision
+        self.interpolation = Interpolation(backend, self.shape.sizes, periodic, reach, bits)
         self.f = math.expand(padded, self.batch).native([self.batch, *dims])
 
     def values(self, within) -> Tensor:

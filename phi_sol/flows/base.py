@@ -14,7 +14,7 @@ from phi.math import Shape, Tensor, batch, spatial
 from phi.math.extrapolation import Extrapolation
 
 from ..errors import InputError, suggestion
-from ..grids.layout import Layout
+from ..grids.layout import Layout, by_side
 from ..pressure import Projection
 from ..stepping.arrays import check_state
 from ..stepping.solver import Solver
@@ -209,7 +209,8 @@ class Flow(Solver):
         """A zero field per name, with NumPy values, that carries grid and boundary."""
         with math.NUMPY:
             make = {f: StaggeredGrid if f in self.staggered else CenteredGrid for f in self.fields}
-            fields = {f: make[f](0.0, self.boundaries[f], self.bounds, self.shape) for f in self.fields}
+            sides = {f: by_side(b, list(self.size)) for f, b in self.boundaries.items()}
+            fields = {f: make[f](0.0, sides[f], self.bounds, self.shape) for f in self.fields}
             for f in fields.values():  # cached geometry first computed inside a trace would leak a symbolic tensor
                 _ = f.points, f.geometry.center, f.dx
                 for component in f.vector if f.is_staggered else ():

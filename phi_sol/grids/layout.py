@@ -50,17 +50,43 @@ def side_of(boundary: Extrapolation, dim: str, upper: bool) -> str:
     return OTHER if normal.is_copy_pad(dim, upper) or normal.is_flexible else CLOSED
 
 
+class _Sides(type(combine_sides(x=0, y=1))):
+    """
+    A boundary with an entry for every side, also where all are the same. PhiML takes a wall that is given for both
+    sides of an axis, or for all sides, for tangential wherever it is, or can't take components of it.
+    """
+
+    def __init__(self, given: Extrapolation, dims: Sequence[str]):
+        Extrapolation.__init__(self, None)
+        self.given, self.ext = given, {d + end: at_side(given, d, end == "+") for d in dims for end in "-+"}
+
+    def to_dict(self) -> dict:
+        return self.given.to_dict()
+
+    def _op2(self, other, operator):
+        return by_side(operator(self.given, getattr(other, "given", other)), self._dims)
+
+    def __abs__(self):
+        return by_side(abs(self.given), self._dims)
+
+    def __neg__(self):
+        return by_side(-self.given, self._dims)
+
+
+def by_side(boundary: Extrapolation, dims: Sequence[str]) -> Extrapolation:
+    """The boundary in a form in which PhiFlow's operators see the right one of normal and tangential everywhere."""
+    together = {"": boundary} if not hasattr(boundary, "ext") else {} if isinstance(boundary, _Sides) else boundary.ext
+    walls = [e for key, e in together.items() if key[-1:] not in ("-", "+") and get_normal(e) is not e]
+    return _Sides(boundary, dims) if walls else boundary
+
+
 def sliced(boundary: Extrapolation, item: dict, dims: Sequence[str]) -> Extrapolation:
     """A boundary with some of its batch dimensions sliced, side by side; itself where it does not have them."""
     if not set(item) & set(boundary.shape.names):
         return boundary
     sides = {(d, end): at_side(boundary, d, end == "+") for d in dims for end in "-+"}
-    return combine_sides(
-        {
-            d + end: extrapolation.combine_by_direction(get_normal(e)[item], get_tangential(e)[item])
-            for (d, end), e in sides.items()
-        }
-    )
+    parts = {side: (get_normal(e)[item], get_tangential(e)[item]) for side, e in sides.items()}
+    return combine_sides({d + end: extrapolation.combine_by_direction(*p) for (d, end), p in parts.items()})
 
 
 class Layout:
@@ -91,7 +117,10 @@ class Layout:
 
     @cached_property
     def size(self) -> dict[str, float]:
-        return dict(self._size or {d: float(self.template.bounds.size.vector[d]) for d in self.dims})
+        if self._size:
+            return dict(self._size)
+        with math.NUMPY, math.precision(64):
+            return {d: float(b - a) for d, (a, b) in zip(self.dims, _box(self.template, self.dims), strict=True)}
 
     @property
     def dims(self) -> list[str]:
@@ -184,13 +213,21 @@ class Layout:
 
     def extend(self, values: Tensor, component: str, widths: dict[str, tuple[int, int]]) -> Tensor:
         """Values of a component with layers below and above its sides, as PhiFlow's operators see them."""
-        return math.pad(values, widths, self.boundary_of(component), **self._box(component))
-
-    def _box(self, component: str) -> dict:
-        """Where the values of a component lie, for the boundaries that ask for it: profiles, and unknown classes."""
-        if all(type(e) is ConstantExtrapolation or isinstance(e, _COPIES) for e in self.leaves(component)):
-            return {}
-        return {"bounds": (self.template.vector[component] if component else self.template).bounds}
+        leaves = self.leaves(component)
+        if all(type(e) is ConstantExtrapolation or isinstance(e, _COPIES) for e in leaves):
+            return math.pad(values, widths, self.boundary_of(component))
+        # profiles and unknown classes, which ask where the values lie: side by side, in the order that PhiML has
+        bounds, done = (self.template.vector[component] if component else self.template).bounds, {}
+        sides = [(e, d, end) for e, (d, end) in zip(leaves, itertools.product(self.dims, (0, 1)), strict=True)]
+        for e, d, end in sorted(sides, key=lambda side: side[0].pad_rank):
+            own = widths.get(d, (0, 0))
+            if not isinstance(e, _COPIES[0]):
+                own = (0, own[1]) if end else (own[0], 0)
+            elif end:  # a period is added at both ends at once
+                continue
+            values = e.pad(values, {d: own}, already_padded=done, bounds=bounds)
+            done[d] = tuple(a + b for a, b in zip(done.get(d, (0, 0)), own, strict=True))
+        return values
 
     def extended(self, array, component: str, widths: dict[str, Sequence[int]]):
         """

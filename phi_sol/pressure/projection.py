@@ -8,7 +8,7 @@ from phi import math
 from phi.field import CenteredGrid, Field, divergence, spatial_gradient, stagger
 from phi.geom import Box, Geometry
 from phi.math import Solve, Tensor, spatial
-from phi.math.extrapolation import ONE, ZERO, ZERO_GRADIENT, combine_sides
+from phi.math.extrapolation import ONE, ZERO, ZERO_GRADIENT, combine_sides, get_normal
 from phi.math.extrapolation import PERIODIC as PERIODIC_SIDE
 from phi.physics import fluid
 from phi.physics.fluid import Obstacle
@@ -100,12 +100,13 @@ class Projection:
 
     def correct(self, velocity: Field) -> tuple[Field, Field]:
         """The same for a velocity on whose values at blocked faces nothing is imposed: they stay as they are."""
-        return self.subtract_gradient(velocity, -self.solver.solve(divergence(velocity).values))
+        normal = Field(velocity.geometry, velocity.values, get_normal(velocity.boundary))  # the rest has no part in it
+        return self.subtract_gradient(velocity, -self.solver.solve(divergence(normal).values))
 
     def subtract_gradient(self, velocity: Field, pressure: Tensor) -> tuple[Field, Field]:
         """`u* - ∇p` and the field of p, from its values in cells; blocked faces are left alone."""
         pressure = Field(velocity.geometry, pressure, self.pressure_boundary)
-        gradient = self.block(spatial_gradient(pressure, velocity.boundary, at="face"))
+        gradient = self.block(spatial_gradient(pressure, get_normal(velocity.boundary), at="face"))
         return velocity.with_values(velocity.values - gradient.values), pressure
 
 
