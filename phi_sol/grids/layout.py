@@ -325,6 +325,9 @@ def _box(field: Field, dims: list[str]) -> np.ndarray:
 
 
 def _line(boundary: Extrapolation) -> str:
+    value = getattr(boundary, "value", None)
+    if isinstance(value, Tensor) and value.available and not value.shape:
+        return f"{float(value):g}"
     text = " ".join(repr(boundary).split())
     return text if len(text) < 60 else f"{type(boundary).__name__}({text[:40]}...)"
 
