@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from ..flows import Flow
-from ..pressure.projection import at_side
 
 
 @dataclass(frozen=True)
@@ -71,10 +70,7 @@ def fit(array: tf.Tensor, sizes: Sequence[int]) -> tf.Tensor:
 
 def periodic_axes(flow: Flow) -> tuple[bool, ...]:
     """
-    Whether channels continue periodically beyond the ends of each axis: where all fields do. Along such an axis
-        a grid stores
-    as many faces as cells, so that a shift of the fields by whole cells is a shift of all channels.
+    Whether channels continue periodically beyond the ends of each axis: where all fields do. Along such an axis a grid
+    stores as many faces as cells, so that a shift of the fields by whole cells is a shift of all channels.
     """
-    return tuple(
-        all(at_side(b, d, upper=False)["type"] == "periodic" for b in flow.boundaries.values()) for d in flow.resolution
-    )
+    return tuple(all(x.is_periodic(d) for x in flow.layouts.values()) for d in flow.resolution)

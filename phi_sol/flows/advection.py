@@ -1,20 +1,23 @@
 """
 Advection of fields along a velocity: PhiFlow's semi-Lagrangian and MacCormack steps without scattered memory access.
 
-Both look up a field at `x - v dt`. While the displacement `|v| dt / dx` is at most a few cells, the
-interpolation is a sum over shifted copies of the field, most of them with the weight zero: dense arithmetic, no
-    gather, and a gradient without scatter
-(`interpolation.py`).
+Both look up a field at `x - v dt`. While the displacement `|v| dt / dx` is at most a few cells, the interpolation is a
+sum over shifted copies of the field, most of them with the weight zero: dense arithmetic, no gather, and a gradient
+without scatter (`interpolation.py`).
 """
 
-import numpy as np
+from dataclasses import dataclass
+
 from phi import math
 from phi.field import Field, sample
 from phi.math import Tensor, dual, reshaped_tensor
 from phi.math.backend import choose_backend
-from phi.math.extrapolation import Extrapolation
+from phi.math.extrapolation import ZERO_GRADIENT, ConstantExtrapolation
+from phi.physics import advect
 
+from ..errors import InputError
 from ..grids.interpolation import Interpolation
+from ..grids.layout import CLOSED, OTHER, Layout, by_side, side_of
 
 REACH = 1
 """
@@ -32,7 +35,9 @@ def semi_lagrangian(field: Field, velocity: Field, dt: Tensor | float, reach: in
     sample point, the one-sided one.
 
     Args:
-        field: Centred or staggered grid to be advected; constant, zero-gradient and periodic boundaries, or a mix.
+        field: Centred or staggered grid to be advected. Its boundaries: constants (also traced ones), zero gradient,
+            periodic, profiles (`field.as_boundary()`), classes derived from these, or a mix. A centred field in a
+            profile on all sides goes to PhiFlow.
         velocity: Vector grid.
         dt: Time increment.
         reach: Bound K, in cells, of the displacement `|v| dt / dx` up to which shifted copies are blended;
@@ -42,10 +47,12 @@ def semi_lagrangian(field: Field, velocity: Field, dt: Tensor | float, reach: in
         Grid with the sample points of `field`.
 
     Raises:
-        ValueError: for other boundaries of `field`.
+        InputError: for other boundaries of `field`.
     """
+    if not field.is_staggered and isinstance(getattr(field.boundary, "field", None), Field):
+        return advect.semi_lagrangian(field, velocity, dt)
     within = _within(velocity, dt, reach)
-    parts = [_Lookup(*part, dt, reach).values(within) for part in _parts(field, velocity)]
+    parts = [_Lookup(part, dt, reach).values(within) for part in _parts(field, velocity)]
     return _assemble(field, parts)
 
 
@@ -64,22 +71,17 @@ def mac_cormack(field: Field, velocity: Field, dt: Tensor | float, reach: int = 
     Source: A. Selle, R. Fedkiw, B. Kim, Y. Liu, J. Rossignac, "An unconditionally stable MacCormack method",
     J. Sci. Comput. 35 (2008).
     """
-    parts, within = list(_parts(field, velocity)), _within(velocity, dt, reach)
-    lookups = [_Lookup(*part, dt, reach) for part in parts]
+    parts, within = _parts(field, velocity), _within(velocity, dt, reach)
+    lookups = [_Lookup(part, dt, reach) for part in parts]
     forward, lower, upper = zip(*[lookup.values_and_range(within) for lookup in lookups], strict=True)
     # f₁ takes the boundary conditions of the field as a whole, so that it is put together before the way back
     moved = _assemble(field, list(forward))
     result = []
-    for (values, extrapolation, displacement), f1, low, high in zip(
-        _parts(moved, velocity, parts), forward, lower, upper, strict=True
-    ):
-        back = _Lookup(values, extrapolation, {d: -s for d, s in displacement.items()}, dt, reach).values(within)
-        result.append((f1, back, low, high))
-    before = [values for values, _, _ in parts]
-    corrected = [
-        math.clip(f1 + 0.5 * (f - back), low, high) for f, (f1, back, low, high) in zip(before, result, strict=True)
-    ]
-    return _assemble(field, corrected)
+    for before, part, f1, low, high in zip(parts, _parts(moved, velocity, parts), forward, lower, upper, strict=True):
+        part.speed = {d: -s for d, s in part.speed.items()}
+        back = _Lookup(part, dt, reach).values(within)
+        result.append(math.clip(f1 + 0.5 * (before.values - back), low, high))
+    return _assemble(field, result)
 
 
 SCHEMES = {"semi_lagrangian": semi_lagrangian, "mac_cormack": mac_cormack}
@@ -91,47 +93,55 @@ def _within(velocity: Field, dt: Tensor | float, reach: int):
     boundary values, of which all others are weighted means. False where there is a NaN.
     """
     greatest = 0.0
-    for d, h in zip(velocity.resolution.names, velocity.dx.numpy("vector").tolist(), strict=True):
+    layout = Layout("velocity", velocity)
+    for d, h in _spacing(layout).items():
         values = velocity.values[{"~vector": d}] if velocity.is_staggered else velocity.values.vector[d]
-        beyond = _greatest_constant(velocity.boundary[{"vector": d}].to_dict())
-        speed = math.maximum(math.max(math.abs(values), values.shape), beyond) * math.abs(dt) / h
+        speed = math.maximum(math.max(math.abs(values), values.shape), _beyond(layout, values, d)) * math.abs(dt) / h
         greatest = math.maximum(greatest, math.max(speed, speed.shape))
     return (greatest <= reach).native()
 
 
-def _greatest_constant(spec: dict) -> float:
-    """Of the constants in a (mixed) extrapolation, given as a dictionary."""
-    if spec["type"] == "mixed_v2":
-        return max(map(_greatest_constant, spec["dims"].values()))
-    if spec["type"] == "normal-tangential":
-        return max(_greatest_constant(spec["normal"]), _greatest_constant(spec["tangential"]))
-    return float(np.max(np.abs(spec["value"]))) if spec["type"] == "constant" else 0.0
+def _beyond(layout: Layout, values: Tensor, component: str) -> Tensor | float:
+    """A bound of the magnitude that boundaries give a component of the velocity beyond the sides."""
+    sides = layout.leaves(component)
+    constants = [math.abs(e.value) for e in sides if type(e) is ConstantExtrapolation]
+    greatest = max([float(math.max(c, c.shape)) for c in constants if c.available], default=0.0)
+    for constant in (c for c in constants if not c.available):
+        greatest = math.maximum(greatest, math.max(constant, constant.shape))
+    if any(type(e) is not ConstantExtrapolation and side_of(e, component, False) == CLOSED for e in sides):  # profiles
+        padded = math.abs(layout.extend(values, component, {d: (1, 1) for d in layout.dims}))
+        greatest = math.maximum(greatest, math.max(padded, padded.shape))
+    return greatest
 
 
-def _kinds(spec: dict) -> set[str]:
-    """Types of the simple extrapolations that a (mixed) one, as a dictionary, consists of."""
-    if spec["type"] == "mixed_v2":
-        return set().union(*map(_kinds, spec["dims"].values()))
-    if spec["type"] == "normal-tangential":
-        return _kinds(spec["normal"]) | _kinds(spec["tangential"])
-    return {spec["type"]}
-
-
-def _parts(field: Field, velocity: Field, like=None):
-    """(values, extrapolation, velocity by axis in cells per time) of a centred field or of each staggered component."""
-    dims = field.resolution.names
-    spacing = field.dx.numpy("vector")
+def _parts(field: Field, velocity: Field, like: "list[_Part] | None" = None) -> "list[_Part]":
+    """A centred field, or the components of a staggered one, with the velocity there in cells per time."""
+    layout, dims = Layout("field", field), field.resolution.names
     if like is not None:
-        speeds = [speed for _, _, speed in like]
+        speeds = [part.speed for part in like]
     else:
-        sampled = sample(velocity, field.geometry, at=field.sampled_at, boundary=field.boundary)
+        carrier = Field(velocity.geometry, velocity.values, by_side(velocity.boundary, dims))
+        sampled = sample(carrier, field.geometry, at=field.sampled_at, boundary=field.boundary)
         samples = [sampled[{"~vector": d}] for d in dims] if field.is_staggered else [sampled]
-        speeds = [{d: s.vector[d] / float(h) for d, h in zip(dims, spacing, strict=True)} for s in samples]
-    if not field.is_staggered:
-        yield field.values, field.boundary, speeds[0]
-        return
-    for d, speed in zip(dims, speeds, strict=True):
-        yield field.values[{"~vector": d}], field.boundary[{"vector": d}], speed
+        speeds = [{d: s.vector[d] / h for d, h in _spacing(layout).items()} for s in samples]
+    values = [field.values[{"~vector": d}] for d in dims] if field.is_staggered else [field.values]
+    return [_Part(layout, c, v, s) for c, v, s in zip(layout.components, values, speeds, strict=True)]
+
+
+def _spacing(layout: Layout) -> dict[str, float]:
+    """Cell size by axis; not looked up where a grid was made inside a trace."""
+    dx = layout.template.dx
+    return dict(zip(layout.dims, dx.numpy("vector").tolist(), strict=True)) if dx.available else layout.spacing
+
+
+@dataclass
+class _Part:
+    """Values of a centred field or of a component, and the velocity by axis in cells per time."""
+
+    layout: Layout
+    component: str
+    values: Tensor
+    speed: dict[str, Tensor]
 
 
 def _assemble(field: Field, parts: list[Tensor]) -> Field:
@@ -141,24 +151,27 @@ def _assemble(field: Field, parts: list[Tensor]) -> Field:
 class _Lookup:
     """Values of one array at displaced sample points."""
 
-    def __init__(
-        self, values: Tensor, extrapolation: Extrapolation, speed: dict[str, Tensor], dt: Tensor | float, reach: int
-    ):
-        for kind in _kinds(extrapolation.to_dict()):
-            if kind not in ("constant", "zero-gradient", "boundary", "periodic"):
-                raise ValueError(f"Advection knows constant, zero-gradient and periodic boundaries, not {kind!r}.")
-        dims = list(speed)
-        displacement = [-(s * dt) for s in speed.values()]
-        self.batch = math.merge_shapes(values.shape, *[s.shape for s in displacement]).without(dims)
+    def __init__(self, part: _Part, dt: Tensor | float, reach: int):
+        layout, values, dims = part.layout, part.values, list(part.speed)
+        for side in layout.leaves(part.component):
+            if side_of(side, part.component, False) == OTHER:
+                raise InputError(f"Advection knows constant, zero-gradient and periodic boundaries, not {str(side)!r}.")
+        displacement = [-(s * dt) for s in part.speed.values()]
+        periodic = tuple(layout.is_periodic(d) for d in dims)
+        width = max(reach, 1)  # of which the boundary gives one layer, and the outermost values go on
+        padded = layout.extend(
+            values, part.component, {d: (width if p else 1,) * 2 for d, p in zip(dims, periodic, strict=True)}
+        )
+        if width > 1:
+            padded = math.pad(
+                padded, {d: (0 if p else width - 1,) * 2 for d, p in zip(dims, periodic, strict=True)}, ZERO_GRADIENT
+            )
+        self.batch = math.merge_shapes(*[x.shape.without(dims) for x in (padded, *displacement)])
         self.shape = values.shape.only(dims, reorder=True)
         self.s = [math.expand(s, self.batch & self.shape).native([self.batch, *dims]) for s in displacement]
         backend = choose_backend(*self.s)
-        periodic = tuple(_is_periodic(extrapolation, d) for d in dims)
-        self.interpolation = Interpolation(
-            backend, self.shape.sizes, periodic, reach, backend.dtype(self.s[0]).precision
-        )
-        width = self.interpolation.width
-        padded = math.pad(values, {d: (width, width) for d in dims}, extrapolation)
+        bits = backend.dtype(self.s[0]).precision
+        self.interpolation = Interpolation(backend, self.shape.sizes, periodic, reach, bits)
         self.f = math.expand(padded, self.batch).native([self.batch, *dims])
 
     def values(self, within) -> Tensor:
@@ -172,10 +185,3 @@ class _Lookup:
 
     def _tensor(self, native) -> Tensor:
         return reshaped_tensor(native, [self.batch, *self.shape], convert=False)
-
-
-def _is_periodic(extrapolation: Extrapolation, dim: str) -> bool:
-    spec = extrapolation.to_dict()
-    if spec["type"] == "mixed_v2":
-        spec = spec["dims"].get(dim + "-", spec["dims"].get(dim))
-    return spec["type"] == "periodic"

@@ -14,7 +14,7 @@ from phi.math import Shape, Tensor, batch, spatial
 from phi.math.extrapolation import Extrapolation
 
 from ..errors import InputError, suggestion
-from ..grids.layout import Layout
+from ..grids.layout import Layout, by_side
 from ..pressure import Projection
 from ..stepping.arrays import check_state
 from ..stepping.solver import Solver
@@ -161,7 +161,8 @@ class Flow(Solver):
         check_state(self, state)
         if not isinstance(dt, Tensor):
             self.check_dt(dt)
-        return self.physics(state, math.wrap(self.dt if dt is None else dt))
+        state = self.physics(state, math.wrap(self.dt if dt is None else dt))
+        return state.with_fields(**{n: self.templates[n].with_values(state.fields[n].values) for n in self.fields})
 
     @property
     def flow(self) -> "Flow":
@@ -208,7 +209,8 @@ class Flow(Solver):
         """A zero field per name, with NumPy values, that carries grid and boundary."""
         with math.NUMPY:
             make = {f: StaggeredGrid if f in self.staggered else CenteredGrid for f in self.fields}
-            fields = {f: make[f](0.0, self.boundaries[f], self.bounds, self.shape) for f in self.fields}
+            sides = {f: by_side(b, list(self.size)) for f, b in self.boundaries.items()}
+            fields = {f: make[f](0.0, sides[f], self.bounds, self.shape) for f in self.fields}
             for f in fields.values():  # cached geometry first computed inside a trace would leak a symbolic tensor
                 _ = f.points, f.geometry.center, f.dx
                 for component in f.vector if f.is_staggered else ():
@@ -228,7 +230,7 @@ class Flow(Solver):
     def field(self, name: str, values) -> Field:
         """A field of this flow from anything that PhiFlow's grids accept: numbers, functions, geometries, tensors."""
         grid = StaggeredGrid if name in self.staggered else CenteredGrid
-        return grid(values, self.boundaries[name], self.bounds, self.shape)
+        return grid(values, self.templates[name].boundary, self.bounds, self.shape)
 
     def covered_fraction(self, box: dict[str, tuple[float, float]]) -> Tensor:
         """Fraction of each cell that lies in an axis-aligned box, exactly; its integral does not depend on the grid."""

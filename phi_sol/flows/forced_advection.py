@@ -10,7 +10,7 @@ from phi.math.extrapolation import PERIODIC
 from phi.physics import diffuse
 
 from ..errors import InputError
-from ..grids.sampling import Intervals, intervals, seeded_field, wave_mean
+from ..grids.sampling import Intervals, seeded_field, wave_mean
 from ..stepping.state import Fields, State
 from .base import SEED, Flow
 
@@ -98,7 +98,7 @@ class ForcedAdvection(Flow):
     def positions(self) -> dict[str, dict[str, Tensor]]:
         """Coordinates of the face centres, per component and axis."""
         with math.NUMPY, math.precision(64):
-            where = {c: intervals(self, "forcing", c) for c in self.size}
+            where = {c: self.layouts["forcing"].intervals(c) for c in self.size}
             return {
                 c: {d: math.wrap((lower + upper) / 2, spatial(d)) for d, (lower, upper) in w.items()}
                 for c, w in where.items()
@@ -142,7 +142,7 @@ class ForcedAdvection(Flow):
         shape = math.merge_shapes(*parameters.values())
         parameters = {n: math.expand(p, shape) for n, p in parameters.items()}
         fields = {
-            "velocity": seeded_field(self, "velocity", parameters[SEED], self._smooth_velocity),
+            "velocity": seeded_field(self.layouts["velocity"], parameters[SEED], self._smooth_velocity),
             "forcing": self.forcing(parameters[SEED], parameters["amplitude"], math.wrap(0.0)),
             "time": self.field("time", 0.0),
         }

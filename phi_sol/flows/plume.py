@@ -101,7 +101,7 @@ class BuoyantPlume(Flow):
             InputError: for parameters that are not possible.
         """
         parameters = self.parameter_tensors({SEED: seed, "buoyancy": buoyancy})
-        marker = seeded_field(self, "marker", parameters[SEED], self._smoke)
+        marker = seeded_field(self.layouts["marker"], parameters[SEED], self._smoke)
         fields = {"velocity": self.field("velocity", 0.0), "marker": marker}
         shape = math.merge_shapes(*parameters.values())
         return State(

@@ -70,7 +70,7 @@ class SmokeBox(BuoyantPlume):
             InputError: for parameters that are not possible.
         """
         state = super().initial_state(seed, buoyancy)
-        velocity = seeded_field(self, "velocity", state.parameters[SEED], self._stirring)
+        velocity = seeded_field(self.layouts["velocity"], state.parameters[SEED], self._stirring)
         nothing = {
             n: state.marker.with_values(math.zeros_like(state.marker.values)) for n in ("divergence", "pressure")
         }

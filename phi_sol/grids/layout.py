@@ -1,36 +1,92 @@
 """
-The layout of a field: which faces of a staggered one are stored, where they lie, and what continues them beyond
-    each side.
+The layout of a field: which faces of a staggered one are stored, where they lie, and what continues them beyond each
+side. All of phi_sol asks a `Layout` about this, and nothing else reads a boundary condition.
 
-PhiFlow stores those outer faces only that a boundary condition leaves free: none at a closed side, both ends of
-    an open axis, the lower one of a
-periodic axis. All of phi_sol asks a `Layout` about this, and nothing else.
+PhiFlow stores those outer faces only that a boundary condition leaves free: none at a side that prescribes a constant,
+both ends of an open axis, the lower one of a periodic axis. A profile (`field.as_boundary()`) prescribes what lies
+beyond the outer face, which is stored.
 """
 
+from __future__ import annotations
+
+import itertools
 from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
 from phi import math
 from phi.field import Field
-from phi.math.extrapolation import Extrapolation, get_normal
+from phi.math import Shape, Tensor, batch, dual, extrapolation, reshaped_tensor, spatial
+from phi.math.backend import choose_backend
+from phi.math.extrapolation import ConstantExtrapolation, Extrapolation, combine_sides, get_normal, get_tangential
 
-PERIODIC, OPEN, CLOSED = "periodic", "open", "closed"
+PERIODIC, OPEN, CLOSED, OTHER = "periodic", "open", "closed", "other"
+
+_COPIES = type(extrapolation.PERIODIC), type(extrapolation.ZERO_GRADIENT)
 
 Intervals = dict[str, tuple[np.ndarray, np.ndarray]]
 """Lower and upper end per axis of all cells or faces; the two are equal along the normal of a face."""
 
 
+def at_side(boundary: Extrapolation, dim: str, upper: bool, component: str | None = None) -> Extrapolation:
+    """What a boundary says at one side, as a whole, or of one component of a vector (empty: of a scalar)."""
+    side = boundary._getitem_with_domain({}, dim, upper, ())  # as PhiML's own `domain_slice` does
+    if not component:
+        return side
+    return (get_normal if component == dim else get_tangential)(side)[{"vector": component}]
+
+
 def side_of(boundary: Extrapolation, dim: str, upper: bool) -> str:
     """
-    What continues a field (of a vector: its normal component) beyond one side: `periodic`, the other end;
-    `open`, the values inside; `closed`, values that don't depend on those inside.
+    What continues a field (of a vector: its normal component) beyond one side: `periodic`, the other end; `open`, the
+    values inside; `closed`, values that don't depend on those inside; `other`, mirrored or mixed ones.
     """
-    normal = get_normal(boundary)
-    if not normal.is_copy_pad(dim, upper):
-        return CLOSED
-    both = normal.is_copy_pad(dim, not upper)
-    return PERIODIC if both and normal.valid_outer_faces(dim) == (True, False) else OPEN
+    normal = get_normal(at_side(boundary, dim, upper))
+    for kind, name in zip(_COPIES, (PERIODIC, OPEN), strict=True):
+        if isinstance(normal, kind):
+            return name
+    if normal is extrapolation.NONE:
+        return OTHER
+    return OTHER if normal.is_copy_pad(dim, upper) or normal.is_flexible else CLOSED
+
+
+class _Sides(type(combine_sides(x=0, y=1))):
+    """
+    A boundary with an entry for every side, also where all are the same. PhiML takes a wall that is given for both
+    sides of an axis, or for all sides, for tangential wherever it is, or can't take components of it.
+    """
+
+    def __init__(self, given: Extrapolation, dims: Sequence[str]):
+        Extrapolation.__init__(self, None)
+        self.given, self.ext = given, {d + end: at_side(given, d, end == "+") for d in dims for end in "-+"}
+
+    def to_dict(self) -> dict:
+        return self.given.to_dict()
+
+    def _op2(self, other, operator):
+        return by_side(operator(self.given, getattr(other, "given", other)), self._dims)
+
+    def __abs__(self):
+        return by_side(abs(self.given), self._dims)
+
+    def __neg__(self):
+        return by_side(-self.given, self._dims)
+
+
+def by_side(boundary: Extrapolation, dims: Sequence[str]) -> Extrapolation:
+    """The boundary in a form in which PhiFlow's operators see the right one of normal and tangential everywhere."""
+    together = {"": boundary} if not hasattr(boundary, "ext") else {} if isinstance(boundary, _Sides) else boundary.ext
+    walls = [e for key, e in together.items() if key[-1:] not in ("-", "+") and get_normal(e) is not e]
+    return _Sides(boundary, dims) if walls else boundary
+
+
+def sliced(boundary: Extrapolation, item: dict, dims: Sequence[str]) -> Extrapolation:
+    """A boundary with some of its batch dimensions sliced, side by side; itself where it does not have them."""
+    if not set(item) & set(boundary.shape.names):
+        return boundary
+    sides = {(d, end): at_side(boundary, d, end == "+") for d in dims for end in "-+"}
+    parts = {side: (get_normal(e)[item], get_tangential(e)[item]) for side, e in sides.items()}
+    return combine_sides({d + end: extrapolation.combine_by_direction(*p) for (d, end), p in parts.items()})
 
 
 class Layout:
@@ -45,17 +101,26 @@ class Layout:
         boundary: PhiFlow's boundary condition.
     """
 
-    def __init__(self, name: str, template: Field, size: dict[str, float]):
+    def __init__(self, name: str, template: Field, size: dict[str, float] | None = None):
         """
         Args:
             name: Of the field.
             template: Any field with the grid and the boundary.
-            size: Size of the domain per axis.
+            size: Size of the domain per axis; None: that of the template.
         """
-        self.name, self.template, self.size = name, template, dict(size)
-        self.resolution: dict[str, int] = {d: template.resolution.get_size(d) for d in size}
+        self.name, self.template, self._size = name, template, size
+        dims = size or template.resolution.names
+        self.resolution: dict[str, int] = {d: template.resolution.get_size(d) for d in dims}
         self.staggered: bool = template.is_staggered
         self.boundary = template.boundary
+        self._known, self._boundaries = {}, {}
+
+    @cached_property
+    def size(self) -> dict[str, float]:
+        if self._size:
+            return dict(self._size)
+        with math.NUMPY, math.precision(64):
+            return {d: float(b - a) for d, (a, b) in zip(self.dims, _box(self.template, self.dims), strict=True)}
 
     @property
     def dims(self) -> list[str]:
@@ -89,6 +154,17 @@ class Layout:
     def is_periodic(self, dim: str) -> bool:
         return self.sides[dim][0] == PERIODIC
 
+    def boundary_of(self, component: str) -> Extrapolation:
+        """The boundary condition of a component: at a free-slip wall they differ."""
+        if component not in self._boundaries:
+            sides = [d + end for d in self.dims for end in "-+"]
+            self._boundaries[component] = combine_sides(dict(zip(sides, self.leaves(component), strict=True)))
+        return self._boundaries[component]
+
+    def leaves(self, component: str) -> list[Extrapolation]:
+        """The boundary conditions of a component at all sides."""
+        return [at_side(self.boundary, d, upper, component) for d in self.dims for upper in (False, True)]
+
     # --- which faces are stored ---
 
     def missing(self, dim: str) -> tuple[int, int]:
@@ -116,52 +192,162 @@ class Layout:
             result[d] = (faces, faces) if d == component else (faces[:-1], faces[1:])
         return result
 
+    # --- arrays and fields ---
+
+    def to_arrays(self, field: Field, shape: Shape) -> dict:
+        """The native arrays of a field, of any backend; its batch dimensions (`shape`) become the first axis."""
+        parts = [field.values[{"~vector": d}] for d in self.dims] if self.staggered else [field.values]
+        return {n: math.expand(p, shape).native([shape, *self.dims]) for n, p in zip(self.arrays, parts, strict=True)}
+
+    def to_field(self, arrays: dict, shape: Shape) -> Field:
+        """The field of native arrays, the inverse of `to_arrays`. Works inside a trace."""
+        dims = [spatial(d) for d in self.dims]
+        parts = [reshaped_tensor(arrays[n], [shape, *dims], convert=False) for n in self.arrays]
+        return self.template.with_values(math.stack(parts, dual(vector=self.dims)) if self.staggered else parts[0])
+
     # --- strip and pad ---
 
     def strip(self, faces, component: str):
         """Of a component on all n + 1 faces across its axis those that are stored; any other array as it is."""
         return faces[(slice(None),) * self.axis(component) + (self.stored(component),)] if component else faces
 
-    @cached_property
-    def _fixed(self) -> dict[str, dict[str, tuple[np.ndarray, np.ndarray]]]:
-        """
-        Values of each component one layer beyond the sides, for a field that is zero: what closed sides prescribe.
-        """
-        result = {}
-        with math.NUMPY, math.precision(64):
-            for component in self.components:
-                part = self.template.vector[component] if component else self.template
-                result[component] = {}
-                for i, d in enumerate(self.dims):
-                    padded = math.pad(part.values, {d: (1, 1)}, part.boundary, bounds=self.template.bounds).numpy(
-                        self.dims
-                    )
-                    result[component][d] = tuple(np.take(padded, [end], i) for end in (0, -1))
-        return result
+    def extend(self, values: Tensor, component: str, widths: dict[str, tuple[int, int]]) -> Tensor:
+        """Values of a component with layers below and above its sides, as PhiFlow's operators see them."""
+        leaves = self.leaves(component)
+        if all(type(e) is ConstantExtrapolation or isinstance(e, _COPIES) for e in leaves):
+            return math.pad(values, widths, self.boundary_of(component))
+        # profiles and unknown classes, which ask where the values lie: side by side, in the order that PhiML has
+        bounds, done = (self.template.vector[component] if component else self.template).bounds, {}
+        sides = [(e, d, end) for e, (d, end) in zip(leaves, itertools.product(self.dims, (0, 1)), strict=True)]
+        for e, d, end in sorted(sides, key=lambda side: side[0].pad_rank):
+            own = widths.get(d, (0, 0))
+            if not isinstance(e, _COPIES[0]):
+                own = (0, own[1]) if end else (own[0], 0)
+            elif end:  # a period is added at both ends at once
+                continue
+            values = e.pad(values, {d: own}, already_padded=done, bounds=bounds)
+            done[d] = tuple(a + b for a, b in zip(done.get(d, (0, 0)), own, strict=True))
+        return values
 
-    def continued(self, array: np.ndarray, component: str, dim: str, widths: Sequence[int]) -> np.ndarray:
+    def extended(self, array, component: str, widths: dict[str, Sequence[int]]):
         """
-        A NumPy array with layers beyond both sides of an axis, as PhiFlow's operators see them: fixed values at
-        closed sides, copies of the outermost ones at open sides, the other end along periodic axes.
+        A native array with layers beyond the sides: fixed values at closed sides, copies of the outermost ones at open
+        sides, the other end along periodic axes.
 
         Args:
-            array: Shape (batch, *spatial), the stored values along `dim`.
+            array: Shape (batch, *spatial), the stored values.
             component: Axis of the component, or empty.
-            dim: The axis.
-            widths: Layers below and above.
+            widths: Layers below and above, by axis.
         """
-        axis, parts = self.axis(dim), [array]
-        for upper, (kind, width) in enumerate(zip(self.sides[dim], widths, strict=True)):
-            shape = [width if a == axis else n for a, n in enumerate(array.shape)]
-            if kind == CLOSED:
-                layer = np.broadcast_to(self._fixed[component][dim][upper], shape)
-            elif kind == OPEN:
-                layer = np.repeat(np.take(array, [-1 if upper else 0], axis), width, axis)
-            else:
-                layer = np.take(array, range(width) if upper else range(-width, 0), axis)
-            parts = [*parts, layer] if upper else [layer, *parts]
-        return np.concatenate(parts, axis)
+        with math.precision(8 * choose_backend(array).dtype(array).itemsize):
+            values = reshaped_tensor(array, [batch("batch"), *[spatial(d) for d in self.dims]], convert=False)
+            widths = {d: tuple(w) for d, w in widths.items()}
+            return self.extend(values, component, widths).native(["batch", *self.dims])
 
-    def pad(self, array: np.ndarray, component: str) -> np.ndarray:
+    def continued(self, array, component: str, dim: str, widths: Sequence[int]):
+        """A native array with layers beyond both sides of one axis, see `extended`."""
+        return self.extended(array, component, {dim: widths})
+
+    def surrounded(self, array, component: str):
+        """A component on all n + 1 faces across its axis, with one layer more beyond all sides."""
+        return self.extended(
+            array, component, {d: [1 + m * (d == component) for m in self.missing(d)] for d in self.dims}
+        )
+
+    def pad(self, array, component: str):
         """A component on all n + 1 faces across its axis, the inverse of `strip`; any other array as it is."""
         return self.continued(array, component, component, self.missing(component)) if component else array
+
+    # --- the form of files ---
+
+    @property
+    def file_shape(self) -> tuple[int, ...]:
+        """Shape of what PhiFlow stores of a field: of a staggered one n + 1 values along all axes, and components."""
+        sizes = tuple(self.resolution.values())
+        return (*[n + 1 for n in sizes], len(sizes)) if self.staggered else sizes
+
+    def to_file(self, arrays: dict):
+        """What PhiFlow stores of a field (`Field.staggered_tensor`), from its native arrays: (batch, *file_shape)."""
+        if not self.staggered:
+            return arrays[self.name]
+        whole = [
+            self.extended(arrays[n], c, {d: self.missing(c) if d == c else (0, 1) for d in self.dims})
+            for n, c in zip(self.arrays, self.components, strict=True)
+        ]
+        return choose_backend(*whole).stack(whole, -1)
+
+    def from_file(self, data: np.ndarray) -> dict[str, np.ndarray]:
+        """The native arrays, without a batch axis, of what PhiFlow stores of a field."""
+        if not self.staggered:
+            return {self.name: data}
+        parts = {c: tuple(self.stored(c) if d == c else slice(0, -1) for d in self.dims) for c in self.components}
+        return {n: data[(*parts[c], i)] for i, (n, c) in enumerate(zip(self.arrays, self.components, strict=True))}
+
+    # --- fields that belong ---
+
+    def difference(self, field: Field) -> str:
+        """How the grid and the boundary of a field differ from those of this layout, in words; empty if they don't."""
+        if not isinstance(field, Field):
+            return f"it is of type {type(field).__name__}"
+        key = id(field.geometry), id(field.boundary), field.is_staggered
+        if key not in self._known:
+            if len(self._known) > 16:
+                self._known.clear()
+            self._known[key] = self._difference(field), field.geometry, field.boundary  # kept, so that ids stay theirs
+        return self._known[key][0]
+
+    def _difference(self, field: Field) -> str:
+        kinds = [
+            f"{'staggered' if s else 'centred'}, of resolution {', '.join(f'{d}={n}' for d, n in r.items())}"
+            for s, r in (
+                (field.is_staggered, field.resolution.untyped_dict if field.is_grid else {}),
+                (self.staggered, self.resolution),
+            )
+        ]
+        if kinds[0] != kinds[1]:
+            return f"it is {kinds[0]}, not {kinds[1]}"
+        theirs, ours = (_box(f, self.dims) for f in (field, self.template))
+        if not np.allclose(theirs, ours, rtol=1e-5, atol=1e-6 * np.abs(ours).max()):
+            shown = [
+                ", ".join(f"{d}=({a:g}, {b:g})" for d, (a, b) in zip(self.dims, x, strict=True)) for x in (theirs, ours)
+            ]
+            return f"its box is {shown[0]}, not {shown[1]}"
+        for c, d, end in itertools.product(self.components, self.dims, "-+"):
+            a, b = (at_side(boundary, d, end == "+", c) for boundary in (field.boundary, self.boundary))
+            if not _same(a, b):
+                return f"its boundary at {d}{end}{c and f' (component {c})'} is {_line(a)}, not {_line(b)}"
+        return ""
+
+
+def _box(field: Field, dims: list[str]) -> np.ndarray:
+    """Lower and upper end of the box of a field per axis."""
+    return np.array([[float(x.vector[d]) for x in (field.bounds.lower, field.bounds.upper)] for d in dims])
+
+
+def _line(boundary: Extrapolation) -> str:
+    value = getattr(boundary, "value", None)
+    if isinstance(value, Tensor) and value.available and not value.shape:
+        return f"{float(value):g}"
+    text = " ".join(repr(boundary).split())
+    return text if len(text) < 60 else f"{type(boundary).__name__}({text[:40]}...)"
+
+
+def _same(a: Extrapolation, b: Extrapolation) -> bool:
+    """Whether two simple boundary conditions may be the same: values that are being traced are not known."""
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, ConstantExtrapolation):
+        return _close(a.value, b.value)
+    if isinstance(getattr(a, "field", None), Field):
+        f, g = a.field, b.field
+        return f is g or (f.resolution == g.resolution and f.bounds == g.bounds and _close(f.values, g.values))
+    try:
+        return bool(a == b)
+    except NotImplementedError:  # a class of the user's own that does not say
+        return True
+
+
+def _close(a: Tensor, b: Tensor) -> bool:
+    if not (a.available and b.available):
+        return True
+    return a.shape.non_batch == b.shape.non_batch and bool(math.close(a, b, rel_tolerance=1e-5, abs_tolerance=1e-6))

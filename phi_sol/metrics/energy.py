@@ -3,8 +3,6 @@
 import numpy as np
 
 from ..flows import Flow
-from ..pressure.axes import PERIODIC
-from ..pressure.projection import side_of
 from .grid import Arrays, axis_of, faces
 
 
@@ -49,7 +47,6 @@ def energy_spectrum(flow: Flow, arrays: Arrays) -> tuple[np.ndarray, np.ndarray]
         E: Shape (simulations, shells), in (length / time)².
     """
     dims = list(flow.resolution)
-    boundary = flow.templates["velocity"].boundary
     width = 2 * np.pi / min(flow.size.values())
     count = 2 + int(np.sqrt(sum((np.pi / h) ** 2 for h in flow.spacing.values())) / width)
     energy = 0.0
@@ -59,7 +56,7 @@ def energy_spectrum(flow: Flow, arrays: Arrays) -> tuple[np.ndarray, np.ndarray]
         mean = u.mean(axes, keepdims=True)
         fluctuation = u - mean
         for axis, dim in enumerate(dims, 1):
-            if side_of(boundary, dim, False) != PERIODIC:
+            if not flow.layouts["velocity"].is_periodic(dim):
                 n = u.shape[axis]
                 window = np.sin(np.pi * (np.arange(n) + 0.5) / n) ** 2
                 window /= np.sqrt(np.mean(window**2))

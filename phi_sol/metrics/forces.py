@@ -5,8 +5,8 @@ from phi import math
 from phi.math import batch
 
 from ..flows import Flow
-from ..pressure.axes import CLOSED, PERIODIC
-from .grid import Arrays, axis_of, missing_faces, padded, pair_means, sides_of
+from ..grids.layout import CLOSED
+from .grid import Arrays, axis_of, pair_means, surrounded
 
 
 def acceleration(flow: Flow, arrays: Arrays, viscosity: np.ndarray) -> Arrays:
@@ -25,7 +25,7 @@ def acceleration(flow: Flow, arrays: Arrays, viscosity: np.ndarray) -> Arrays:
         boundary whose velocity is fixed.
     """
     dims = list(flow.resolution)
-    u = {c: padded(flow, arrays, c) for c in dims}
+    u = {c: surrounded(flow, arrays, c) for c in dims}
     nu = np.reshape(viscosity, (-1,) + (1,) * len(dims))
     result = {}
     for c in dims:
@@ -40,7 +40,7 @@ def acceleration(flow: Flow, arrays: Arrays, viscosity: np.ndarray) -> Arrays:
                 across = pair_means(_inner(flow, u[e], [e, *[d for d in others if d != c]]), axis_of(flow, c))
                 carried = across * pair_means(_inner(flow, u[c], others), axis)
             total = total + np.diff(nu * gradient - carried, axis=axis) / h
-        for place, (kind, _) in zip((0, -1), sides_of(flow, c)[c], strict=True):
+        for place, kind in zip((0, -1), flow.layouts["velocity"].sides[c], strict=True):
             if kind == CLOSED:
                 total[(slice(None),) * axis_of(flow, c) + (place,)] = 0.0
         result[c] = total
@@ -89,7 +89,7 @@ def force(flow: Flow, arrays: Arrays, viscosity: np.ndarray) -> Arrays:
     p = _pressure(flow, _open(flow, gained))
     volume, result = float(np.prod(list(flow.spacing.values()))), {}
     for dim, a in gained.items():
-        axis, n, first = axis_of(flow, dim), flow.resolution[dim], 1 - missing_faces(flow, dim)[0]
+        axis, n, first = axis_of(flow, dim), flow.resolution[dim], 1 - flow.layouts["velocity"].missing(dim)[0]
         inner = np.take(a, range(1, n), axis) - np.diff(p, axis=axis) / flow.spacing[dim]
         solid = ~np.take(_open_faces(flow)[dim], range(first, first + n - 1), axis - 1)
         result[dim] = volume * inner[:, solid].sum(1)
@@ -114,13 +114,10 @@ def _inner(flow: Flow, values: np.ndarray, dims: list[str]) -> np.ndarray:
 
 def _open_faces(flow: Flow) -> dict[str, np.ndarray]:
     """Which of the stored faces are not faces of a solid cell, by axis."""
-    dims, faces = list(flow.resolution), flow.projection.open_faces
+    layout, faces = flow.layouts["velocity"], flow.projection.open_faces
     if faces is None:
-        return {
-            d: np.ones([n - sum(missing_faces(flow, d)) + 1 if e == d else n for e, n in flow.resolution.items()], bool)
-            for d in dims
-        }
-    return {d: faces.values[{"~vector": d}].numpy(dims) > 0 for d in dims}
+        return {d: np.ones(layout.shape(d), bool) for d in layout.dims}
+    return {d: faces.values[{"~vector": d}].numpy(layout.dims) > 0 for d in layout.dims}
 
 
 def _blocked(flow: Flow, arrays: Arrays) -> Arrays:
@@ -130,12 +127,10 @@ def _blocked(flow: Flow, arrays: Arrays) -> Arrays:
 
 def _open(flow: Flow, values: Arrays) -> Arrays:
     """Values on all faces, with zero on those of solid cells."""
-    result = {}
+    layout, result = flow.layouts["velocity"], {}
     for dim, mask in _open_faces(flow).items():
-        widths = [missing_faces(flow, dim) if d == dim else (0, 0) for d in flow.resolution]
-        result[dim] = values[dim] * np.pad(
-            mask, widths, mode="wrap" if sides_of(flow, dim)[dim][0][0] == PERIODIC else "edge"
-        )
+        widths = [layout.missing(dim) if d == dim else (0, 0) for d in layout.dims]
+        result[dim] = values[dim] * np.pad(mask, widths, mode="wrap" if layout.is_periodic(dim) else "edge")
     return result
 
 

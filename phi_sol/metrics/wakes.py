@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..flows import Flow
-from .grid import Arrays, axis_of, padded
+from .grid import Arrays, axis_of, surrounded
 
 
 def line(flow: Flow, arrays: Arrays, component: str, along: str, at: dict[str, float]) -> tuple[np.ndarray, np.ndarray]:
@@ -21,7 +21,7 @@ def line(flow: Flow, arrays: Arrays, component: str, along: str, at: dict[str, f
         Positions along the line (faces or cell centres of the component inside the domain), and values of shape
         (simulations, positions).
     """
-    values = padded(flow, arrays, component)
+    values = surrounded(flow, arrays, component)
     for dim in flow.resolution:
         axis, h = axis_of(flow, dim), flow.spacing[dim]
         offset = 1.0 if dim == component else 0.5  # the padded array has one layer before the boundary

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-OPEN, CLOSED, PERIODIC = "open", "closed", "periodic"
+from ..grids.layout import CLOSED, OPEN, PERIODIC
 
 
 class Axis:

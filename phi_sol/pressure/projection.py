@@ -1,46 +1,22 @@
 """Pressure projection of staggered velocity fields on static domains."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from phi import math
 from phi.field import CenteredGrid, Field, divergence, spatial_gradient, stagger
-from phi.geom import Geometry, union
-from phi.math import Solve, Tensor, extrapolation
-from phi.math.extrapolation import Extrapolation
+from phi.geom import Box, Geometry
+from phi.math import Solve, Tensor, spatial
+from phi.math.extrapolation import ONE, ZERO, ZERO_GRADIENT, combine_sides, get_normal
+from phi.math.extrapolation import PERIODIC as PERIODIC_SIDE
 from phi.physics import fluid
 from phi.physics.fluid import Obstacle
 
 from ..errors import InputError
-from .axes import CLOSED, OPEN, PERIODIC
+from ..grids.layout import CLOSED, OPEN, OTHER, PERIODIC, Layout, side_of
 from .direct import DirectPoisson
-
-
-def at_side(boundary: Extrapolation, dim: str, upper: bool) -> dict:
-    """A boundary at one side, in PhiML's dictionary form."""
-    spec = boundary.to_dict()
-    if spec["type"] == "mixed_v2":
-        sides = spec["dims"]
-        spec = sides.get(dim + ("+" if upper else "-"), sides.get(dim))
-    return spec
-
-
-def side_of(boundary: Extrapolation, dim: str, upper: bool) -> str:
-    """How a velocity boundary acts on the pressure at one side: `open`, `closed` or `periodic`."""
-    spec = at_side(boundary, dim, upper)
-    if spec["type"] == "normal-tangential":
-        spec = spec["normal"]
-    if spec["type"] == "periodic":
-        return PERIODIC
-    if spec["type"] == "constant":
-        return CLOSED
-    if spec["type"] in ("zero-gradient", "boundary"):
-        return OPEN
-    raise ValueError(
-        f"The pressure solve knows constant, zero-gradient and periodic velocity boundaries, not {spec['type']!r}."
-    )
+from .obstacles import inside, parts_of, static_cells, warn_of_leaks
 
 
 class Projection:
@@ -61,43 +37,49 @@ class Projection:
     small constant everywhere.
     """
 
-    def __init__(self, velocity: Field, obstacles: Sequence[Geometry | Tensor | np.ndarray] = ()):
+    def __init__(self, velocity: Field, obstacles=()):
         """
         Args:
             velocity: Any staggered velocity with the grid and boundary to solve on; its values do not matter.
-            obstacles: Static obstacles: geometries, or boolean masks with one value per cell (tensors, or
-                arrays in the order of the axes).
+            obstacles: Static obstacles, one or a sequence: geometries, PhiFlow's `Obstacle`s, or boolean masks with
+                one value per cell (tensors, or arrays in the order of the axes).
 
         Raises:
-            InputError: if an obstacle covers no cell centre.
-            ValueError: if the obstacles leave no fluid cell, or a boundary is of an unknown kind.
+            InputError: if an obstacle moves, covers no cell centre or is none, a mask has another shape or type, no
+                fluid cell is left, or a boundary is of an unknown kind.
         """
         with math.NUMPY, math.precision(64):
-            for obstacle in obstacles:
-                if not solid_cells(velocity, [obstacle]).any():
+            parts = parts_of(obstacles)
+            cells = [static_cells(velocity, o) for o in parts]
+            for obstacle, own in zip(parts, cells, strict=True):
+                if not own.any():
                     kind = type(obstacle).__name__ if isinstance(obstacle, Geometry) else "mask"
                     cell = " x ".join(f"{h:g}" for h in velocity.dx.numpy("vector"))
                     raise InputError(
-                        f"The obstacle ({kind}) covers no cell centre: it lies outside of the domain, or cells of {cell} are too coarse for it."
+                        f"The obstacle ({kind}) covers no cell centre: it lies outside of the domain, or cells of "
+                        f"{cell} are too coarse for it."
                     )
-            self._set_up(velocity, solid_cells(velocity, obstacles))
+            solid = _together(cells, velocity)
+            warn_of_leaks(velocity, [o for o in parts if isinstance(o, Geometry)], solid)
+            self._set_up(_Domain.of(velocity, solid))
 
-    def _set_up(self, velocity: Field, solid: np.ndarray):
-        grid, boundary = velocity.geometry, velocity.boundary
-        dims = grid.resolution.names
-        sides = {d: (side_of(boundary, d, False), side_of(boundary, d, True)) for d in dims}
+    def _set_up(self, domain: "_Domain"):
+        dims, sides = domain.names, dict(zip(domain.names, domain.sides, strict=True))
+        box = Box(**{d: ends for d, ends in zip(dims, domain.box, strict=True)})
+        resolution = spatial(**dict(zip(dims, domain.shape, strict=True)))
+        solid = np.frombuffer(domain.mask, bool).reshape(domain.shape)
+        keys = [(d + "-+"[k], s, domain.missing[i][k]) for i, d in enumerate(dims) for k, s in enumerate(sides[d])]
         self.open_faces = None
-        if solid.any():
-            outside = extrapolation.combine_sides(
-                {d + "-+"[k]: _accessible(s) for d in dims for k, s in enumerate(sides[d])}
-            )
-            fluid_cells = CenteredGrid(math.wrap(~solid, grid.resolution), outside, grid.bounds)
-            self.open_faces = stagger(fluid_cells, math.minimum, boundary, at="face", dims=dims)
+        if solid.any():  # no constant or profile of the velocity is kept here: the same faces are stored without
+            outside = {key: PERIODIC_SIDE if s == PERIODIC else ZERO if out else ONE for key, s, out in keys}
+            like = {key: PERIODIC_SIDE if s == PERIODIC else ZERO if out else ZERO_GRADIENT for key, s, out in keys}
+            fluid_cells = CenteredGrid(math.wrap(~solid, resolution), combine_sides(outside), box)
+            self.open_faces = stagger(fluid_cells, math.minimum, combine_sides(like), at="face", dims=dims)
         self.fluid = ~solid
-        pressure_sides = {d + "-+"[k]: 0 if s == OPEN else _SAME[s] for d in dims for k, s in enumerate(sides[d])}
-        self.pressure_boundary = extrapolation.combine_sides(pressure_sides)
-        spacing = dict(zip(dims, grid.dx.numpy("vector").tolist(), strict=True))
-        self.solver = DirectPoisson(grid.resolution.untyped_dict, spacing, sides, solid)
+        beyond = {OPEN: ZERO, CLOSED: ZERO_GRADIENT, PERIODIC: PERIODIC_SIDE}
+        self.pressure_boundary = combine_sides({key: beyond[s] for key, s, _ in keys})
+        spacing = {d: (b - a) / n for d, (a, b), n in zip(dims, domain.box, domain.shape, strict=True)}
+        self.solver = DirectPoisson(resolution.untyped_dict, spacing, sides, solid)
 
     def block(self, velocity: Field) -> Field:
         """`velocity` with zero on all faces of solid cells (no slip, no flow through)."""
@@ -118,19 +100,20 @@ class Projection:
 
     def correct(self, velocity: Field) -> tuple[Field, Field]:
         """The same for a velocity on whose values at blocked faces nothing is imposed: they stay as they are."""
-        return self.subtract_gradient(velocity, -self.solver.solve(divergence(velocity).values))
+        normal = Field(velocity.geometry, velocity.values, get_normal(velocity.boundary))  # the rest has no part in it
+        return self.subtract_gradient(velocity, -self.solver.solve(divergence(normal).values))
 
     def subtract_gradient(self, velocity: Field, pressure: Tensor) -> tuple[Field, Field]:
         """`u* - ∇p` and the field of p, from its values in cells; blocked faces are left alone."""
         pressure = Field(velocity.geometry, pressure, self.pressure_boundary)
-        gradient = self.block(spatial_gradient(pressure, velocity.boundary, at="face"))
+        gradient = self.block(spatial_gradient(pressure, get_normal(velocity.boundary), at="face"))
         return velocity.with_values(velocity.values - gradient.values), pressure
 
 
 def make_incompressible(
     velocity: Field,
-    obstacles: Obstacle | Geometry | Sequence[Obstacle | Geometry] = (),
-    solve=None,
+    obstacles=(),
+    solve: Solve | None = None,
     active: Field | None = None,
     order: int = 2,
     correct_skew: bool = False,
@@ -140,15 +123,18 @@ def make_incompressible(
     PhiFlow's `fluid.make_incompressible` with a direct solve: the same arguments, and the same velocity to round-off.
 
     Solves `∇²p = ∇·u*` and returns `u* - ∇p`. The set-up of a domain (see `DirectPoisson`) is kept for the
-    domains that were used last. The exact solve takes the place of the iterative one for a staggered velocity
-    on a grid with static obstacles and the standard second-order stencil; all else (moving obstacles, `active`,
-    other orders and stencils, centred velocities, meshes) is handed to PhiFlow with `solve`. As in PhiFlow, the
-    velocity is damped by the covered fraction of each face, an obstacle outside of the domain has no effect,
-    and in a domain without an open side the mean divergence stays.
+    domains that were used last, as numbers: no field of the caller is kept alive. The exact solve takes the place of
+    the iterative one for a staggered velocity on a grid with static obstacles and the standard second-order stencil.
+    Handed to PhiFlow, with `solve`, are: obstacles that move, obstacles and boxes that differ between simulations or
+    are being traced, boundaries that depend on a mask, `active`, other orders and stencils, centred velocities, and
+    meshes. As in PhiFlow, the velocity is damped by the covered fraction of each face, an obstacle outside of the
+    domain has no effect, and in a domain without an open side the mean divergence stays. The faces of masked cells
+    carry no flow at all.
 
     Args:
-        velocity: Velocity u*, with any batch dimensions.
-        obstacles: Obstacles or geometries.
+        velocity: Velocity u*, with any batch dimensions. Its boundaries may be constants (also traced ones), zero
+            gradient, periodic, profiles (`field.as_boundary()`), and classes derived from these.
+        obstacles: One or several: obstacles, geometries, or boolean masks of the cells.
         solve: For what is handed to PhiFlow; name method and tolerance there. A direct solve needs none.
         active: See PhiFlow.
         order: See PhiFlow.
@@ -160,75 +146,90 @@ def make_incompressible(
         pressure: Pressure times dt / density; zero inside obstacles.
 
     Raises:
-        ValueError: if the obstacles leave no fluid cell, or a boundary is of an unknown kind.
+        InputError: if the obstacles leave no fluid cell, or what neither phi_sol nor PhiFlow can do is asked for.
     """
-    given = [obstacles] if isinstance(obstacles, Obstacle | Geometry) else list(obstacles)
-    given = [o if isinstance(o, Obstacle) else Obstacle(o) for o in given]
+    parts = parts_of(obstacles)
+    masks = [o for o in parts if not isinstance(o, Geometry | Obstacle)]
     special = active is not None or order != 2 or correct_skew or wide_stencil
-    if special or not (velocity.is_grid and velocity.is_staggered) or not all(o.is_stationary for o in given):
-        return fluid.make_incompressible(
-            velocity, obstacles, solve or Solve(), active, order, correct_skew, wide_stencil
-        )
-    with math.NUMPY, math.precision(64):
-        solid = solid_cells(velocity, [o.geometry for o in given])
-        lower, upper = (tuple(x.numpy("vector").tolist()) for x in (velocity.bounds.lower, velocity.bounds.upper))
-        names = tuple(velocity.resolution.names)
-        key = _Domain(
-            names, solid.shape, lower, upper, repr(velocity.boundary.to_dict()), solid.tobytes(), velocity, solid
-        )
-        projection = _projection(key)
-    if given:
-        velocity = fluid.apply_boundary_conditions(velocity, given)
+    domain = None
+    if not special and velocity.is_grid and velocity.is_staggered and not any(isinstance(o, Obstacle) for o in parts):
+        with math.NUMPY, math.precision(64):
+            domain = _direct_domain(velocity, parts)
+    if domain is None:
+        if masks:
+            raise InputError("PhiFlow, which does what is asked for, knows no masks: give geometries as obstacles.")
+        given = velocity, parts, solve or Solve(), active, order, correct_skew, wide_stencil
+        try:
+            return fluid.make_incompressible(*given)
+        except RecursionError:  # its way of saying so
+            raise InputError(_unknown(Layout("velocity", velocity))) from None
+    projection = _projection(domain)
+    geometries = [o for o in parts if isinstance(o, Geometry)]
+    if geometries:
+        if not projection.checked:
+            with math.NUMPY, math.precision(64):
+                warn_of_leaks(velocity, geometries, ~projection.fluid)
+            projection.checked = True
+        velocity = fluid.apply_boundary_conditions(velocity, geometries)
+    if masks:
+        with math.NUMPY, math.precision(64):
+            own = _Domain.of(velocity, _together([static_cells(velocity, o) for o in masks], velocity))
+        velocity = _projection(own).block(velocity)
     return projection.correct(velocity)
+
+
+def _direct_domain(velocity: Field, parts: list) -> "_Domain | None":
+    """What the direct solve needs; None for what it can't do."""
+    if velocity.geometry.shape.batch or not velocity.bounds.lower.available or not velocity.bounds.upper.available:
+        return None
+    if any(OTHER in sides for sides in Layout("velocity", velocity).sides.values()):
+        return None
+    cells = [inside(velocity, o) if isinstance(o, Geometry) else o for o in parts]
+    if any(isinstance(c, Tensor) and (not c.available or c.shape.batch) for c in cells):
+        return None
+    return _Domain.of(velocity, _together([static_cells(velocity, c) for c in cells], velocity))
+
+
+def _together(cells: list[np.ndarray], velocity: Field) -> np.ndarray:
+    return np.logical_or.reduce([np.zeros(velocity.resolution.sizes, bool), *cells])
+
+
+def _unknown(layout: Layout) -> str:
+    sides = [str(e) for c in layout.components for e in layout.leaves(c) if side_of(e, c, False) == OTHER]
+    return f"The pressure solve knows constant, zero-gradient and periodic velocity boundaries, not {sides[0]!r}."
 
 
 @dataclass(frozen=True)
 class _Domain:
-    """What a projection depends on, as a key, and what it is made from."""
+    """What a projection depends on: axes, cells, box, kinds of sides, outer faces that are not stored, obstacles."""
 
     names: tuple[str, ...]
     shape: tuple[int, ...]
-    lower: tuple[float, ...]
-    upper: tuple[float, ...]
-    boundary: str
+    box: tuple[tuple[float, float], ...]
+    sides: tuple[tuple[str, str], ...]
+    missing: tuple[tuple[int, int], ...]
     mask: bytes
-    velocity: Field = field(compare=False)
-    solid: np.ndarray = field(compare=False)
+
+    @classmethod
+    def of(cls, velocity: Field, solid: np.ndarray) -> "_Domain":
+        layout = Layout("velocity", velocity)
+        if any(OTHER in sides for sides in layout.sides.values()):
+            raise InputError(_unknown(layout))
+        box = (velocity.bounds.lower, velocity.bounds.upper)
+        return cls(
+            tuple(layout.dims),
+            solid.shape,
+            tuple(tuple(float(x.vector[d]) for x in box) for d in layout.dims),
+            tuple(layout.sides[d] for d in layout.dims),
+            tuple(layout.missing(d) for d in layout.dims),
+            solid.tobytes(),
+        )
 
 
 @lru_cache(maxsize=8)
 def _projection(domain: _Domain) -> Projection:
     projection = object.__new__(Projection)
-    projection._set_up(domain.velocity, domain.solid)
+    projection.checked = False
+    with math.NUMPY, math.precision(64):
+        projection._set_up(domain)
     return projection
-
-
-def solid_cells(velocity: Field, obstacles: Sequence[Geometry | Tensor | np.ndarray]) -> np.ndarray:
-    """
-    Cells in an obstacle, as a boolean array in the order of the grid's axes: those whose centre lies in a
-    geometry, and those of masks.
-
-    Raises:
-        ValueError: if a mask does not have the shape of the grid.
-    """
-    dims, shape = velocity.resolution.names, velocity.resolution.sizes
-    solid = np.zeros(shape, bool)
-    geometries = [o for o in obstacles if isinstance(o, Geometry)]
-    if geometries:
-        solid |= union(geometries).lies_inside(velocity.geometry.center).numpy(dims)
-    for mask in (o for o in obstacles if not isinstance(o, Geometry)):
-        mask = np.asarray(mask.numpy(dims) if isinstance(mask, Tensor) else mask)
-        if mask.shape != shape or mask.dtype != bool:
-            raise ValueError(
-                f"An obstacle mask must be boolean with one value per cell {shape}, not {mask.dtype} of shape {mask.shape}."
-            )
-        solid |= mask
-    return solid
-
-
-_SAME = {CLOSED: extrapolation.ZERO_GRADIENT, PERIODIC: extrapolation.PERIODIC}
-
-
-def _accessible(side: str) -> Extrapolation:
-    """Extrapolation of the fluid mask beyond a side: solid, fluid, or the other end."""
-    return {CLOSED: extrapolation.ZERO, OPEN: extrapolation.ONE, PERIODIC: extrapolation.PERIODIC}[side]

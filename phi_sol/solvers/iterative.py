@@ -126,7 +126,7 @@ class IterativeFlow(Solver):
         after = state.with_fields(
             velocity=velocity, marker=marker, divergence=state.divergence.with_values(sources.values)
         )
-        arrays, _, _ = pack(self.flow, after)
+        arrays, _, _ = pack(self.flow, after, own=True)
         return arrays, -arrays["divergence"]
 
     def _from_solve(self, arrays: Arrays, b: tf.Tensor, guess: tf.Tensor, tolerance: tf.Tensor) -> Arrays:

@@ -2,12 +2,10 @@
 
 from functools import cached_property
 
-from phi import math
-from phi.field import Field
-from phi.math import batch, dual
-
 from ..errors import InputError
 from ..flows import Flow
+from ..grids.restriction import restrict
+from ..stepping.arrays import check_state, native_arrays, unpack_fields
 from ..stepping.state import State
 
 
@@ -63,45 +61,36 @@ class SolverPair:
         divergences: the restriction of a divergence-free velocity is divergence-free.
 
         Raises:
-            InputError: if `state` is not on the reference grid.
+            InputError: if `state` does not belong to the reference.
         """
-        fields = {}
-        for name, field in state.fields.items():
-            if field.resolution.untyped_dict != self.reference.resolution:
-                raise InputError(
-                    f"Only states of {self.reference} can be restricted, but {name!r} has {field.resolution}."
-                )
-            fields[name] = self._restrict_field(name, field)
-        return State(fields, state.parameters)
-
-    def _restrict_field(self, name: str, field: Field) -> Field:
-        template, dims = self.source.templates[name], list(self.source.resolution)
-        if not field.is_staggered:
-            return template.with_values(_tile_mean(field.values, dims, self.ratio))
-        components = []
-        for dim in dims:
-            lower_stored, _ = field.boundary.valid_outer_faces(dim)
-            aligned = field.values[
-                {"~vector": dim, dim: slice(0 if lower_stored else self.ratio - 1, None, self.ratio)}
-            ]
-            components.append(_tile_mean(aligned, [d for d in dims if d != dim], self.ratio))
-        return template.with_values(math.stack(components, dual(vector=dims)))
+        check_state(self.reference, state)
+        shape = state.batch_shape
+        arrays = self._restricted(native_arrays(self.reference, state, shape))
+        return State(unpack_fields(self.source, arrays, self.source.fields, shape), state.parameters)
 
     def restrict_arrays(self, arrays: dict, parameters: dict) -> dict:
         """
-        The same for native arrays of shape (batch, *spatial), see `phi_sol.stepping.pack`; parameters of shape
-        (batch,). Works inside a trace.
+        The same for native arrays of shape (batch, *spatial), see `phi_sol.stepping.pack`. Works inside a trace.
         """
-        from ..stepping.arrays import pack, unpack
+        return self._restricted(arrays)
 
-        shape = batch(batch=next(iter(arrays.values())).shape[0])
-        return pack(self.source, self.restrict(unpack(self.reference, arrays, parameters, shape)))[0]
+    def _restricted(self, arrays: dict) -> dict:
+        layouts = self.reference.layouts.values()
+        names = {n: (x, c) for x in layouts for n, c in zip(x.arrays, x.components, strict=True)}
+        return {n: restrict(a, *names[n], self.ratio) for n, a in arrays.items()}
 
     def prolong(self, state: State) -> State:
-        """Maps a source state onto the reference grid by linear interpolation (second order; not conservative)."""
-        fields = {n: f.at(self.reference.templates[n]) for n, f in state.fields.items()}
+        """
+        Maps a source state onto the reference grid by linear interpolation (second order; not conservative).
+
+        Raises:
+            InputError: if `state` does not belong to the source.
+        """
+        check_state(self.source, state)
+        templates = self.reference.templates
         return State(
-            {n: self.reference.templates[n].with_values(f.values) for n, f in fields.items()}, state.parameters
+            {n: templates[n].with_values(state.fields[n].at(templates[n]).values) for n in self.source.fields},
+            state.parameters,
         )
 
     @cached_property
@@ -121,9 +110,3 @@ def _coarsened(reference: dict[str, int], ratio: int) -> dict[str, int]:
                 f"The reference resolution {dim}={n} is not divisible by the pair's ratio {ratio}: use {near}, or another ratio."
             )
     return {dim: n // ratio if isinstance(n, int) else n for dim, n in reference.items()}
-
-
-def _tile_mean(values, dims: list[str], ratio: int):
-    for dim in dims:
-        values = sum(values[{dim: slice(k, None, ratio)}] for k in range(ratio)) / ratio
-    return values

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from phi import math
-from phi.math import EMPTY_SHAPE, Shape, dual, reshaped_tensor, spatial
+from phi.math import EMPTY_SHAPE, Shape, reshaped_tensor
 
 from ..errors import InputError
 from .state import Fields, State
@@ -24,39 +24,47 @@ if TYPE_CHECKING:
 
 def array_names(flow: System) -> list[str]:
     """Names of the native arrays of a flow's state, in order."""
-    return [n for f in flow.fields for n in field_arrays(flow, f)]
+    return [n for f in flow.fields for n in flow.layouts[f].arrays]
 
 
 def field_arrays(flow: System, field: str) -> list[str]:
     """Names of the native arrays of one field: the field itself, or one per component of a staggered one."""
-    return [f"{field}.{d}" for d in flow.resolution] if field in flow.staggered else [field]
+    return flow.layouts[field].arrays
 
 
-def pack(flow: System, state: State) -> tuple[Arrays, Arrays, Shape]:
+def pack(flow: System, state: State, own: bool = False) -> tuple[Arrays, Arrays, Shape]:
     """
     The native form of a state.
+
+    Args:
+        flow: Whose state it is.
+        state: The state.
+        own: Whether the flow itself made it just now, so that box and boundaries need no check.
 
     Returns:
         arrays: By array name, shape (batch, *spatial). All batch dimensions are packed into one; size 1 if
             there is none.
         parameters: By parameter name, shape (batch,).
         batch: The batch dimensions, to be given to `unpack`.
+
+    Raises:
+        InputError: as `check_state` does.
     """
     import tensorflow as tf
 
     from ..kernels import compiled  # noqa: F401  PhiML's backend
 
-    check_state(flow, state)
-    dims, shape = list(flow.resolution), state.batch_shape
-    arrays = {}
-    for name in flow.fields:
-        values = state.fields[name].values
-        parts = [values[{"~vector": d}] for d in dims] if name in flow.staggered else [values]
-        for key, part in zip(field_arrays(flow, name), parts, strict=True):
-            arrays[key] = tf.convert_to_tensor(math.expand(part, shape).native([shape, *dims]))
-    dtype = arrays[array_names(flow)[0]].dtype
+    check_state(flow, state, own)
+    shape = state.batch_shape
+    arrays = {n: tf.convert_to_tensor(a) for n, a in native_arrays(flow, state, shape).items()}
+    dtype = next(iter(arrays.values())).dtype
     parameters = {n: tf.cast(math.expand(state.parameters[n], shape).native([shape]), dtype) for n in flow.parameters}
     return {n: tf.cast(a, dtype) for n, a in arrays.items()}, parameters, shape
+
+
+def native_arrays(flow: System, state: State, shape: Shape) -> dict:
+    """The arrays of a state in the backends and precisions that its fields have; `shape` becomes the first axis."""
+    return {n: a for f in flow.fields for n, a in flow.layouts[f].to_arrays(state.fields[f], shape).items()}
 
 
 def unpack(flow: System, arrays: Arrays, parameters: Arrays, shape: Shape = EMPTY_SHAPE) -> State:
@@ -67,31 +75,27 @@ def unpack(flow: System, arrays: Arrays, parameters: Arrays, shape: Shape = EMPT
 
 def unpack_fields(flow: System, arrays: Arrays, names: Iterable[str], shape: Shape = EMPTY_SHAPE) -> Fields:
     """Some fields of a flow from their native arrays, see `unpack`."""
-    dims = [spatial(d) for d in flow.resolution]
-    fields = {}
-    for name in names:
-        parts = [reshaped_tensor(arrays[n], [shape, *dims], convert=False) for n in field_arrays(flow, name)]
-        values = math.stack(parts, dual(vector=list(flow.resolution))) if name in flow.staggered else parts[0]
-        fields[name] = flow.templates[name].with_values(values)
-    return fields
+    return {n: flow.layouts[n].to_field(arrays, shape) for n in names}
 
 
-def check_state(flow: System, state: State):
+def check_state(flow: System, state: State, own: bool = False):
     """
     Raises:
-        InputError: if `state` lacks fields or parameters of `flow` or lives on another grid.
+        InputError: if `state` lacks fields or parameters of `flow`, or (unless it is the flow's `own`) if a field is of
+            another kind, grid, box or boundary. Values that are being traced are not looked at.
     """
     if not isinstance(state, State):
         raise InputError(f"{type(flow).__name__} steps a State (from initial_state), not {type(state).__name__}.")
-    for name in (*flow.fields, *flow.parameters):
-        if name not in state.fields and name not in state.parameters:
-            raise InputError(
-                f"{type(flow).__name__} needs {name!r} but the state has {', '.join([*state.fields, *state.parameters])}."
-            )
+    for names, there in ((flow.fields, state.fields), (flow.parameters, state.parameters)):
+        for name in names:
+            if name not in there:
+                known = ", ".join([*state.fields, *state.parameters])
+                raise InputError(f"{type(flow).__name__} needs {name!r} but the state has {known}.")
     for name in flow.fields:
-        field, template = state.fields[name], flow.templates[name]
-        if field.resolution.untyped_dict != flow.resolution or field.is_staggered != template.is_staggered:
-            kind = "staggered" if template.is_staggered else "centred"
+        difference = "" if own else flow.layouts[name].difference(state.fields[name])
+        if difference:
+            way = f"with_boundary(flow.boundaries[{name!r}])" if "boundary" in difference else ""
             raise InputError(
-                f"{flow} needs a {kind} {name!r} of resolution {flow.resolution} but it has {field.resolution}."
+                f"The field {name!r} does not belong to {flow}: {difference}. Make it with "
+                f"{f'field.{way} or ' if way else ''}flow.field({name!r}, values)."
             )

@@ -71,7 +71,7 @@ class CompiledFlow:
                 state = self.flow.physics(state, dt, unpack_fields(self.flow, correction, fields, shape))
             else:
                 state = self.flow.physics(state, dt)
-            result, _, _ = pack(self.flow, state)
+            result, _, _ = pack(self.flow, state, own=True)
         return result
 
     @cached_property
@@ -81,13 +81,9 @@ class CompiledFlow:
         def flat(*values: tf.Tensor) -> list[tf.Tensor]:
             shape = batch(batch=values[0].shape[0])
             with math.precision(values[0].dtype.size * 8):
-                velocity = unpack_fields(self.flow, dict(zip(names, values, strict=True)), ["velocity"], shape)[
-                    "velocity"
-                ]
-                velocity, _ = self.flow.projection(velocity)
-                return [
-                    velocity.values[{"~vector": d}].native([shape, *self.flow.resolution]) for d in self.flow.resolution
-                ]
+                layout = self.flow.layouts["velocity"]
+                velocity, _ = self.flow.projection(layout.to_field(dict(zip(names, values, strict=True)), shape))
+                return list(layout.to_arrays(velocity, shape).values())
 
         return differentiable(flat)
 

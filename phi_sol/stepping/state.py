@@ -5,6 +5,9 @@ from dataclasses import dataclass, field, replace
 from phi.field import Field
 from phiml.dataclasses import sliceable
 from phiml.math import Shape, Tensor, batch, merge_shapes, shape
+from phiml.math.magic import BoundDim, slicing_dict
+
+from ..grids.layout import sliced
 
 Fields = dict[str, Field]
 
@@ -15,8 +18,8 @@ class State:
     """
     Fields of one or several simulations, with their physical parameters.
 
-    Fields and parameters are also attributes: `state.velocity`, `state.reynolds`. Batch dimensions
-    (several simulations) can be sliced, `state['batch', 0]` style, as with any PhiML object: `state.batch[0]`.
+    Fields and parameters are also attributes: `state.velocity`, `state.reynolds`. Batch dimensions (several
+    simulations) can be sliced as with any PhiML object: `state.batch[0]`, `state.batch[1:3]`, `state[{"batch": 0}]`.
 
     Attributes:
         fields: PhiFlow fields by name, in the order of `Flow.fields`.
@@ -30,16 +33,18 @@ class State:
     value_attrs: tuple[str, ...] = ("fields",)
 
     def __getattr__(self, name: str):
-        if not name.startswith("_"):
-            for values in (self.__dict__.get("fields", {}), self.__dict__.get("parameters", {})):
-                if name in values:
-                    return values[name]
-        raise AttributeError(f"This state has no {name!r}. It has {', '.join([*self.fields, *self.parameters])}.")
+        values = {**self.__dict__.get("parameters", {}), **self.__dict__.get("fields", {})}  # none while it is copied
+        if name in values:
+            return values[name]
+        if not name.startswith("_") and values and name in self.batch_shape:
+            return BoundDim(self, name)
+        raise AttributeError(f"This state has no {name!r}. It has {', '.join([*values])}.")
 
     def __getitem__(self, item) -> "State":
-        """Slices all fields and parameters, e.g. `state[{'batch': 0}]`."""
+        """All fields and parameters at some places of batch dimensions, e.g. `state[{'batch': 0}]`."""
+        item = slicing_dict(self, item)
         return State(
-            {name: value[item] for name, value in self.fields.items()},
+            {name: _sliced(field, item) for name, field in self.fields.items()},
             {name: value[item] for name, value in self.parameters.items()},
         )
 
@@ -60,3 +65,12 @@ class State:
             f"{n}: {v}" for n, v in self.parameters.items()
         ]
         return f"State({', '.join(content)})"
+
+
+def _sliced(field: Field, item: dict) -> Field:
+    """As `field[item]`, but with the boundary as it was: PhiFlow would merge the two sides of an axis."""
+    item = {d: selection for d, selection in item.items() if d in field.shape}
+    if set(item) - set(batch(field.shape).names):
+        return field[item]
+    geometry = field.geometry[item] if set(item) & set(field.geometry.shape.names) else field.geometry
+    return Field(geometry, field.values[item], sliced(field.boundary, item, field.resolution.names))

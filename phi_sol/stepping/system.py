@@ -4,6 +4,7 @@ from typing import Any, Protocol
 
 from phi.field import Field
 
+from ..grids.layout import Layout
 from .state import State
 
 
@@ -17,6 +18,11 @@ class System(Protocol):
     dt: float
     obstacles: Any
     incompressible: bool
+
+    @property
+    def layouts(self) -> dict[str, Layout]:
+        """The layout of each field."""
+        ...
 
     @property
     def templates(self) -> dict[str, Field]:

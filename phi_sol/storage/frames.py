@@ -8,7 +8,6 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import phi.field
-from phi import math
 
 from ..errors import InputError, MissingError
 from ..flows import Flow
@@ -46,23 +45,14 @@ class FrameFormat:
 
     def file_values(self, state: State) -> dict:
         """What PhiFlow stores of each field: native tensors of shape (batch, *resolution[+1], [vector])."""
-        values, shape = {}, state.batch_shape
-        for name in self.flow.fields:
-            field = state.fields[name]
-            tensor = field.staggered_tensor() if field.is_staggered else field.values
-            values[name] = math.expand(tensor, shape).native(
-                [shape, *self.flow.resolution, *(["vector"] if field.is_staggered else [])]
-            )
-        return values
+        shape = state.batch_shape
+        return {n: x.to_file(x.to_arrays(state.fields[n], shape)) for n, x in self.flow.layouts.items()}
 
     @property
     def frame_bytes(self) -> int:
         """Bytes of one frame in float32 before compression, all fields together."""
-        sizes, total = tuple(self.flow.resolution.values()), 0
-        for name in self.flow.fields:
-            shape = (*[n + 1 for n in sizes], len(sizes)) if name in self.flow.staggered else sizes
-            total += 4 * int(np.prod(shape)) + sum(np.asarray(h).nbytes for h in self.headers[name].values())
-        return total
+        headers = sum(np.asarray(h).nbytes for header in self.headers.values() for h in header.values())
+        return headers + sum(4 * int(np.prod(x.file_shape)) for x in self.flow.layouts.values())
 
     def write(self, folder: Path, frame: int, values: dict[str, np.ndarray]):
         """Writes one file per field atomically."""
@@ -83,7 +73,7 @@ def read_frame(flow: Flow, folder: Path, frame: int) -> dict[str, np.ndarray]:
         InputError: if a file is damaged or of another grid.
     """
     arrays = {}
-    for name, template in flow.templates.items():
+    for name, layout in flow.layouts.items():
         path = frame_file(folder, name, frame)
         if not path.is_file():
             raise MissingError(f"Frame {path} is missing: run 'phi-sol generate' again to restore it.")
@@ -92,17 +82,7 @@ def read_frame(flow: Flow, folder: Path, frame: int) -> dict[str, np.ndarray]:
                 data = stored["data"]
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as err:
             raise InputError(f"Frame {path} is damaged ({err}): delete it and run 'phi-sol generate' again.") from err
-        sizes = tuple(flow.resolution.values())
-        expected = (*[n + 1 for n in sizes], len(sizes)) if template.is_staggered else sizes
-        if data.shape != expected:
-            raise InputError(f"Frame {path} has shape {data.shape} but {flow} stores {expected}.")
-        if not template.is_staggered:
-            arrays[name] = data
-            continue
-        for i, dim in enumerate(flow.resolution):
-            lower_stored, upper_stored = template.boundary.valid_outer_faces(dim)
-            stored_faces = slice(0 if lower_stored else 1, None if upper_stored else -1)
-            arrays[f"{name}.{dim}"] = data[tuple(stored_faces if d == dim else slice(0, -1) for d in flow.resolution)][
-                ..., i
-            ]
+        if data.shape != layout.file_shape:
+            raise InputError(f"Frame {path} has shape {data.shape} but {flow} stores {layout.file_shape}.")
+        arrays |= layout.from_file(data)
     return arrays

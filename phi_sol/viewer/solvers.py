@@ -9,7 +9,7 @@ import numpy as np
 from .. import flows
 from ..errors import InputError
 from ..flows import Flow
-from ..grids.sampling import gaussian_mean, intervals
+from ..grids.sampling import gaussian_mean
 from ..solvers.pair import SolverPair
 from ..storage.files import first_difference
 from .recording import HIDDEN
@@ -208,7 +208,7 @@ def swirl(flow: Flow, centre: dict[str, float], radius: float, speed: float) -> 
     a, b, *others = flow.resolution
     result = {}
     for component in flow.resolution:
-        where = intervals(flow, "velocity", component)
+        where = flow.layouts["velocity"].intervals(component)
         shape = [len(lower) for lower, _ in where.values()]
         values = np.zeros(shape)
         if component in (a, b):

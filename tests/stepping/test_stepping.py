@@ -121,7 +121,7 @@ def test_second_derivative_of_a_step():
 def test_wrong_states_are_named(flow):
     with math.NUMPY:
         other = WakeFlow(y=32, x=16).initial_state(reynolds=100.0)
-        with pytest.raises(InputError, match="'velocity' of resolution"):
+        with pytest.raises(InputError, match="'velocity' does not belong to .* of resolution y=32, x=16"):
             pack(flow, other)
         with pytest.raises(InputError, match="not Field"):
             pack(flow, other.velocity)

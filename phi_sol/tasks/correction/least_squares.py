@@ -6,11 +6,9 @@ from functools import reduce
 
 import numpy as np
 import scipy.sparse as sp
-from phi.math import NUMPY, precision
 from scipy.sparse.linalg import splu
 
-from ...pressure.axes import OPEN
-from ...pressure.projection import side_of
+from ...grids.layout import Layout
 from ...solvers.pair import SolverPair
 
 
@@ -39,23 +37,19 @@ class LeastSquares:
             field: Name of a field of the flow.
             beta: Weight of the temporal regularisation.
         """
-        source = pair.source
-        self.staggered = field in source.staggered
+        source, reference = pair.source.layouts[field], pair.reference.layouts[field]
+        self.staggered = source.staggered
         self.beta = beta
-        components = list(source.resolution) if self.staggered else [None]
-        self.shapes = [_stored_shape(source, field, c) for c in components]
-        parts = [_interpolation(pair, field, c) for c in components]
+        self.shapes = [source.shape(c) for c in source.components]
+        parts = [_interpolation(source, reference, c) for c in source.components]
         self.W = sp.block_diag([w for w, _ in parts], "csr")
         self.b = np.concatenate([b for _, b in parts])
         n = self.W.shape[1]
         system = (self.W.T @ self.W + beta * sp.identity(n)).tocsc()
-        if self.staggered and source.incompressible:
-            D = _divergence(source, field)
-            boundary = source.boundaries[field]
-            if not any(
-                side_of(boundary, d, upper) == OPEN for d in source.resolution for upper in (False, True)
-            ):  # the fluxes through the sides are fixed: one row follows from the others
-                D = D[:-1]
+        if self.staggered and pair.source.incompressible:
+            D = divergence_matrix(source)
+            if all(source.is_periodic(d) or sum(source.missing(d)) == 2 for d in source.dims):
+                D = D[:-1]  # the fluxes through the sides are fixed: one row follows from the others
             system = sp.block_array([[system, D.T], [D, None]], format="csc")
         self._solve = splu(system).solve
         self._rows = system.shape[0]
@@ -85,44 +79,23 @@ class LeastSquares:
         return [p.reshape(-1, *shape) for p, shape in zip(parts, self.shapes, strict=True)]
 
 
-def _stored(flow, field: str, dim: str) -> slice:
-    """Those of the n + 1 faces across an axis that the flow stores."""
-    lower, upper = flow.boundaries[field].valid_outer_faces(dim)
-    return slice(0 if lower else 1, None if upper else -1)
-
-
-def _stored_shape(flow, field: str, component: str | None) -> tuple[int, ...]:
-    return tuple(
-        len(np.arange(n + 1)[_stored(flow, field, d)]) if d == component else n for d, n in flow.resolution.items()
-    )
-
-
-def _is_periodic(flow, field: str, dim: str) -> bool:
-    return flow.boundaries[field].valid_outer_faces(dim) == (True, False)
-
-
-def _interpolation(pair: SolverPair, field: str, component: str | None) -> tuple[sp.csr_array, np.ndarray]:
-    """W and b of one component (None: of a centred field), for arrays flattened in the order of the axes."""
-    source, reference = pair.source, pair.reference
+def _interpolation(source: Layout, reference: Layout, component: str) -> tuple[sp.csr_array, np.ndarray]:
+    """W and b of one component, for arrays flattened in the order of the axes."""
     factors, complete = [], []
     for d, size in source.size.items():
-        n, m = source.resolution[d], reference.resolution[d]
+        n, m, period = source.resolution[d], reference.resolution[d], size if source.is_periodic(d) else None
         if d != component:
-            factors.append(
-                _linear(_centres(n, size), _centres(m, size), size if _is_periodic(source, field, d) else None)
-            )
+            factors.append(_linear(_centres(n, size), _centres(m, size), period))
             complete.append(factors[-1])
             continue
-        coarse, fine = np.linspace(0, size, n + 1), np.linspace(0, size, m + 1)[_stored(reference, field, d)]
-        if _is_periodic(source, field, d):
-            factors.append(_linear(coarse[:-1], fine, size))
-            complete.append(factors[-1])
-        else:
-            whole = _linear(coarse, fine)
-            factors.append(whole[:, np.arange(n + 1)[_stored(source, field, d)]])
-            complete.append(whole)
+        fine = np.linspace(0, size, m + 1)[reference.stored(d)]
+        complete.append(_linear(np.linspace(0, size, n + 1)[: n if period else None], fine, period))
+        factors.append(complete[-1] if period else complete[-1][:, np.arange(n + 1)[source.stored(d)]])
     W = reduce(sp.kron, factors).tocsr()
-    return W, reduce(sp.kron, complete) @ _prescribed(source, field, component) if component else np.zeros(W.shape[0])
+    if not component or source.is_periodic(component):
+        return W, np.zeros(W.shape[0])
+    prescribed = source.pad(np.zeros((1, *source.shape(component))), component)
+    return W, reduce(sp.kron, complete) @ prescribed.ravel()
 
 
 def _centres(n: int, size: float) -> np.ndarray:
@@ -148,33 +121,16 @@ def _linear(nodes: np.ndarray, points: np.ndarray, period: float | None = None) 
     )
 
 
-def _prescribed(flow, field: str, component: str) -> np.ndarray:
-    """
-    One component on all faces across its axis (periodic: on the stored ones), zero but for those that the
-    boundary prescribes.
-    """
-    dims = list(flow.resolution)
-    with NUMPY, precision(64):
-        values = flow.templates[field].staggered_tensor()[{"vector": component}].numpy(dims)
-    values = values[tuple(slice(None) if d == component else slice(0, -1) for d in dims)]
-    return values[
-        tuple(slice(0, -1) if d == component and _is_periodic(flow, field, d) else slice(None) for d in dims)
-    ].ravel()
-
-
-def _divergence(flow, field: str) -> sp.csr_array:
-    """Divergence of all cells from the stored faces."""
+def divergence_matrix(layout: Layout) -> sp.csr_array:
+    """Divergence of all cells from the stored faces of a staggered field; what is prescribed counts as zero."""
     blocks = []
-    for component, n in flow.resolution.items():
-        steps = (
-            sp.diags_array([-np.ones(n), np.ones(n)], offsets=[0, 1], shape=(n, n + 1), format="csr")
-            / flow.spacing[component]
-        )
-        if _is_periodic(flow, field, component):
-            steps = steps[:, :-1] + sp.csr_array(([1 / flow.spacing[component]], ([n - 1], [0])), shape=(n, n))
+    for component, n in layout.resolution.items():
+        steps = sp.diags_array([-np.ones(n), np.ones(n)], offsets=[0, 1], shape=(n, n + 1), format="csr")
+        if layout.is_periodic(component):
+            steps = steps[:, :-1] + sp.csr_array(([1.0], ([n - 1], [0])), shape=(n, n))
         else:
-            steps = steps[:, np.arange(n + 1)[_stored(flow, field, component)]]
-        blocks.append(
-            reduce(sp.kron, [steps if d == component else sp.identity(m) for d, m in flow.resolution.items()])
-        )
+            steps = steps[:, np.arange(n + 1)[layout.stored(component)]]
+        steps = steps / layout.spacing[component]
+        factors = [steps if d == component else sp.identity(m) for d, m in layout.resolution.items()]
+        blocks.append(reduce(sp.kron, factors))
     return sp.hstack(blocks).tocsr()

@@ -1,0 +1,30 @@
+"""From a fine grid to a coarse one, exactly for the fluxes through faces, on native arrays of any backend."""
+
+from .layout import Layout
+
+
+def restrict(array, fine: Layout, component: str, ratio: int):
+    """
+    Restriction (T in the paper) onto a grid whose cells are `ratio` times larger along every axis: a coarse face is
+    the mean of the `ratio^(d-1)` fine faces that tile it, a coarse cell that of its `ratio^d` fine cells.
+
+    Args:
+        array: Values on the fine grid, shape (batch, *spatial), of any backend; also while it is traced.
+        fine: Layout of the field on the fine grid.
+        component: Axis of a component of a staggered field, or empty.
+        ratio: Fine cells per coarse cell and axis.
+
+    Returns:
+        Shape (batch, *coarse), with the faces that the same boundary stores there.
+    """
+    if component:
+        first = ratio - 1 if fine.missing(component)[0] else 0
+        array = _every(array, fine.axis(component), first, ratio)
+    for dim in fine.dims:
+        if dim != component:
+            array = sum(_every(array, fine.axis(dim), k, ratio) for k in range(ratio)) / ratio
+    return array
+
+
+def _every(array, axis: int, first: int, step: int):
+    return array[(slice(None),) * axis + (slice(first, None, step),)]

@@ -1,0 +1,142 @@
+"""What stands in the flow: geometries, PhiFlow's obstacles and masks, as solid cells."""
+
+import warnings
+
+import numpy as np
+from phi import math
+from phi.field import Field
+from phi.geom import Geometry, union
+from phi.math import Tensor, channel, instance
+from phi.physics.fluid import Obstacle
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from ..errors import InputError
+
+SAMPLES = 33
+"""Points between two neighbouring centres at which a thin wall is looked for."""
+WINDOW = 2
+"""Cells around two neighbours within which a way around a wall counts as one."""
+
+
+def parts_of(obstacles) -> list:
+    """
+    Obstacles as a list of geometries, masks and moving obstacles, from one of them or a sequence.
+
+    Raises:
+        InputError: for what is no obstacle.
+    """
+    single = isinstance(obstacles, Obstacle | Geometry | Tensor | np.ndarray | str)
+    try:
+        given = [obstacles] if single else list(() if obstacles is None else obstacles)
+    except TypeError:
+        given = [obstacles]
+    for o in given:
+        if not isinstance(o, Obstacle | Geometry | Tensor | np.ndarray):
+            raise InputError(
+                f"An obstacle is a geometry, an Obstacle or a boolean mask of cells, not {type(o).__name__} {o!r:.40}."
+            )
+    return [o.geometry if isinstance(o, Obstacle) and o.is_stationary else o for o in given]
+
+
+def inside(velocity: Field, geometry: Geometry) -> Tensor:
+    """Whether the centre of each cell of a grid lies in a geometry; for several ones and in traces, too."""
+    dims, own = velocity.resolution.names, geometry.shape.get_item_names("vector")
+    if set(own or dims) != set(dims):
+        raise InputError(
+            f"The obstacle ({type(geometry).__name__}) lives in {', '.join(own)}, but the grid in {', '.join(dims)}."
+        )
+    return geometry.lies_inside(velocity.geometry.center)
+
+
+def static_cells(velocity: Field, obstacle) -> np.ndarray:
+    """
+    The cells of one obstacle, as a boolean array in the order of the grid's axes: those whose centre lies in a
+    geometry, or those of a mask.
+
+    Raises:
+        InputError: if it moves, or a geometry or mask differs between simulations or is being traced, or a mask is
+            not boolean with one value per cell.
+    """
+    dims, shape = velocity.resolution.names, velocity.resolution.sizes
+    if isinstance(obstacle, Obstacle):
+        raise InputError(
+            "A moving obstacle can't be part of a static domain: use make_incompressible, which hands it to PhiFlow."
+        )
+    cells = inside(velocity, obstacle) if isinstance(obstacle, Geometry) else obstacle
+    if isinstance(cells, Tensor):
+        if not cells.available:
+            raise InputError("The obstacles of a static domain must be known before a function is traced.")
+        if set(cells.shape.names) != set(dims):
+            if isinstance(obstacle, Geometry) and cells.shape.only(dims).rank == len(dims):
+                raise InputError(
+                    f"The obstacle ({type(obstacle).__name__}) has the batch dimensions {cells.shape.without(dims)}: "
+                    "a static domain has the same obstacles in all simulations."
+                )
+            raise InputError(f"An obstacle mask must be boolean with one value per cell {shape}, not {cells.shape}.")
+        cells = cells.numpy(dims)
+    if cells.shape != shape or cells.dtype != bool:
+        raise InputError(
+            f"An obstacle mask must be boolean with one value per cell {shape}, not {cells.dtype} of {cells.shape}."
+        )
+    return cells
+
+
+def warn_of_leaks(velocity: Field, geometries: list[Geometry], solid: np.ndarray):
+    """
+    Warns of a thin wall that the cells turn into a sieve: of two neighbouring fluid cells with solid between their
+    centres, and no other way from one to the other within `WINDOW` cells. A curved surface that bulges into a
+    fluid cell is no such wall.
+    """
+    if not geometries:
+        return
+    whole, dims = union(geometries), velocity.resolution.names
+    centre, spacing = velocity.geometry.center.vector[dims].numpy([*dims, "vector"]), velocity.dx.numpy("vector")
+    reach = np.linalg.norm(spacing)
+    near = _near(whole, centre, dims, reach) & ~solid
+    index, free, walls = np.arange(solid.size).reshape(solid.shape), [], []
+    for axis, h in enumerate(spacing):
+        lower, upper = (np.moveaxis(index, axis, 0)[part].ravel() for part in (slice(None, -1), slice(1, None)))
+        fluid = ~solid.flat[lower] & ~solid.flat[upper]
+        lower, upper = lower[fluid], upper[fluid]
+        crossed, close = np.zeros(len(lower), bool), near.flat[lower] | near.flat[upper]
+        start = centre.reshape(-1, len(dims))[lower[close]]
+        for part in np.linspace(0, 1, SAMPLES + 2)[1:-1] if len(start) else ():
+            crossed[close] |= _lies_inside(whole, start + part * h * np.eye(len(dims))[axis], dims)
+        free.append(np.stack([lower, upper], 1)[~crossed])
+        walls.append(np.stack([lower, upper], 1)[crossed])
+    free, walls = np.concatenate(free), np.concatenate(walls)
+    if any(not _way_around(a, b, free, solid.shape) for a, b in walls):
+        cell = " x ".join(f"{h:g}" for h in spacing)
+        warnings.warn(
+            f"An obstacle is thinner than the cells ({cell}) resolve: fluid leaks through its wall. Use smaller cells, "
+            "or make the obstacle at least as thick as the diagonal of a cell.",
+            stacklevel=4,
+        )
+
+
+def _near(geometry: Geometry, centre: np.ndarray, dims: tuple[str, ...], reach: float) -> np.ndarray:
+    """Cells whose centre is not farther than `reach` from the surface; all where a geometry does not say."""
+    try:
+        points = math.wrap(centre.reshape(-1, len(dims)), instance("points"), channel(vector=dims))
+        distance = geometry.approximate_signed_distance(points).numpy("points")
+    except (NotImplementedError, AttributeError):
+        return np.ones(centre.shape[:-1], bool)
+    return (np.abs(distance) <= reach).reshape(centre.shape[:-1])
+
+
+def _lies_inside(geometry: Geometry, points: np.ndarray, dims: tuple[str, ...]) -> np.ndarray:
+    return geometry.lies_inside(math.wrap(points, instance("points"), channel(vector=dims))).numpy("points")
+
+
+def _way_around(a: int, b: int, free: np.ndarray, shape: tuple[int, ...]) -> bool:
+    """Whether uncrossed faces connect two cells within `WINDOW` cells around them."""
+    ends = np.array(np.unravel_index([a, b], shape))
+    low, high = ends.min(1) - WINDOW, ends.max(1) + WINDOW
+    first, second = (np.array(np.unravel_index(free[:, k], shape)).T for k in (0, 1))
+    edges = free[((first >= low) & (second <= high)).all(1)]
+    cells, where = np.unique(np.concatenate([edges.ravel(), [a, b]]), return_inverse=True)
+    i, j = where[:-2].reshape(-1, 2).T
+    graph = coo_array((np.ones(len(i)), (i, j)), shape=(len(cells),) * 2)
+    label = connected_components(graph, directed=False)[1]
+    return label[where[-2]] == label[where[-1]]
