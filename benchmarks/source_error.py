@@ -20,7 +20,7 @@ import numpy as np
 
 from phi_sol import Dataset, Generator, load_experiment
 from phi_sol.evaluation.milestones import milestones
-from phi_sol.evaluation.runs import run_solver, time_reference
+from phi_sol.evaluation.records import run_solver, time_reference
 from phi_sol.metrics import vorticity
 from phi_sol.storage.dataset import find_simulations
 from phi_sol.storage.files import versions

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..storage.files import fingerprint
-from .runs import Rollout
+from .records import Record
 
 DEFINING = (
     "scene",
@@ -38,12 +38,12 @@ class Group:
     """
 
     label: str
-    runs: dict[str, Rollout]
+    runs: dict[str, Record]
     method: str = ""
     unroll: int = 0
 
     @property
-    def first(self) -> Rollout:
+    def first(self) -> Record:
         return next(iter(self.runs.values()))
 
     def mean(self, measure: str) -> np.ndarray:
@@ -75,7 +75,7 @@ def mean_and_deviation(values: list[float | None]) -> tuple[float | None, float 
     return float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else None
 
 
-def group_runs(rollouts: dict[str, Rollout], descriptions: dict[str, dict]) -> list[Group]:
+def group_runs(rollouts: dict[str, Record], descriptions: dict[str, dict]) -> list[Group]:
     """
     Groups of solvers, in order: those without a corrector alone, correctors with all that were trained in the
         same way on the same data

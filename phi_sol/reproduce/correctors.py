@@ -15,7 +15,7 @@ from ..correctors.statistics import Statistics
 from ..errors import InputError, MissingError
 from ..evaluation.evaluator import FRAMES, evaluate
 from ..evaluation.paper import TABLE
-from ..evaluation.runs import time_step
+from ..evaluation.records import time_step
 from ..evaluation.tables import Table, tables
 from ..experiment import SPLITS, Experiment, Schedule
 from ..generation.generator import Generator

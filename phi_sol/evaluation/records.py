@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import tensorflow as tf
 
-from ..metrics import mean_absolute_error
+from ..metrics.errors import MAE
 from ..storage.dataset import Dataset
 from .measures import Measures
 
@@ -15,12 +15,12 @@ BLOW_UP = 100.0  # fields beyond this many times the largest value of the refere
 
 
 @dataclass
-class Rollout:
+class Record:
     """
-    Result of one solver.
+    What is known of the rollouts of one solver.
 
     Attributes:
-        mae: Velocity MAE, shape (frames, simulations); NaN from the frame on in which a simulation blew up.
+        mae: MAE of the velocity or what else is compared, shape (frames, simulations); NaN from the frame on in which a simulation blew up.
         kept: Compared arrays by frame number, shape (simulations, *spatial) each.
         ms_per_step: Wall time of one step of one simulation in milliseconds; NaN if it was not measured.
         series: All measures by name, shape (frames, simulations, ...); NaN likewise.
@@ -67,7 +67,7 @@ def run_solver(
     measures: Measures | None = None,
     start: dict[str, np.ndarray] | None = None,
     timed: bool = True,
-) -> Rollout:
+) -> Record:
     """
     Rolls a solver out from frame 0 of all simulations at once and compares it with the recorded frames. A
     simulation that blows up takes no part in any measure from then on; when all have, the rollout ends.
@@ -78,11 +78,12 @@ def run_solver(
         frames: Number of steps.
         keep: Frames whose compared arrays are kept.
         progress: Called after each step.
-        measures: What is measured; default: the velocity MAE only.
+        measures: What is measured; default: the MAE only.
         start: Arrays to start from instead of frame 0, shape (simulations, *spatial) each.
         timed: Whether the time per step is measured, afterwards.
     """
-    names = measures.names if measures else [n for n in data.arrays if n.startswith("velocity")]
+    measures = measures or Measures(data, frames, metrics=[MAE])
+    names = measures.names
     arrays = {n: tf.constant(a) for n, a in (data.frame(0) if start is None else start).items()}
     parameters = {n: tf.constant(p) for n, p in data.parameters.items()}
     fields = {n.partition(".")[0] for n in names}
@@ -99,7 +100,7 @@ def run_solver(
         for frame in set(keep) & set(range(done + 1, done + count + 1)):
             kept[frame] = {n: block[n][frame - done - 1] for n in names}
         calm = {n: np.where(gone.reshape(*gone.shape, *[1] * (a.ndim - 2)), np.float32(0), a) for n, a in block.items()}
-        for name, values in _measured(measures, calm, data, done + 1, count, names).items():
+        for name, values in measures.block(calm, measures.recorded(done + 1, count)).items():
             values[gone] = np.nan
             series.setdefault(name, np.full((frames, *values.shape[1:]), np.nan))[done : done + count] = values
         for _ in range(count):
@@ -108,19 +109,7 @@ def run_solver(
         if blown.all():
             break
     one = {n: a[:1] for n, a in arrays.items()}, {n: p[:1] for n, p in parameters.items()}
-    return Rollout(series["mae"], kept, time_step(solver, *one) if timed else float("nan"), series)
-
-
-def _measured(
-    measures: Measures | None, arrays: dict[str, np.ndarray], data: Dataset, first: int, count: int, names: list[str]
-):
-    if measures is not None:
-        return measures.block(arrays, measures.recorded(first, count))
-    each = [
-        mean_absolute_error({n: arrays[n][i] for n in names}, {n: data.arrays[n][:, first + i] for n in names}, names)
-        for i in range(count)
-    ]
-    return {"mae": np.array(each)}
+    return Record(series["mae"], kept, time_step(solver, *one) if timed else float("nan"), series)
 
 
 def time_step(solver, arrays, parameters, seconds: float = 1.0, steps: int = 20) -> float:
