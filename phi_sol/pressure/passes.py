@@ -11,7 +11,7 @@ from .tridiagonal import Tridiagonal, reciprocal
 REDUCTIONS = 2  # chosen from `benchmarks/run.py pressure`, too
 
 
-class Plan:
+class Passes:
     """The solve without obstacle, K₀⁻¹, with one way per axis, and the correction for the cut faces."""
 
     def __init__(self, axes: dict[str, Axis], ways: dict[str, str], cut: CutFaces):
