@@ -18,9 +18,9 @@ SECOND_ORDER = "mac_cormack"
 
 def baselines(experiment: Experiment) -> dict[str, Solver]:
     """
-    The source with second-order advection (`SRC-MC`), if the flow has it and a velocity and does not use it already, and
-    on a finer grid (`SRC-2x`, by the smallest factor that divides the pair's ratio), if there is one between source
-    and reference.
+    The source with second-order advection (`SRC-MC`), if the flow has a velocity and this scheme and does not use it
+    already, and on a finer grid (`SRC-2x`, by the smallest factor that divides the pair's ratio), if there is one
+    between source and reference.
     """
     result, source, ratio = {}, experiment.pair.source, experiment.pair.ratio
     advects = "velocity" in source.fields and "advection" in inspect.signature(experiment.flow).parameters

@@ -20,7 +20,8 @@ class Record:
     What is known of the rollouts of one solver.
 
     Attributes:
-        mae: MAE of the velocity or what else is compared, shape (frames, simulations); NaN from the frame on in which a simulation blew up.
+        mae: MAE of the velocity or what else is compared, shape (frames, simulations); NaN from the frame on in which
+            a simulation blew up.
         kept: Compared arrays by frame number, shape (simulations, *spatial) each.
         ms_per_step: Wall time of one step of one simulation in milliseconds; NaN if it was not measured.
         series: All measures by name, shape (frames, simulations, ...); NaN likewise.
