@@ -1,7 +1,4 @@
-"""
-How good a corrector is: long runs against the restricted reference. Names are imported when first used, so that
-    metrics need no TensorFlow.
-"""
+"""How good a corrector is: long runs against the restricted reference. Names are imported when first used."""
 
 __all__ = ["Evaluation", "evaluate"]
 

@@ -149,6 +149,8 @@ def _checked(extra: Iterable[Metric]) -> list[Metric]:
             raise InputError(f"A metric must be a phi_sol.metrics.Metric, not {metric!r}.")
         if {metric.name, metric.entry} & taken:
             raise InputError(f"The name of the metric {metric.name!r} is taken: give yours another.")
+        if not isinstance(metric.column, str):
+            raise InputError(f"The column of the metric {metric.name!r} must be a heading.")
         taken |= {metric.name, metric.entry}
         result.append(metric)
     return result

@@ -72,8 +72,7 @@ class Metric:
     @property
     def facts(self) -> dict:
         """What `results.json` says about it."""
-        facts = {n: getattr(self, n) for n in ("entry", "unit", "better", "note")}
-        return facts | {"column": self.column if isinstance(self.column, str) else ", ".join(self.column)}
+        return {n: getattr(self, n) for n in ("entry", "unit", "better", "note")} | {"column": ", ".join(self.columns)}
 
 
 def has_velocity(flow: Flow) -> bool:

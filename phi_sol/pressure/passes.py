@@ -47,8 +47,8 @@ class Passes:
 
     def _set_up_rows(self, axis: Axis, others: np.ndarray):
         """
-        The swept systems for sources in the rows of the obstacle only: the rows above and below are eliminated
-            in advance.
+        The swept systems for sources in the rows of the obstacle only: the rows above and below are eliminated in
+        advance.
         """
         first, last = self.rows
         diagonal = axis.diagonal(others)

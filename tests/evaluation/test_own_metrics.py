@@ -184,6 +184,7 @@ def test_metrics_check_themselves(make, message):
         ([Metric("blow_ups", compare=worst)], "'blow_ups' is taken"),
         ([Metric("kinetic_energy", hottest, entry="hot")], "'kinetic_energy' is taken"),
         ([HOTTEST, HOTTEST], "'hottest' is taken"),
+        ([Metric("two", hottest, column={"a": str, "b": str})], "column of the metric 'two' must be a heading"),
     ],
 )
 def test_names_that_are_taken(data, extra, message):
