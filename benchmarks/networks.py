@@ -17,8 +17,8 @@ def gradient_case(name: str, resolution: dict[str, int], batch: int, **options) 
     """Output and weight gradient of the network of a 2D or 3D wake for random inputs, compiled in its first call."""
     import tensorflow as tf
 
+    from phi_sol.correctors import build_network
     from phi_sol.kernels.compiled import compile_whole
-    from phi_sol.networks import build_network
 
     rank = len(resolution)
     network = build_network(name, rank + 1, rank, rank, **options)
@@ -37,7 +37,7 @@ def gradient_case(name: str, resolution: dict[str, int], batch: int, **options) 
 def gradient_cases(resolution: dict[str, int], batch: int, names: list[str] | None = None) -> dict[str, Case]:
     import tensorflow as tf
 
-    from phi_sol.networks import NETWORKS
+    from phi_sol.correctors import NETWORKS
 
     tf.get_logger().setLevel(
         "ERROR"

@@ -68,8 +68,14 @@ class Corrector:
             policy: Precision of the network, see `build_network`.
 
         Raises:
-            InputError: for an unknown network or policy, and a network for other channels.
+            InputError: for an unknown network or policy, a network for other channels, and fields that the flow
+                does not have or that are prescribed.
         """
+        free = [f for f in flow.fields if f not in flow.prescribed]
+        wrong = [f for f in correct if f not in free]
+        if wrong or not correct:
+            what = f"not {wrong[0]!r}" if wrong else "at least one of them"
+            raise InputError(f"Of {type(flow).__name__} {', '.join(free)} can be corrected, {what}.")
         names = tuple(n for n in array_names(flow) if n.partition(".")[0] in correct)
         seen = tuple(n for n in array_names(flow) if n in names or n.partition(".")[0] in flow.inputs)
         adapter = Adapter(tuple(flow.resolution.values()), seen, names, tuple(p for p in flow.parameters if p != SEED))

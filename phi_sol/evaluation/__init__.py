@@ -1,4 +1,7 @@
-"""How good a corrector is: long runs against the restricted reference. Names are imported when first used."""
+"""
+How good a corrector is: long runs against the restricted reference. Names are imported when first used, so that
+    metrics need no TensorFlow.
+"""
 
 __all__ = ["Evaluation", "evaluate"]
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..flows import Flow
-from .grid import Arrays, axis_of, missing_faces
+from .grid import Arrays, axis_of
 from .metric import Metric, has_velocity, number, numbers, percent
 
 THRESHOLDS = (0.95, 0.8)  # of the correlation
@@ -38,9 +38,8 @@ def curl(flow: Flow, arrays: Arrays, plane: tuple[str, str]) -> np.ndarray:
     result = 0.0
     for component, direction, sign in ((plane[1], plane[0], 1), (plane[0], plane[1], -1)):
         values = np.float64(arrays[f"velocity.{component}"])
-        axis, n = axis_of(flow, component), flow.resolution[component]
-        first = 1 - missing_faces(flow, component)[0]
-        inner = np.take(values, range(first, first + n - 1), axis)
+        first = 1 - flow.layouts["velocity"].missing(component)[0]
+        inner = np.take(values, range(first, first + flow.resolution[component] - 1), axis_of(flow, component))
         result = result + sign * np.diff(inner, axis=axis_of(flow, direction)) / flow.spacing[direction]
     return result
 

@@ -46,6 +46,10 @@ class NetworkFacts:
             return "?"
         return "whole domain" if self.receptive_field is None else f"{self.receptive_field} cells"
 
+    def __str__(self):
+        seen = "the whole domain" if self.sight == "whole domain" else self.sight
+        return f"{self.parameters} parameters" + (f", receptive field {seen}" if seen != "?" else "")
+
 
 def describe(network: keras.Model, resolution: Sequence[int] | None = None) -> NetworkFacts:
     """

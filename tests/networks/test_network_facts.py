@@ -93,11 +93,13 @@ def test_what_is_not_known_is_none(case):
     network = keras.Model(START, WHERE_PARTS_ARE_NOT_KNOWN[case](START))
     facts = describe(network, (16, 8))
     assert facts == NetworkFacts(network.count_params(), None, None, (16, 8)) and facts.sight == "?"
+    assert str(facts) == f"{facts.parameters} parameters"
 
 
 def test_what_is_said_of_the_receptive_field():
     assert describe(build_network("small", 3, 2, 2)).sight == "25 cells"
-    assert describe(build_network("fno", 3, 2, 2)).sight == "whole domain"
+    facts = describe(build_network("fno", 3, 2, 2))
+    assert facts.sight == "whole domain" and str(facts) == "264514 parameters, receptive field the whole domain"
 
 
 def test_resolution_of_another_dimension():
