@@ -8,6 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from ..metrics.errors import MAE
+from ..metrics.metric import number, numbers
+from ..stepping.arrays import field_arrays
 from ..storage.dataset import Dataset
 from .measures import Measures
 
@@ -47,12 +49,11 @@ class Record:
         Mean of the MAE or another measure over the first frames and all simulations; None if any of them blew
         up by then.
         """
-        value = float(self.of(measure)[:frames].mean())
-        return value if np.isfinite(value) else None
+        return number(self.of(measure)[:frames].mean())
 
     def mean_per_simulation(self, frames: int, measure: str = "mae") -> list[float | None]:
         """The same for each simulation."""
-        return [float(v) if np.isfinite(v) else None for v in self.of(measure)[:frames].mean(0)]
+        return numbers(self.of(measure)[:frames].mean(0))
 
     def of(self, measure: str) -> np.ndarray:
         """A measure by name, shape (frames, simulations, ...)."""
@@ -87,8 +88,8 @@ def run_solver(
     names = measures.names
     arrays = {n: tf.constant(a) for n, a in (data.frame(0) if start is None else start).items()}
     parameters = {n: tf.constant(p) for n, p in data.parameters.items()}
-    fields = {n.partition(".")[0] for n in names}
-    limits = {n: BLOW_UP * data.largest([m for m in names if m.partition(".")[0] == n]) for n in fields}
+    parts = {f: field_arrays(data.pair.source, f) for f in measures.fields}
+    limits = {n: BLOW_UP * data.largest(together) for together in parts.values() for n in together}
     series, kept, blown, done = {}, {}, np.zeros(len(data), bool), 0
     for block in solver.blocks(arrays, parameters, frames):
         block = {n: a.numpy() for n, a in block.items()}
@@ -96,7 +97,7 @@ def run_solver(
         gone = np.array(blown)[None] | np.zeros((count, 1), bool)
         for n in names:
             largest = np.abs(block[n]).reshape(count, len(data), -1).max(2)
-            gone = gone | ~(largest <= limits[n.partition(".")[0]])
+            gone = gone | ~(largest <= limits[n])
         gone = np.logical_or.accumulate(gone)
         for frame in set(keep) & set(range(done + 1, done + count + 1)):
             kept[frame] = {n: block[n][frame - done - 1] for n in names}
