@@ -48,7 +48,7 @@ def main():
         if place == Path(folder):
             Generator(experiment, "test", place).run()
         data = Dataset(experiment.pair, find_simulations(place, "test"))
-        run = run_solver(experiment.pair.source.compiled, data, data.frames, [])
+        run = run_solver(experiment.pair.source, data, data.frames, [])
         reference_ms = time_reference(data)
     result = {
         "scene": experiment.name,

@@ -36,6 +36,7 @@ def networks(rank: Annotated[int, typer.Option(help="Spatial dimensions.", min=1
         table.add_column(column, justify="left" if column in ("network", "what") else "right", no_wrap=True)
     for name, network in NETWORKS.items():
         facts = describe(build_network(name, rank + 1, rank, rank))
-        table.add_row(name, network.summary, f"{facts.parameters:,}", facts.sight, f"{facts.flops_per_cell:,.0f}")
+        flops = "?" if facts.flops_per_cell is None else f"{facts.flops_per_cell:,.0f}"
+        table.add_row(name, network.summary, f"{facts.parameters:,}", facts.sight, flops)
     table.title = f"{rank}D, {rank + 1} inputs, {rank} outputs, {'x'.join(map(str, facts.resolution))} cells"
     Console(width=None if sys.stdout.isatty() else 110).print(table)

@@ -14,7 +14,7 @@ from phi_sol import Corrector, ForcedAdvection, InputError, WakeFlow
 from phi_sol.cli import main
 from phi_sol.correctors.adapter import periodic_axes
 from phi_sol.correctors.statistics import Statistics
-from phi_sol.networks import NETWORKS, POLICIES, build_network, describe
+from phi_sol.networks import NETWORKS, POLICIES, Network, build_network, describe
 
 GRID = (7, 6, 5)
 
@@ -263,6 +263,16 @@ def test_command(capsys):
     for name, network in NETWORKS.items():
         (line,) = [line for line in lines if re.search(rf"(?<![\w-]){name} ", line)]
         assert network.summary in line and f"{PARAMETERS[name, 2]:,}" in line
+
+
+def test_command_with_a_network_of_unknown_layers(capsys, monkeypatch):
+    def normed(layers, x, outputs):
+        return layers.last(keras.layers.LayerNormalization()(x), outputs, 3)
+
+    monkeypatch.setitem(NETWORKS, "normed", Network(normed, "of a layer that is not known"))
+    assert main(["networks"]) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "normed" in line]
+    assert [cell.strip() for cell in line.split("│")[3:6]] == ["62", "?", "?"]
 
 
 def test_command_with_a_wrong_dimension(capsys):
