@@ -79,9 +79,8 @@ class Corrector:
         names = tuple(n for n in array_names(flow) if n.partition(".")[0] in correct)
         seen = tuple(n for n in array_names(flow) if n in names or n.partition(".")[0] in flow.inputs)
         adapter = Adapter(tuple(flow.resolution.values()), seen, names, tuple(p for p in flow.parameters if p != SEED))
-        model = build_network(
-            network, adapter.input_channels, len(names), len(flow.resolution), seed, periodic_axes(flow), policy
-        )
+        shape = adapter.input_channels, len(names), len(adapter.resolution)
+        model = build_network(network, *shape, seed, periodic_axes(flow), policy, grid=adapter.resolution)
         description = {"flow": flow.config(), "network": model.name, "placement": placement, "project": project}
         return Corrector(model, adapter, statistics, description)
 

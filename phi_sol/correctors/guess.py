@@ -76,7 +76,8 @@ class PoissonGuess:
                 flow with obstacles or open or periodic sides.
         """
         check_domain(flow)
-        built = build_network(network, 1, 1, len(flow.resolution), seed, policy=policy, mirrored=True)
+        grid = tuple(flow.resolution.values())
+        built = build_network(network, 1, 1, len(grid), seed, policy=policy, mirrored=True, grid=grid)
         return PoissonGuess(built, scale, {"flow": flow.config(), "network": built.name})
 
     def native(self, b: tf.Tensor) -> tf.Tensor:

@@ -55,6 +55,7 @@ def build_network(
     periodic: Sequence[bool] | bool = False,
     policy: str | None = None,
     mirrored: bool = False,
+    grid: Sequence[int] | None = None,
 ) -> keras.Model:
     """
     A network by name, by a builder, or of a Keras model of one's own, as a functional model. The random states of
@@ -76,6 +77,7 @@ def build_network(
             (`keras.optimizers.LossScaleOptimizer`).
         mirrored: Whether fields continue by their mirror image instead of zeros beyond ends that are not
             periodic, as those do whose normal derivative is zero there.
+        grid: Cells per axis that it will be used on, if they are known.
 
     Raises:
         InputError: for an unknown name or policy, a dimension other than 1 to 3, flags for another number of axes,
@@ -98,13 +100,13 @@ def build_network(
         else:
             build, start = NETWORKS[network].build if isinstance(network, str) else network, layers.start(inputs)
             end = build(layers, start, outputs)
-    wanted = [(None, *[None] * rank, n) for n in (inputs, outputs)]
+    wanted = [(None, *(grid or [None] * rank), n) for n in (inputs, outputs)]
     found = [getattr(t, "shape", None) for t in (start, end)]
-    if any(f is None or len(f) != len(w) or f[-1] != w[-1] for f, w in zip(found, wanted, strict=True)):
+    if not all(map(_fits, found, wanted)):
         raise InputError(f"The network {name!r} maps {found[0]} to {found[1]}; {wanted[0]} to {wanted[1]} is needed.")
     model = keras.Model(start, end, name=name)
     if not isinstance(network, str):
-        _check_saving(model)
+        _check_own(model, grid)
     return model
 
 
@@ -131,6 +133,12 @@ def network_name(network: str | keras.Model | Callable) -> str:
     while isinstance(network, partial):
         network = network.func
     return getattr(network, "__name__", type(network).__name__).strip("<>")
+
+
+def _fits(shape: Sequence[int | None] | None, wanted: Sequence[int | None]) -> bool:
+    """Whether a shape has the channels and, where both are known, the sizes that are wanted."""
+    known = shape is not None and len(shape) == len(wanted) and shape[-1] == wanted[-1]
+    return known and all(a is None or b is None or a == b for a, b in zip(shape, wanted, strict=True))
 
 
 @contextmanager
@@ -162,10 +170,10 @@ def _applied(model: keras.Model, name: str, layers: Layers, inputs: int):
         ) from err
 
 
-def _check_saving(model: keras.Model):
+def _check_own(model: keras.Model, grid: Sequence[int] | None):
     """
     Raises:
-        InputError: for layers that Keras can't save, or would not load in safe mode.
+        InputError: for layers that Keras can't save, or would not load in safe mode, and for an output on another grid.
     """
     try:
         code = "__lambda__" in str(keras.saving.serialize_keras_object(model))
@@ -174,6 +182,12 @@ def _check_saving(model: keras.Model):
         reason = _reason(err)
     if reason:
         raise InputError(f"The network {model.name!r} can't be saved ({reason}).")
+    if grid is not None:
+        sizes = model.compute_output_shape((1, *grid, model.input_shape[-1]))[1:-1]
+        if tuple(sizes) != tuple(grid):
+            raise InputError(
+                f"The network {model.name!r} must keep the grid, but makes {sizes} of {tuple(grid)} cells."
+            )
 
 
 def _reason(err: Exception) -> str:

@@ -176,6 +176,11 @@ class Unsaved(Own):
         self.function = function
 
 
+class Shrinking(Own):
+    def call(self, x):
+        return super().call(x[:, ::2, ::2])
+
+
 class WithTwoInputs:
     def __call__(self, layers, x, outputs):
         return [x, x]
@@ -190,7 +195,7 @@ def lambda_layer(layers, x, outputs):
     [
         (
             lambda: functional(4),
-            r"'Functional' maps \(None, None, None, 4\) to .* 2\); \(None, None, None, 3\) to .* 2\) is needed",
+            r"'Functional' maps \(None, None, None, 4\) to .* 2\); \(None, 16, 8, 3\) to .* 2\) is needed",
         ),
         (lambda: functional(3, 1), r"'Functional' maps .* to \(None, None, None, 1\); "),
         (lambda: Own(3), r"'Own' maps .* to \(None, None, None, 3\); "),
@@ -198,6 +203,12 @@ def lambda_layer(layers, x, outputs):
             lambda: built(Own(), 4),
             r"'Own' can't be applied to an input of shape \(None, None, None, 3\) .* is incompatible",
         ),
+        (lambda: functional(grid=(32, 8)), r"maps \(None, 32, 8, 3\) to .*; \(None, 16, 8, 3\) to .* is needed"),
+        (
+            lambda: keras.Sequential([keras.layers.Conv2D(2, 3)]),
+            r"keep the grid, but makes \(14, 6\) of \(16, 8\) cells",
+        ),
+        (lambda: lambda layers, x, outputs: Shrinking(outputs)(x), r"'lambda' must keep the grid, but makes \(8, 4\)"),
         (lambda: keras.Sequential([keras.layers.Flatten()]), "'Sequential' maps .* to .* is needed"),
         (lambda: lambda layers, x, outputs: None, "'lambda' maps .* to None"),
         (WithTwoInputs, "'WithTwoInputs' maps .* to None"),
