@@ -20,7 +20,7 @@ import numpy as np
 
 from phi_sol import Dataset, Generator, load_experiment
 from phi_sol.evaluation.milestones import milestones
-from phi_sol.evaluation.runs import run_solver, time_reference
+from phi_sol.evaluation.records import run_solver, time_reference
 from phi_sol.metrics import vorticity
 from phi_sol.storage.dataset import find_simulations
 from phi_sol.storage.files import versions
@@ -48,7 +48,7 @@ def main():
         if place == Path(folder):
             Generator(experiment, "test", place).run()
         data = Dataset(experiment.pair, find_simulations(place, "test"))
-        run = run_solver(experiment.pair.source.compiled, data, data.frames, [])
+        run = run_solver(experiment.pair.source, data, data.frames, [])
         reference_ms = time_reference(data)
     result = {
         "scene": experiment.name,

@@ -78,10 +78,28 @@ def test_flow_of_the_extending_page(tmp_path, monkeypatch):
 
 
 def test_python_in_the_evaluation_page():
-    code, _ = re.findall(r"```python\n(.*?)```", (REPOSITORY / "docs" / "evaluation.md").read_text(), re.S)
+    code, *_ = re.findall(r"```python\n(.*?)```", (REPOSITORY / "docs" / "evaluation.md").read_text(), re.S)
     names = {}
     exec(compile(code.replace("y=64, x=32", "y=24, x=12"), "evaluation.md", "exec"), names)
     assert names["energy"].shape == (2,) == names["drag"].shape and (names["energy"] > 0.4).all()
+
+
+def test_own_metrics_of_the_evaluation_page(tiny, tiny_data):
+    from phi_sol import Dataset
+    from phi_sol.evaluation.measures import Measures
+
+    _, code, _ = re.findall(r"```python\n(.*?)```", (REPOSITORY / "docs" / "evaluation.md").read_text(), re.S)
+    names = {}
+    exec(compile(code, "evaluation.md", "exec"), names)
+    measures = Measures(Dataset.load(tiny.pair, tiny_data, "test"), 2, extra=names["own"])
+    values = measures.block(measures.recorded(1, 2), measures.recorded(0, 2))
+    assert (values["fastest"] >= 1).all() and (values["worst"] > values["mae"]).all()
+
+
+def test_own_networks_of_the_networks_page(capsys):
+    (code,) = re.findall(r"```python\n(.*?)```", (REPOSITORY / "docs" / "networks.md").read_text(), re.S)
+    exec(compile(code, "networks.md", "exec"), {"__name__": "page"})
+    assert capsys.readouterr().out == "wide 6018 parameters, receptive field 7 cells Gated 930 parameters\n"
 
 
 def test_every_scene_has_a_page():

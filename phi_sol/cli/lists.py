@@ -29,14 +29,14 @@ def networks(rank: Annotated[int, typer.Option(help="Spatial dimensions.", min=1
     from rich.console import Console
     from rich.table import Table
 
-    from ..correctors import NETWORKS, build_network, describe
+    from ..networks import NETWORKS, build_network, describe
 
     table = Table()
     for column in ("network", "what", "parameters", "receptive field", "FLOPs per cell"):
         table.add_column(column, justify="left" if column in ("network", "what") else "right", no_wrap=True)
     for name, network in NETWORKS.items():
         facts = describe(build_network(name, rank + 1, rank, rank))
-        field = f"{facts.receptive_field} cells" if facts.receptive_field else "whole domain"
-        table.add_row(name, network.summary, f"{facts.parameters:,}", field, f"{facts.flops_per_cell:,.0f}")
+        flops = "?" if facts.flops_per_cell is None else f"{facts.flops_per_cell:,.0f}"
+        table.add_row(name, network.summary, f"{facts.parameters:,}", facts.sight, flops)
     table.title = f"{rank}D, {rank + 1} inputs, {rank} outputs, {'x'.join(map(str, facts.resolution))} cells"
     Console(width=None if sys.stdout.isatty() else 110).print(table)

@@ -1,5 +1,6 @@
 """A corrector: network, adapter and normalisation, as one object that can be saved and loaded."""
 
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -42,7 +43,7 @@ class Corrector:
     @staticmethod
     def create(
         flow: Flow,
-        network: str,
+        network: str | keras.Model | Callable,
         statistics: Statistics,
         correct: tuple[str, ...] = ("velocity",),
         seed: int = 0,
@@ -56,7 +57,8 @@ class Corrector:
 
         Args:
             flow: The source flow.
-            network: Name of a network, see `phi_sol.correctors.networks`.
+            network: Name of a network, a `keras.Model` or a builder, see `phi_sol.networks.build_network`. The model
+                that is trained shares its layers.
             statistics: Statistics of the training data.
             correct: Fields that are seen and corrected. The network sees the flow's `inputs` and parameters
                 (not a seed), too.
@@ -66,15 +68,20 @@ class Corrector:
             policy: Precision of the network, see `build_network`.
 
         Raises:
-            InputError: for an unknown network or policy.
+            InputError: for an unknown network or policy, a network for other channels, and fields that the flow
+                does not have or that are prescribed.
         """
+        free = [f for f in flow.fields if f not in flow.prescribed]
+        wrong = [f for f in correct if f not in free]
+        if wrong or not correct:
+            what = f"not {wrong[0]!r}" if wrong else "at least one of them"
+            raise InputError(f"Of {type(flow).__name__} {', '.join(free)} can be corrected, {what}.")
         names = tuple(n for n in array_names(flow) if n.partition(".")[0] in correct)
         seen = tuple(n for n in array_names(flow) if n in names or n.partition(".")[0] in flow.inputs)
         adapter = Adapter(tuple(flow.resolution.values()), seen, names, tuple(p for p in flow.parameters if p != SEED))
-        model = build_network(
-            network, adapter.input_channels, len(names), len(flow.resolution), seed, periodic_axes(flow), policy
-        )
-        description = {"flow": flow.config(), "network": network, "placement": placement, "project": project}
+        shape = adapter.input_channels, len(names), len(adapter.resolution)
+        model = build_network(network, *shape, seed, periodic_axes(flow), policy, grid=adapter.resolution)
+        description = {"flow": flow.config(), "network": model.name, "placement": placement, "project": project}
         return Corrector(model, adapter, statistics, description)
 
     @property
@@ -136,17 +143,22 @@ class Corrector:
         write_json(folder / DESCRIPTION_FILE, content)
 
     @staticmethod
-    def load(folder: str | Path) -> "Corrector":
+    def load(folder: str | Path, custom_objects: dict | None = None) -> "Corrector":
         """
         Reads what `save` wrote; needs neither the scene nor the data. Nothing in the files is executed (Keras's
         safe mode).
 
+        Args:
+            folder: Folder of a run.
+            custom_objects: Classes and functions of your own that the network is made of, by name, if they are not
+                registered (`keras.saving.register_keras_serializable`).
+
         Raises:
             MissingError: if there is no corrector in `folder`.
-            InputError: if a file is damaged.
+            InputError: if a file is damaged, or needs a class or function that is not known.
         """
         folder = Path(folder)
-        network = load_network(folder / NETWORK_FILE, folder / DESCRIPTION_FILE, "corrector")
+        network = load_network(folder / NETWORK_FILE, folder / DESCRIPTION_FILE, "corrector", custom_objects)
         content = read_json(folder / DESCRIPTION_FILE)
         try:
             adapter = Adapter(**{k: tuple(v) for k, v in content.pop("adapter").items()})
@@ -156,8 +168,8 @@ class Corrector:
             raise InputError(f"{folder / DESCRIPTION_FILE} is damaged: {err!r}.") from err
         channels = network.input_shape[-1], network.output_shape[-1]
         if channels != (adapter.input_channels, len(adapter.outputs)):
-            expected = f"{adapter.input_channels} to {len(adapter.outputs)}"
             raise InputError(
-                f"{folder / NETWORK_FILE} maps {channels[0]} to {channels[1]} channels, but {DESCRIPTION_FILE} beside it says {expected}."
+                f"{folder / NETWORK_FILE} maps {channels[0]} to {channels[1]} channels, but {DESCRIPTION_FILE} beside "
+                f"it says {adapter.input_channels} to {len(adapter.outputs)}."
             )
         return Corrector(network, adapter, statistics, content)

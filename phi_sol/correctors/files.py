@@ -1,6 +1,7 @@
 """Networks on disk."""
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -22,7 +23,7 @@ def save_network(network: keras.Model, path: Path):
     os.replace(part, path)
 
 
-def load_network(path: Path, description: Path, kind: str) -> keras.Model:
+def load_network(path: Path, description: Path, kind: str, custom_objects: dict | None = None) -> keras.Model:
     """
     Reads what `save_network` wrote. Nothing in the file is executed (Keras's safe mode).
 
@@ -30,18 +31,27 @@ def load_network(path: Path, description: Path, kind: str) -> keras.Model:
         path: The Keras file.
         description: The JSON file that belongs to it.
         kind: What the two are, for messages.
+        custom_objects: Layers, models and functions of one's own that the network is made of, by name, unless they are
+            registered (`keras.saving.register_keras_serializable`).
 
     Raises:
         MissingError: if one of the two files is missing.
-        InputError: if the Keras file is damaged.
+        InputError: if the Keras file is damaged, or needs a class or function that is not known.
     """
     if not path.is_file() or not description.is_file():
         raise MissingError(
             f"There is no {kind} in {path.parent}: train one first ('phi-sol train'), or name another folder."
         )
     try:
-        return keras.models.load_model(path, compile=False, safe_mode=True)
+        return keras.models.load_model(path, custom_objects, compile=False, safe_mode=True)
     except Exception as err:  # Keras raises whatever the unzipping, JSON or HDF5 library raises
+        unknown = re.search(r"Could not locate (\w+) '([^']+)'", str(err))
+        if unknown:
+            kind, name = unknown.groups()
+            raise InputError(
+                f"{path} needs the {kind} {name!r}, which is not registered: import what registers it, or load it in "
+                f"Python with load(folder, custom_objects={{{name!r}: {name}}})."
+            ) from err
         reason = str(err).strip().partition("\n")[0]
         raise InputError(f"{path} is damaged ({reason}): train again.") from err
 

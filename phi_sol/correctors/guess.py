@@ -1,5 +1,6 @@
 """A learned initial guess for the pressure, as one object that can be saved and loaded."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -10,10 +11,10 @@ from phi.tf import TENSORFLOW
 
 from ..errors import InputError
 from ..flows import Flow
+from ..networks import build_network
 from ..pressure.axes import CLOSED
 from ..pressure.laplace import MaskedLaplace
 from ..storage.files import read_json, write_json
-from . import build_network
 from .files import check_trained_for, load_network, save_network
 
 NETWORK_FILE, DESCRIPTION_FILE = "guess.keras", "guess.json"
@@ -30,9 +31,8 @@ class PoissonGuess:
     the walls the network continues fields by their mirror image, as p continues itself where ∂p/∂n = 0: a
     convolution near a wall then does what it does inside.
 
-    More than one pass is iterative refinement with the network in the place of an approximate inverse: what is
-        left, b + ∇²p, is a right-hand
-    side like any other, and its guess is added, as often as wanted.
+    More than one pass is iterative refinement with the network in the place of an approximate inverse: what is left,
+    b + ∇²p, is a right-hand side like any other, and its guess is added, as often as wanted.
 
     Attributes:
         network: Keras model with one channel in and out.
@@ -57,23 +57,28 @@ class PoissonGuess:
         self.compiled = tf.function(self.native, autograph=False)
 
     @staticmethod
-    def create(flow: Flow, network: str, scale: float, seed: int = 0, policy: str | None = None) -> "PoissonGuess":
+    def create(
+        flow: Flow, network: str | keras.Model | Callable, scale: float, seed: int = 0, policy: str | None = None
+    ) -> "PoissonGuess":
         """
         An untrained guess for the pressure of `flow`, which is zero.
 
         Args:
             flow: Gives the grid.
-            network: Name of a network, see `phi_sol.correctors.networks`.
+            network: Name of a network, a `keras.Model` or a builder, see `phi_sol.networks.build_network`. The model
+                that is trained shares its layers.
             scale: σ.
             seed: Seed of the initial weights.
             policy: Precision of the network, see `build_network`.
 
         Raises:
-            InputError: for an unknown network or policy, and for a flow with obstacles or open or periodic sides.
+            InputError: for an unknown network or policy, a network for other than one channel in and out, and for a
+                flow with obstacles or open or periodic sides.
         """
         check_domain(flow)
-        built = build_network(network, 1, 1, len(flow.resolution), seed, policy=policy, mirrored=True)
-        return PoissonGuess(built, scale, {"flow": flow.config(), "network": network})
+        grid = tuple(flow.resolution.values())
+        built = build_network(network, 1, 1, len(grid), seed, policy=policy, mirrored=True, grid=grid)
+        return PoissonGuess(built, scale, {"flow": flow.config(), "network": built.name})
 
     def native(self, b: tf.Tensor) -> tf.Tensor:
         """
@@ -114,7 +119,8 @@ class PoissonGuess:
         b = b if isinstance(b, Tensor) else wrap(b)
         if b.shape.spatial.untyped_dict != resolution:
             raise InputError(
-                f"The guess was trained for right-hand sides on a grid of {resolution}, not of {b.shape.spatial.untyped_dict}."
+                f"The guess was trained for right-hand sides on a grid of {resolution}, "
+                f"not of {b.shape.spatial.untyped_dict}."
             )
         others, dims = b.shape.without(list(resolution)), list(resolution)
         values = tf.convert_to_tensor(b.native([others, *dims]))
@@ -134,7 +140,7 @@ class PoissonGuess:
         write_json(folder / DESCRIPTION_FILE, self.description | facts | {"scale": self.scale})
 
     @staticmethod
-    def load(folder: str | Path, passes: int = 1) -> "PoissonGuess":
+    def load(folder: str | Path, passes: int = 1, custom_objects: dict | None = None) -> "PoissonGuess":
         """
         Reads what `save` wrote; needs neither the scene nor the data. Nothing in the files is executed (Keras's
         safe mode).
@@ -142,13 +148,16 @@ class PoissonGuess:
         Args:
             folder: Folder of a run.
             passes: How often the network is applied.
+            custom_objects: As for `Corrector.load`.
 
         Raises:
             MissingError: if there is no guess in `folder`.
-            InputError: if a file is damaged, or for less than one pass.
+            InputError: if a file is damaged or needs a class that is not known, or for less than one pass.
         """
         folder = Path(folder)
-        network = load_network(folder / NETWORK_FILE, folder / DESCRIPTION_FILE, "guess for a Poisson problem")
+        network = load_network(
+            folder / NETWORK_FILE, folder / DESCRIPTION_FILE, "guess for a Poisson problem", custom_objects
+        )
         content = read_json(folder / DESCRIPTION_FILE)
         try:
             scale = float(content.pop("scale"))

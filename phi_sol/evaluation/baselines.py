@@ -1,6 +1,6 @@
 """
-Better numerics without a network, which a corrector has to beat: the source on a finer grid, and with
-    second-order advection.
+Better numerics without a network, which a corrector has to beat: the source on a finer grid, and with second-order
+advection.
 """
 
 import inspect
@@ -18,12 +18,13 @@ SECOND_ORDER = "mac_cormack"
 
 def baselines(experiment: Experiment) -> dict[str, Solver]:
     """
-    The source with second-order advection (`SRC-MC`), if the flow has it and does not use it already, and on a
-    finer grid (`SRC-2x`, by the smallest factor that divides the pair's ratio), if there is one between source
-    and reference.
+    The source with second-order advection (`SRC-MC`), if the flow has a velocity and this scheme and does not use it
+    already, and on a finer grid (`SRC-2x`, by the smallest factor that divides the pair's ratio), if there is one
+    between source and reference.
     """
     result, source, ratio = {}, experiment.pair.source, experiment.pair.ratio
-    if "advection" in inspect.signature(experiment.flow).parameters and source.advection != SECOND_ORDER:
+    advects = "velocity" in source.fields and "advection" in inspect.signature(experiment.flow).parameters
+    if advects and source.advection != SECOND_ORDER:
         result["SRC-MC"] = experiment.flow(**source.resolution, **experiment.options | {"advection": SECOND_ORDER})
     factor = next((f for f in range(2, ratio) if ratio % f == 0), None)
     if factor is not None:
@@ -34,8 +35,8 @@ def baselines(experiment: Experiment) -> dict[str, Solver]:
 
 def start_of(solver: Solver, experiment: Experiment, data: Dataset) -> dict[str, np.ndarray]:
     """
-    Where a solver starts: frame 0 of all simulations, or for a finer source the full-resolution reference of
-        this frame, restricted to its grid.
+    Where a solver starts: frame 0 of all simulations, or for a finer source the full-resolution reference of this
+    frame, restricted to its grid.
 
     Returns:
         Arrays of shape (simulations, *spatial).

@@ -20,9 +20,9 @@ from .groups import group_runs
 from .illustrate import kept_frames, write_pictures
 from .measures import Measures
 from .paper import comparison
+from .records import Record, run_solver, time_reference
 from .report import flow_report, write_reports
 from .results import group_results, reference_results, solver_results
-from .runs import Rollout, run_solver, time_reference
 
 FRAMES = 500  # of a rollout unless it is said
 
@@ -32,12 +32,12 @@ class Evaluation:
     """
     Attributes:
         results: The content of `results.json`.
-        runs: Rollout per solver, `SRC` first.
+        runs: Record per solver, `SRC` first.
         files: Files that were written.
     """
 
     results: dict
-    runs: dict[str, Rollout]
+    runs: dict[str, Record]
     files: list[Path]
 
 

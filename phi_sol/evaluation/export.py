@@ -21,6 +21,7 @@ from ..storage.frames import FrameFormat
 
 FORMATS = ("netcdf", "phiflow")
 REFERENCE = "REF"
+UNITS = {"velocity": "length / time", "forcing": "length / time^2"}
 HIDDEN = ("time",)  # a field that is the same in every cell, and has the name of the coordinate
 
 
@@ -52,50 +53,34 @@ def to_xarray(flow: Flow, frames: dict[int, Arrays], **attributes):
     """
     import xarray
 
-    numbers = sorted(frames)
+    numbers, dims, unit = sorted(frames), list(flow.resolution), {"units": "domain units"}
     stacked = {n: np.stack([frames[f][n] for f in numbers]) for n in frames[numbers[0]]}
-    dims = list(flow.resolution)
-    unit = {"units": "domain units"}
-    coordinates = {
-        "time": ("time", flow.dt * np.array(numbers, float), unit | {"long_name": "time since frame 0", "axis": "T"})
-    }
-    coordinates["frame"] = ("time", numbers)
-    for d, n in flow.resolution.items():
+    time = unit | {"long_name": "time since frame 0", "axis": "T"}
+    coordinates = {"time": ("time", flow.dt * np.array(numbers, float), time), "frame": ("time", numbers)}
+    for d, n in flow.resolution.items():  # with an axis, VTK takes x and y for angles
         h = flow.spacing[d]
-        coordinates[d] = (
-            d,
-            (np.arange(n) + 0.5) * h,
-            unit | {"long_name": f"{d} of cell centres"},
-        )  # with an axis, VTK takes x and y for angles
+        coordinates[d] = (d, (np.arange(n) + 0.5) * h, unit | {"long_name": f"{d} of cell centres"})
         coordinates[f"{d}_face"] = (f"{d}_face", np.arange(n + 1) * h, unit | {"long_name": f"{d} of faces"})
     variables = {}
+
+    def add(name: str, where: list[str], values: np.ndarray, **attributes: str):
+        variables[name] = (("time", *where), values.astype(np.float32), attributes)
+
     for field in flow.fields:
         if field in HIDDEN:
             continue
         if field not in flow.staggered:
-            variables[field] = (("time", *dims), stacked[field].astype(np.float32), {"long_name": field})
+            add(field, dims, stacked[field], long_name=field)
             continue
-        units = {"units": {"velocity": "length / time", "forcing": "length / time^2"}.get(field, "")}
+        units = UNITS.get(field, "")
         for d, values in faces(flow, stacked, field).items():
-            where = tuple(f"{e}_face" if e == d else e for e in dims)
-            variables[f"{field}_{d}_face"] = (
-                ("time", *where),
-                values.astype(np.float32),
-                units | {"long_name": f"{d} component on faces"},
-            )
+            where = [f"{e}_face" if e == d else e for e in dims]
+            add(f"{field}_{d}_face", where, values, units=units, long_name=f"{d} component on faces")
         for d, values in centred(flow, stacked, field).items():
-            variables[f"{field}_{d}"] = (
-                ("time", *dims),
-                values.astype(np.float32),
-                units | {"long_name": f"{d} component at cell centres"},
-            )
-    known = {
-        "Conventions": "CF-1.8",
-        "source": f"phi_sol {versions()['phi_sol']}",
-        "dt": flow.dt,
-        "flow": json.dumps(flow.config()),
-    }
-    return xarray.Dataset(variables, coordinates, known | attributes)
+            add(f"{field}_{d}", dims, values, units=units, long_name=f"{d} component at cell centres")
+    about = {"Conventions": "CF-1.8", "source": f"phi_sol {versions()['phi_sol']}"}
+    about |= {"dt": flow.dt, "flow": json.dumps(flow.config())}
+    return xarray.Dataset(variables, coordinates, about | attributes)
 
 
 class Exporter:
@@ -132,7 +117,8 @@ class Exporter:
         self.steps = data.frames if frames is None else frames
         if not 1 <= self.steps <= data.frames or not 1 <= every <= self.steps:
             raise InputError(
-                f"Frames 1 to {data.frames} can be exported, every 1st to every last; not {self.steps} frames, every {every}th."
+                f"Frames 1 to {data.frames} can be exported, every 1st to every last; "
+                f"not {self.steps} frames, every {every}th."
             )
         self.data, self.out, self.kind, self.every = data, Path(out), kind, every
         flow = data.pair.source
@@ -149,11 +135,9 @@ class Exporter:
         for name, solver in self.solvers.items():
             for i in range(len(self.data)):
                 frames = dict(self._frames(solver, i))
-                bad = next(
-                    (f for f, a in sorted(frames.items()) if not all(np.isfinite(v).all() for v in a.values())), None
-                )
-                if bad is not None:
-                    notes.append(f"{name} blew up in {self.data.folders[i].name}: not finite from frame {bad} on.")
+                bad = [f for f, arrays in frames.items() if not all(np.isfinite(a).all() for a in arrays.values())]
+                if bad:
+                    notes.append(f"{name} blew up in {self.data.folders[i].name}: not finite from frame {bad[0]} on.")
                 self._write(name, i, frames)
                 done += 1
                 progress(done, total)
@@ -173,32 +157,24 @@ class Exporter:
 
     def _write(self, name: str, simulation: int, frames: dict[int, Arrays]):
         source, parameters = self.data.folders[simulation].name, self.data.simulations[simulation]
-        folder = self.out / name
+        folder, flow = self.out / name, self.data.pair.source
         if self.kind == "netcdf":
             folder.mkdir(parents=True, exist_ok=True)
-            content = to_xarray(
-                self.data.pair.source, frames, title=f"{name}, {source}", solver=name, simulation=source, **parameters
-            )
-            part = folder / f".{source}.nc"
-            packed = {v: {"zlib": True, "complevel": 4} for v in content.data_vars}
+            about = {"title": f"{name}, {source}", "solver": name, "simulation": source} | parameters
+            content = to_xarray(flow, frames, **about)
+            part, packed = folder / f".{source}.nc", {v: {"zlib": True, "complevel": 4} for v in content.data_vars}
             _fixed_length_texts(content).to_netcdf(part, engine="h5netcdf", encoding=packed)
             part.replace(folder / f"{source}.nc")
             return
-        flow, scene = self.data.pair.source, folder / source
+        scene, given = folder / source, {n: np.float32([v]) for n, v in parameters.items()}
         scene.mkdir(parents=True)
-        given = {n: np.float32([v]) for n, v in parameters.items()}
         for frame, arrays in frames.items():
             state = unpack(flow, {n: a[None] for n, a in arrays.items()}, given, batch(batch=1))
             self._format.write(scene, frame, {n: np.asarray(v)[0] for n, v in self._format.file_values(state).items()})
         (scene / ".partial").rmdir()
-        facts = {
-            "solver": name,
-            "pair": self.data.pair.config,
-            "parameters": parameters,
-            "frames": self.steps,
-            "every": self.every,
-        }
-        write_json(scene / "description.json", facts | {"complete": True, "versions": versions()})
+        facts = {"solver": name, "pair": self.data.pair.config, "parameters": parameters, "frames": self.steps}
+        facts |= {"every": self.every, "complete": True, "versions": versions()}
+        write_json(scene / "description.json", facts)
 
 
 def _fixed_length_texts(content):

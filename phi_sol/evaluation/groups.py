@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..storage.files import fingerprint
-from .runs import Rollout
+from .records import Record
 
 DEFINING = (
     "scene",
@@ -32,18 +32,18 @@ class Group:
     """
     Attributes:
         label: What it is called in tables and figures.
-        runs: Rollouts by the name of the solver, in order.
+        runs: Records by the name of the solver, in order.
         method: Name of the training method; empty for solvers without a corrector.
         unroll: Its unrolled steps.
     """
 
     label: str
-    runs: dict[str, Rollout]
+    runs: dict[str, Record]
     method: str = ""
     unroll: int = 0
 
     @property
-    def first(self) -> Rollout:
+    def first(self) -> Record:
         return next(iter(self.runs.values()))
 
     def mean(self, measure: str) -> np.ndarray:
@@ -75,20 +75,19 @@ def mean_and_deviation(values: list[float | None]) -> tuple[float | None, float 
     return float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else None
 
 
-def group_runs(rollouts: dict[str, Rollout], descriptions: dict[str, dict]) -> list[Group]:
+def group_runs(records: dict[str, Record], descriptions: dict[str, dict]) -> list[Group]:
     """
-    Groups of solvers, in order: those without a corrector alone, correctors with all that were trained in the
-        same way on the same data
-    but from other seeds.
+    Groups of solvers, in order: those without a corrector alone, correctors with all that were trained in the same way
+    on the same data but from other seeds.
 
     Args:
-        rollouts: By name of the solver.
+        records: By name of the solver.
         descriptions: What each corrector was trained with, by name.
     """
-    groups: list[Group] = []
-    for label, names in trained_alike(rollouts, descriptions).items():
+    groups = []
+    for label, names in trained_alike(records, descriptions).items():
         facts = descriptions.get(names[0], {})
-        groups.append(Group(label, {n: rollouts[n] for n in names}, facts.get("method", ""), facts.get("unroll") or 0))
+        groups.append(Group(label, {n: records[n] for n in names}, facts.get("method", ""), facts.get("unroll") or 0))
     return groups
 
 

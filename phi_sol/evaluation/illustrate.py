@@ -19,7 +19,7 @@ from .figures import (
 )
 from .groups import Group
 from .measures import Measures
-from .runs import Rollout
+from .records import Record
 
 FILM_FRAMES = 50
 MOST_PANELS = 6  # solvers in a picture: beyond, the first ones, which are SRC and the numerics without a network
@@ -95,7 +95,7 @@ def _recorded(measures: Measures, frame: int, simulation: int) -> dict[str, np.n
     return {n: a[simulation : simulation + 1] for n, a in measures.data.frame(frame).items()}
 
 
-def _arrays(run: Rollout, measures: Measures, frame: int, simulation: int) -> dict[str, np.ndarray]:
+def _arrays(run: Record, measures: Measures, frame: int, simulation: int) -> dict[str, np.ndarray]:
     """What a solver made of one simulation; nothing but NaN once it blew up."""
     blew_up = run.blew_up_at[simulation]
     if blew_up is not None and frame >= blew_up:
@@ -103,7 +103,7 @@ def _arrays(run: Rollout, measures: Measures, frame: int, simulation: int) -> di
     return {n: a[simulation : simulation + 1] for n, a in run.kept[frame].items()}
 
 
-def _film(pictures: Pictures, panels: dict[str, Rollout], measures: Measures, simulation: int, path: Path, title: str):
+def _film(pictures: Pictures, panels: dict[str, Record], measures: Measures, simulation: int, path: Path, title: str):
     frames = film_frames(measures.frames)
     content = {n: {f: pictures.of(_arrays(r, measures, f, simulation))[0] for f in frames} for n, r in panels.items()}
     content["reference"] = {f: pictures.of(_recorded(measures, f, simulation))[0] for f in frames}

@@ -1,70 +1,69 @@
 """What an evaluation measures on every frame, of solvers and of the recorded reference alike."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
 from functools import cached_property
 
 import numpy as np
 
-from .. import metrics
-from ..flows import Flow, WakeFlow
+from ..errors import InputError
+from ..metrics import METRICS, Metric, energy_spectrum
 from ..metrics.grid import Arrays
+from ..metrics.wake_measures import Wake
 from ..stepping.arrays import field_arrays
 from ..storage.dataset import Dataset
 
-STATIONS = (2.0, 5.0, 10.0)  # of profiles in a wake, in radii behind the centre of the obstacle
-PROBE = 5.0  # of the cross-stream velocity whose frequency is the Strouhal number's
 BLOCK = 50  # recorded frames measured together
-
-
-@dataclass(frozen=True)
-class Wake:
-    """
-    The scales of a wake.
-
-    Attributes:
-        diameter: Of the obstacle, in domain units.
-        speed: Of the stream.
-        area: Frontal area of the obstacle; in 2D its diameter.
-        centre: Position of the obstacle.
-    """
-
-    diameter: float
-    speed: float
-    area: float
-    centre: dict[str, float]
-
-    @staticmethod
-    def of(flow: Flow) -> "Wake | None":
-        """The wake of a flow that has one."""
-        if not isinstance(flow, WakeFlow):
-            return None
-        span = flow.size.get("z", 1.0) / (np.cos(np.deg2rad(flow.inclination)) if flow.obstacle == "inclined" else 1)
-        area = np.pi * flow.radius**2 if flow.obstacle == "sphere" else 2 * flow.radius * span
-        return Wake(2 * flow.radius, flow.speed, float(area), flow.center)
-
-    def behind(self, radii: float) -> dict[str, float]:
-        """The point so many radii downstream of the centre."""
-        return self.centre | {"y": self.centre["y"] + radii * self.diameter / 2}
+KEYS = {"mae_per_parameter", "ms_per_step", "ms_per_time", "speedup", "blow_ups", "blew_up_at", "over_time", "fields"}
 
 
 class Measures:
     """
-    Measures frames of the source grid, many at a time: what they are (energy, spectrum, forces, ...) and how
-        far they are from the reference.
+    Measures frames of the source grid, many at a time: what they are (energy, spectrum, forces, ...) and how far they
+    are from the reference.
 
     Attributes:
         flow: The source flow.
-        fields: Fields that are compared with the reference; `velocity` is one of them.
+        fields: Fields that are compared with the reference.
         frames: Number of frames after frame 0.
-        wake: Scales, where the flow is a wake.
+        metrics: What is measured: those of `METRICS` that the flow has, and others.
         names: Arrays of the fields that are compared.
+        compared: Those of them that the errors average over: of the velocity where there is one.
+        wake: Scales, where the flow is a wake.
     """
 
-    def __init__(self, data: Dataset, frames: int, fields: tuple[str, ...] = ("velocity",)):
-        self.data, self.flow, self.frames, self.fields = data, data.pair.source, frames, fields
+    def __init__(
+        self,
+        data: Dataset,
+        frames: int,
+        fields: Iterable[str] = (),
+        extra: Iterable[Metric] = (),
+        metrics: Iterable[Metric] = tuple(METRICS.values()),
+    ):
+        """
+        Args:
+            data: The recorded frames.
+            frames: Number of frames after frame 0.
+            fields: Fields that are compared besides the velocity. A flow without a velocity compares these or, if there
+                are none, all that are not prescribed.
+            extra: Metrics of one's own.
+            metrics: Those of phi_sol.
+
+        Raises:
+            InputError: for what is no metric, and a name that is taken.
+        """
+        self.data, self.flow, self.frames = data, data.pair.source, frames
+        names = [f for f in ("velocity", *fields) if f in self.flow.fields]
+        free = [f for f in self.flow.fields if f not in self.flow.prescribed]
+        self.fields = tuple(dict.fromkeys(names or free))
+        self.metrics = [m for m in (*metrics, *_checked(extra)) if m.applies(self.flow)]
         self.wake = Wake.of(self.flow)
-        self.names = [n for f in fields for n in field_arrays(self.flow, f)]
-        self.velocity = field_arrays(self.flow, "velocity")
+        self.names = [n for f in self.fields for n in field_arrays(self.flow, f)]
+        self.compared = field_arrays(self.flow, "velocity") if "velocity" in self.fields else self.names
+
+    @property
+    def facts(self) -> dict[str, dict]:
+        """Unit, direction, column and key of each metric, by name, for `results.json`."""
+        return {m.name: m.facts for m in self.metrics}
 
     def of(self, arrays: Arrays, parameters: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """
@@ -75,48 +74,31 @@ class Measures:
             parameters: Shape (n,) each.
 
         Returns:
-            By name, shape (n,); `spectrum` (n, shells); in wakes `profiles` (n, positions of all stations and
-            components).
+            By name, shape (n, ...).
         """
-        flow = self.flow
-        result = {
-            "kinetic_energy": metrics.kinetic_energy(flow, arrays),
-            "enstrophy": metrics.enstrophy(flow, arrays),
-            "spectrum": metrics.energy_spectrum(flow, arrays)[1],
-        }
-        if flow.incompressible:
-            result["divergence"] = metrics.divergence_norm(flow, arrays)
-        if "marker" in arrays:
-            result["marker_mass"] = metrics.total(flow, arrays)
-        if self.wake is not None:
-            force = metrics.force(flow, arrays, np.float64(flow.viscosity(parameters["reynolds"])))
-            result["drag"] = metrics.force_coefficient(force["y"], self.wake.speed, self.wake.area)
-            result["lift"] = metrics.force_coefficient(force["x"], self.wake.speed, self.wake.area)
-            result["probe"] = metrics.probe(flow, arrays, "x", self.wake.behind(PROBE))
-            result["profiles"] = np.concatenate([values for _, values in self.profiles(arrays).values()], 1)
+        result = {}
+        for metric in self.metrics:
+            if metric.compute:
+                values = metric.compute(self.flow, arrays, parameters)
+                values = values if isinstance(values, dict) else {metric.name: values}
+                if result.keys() & values:
+                    raise InputError(f"{min(result.keys() & values)!r} is measured by two metrics: rename one of them.")
+                result |= values
         return result
-
-    def profiles(self, arrays: Arrays) -> dict[tuple[str, float], tuple[np.ndarray, np.ndarray]]:
-        """
-        Positions along x and values of shape (n, positions), by component and station (radii behind the obstacle).
-        """
-        return {(c, s): metrics.line(self.flow, arrays, c, "x", self.wake.behind(s)) for c in "yx" for s in STATIONS}
 
     def against(self, arrays: Arrays, reference: Arrays) -> dict[str, np.ndarray]:
         """
         How far fields are from those of the reference; arguments of shape (n, *spatial) each.
 
         Returns:
-            By name, shape (n,): `mae`, `rmse` and `relative_l2` of the velocity, with a suffix those of every
-            array, and `correlation` of vorticity.
+            By name, shape (n,); with the name of an array behind it that of the array alone.
         """
-        result = {"correlation": metrics.vorticity_correlation(self.flow, arrays, reference)}
-        groups = {"velocity": self.velocity} | {n: [n] for n in self.names}
-        for group, names in groups.items():
-            suffix = "" if group == "velocity" else f" {group}"
-            result[f"mae{suffix}"] = metrics.mean_absolute_error(arrays, reference, names)
-            result[f"rmse{suffix}"] = metrics.root_mean_square_error(arrays, reference, names)
-            result[f"relative_l2{suffix}"] = metrics.relative_l2(arrays, reference, names)
+        result = {}
+        for m in self.metrics:
+            if m.compare:
+                result[m.name] = m.compare(self.flow, arrays, reference, self.compared)
+                for n in self.names if m.per_field else ():
+                    result[f"{m.name} {n}"] = m.compare(self.flow, arrays, reference, [n])
         return result
 
     @cached_property
@@ -135,6 +117,9 @@ class Measures:
         """
         Measures of arrays of shape (frames, simulations, *spatial), with errors if there is a reference of the
         same shapes.
+
+        Raises:
+            InputError: if a metric does not give one value, or array of values, per state.
         """
         frames, simulations = next(iter(arrays.values())).shape[:2]
         flat = {n: np.reshape(a, (-1, *a.shape[2:])) for n, a in arrays.items()}
@@ -142,9 +127,30 @@ class Measures:
         result = self.of(flat, parameters)
         if reference is not None:
             result |= self.against(flat, {n: np.reshape(a, (-1, *a.shape[2:])) for n, a in reference.items()})
+        result = {n: np.array(v, np.float64) for n, v in result.items()}
+        for n, v in result.items():
+            if v.shape[:1] != (frames * simulations,):
+                raise InputError(
+                    f"The metric {n!r} gave an array of shape {v.shape} for {frames * simulations} states."
+                )
         return {n: v.reshape(frames, simulations, *v.shape[1:]) for n, v in result.items()}
 
     @cached_property
     def wave_numbers(self) -> np.ndarray:
         """Of the shells of `spectrum`."""
-        return metrics.energy_spectrum(self.flow, self.data.frame(0))[0]
+        return energy_spectrum(self.flow, self.data.frame(0))[0]
+
+
+def _checked(extra: Iterable[Metric]) -> list[Metric]:
+    """Metrics of the user's own, with names that are free."""
+    taken, result = KEYS | {n for m in METRICS.values() for n in (m.name, m.entry)}, []
+    for metric in extra:
+        if not isinstance(metric, Metric):
+            raise InputError(f"A metric must be a phi_sol.metrics.Metric, not {metric!r}.")
+        if {metric.name, metric.entry} & taken:
+            raise InputError(f"The name of the metric {metric.name!r} is taken: give yours another.")
+        if not isinstance(metric.column, str):
+            raise InputError(f"The column of the metric {metric.name!r} must be a heading.")
+        taken |= {metric.name, metric.entry}
+        result.append(metric)
+    return result

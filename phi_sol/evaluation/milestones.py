@@ -1,7 +1,6 @@
-"""At which frames and thresholds results are reported."""
+"""At which frames results are reported."""
 
 FRAMES = (50, 100, 250, 500)
-THRESHOLDS = (0.95, 0.8)  # of the vorticity correlation
 
 
 def milestones(frames: int) -> list[int]:

@@ -6,8 +6,9 @@ velocity MAE.
 from dataclasses import dataclass
 
 NOTE = (
-    "Um et al. 2020, table 1. The figures of the wakes were cross-checked, the others are quoted from memory: treat them as approximate. "
-    "Grids, networks, parameters and lengths of training differ, so compare the improvement over SRC."
+    "Um et al. 2020, table 1. The figures of the wakes were cross-checked, the others are quoted from memory: treat "
+    "them as approximate. Grids, networks, parameters and lengths of training differ, so compare the improvement over "
+    "SRC."
 )
 Figure = tuple[float, float]
 
@@ -81,18 +82,19 @@ def comparison(scene: str, source: float | None, groups: dict[str, dict]) -> dic
     row = TABLE.get(scene)
     if row is None:
         return None
-    theirs = row.figures["SRC"][0]
 
     def entry(solver, mae, std, name):
-        mean, deviation = row.figures.get(name, (None, None)) if name else (None, None)
-        ours = {
+        mean, deviation = row.figures.get(name, (None, None))
+        return {
             "solver": solver,
             "mae": mae,
             "std": std,
             "improvement": None if solver == "SRC" else improvement(mae, source),
+            "paper_solver": name,
+            "paper_mae": mean,
+            "paper_std": deviation,
+            "paper_improvement": None if name == "SRC" else improvement(mean, row.figures["SRC"][0]),
         }
-        their = {"paper_solver": name, "paper_mae": mean, "paper_std": deviation}
-        return ours | their | {"paper_improvement": None if name in (None, "SRC") else improvement(mean, theirs)}
 
     rows = [entry("SRC", source, None, "SRC")]
     rows += [entry(label, g["mean"], g["std"], row.match(g["method"], g["unroll"])) for label, g in groups.items()]

@@ -23,12 +23,14 @@ CAPTIONS = {
     "cost.png": "Accuracy and cost.",
 }
 STYLE = """
-body { font-family: system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; color: #1a1a1a; line-height: 1.45 }
-h1 { font-size: 1.6rem } h2 { font-size: 1.15rem; margin-top: 2rem }
+body { font-family: system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; color: #1a1a1a }
+body { line-height: 1.45 } h1 { font-size: 1.6rem } h2 { font-size: 1.15rem; margin-top: 2rem }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: 0.6rem 0 }
-th, td { padding: 0.25rem 0.7rem; border-bottom: 1px solid #ccc; text-align: right } th:first-child, td:first-child { text-align: left }
-thead th { border-bottom: 2px solid #444 } figure { margin: 1.6rem 0 } img { max-width: 100%; height: auto }
-figcaption, .note { color: #555; font-size: 0.9rem } code { background: #f0f0f0; padding: 0.1rem 0.3rem; overflow-wrap: anywhere }
+th, td { padding: 0.25rem 0.7rem; border-bottom: 1px solid #ccc; text-align: right }
+th:first-child, td:first-child { text-align: left } thead th { border-bottom: 2px solid #444 }
+figure { margin: 1.6rem 0 } img { max-width: 100%; height: auto }
+figcaption, .note { color: #555; font-size: 0.9rem }
+code { background: #f0f0f0; padding: 0.1rem 0.3rem; overflow-wrap: anywhere }
 """
 
 
@@ -99,11 +101,8 @@ def write_markdown(report: Report, path: Path):
         parts += [f"## {table.title}", "", *_markdown(table), "", *([table.note, ""] if table.note else [])]
     for picture, caption in report.pictures:
         parts += [f"![{caption}]({picture.name})", ""]
-    parts += [
-        "## Made from",
-        "",
-        *(f"- {name}: {f'`{text}`' if name == 'Command' else text}" for name, text in report.facts if text),
-    ]
+    made = [(n, f"`{text}`" if n == "Command" else text) for n, text in report.facts if text]
+    parts += ["## Made from", "", *(f"- {n}: {text}" for n, text in made)]
     write_atomic(path, ("\n".join(parts) + "\n").encode())
 
 
@@ -120,18 +119,15 @@ def write_html(report: Report, path: Path):
         parts += [f"<h2>{html.escape(table.title)}</h2>", _html(table)]
     for picture, text in report.pictures:
         caption, data = html.escape(text), base64.b64encode(picture.read_bytes()).decode()
-        kind = picture.suffix[1:]
-        parts.append(
-            f'<figure><img alt="{caption}" src="data:image/{kind};base64,{data}"><figcaption>{caption}</figcaption></figure>'
-        )
-    made = [
-        f"<tr><th>{name}</th><td style='text-align:left'><code>{html.escape(text)}</code></td></tr>"
-        for name, text in report.facts
-        if text
-    ]
+        image = f'<img alt="{caption}" src="data:image/{picture.suffix[1:]};base64,{data}">'
+        parts.append(f"<figure>{image}<figcaption>{caption}</figcaption></figure>")
+    cell = "<td style='text-align:left'><code>"
+    made = [f"<tr><th>{n}</th>{cell}{html.escape(text)}</code></td></tr>" for n, text in report.facts if text]
     parts += ["<h2>Made from</h2>", f"<table>{''.join(made)}</table>"]
-    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title><link rel="icon" href="data:,">'
-    page = f'<!DOCTYPE html>\n<html lang="en"><head>{head}<style>{STYLE}</style></head><body>\n{chr(10).join(parts)}\n</body></html>\n'
+    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>'
+    head += f'<link rel="icon" href="data:,"><style>{STYLE}</style>'
+    body = "\n".join(parts)
+    page = f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head><body>\n{body}\n</body></html>\n'
     write_atomic(path, page.encode())
 
 

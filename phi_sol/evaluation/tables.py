@@ -1,10 +1,11 @@
 """The tables of an evaluation, made from `results.json` alone, whatever they are printed as."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from .milestones import THRESHOLDS, milestones
-
-BLEW_UP = "blew up"
+from ..metrics import METRICS, Metric
+from ..metrics.metric import decimal, percent, shown
+from .milestones import milestones
 
 
 @dataclass(frozen=True)
@@ -29,18 +30,17 @@ def tables(results: dict) -> list[Table]:
         error_table(results),
         seed_table(results),
         physics_table(results),
-        wake_table(results),
+        *[metric_table(results, m.table, [m]) for m in METRICS.values() if m.table],
         paper_table(results),
     ]
     return [t for t in made if t is not None and t.rows]
 
 
-def decimal(value: float | None, digits: int = 4, missing: str = BLEW_UP) -> str:
-    return missing if value is None else f"{value:.{digits}f}"
-
-
-def percent(value: float | None, missing: str = "") -> str:
-    return missing if value is None else f"{100 * value:.3g} %"
+def compared(results: dict) -> str:
+    """What the errors are of: the velocity or, where there is none, the fields that are compared."""
+    names = results["solvers"]["SRC"].get("fields") or ["velocity"]
+    fields = dict.fromkeys(n.partition(".")[0] for n in names)
+    return "velocity" if "velocity" in fields else " and ".join(fields)
 
 
 def ratio(value: float) -> str:
@@ -57,7 +57,7 @@ def against_source(value: float | None, source: float | None) -> str:
 
 
 def error_table(results: dict) -> Table:
-    """Velocity MAE at the milestones, change against SRC, time per step."""
+    """MAE at the milestones, change against SRC, time per step."""
     count, solvers = results["frames"], results["solvers"]
     steps = [str(n) for n in milestones(count)]
     source, reference, rows = solvers["SRC"]["mae"], solvers["REF"]["ms_per_step"], []
@@ -67,7 +67,7 @@ def error_table(results: dict) -> Table:
         change = "" if name == "SRC" or not mae else against_source(mae[steps[-1]], source[steps[-1]])
         rows.append([name, *errors, change, f"{entry['ms_per_step']:.2f}", ratio(entry["ms_per_step"] / reference)])
     blown = [f"{n}: {e['blow_ups']} of {len(results['parameters'])}" for n, e in solvers.items() if e.get("blow_ups")]
-    title = f"{results['scene']}: velocity MAE over {len(results['parameters'])} test simulations"
+    title = f"{results['scene']}: {compared(results)} MAE over {len(results['parameters'])} test simulations"
     note = f"Blow-ups, which no mean hides: {'; '.join(blown)}." if blown else ""
     return Table(title, ["solver", *[f"{n} frames" for n in steps], "vs SRC", "ms / step", "times REF"], rows, note)
 
@@ -87,63 +87,49 @@ def seed_table(results: dict) -> Table | None:
         for name, g in groups.items()
     ]
     columns = ["trained alike", "seeds", *[f"{n} frames" for n in steps], "vs SRC"]
-    return Table("Velocity MAE, mean and standard deviation over training seeds", columns, rows)
+    what = compared(results).capitalize()
+    return Table(f"{what} MAE, mean and standard deviation over training seeds", columns, rows)
 
 
 def physics_table(results: dict) -> Table | None:
-    """Measures that matter to the flow, over all frames."""
-    solvers = {n: e for n, e in results["solvers"].items() if "relative_l2" in e}
-    last, rows = str(results["frames"]), []
-    for name, e in solvers.items():
-        correlation = e["vorticity_correlation"]
-        times = []
-        for threshold in THRESHOLDS:
-            time = correlation[f"time_to_{threshold:g}"]
-            times.append(("> " if time["reached_the_end"] else "") + f"{time['mean']:.4g}")
-        rows.append([name, percent(e["relative_l2"][last], BLEW_UP), *times, decimal(e["spectral_error"], 3, "")])
-        rows[-1] += [percent(e["kinetic_energy_error"]), percent(e["enstrophy_error"])]
-        rows[-1].append("" if e.get("divergence") is None else f"{e['divergence']:.1e}")
-        rows[-1] += [decimal(f["mae"], missing="") for n, f in e["fields"].items() if not n.startswith("velocity")]
-    others = [n for n in next(iter(solvers.values()), {"fields": {}})["fields"] if not n.startswith("velocity")]
-    times = [f"time to {t:g}" for t in THRESHOLDS]
-    columns = [
-        "solver",
-        "relative L2",
-        *times,
-        "spectrum",
-        "energy",
-        "enstrophy",
-        "divergence",
-        *[f"{n} MAE" for n in others],
+    """Measures that matter to the flow, over all frames, and those of the user's own."""
+    own = {n: f for n, f in results.get("metrics", {}).items() if n not in METRICS and f["column"]}
+    metrics = [m for m in METRICS.values() if not m.table]
+    others = [n for n in results["solvers"]["SRC"].get("fields", {}) if not n.startswith("velocity")]
+    if compared(results) != "velocity" and len(others) == 1:
+        others = []  # whose error the first table has
+    columns = [("fields", f"{n} MAE", lambda e, n=n: decimal(e[n]["mae"], missing="")) for n in others]
+    columns += [
+        (f["entry"], f"{f['column']}{f' ({unit})' if (unit := f['unit']) else ''}", shown) for f in own.values()
     ]
-    note = "Time until the correlation of the vorticity falls below; > where it does not in all simulations. Spectrum: decades off."
-    return Table(f"Over {last} frames", columns, rows, note)
+    notes = [f["note"] or f"{f['column'].capitalize()}: {f['better']} is better." for f in own.values()]
+    return metric_table(results, f"Over {results['frames']} frames", metrics, columns, notes)
 
 
-def wake_table(results: dict) -> Table | None:
-    """Shedding, forces and profiles behind an obstacle."""
-    solvers = {n: e["wake"] for n, e in results["solvers"].items() if "wake" in e}
-    rows = []
-    for name, w in solvers.items():
-        drag = [d for d in w["drag"] if d is not None]
-        rows.append([name, decimal(sum(drag) / len(drag), 3) if len(drag) == len(w["drag"]) else BLEW_UP])
-        rows[-1] += [
-            percent(w.get(k))
-            for k in (
-                "drag_error",
-                "lift_rms_error",
-                "strouhal_error",
-                "mean_profile_error",
-                "fluctuation_profile_error",
-            )
-        ]
-    columns = ["solver", "drag", "drag error", "lift r.m.s. error", "Strouhal error", "mean profile", "fluctuation"]
-    return Table(
-        "The wake",
-        columns,
-        rows,
-        "Drag as it is on the source grid. Profiles: mean absolute error in per cent of the stream.",
-    )
+def metric_table(
+    results: dict,
+    title: str,
+    metrics: Iterable[Metric],
+    more: Iterable[tuple[str, str, Callable]] = (),
+    notes: Iterable[str] = (),
+) -> Table:
+    """
+    A row for every solver that has entries of some metrics, a column for every heading that has an entry.
+
+    Args:
+        results: Content of `results.json`.
+        title: Of the table.
+        metrics: The metrics.
+        more: Further columns: key of the entry, heading, and what makes a cell from the entry.
+        notes: What is to be said below the table besides the notes of the metrics.
+    """
+    keys = {m.entry for m in metrics}
+    solvers = {n: e for n, e in results["solvers"].items() if keys & e.keys()}
+    known = [m for m in metrics if any(m.entry in e for e in solvers.values())]
+    columns = [(m.entry, heading, cell) for m in known for heading, cell in m.columns.items()] + [*more]
+    rows = [[n, *(cell(e[key]) if key in e else "" for key, _, cell in columns)] for n, e in solvers.items()]
+    note = " ".join([*(m.note for m in known if m.note), *notes])
+    return Table(title, ["solver", *(heading for _, heading, _ in columns)], rows, note)
 
 
 def paper_table(results: dict) -> Table | None:
@@ -163,9 +149,8 @@ def paper_table(results: dict) -> Table | None:
         for row in paper["rows"]
     ]
     columns = ["solver", "MAE", "below SRC by", "in the paper", "MAE there", "below SRC by"]
-    title = f"Against the paper, ours over {results['frames']} frames" + (
-        "" if paper["checked"] else " (its figures are approximate)"
-    )
+    doubt = "" if paper["checked"] else " (its figures are approximate)"
+    title = f"Against the paper, ours over {results['frames']} frames{doubt}"
     return Table(title, columns, rows, paper["note"])
 
 
@@ -176,9 +161,8 @@ def verdicts(results: dict) -> list[str]:
     for label, group in results.get("groups", {}).items():
         cost = sum(solvers[n]["ms_per_step"] for n in group["runs"]) / len(group["runs"])
         if group["mean"] is None:
-            lines.append(
-                f"{label} blew up in {group['blow_ups']} of {len(group['runs']) * len(results['parameters'])} rollouts."
-            )
+            count = len(group["runs"]) * len(results["parameters"])
+            lines.append(f"{label} blew up in {group['blow_ups']} of {count} rollouts.")
             continue
         better, worse = (
             [n for n, e in plain.items() if e["mae"][last] is not None and (group["mean"] < e["mae"][last]) == b]
@@ -192,7 +176,8 @@ def verdicts(results: dict) -> list[str]:
         costs = [f"{ratio(cost / e['ms_per_step'])} times {n}" for n, e in solvers.items() if n in plain or n == "REF"]
         error = spread(group["mean"], group["mae"][last]["std"])
         lines.append(
-            f"{label}: velocity MAE {error} over {last} frames, {' and '.join(ranks)}. A step takes {cost:.3g} ms: {', '.join(costs)}."
+            f"{label}: {compared(results)} MAE {error} over {last} frames, {' and '.join(ranks)}. "
+            f"A step takes {cost:.3g} ms: {', '.join(costs)}."
         )
     return lines
 

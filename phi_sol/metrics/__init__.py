@@ -5,21 +5,27 @@ All of them take arrays by name as `phi_sol.stepping` has them (`velocity.y`, `v
 (simulations, *spatial), and the flow that they belong to, which gives grid, boundary conditions and obstacles.
 `arrays_of(flow, state)` makes them from PhiFlow fields:
 
-    from phi_sol.evaluation import metrics
+    from phi_sol import metrics
     arrays = metrics.arrays_of(flow, state)
     metrics.kinetic_energy(flow, arrays)
 
 Results have one entry per simulation. Several frames can be given at once as so many simulations.
+
+What an evaluation measures are the `Metric`s of `METRICS`, each a function with its name, unit, direction and column.
 """
 
-from .energy import energy_spectrum, kinetic_energy, resolved, spectral_error
-from .errors import mean_absolute_error, relative_l2, root_mean_square_error
+from .energy import KINETIC_ENERGY, SPECTRUM, energy_spectrum, kinetic_energy, resolved, spectral_error
+from .errors import MAE, RELATIVE_L2, RMSE, mean_absolute_error, relative_l2, root_mean_square_error
 from .forces import acceleration, force, force_coefficient, pressure
-from .grid import arrays_of, axis_of, centred, divergence, divergence_norm, faces, total
-from .vortices import curl, curls, enstrophy, time_until_below, vorticity, vorticity_correlation
+from .grid import DIVERGENCE, MARKER_MASS, arrays_of, axis_of, centred, divergence, divergence_norm, faces, total
+from .metric import Metric
+from .vortices import CORRELATION, ENSTROPHY, curl, curls, enstrophy, time_until_below, vorticity, vorticity_correlation
+from .wake_measures import WAKE
 from .wakes import dominant_frequency, line, mean_and_fluctuation, probe, strouhal_error, strouhal_number
 
 __all__ = [
+    "METRICS",
+    "Metric",
     "acceleration",
     "arrays_of",
     "axis_of",
@@ -51,3 +57,19 @@ __all__ = [
     "vorticity",
     "vorticity_correlation",
 ]
+
+METRICS = {
+    m.name: m
+    for m in (
+        MAE,
+        RMSE,
+        RELATIVE_L2,
+        CORRELATION,
+        SPECTRUM,
+        KINETIC_ENERGY,
+        ENSTROPHY,
+        DIVERGENCE,
+        MARKER_MASS,
+        WAKE,
+    )
+}

@@ -4,6 +4,7 @@ import numpy as np
 
 from ..flows import Flow
 from .grid import Arrays, axis_of, faces
+from .metric import Metric, decimal, has_velocity, number, percent
 
 
 def kinetic_energy(flow: Flow, arrays: Arrays) -> np.ndarray:
@@ -97,3 +98,28 @@ def spectral_error(energy: np.ndarray, reference: np.ndarray) -> np.ndarray:
             there, np.abs(np.log10(np.where(there, energy, 1.0)) - np.log10(np.where(there, reference, 1.0))), 0.0
         )
         return decades.sum(-1) / there.sum(-1)
+
+
+def _spectral_summary(flow: Flow, series: dict, reference: dict) -> dict:
+    spectra = [s["spectrum"].mean(0) for s in (series, reference)]
+    whole = resolved(flow, 2 * np.pi / min(flow.size.values()) * np.arange(spectra[0].shape[-1]))
+    return {"spectral_error": number(spectral_error(*[s[:, whole] for s in spectra]).mean())}
+
+
+KINETIC_ENERGY = Metric(
+    "kinetic_energy",
+    lambda flow, arrays, parameters: kinetic_energy(flow, arrays),
+    unit="length² / time²",
+    column={"energy": percent},
+    applies=has_velocity,
+)
+SPECTRUM = Metric(
+    "spectrum",
+    lambda flow, arrays, parameters: energy_spectrum(flow, arrays)[1],
+    unit="length² / time²",
+    column={"spectrum": lambda error: decimal(error, 3, "")},
+    applies=has_velocity,
+    summary=_spectral_summary,
+    entry="spectral_error",
+    note="Spectrum: decades off.",
+)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from .grid import Arrays
+from .metric import BLEW_UP, Metric, at_the_end, percent
 
 
 def mean_absolute_error(arrays: Arrays, reference: Arrays, names: list[str]) -> np.ndarray:
@@ -49,3 +50,13 @@ def _mean(values: np.ndarray) -> np.ndarray:
     """Over all axes but the first."""
     with np.errstate(invalid="ignore", over="ignore"):
         return values.reshape(len(values), -1).mean(1)
+
+
+MAE = Metric("mae", compare=lambda flow, a, r, names: mean_absolute_error(a, r, names), per_field=True)
+RMSE = Metric("rmse", compare=lambda flow, a, r, names: root_mean_square_error(a, r, names), per_field=True)
+RELATIVE_L2 = Metric(
+    "relative_l2",
+    compare=lambda flow, a, r, names: relative_l2(a, r, names),
+    per_field=True,
+    column={"relative L2": lambda means: percent(at_the_end(means), BLEW_UP)},
+)

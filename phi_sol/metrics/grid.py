@@ -6,6 +6,7 @@ from phi.math.backend import choose_backend
 from ..flows import Flow
 from ..stepping.arrays import check_state, native_arrays
 from ..stepping.state import State
+from .metric import Metric, has_velocity, number
 
 Arrays = dict[str, np.ndarray]
 
@@ -86,3 +87,19 @@ def pair_means(values: np.ndarray, axis: int) -> np.ndarray:
     """Means of neighbours along an axis."""
     n = values.shape[axis]
     return (np.take(values, range(n - 1), axis) + np.take(values, range(1, n), axis)) / 2
+
+
+DIVERGENCE = Metric(
+    "divergence",
+    lambda flow, arrays, parameters: divergence_norm(flow, arrays),
+    unit="1 / time",
+    column={"divergence": lambda largest: "" if largest is None else f"{largest:.1e}"},
+    applies=lambda flow: flow.incompressible and has_velocity(flow),
+    summary=lambda flow, series, reference: {"divergence": number(series["divergence"].max())},
+    entry="divergence",
+)
+MARKER_MASS = Metric(
+    "marker_mass",
+    lambda flow, arrays, parameters: total(flow, arrays),
+    applies=lambda flow: "marker" in flow.fields and "marker" not in flow.staggered,
+)

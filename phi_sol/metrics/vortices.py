@@ -4,6 +4,9 @@ import numpy as np
 
 from ..flows import Flow
 from .grid import Arrays, axis_of
+from .metric import Metric, has_velocity, number, numbers, percent
+
+THRESHOLDS = (0.95, 0.8)  # of the correlation
 
 
 def vorticity(flow: Flow, arrays: Arrays) -> np.ndarray:
@@ -103,3 +106,42 @@ def time_until_below(series: np.ndarray, threshold: float, dt: float, start: flo
         part = (before - threshold) / (before - after) if i > 0 and np.isfinite(after) else 0.0
         result[s] = dt * (max(i - 1, 0) + part)
     return result
+
+
+def correlation_time(correlation: np.ndarray, threshold: float, dt: float) -> dict:
+    """
+    When the correlation falls below a threshold: `per_parameter` (None where it never does), how many
+    `reached_the_end`, and the `mean`, for which these count with the whole duration, so that it is a lower bound then.
+    """
+    times = time_until_below(correlation, threshold, dt)
+    mean = np.where(np.isnan(times), dt * len(correlation), times).mean()
+    return {"mean": float(mean), "per_parameter": numbers(times), "reached_the_end": int(np.isnan(times).sum())}
+
+
+def _correlation_summary(flow: Flow, series: dict, reference: dict) -> dict:
+    values = series["correlation"]
+    times = {f"time_to_{t:g}": correlation_time(values, t, flow.dt) for t in THRESHOLDS}
+    return {"vorticity_correlation": {"mean": number(values.mean())} | times}
+
+
+def _time_cell(time: dict) -> str:
+    return ("> " if time["reached_the_end"] else "") + f"{time['mean']:.4g}"
+
+
+ENSTROPHY = Metric(
+    "enstrophy",
+    lambda flow, arrays, parameters: enstrophy(flow, arrays),
+    unit="1 / time²",
+    column={"enstrophy": percent},
+    applies=has_velocity,
+)
+CORRELATION = Metric(
+    "correlation",
+    compare=lambda flow, arrays, reference, names: vorticity_correlation(flow, arrays, reference),
+    better="larger",
+    column={f"time to {t:g}": lambda entry, t=t: _time_cell(entry[f"time_to_{t:g}"]) for t in THRESHOLDS},
+    applies=has_velocity,
+    summary=_correlation_summary,
+    entry="vorticity_correlation",
+    note="Time until the correlation of the vorticity falls below; > where it does not in all simulations.",
+)

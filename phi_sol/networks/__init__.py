@@ -2,24 +2,27 @@
 Networks as Keras models: channels in, channels out, on any grid size.
 
 A builder takes the layers that it may use (`Layers`: dimension, boundaries, precision), the input and the
-number of outputs. It ends in a layer whose weights start at zero, so that an untrained corrector leaves the
-source solver as it is.
+number of outputs. Those of phi_sol end in a layer whose weights start at zero, so that an untrained corrector leaves
+the source solver as it is.
 """
 
-from collections.abc import Callable, Sequence
+import random
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from difflib import get_close_matches
+from functools import partial
 
 import keras
 
-from ..errors import InputError
+from ..errors import InputError, suggestion
 from .convolutional import convnet, dilated, resnet, small
 from .facts import NetworkFacts, describe
 from .fourier import fno
 from .layers import Layers
 from .unet import deep_unet, unet
 
-__all__ = ["NETWORKS", "POLICIES", "Network", "NetworkFacts", "build_network", "describe"]
+__all__ = ["NETWORKS", "POLICIES", "Layers", "Network", "NetworkFacts", "build_network", "describe", "network_name"]
 
 POLICIES = ("float32", "mixed_bfloat16", "mixed_float16")
 
@@ -44,7 +47,7 @@ NETWORKS = {
 
 
 def build_network(
-    name: str,
+    network: str | keras.Model | Callable,
     inputs: int,
     outputs: int,
     rank: int,
@@ -52,16 +55,21 @@ def build_network(
     periodic: Sequence[bool] | bool = False,
     policy: str | None = None,
     mirrored: bool = False,
+    grid: Sequence[int] | None = None,
 ) -> keras.Model:
     """
-    A network by name, with weights drawn from `seed`.
+    A network by name, by a builder, or of a Keras model of one's own, as a functional model. The random states of
+    Python, NumPy and TensorFlow stay as they are.
 
     Args:
-        name: One of `NETWORKS`.
+        network: One of `NETWORKS`; a builder `(layers, x, outputs)` as theirs are, which applies layers (those of
+            `layers`, which know dimension, boundaries and precision, or any others) to x of shape (batch, *spatial,
+            inputs) and returns a tensor of shape (batch, *spatial, outputs); or a functional, sequential or subclassed
+            `keras.Model` of these shapes, which keeps its layers with their weights and precision.
         inputs: Channels of the input.
         outputs: Channels of the output.
         rank: Spatial dimensions, 1 to 3.
-        seed: Seed of the initial weights.
+        seed: Seed of the initial weights. It has no say in a Keras model, nor has anything below.
         periodic: Whether the domain is periodic, per axis or for all. Beyond periodic ends the fields continue
             periodically, beyond others with zeros.
         policy: One of `POLICIES`, or None for Keras's global policy. With a mixed one all layers but the last
@@ -69,14 +77,15 @@ def build_network(
             (`keras.optimizers.LossScaleOptimizer`).
         mirrored: Whether fields continue by their mirror image instead of zeros beyond ends that are not
             periodic, as those do whose normal derivative is zero there.
+        grid: Cells per axis that it will be used on, if they are known.
 
     Raises:
-        InputError: for an unknown name or policy, a dimension other than 1 to 3, and flags for another number of axes.
+        InputError: for an unknown name or policy, a dimension other than 1 to 3, flags for another number of axes,
+            and a model or builder for other shapes or that can't be saved.
     """
-    if name not in NETWORKS:
-        raise InputError(_unknown("network", name, NETWORKS))
+    name = network_name(network)
     if policy is not None and policy not in POLICIES:
-        raise InputError(_unknown("policy", policy, POLICIES))
+        raise InputError(f"Unknown policy {policy!r}.{suggestion(policy, POLICIES)} Known: {', '.join(POLICIES)}.")
     if rank not in (1, 2, 3):
         raise InputError(f"Networks are for 1, 2 or 3 dimensions, not {rank}.")
     flags = (periodic,) * rank if isinstance(periodic, bool) else tuple(periodic)
@@ -84,12 +93,104 @@ def build_network(
         raise InputError(
             f"A network in {rank}D needs to know of {rank} axes whether they are periodic, not of {len(flags)}."
         )
-    keras.utils.set_random_seed(seed)
     layers = Layers(flags, keras.config.dtype_policy() if policy is None else keras.DTypePolicy(policy), mirrored)
+    with _drawn_from(seed):
+        if isinstance(network, keras.Model):
+            start, end = _applied(network, name, layers, inputs)
+        else:
+            build, start = NETWORKS[network].build if isinstance(network, str) else network, layers.start(inputs)
+            end = build(layers, start, outputs)
+    wanted = [(None, *(grid or [None] * rank), n) for n in (inputs, outputs)]
+    found = [getattr(t, "shape", None) for t in (start, end)]
+    if not all(map(_fits, found, wanted)):
+        raise InputError(f"The network {name!r} maps {found[0]} to {found[1]}; {wanted[0]} to {wanted[1]} is needed.")
+    model = keras.Model(start, end, name=name)
+    if not isinstance(network, str):
+        _check_own(model, grid)
+    return model
+
+
+def network_name(network: str | keras.Model | Callable) -> str:
+    """
+    What a network is called in descriptions: its name, the name of a model that was given one, else of its class or of
+    the builder.
+
+    Raises:
+        InputError: for an unknown name, and what is no network.
+    """
+    if isinstance(network, str):
+        if network not in NETWORKS:
+            raise InputError(
+                f"Unknown network {network!r}.{suggestion(network, NETWORKS)} Known: {', '.join(NETWORKS)}."
+            )
+        return network
+    if isinstance(network, keras.Model):  # Keras numbers the names that it makes up itself
+        kind, bare = type(network).__name__, re.sub(r"_\d+$", "", network.name)
+        return kind if bare.replace("_", "") == kind.lower() else network.name
+    if not callable(network) or isinstance(network, type):
+        kind = f"the class {network.__name__}" if isinstance(network, type) else type(network).__name__
+        raise InputError(f"A network is a name, a keras.Model or a function (layers, x, outputs), not {kind}.")
+    while isinstance(network, partial):
+        network = network.func
+    return getattr(network, "__name__", type(network).__name__).strip("<>")
+
+
+def _fits(shape: Sequence[int | None] | None, wanted: Sequence[int | None]) -> bool:
+    """Whether a shape has the channels and, where both are known, the sizes that are wanted."""
+    known = shape is not None and len(shape) == len(wanted) and shape[-1] == wanted[-1]
+    return known and all(a is None or b is None or a == b for a, b in zip(shape, wanted, strict=True))
+
+
+@contextmanager
+def _drawn_from(seed: int) -> Iterator[None]:
+    """Within it Keras draws the seeds of weights from `seed`: it takes them from Python's random numbers."""
+    before = random.getstate()
+    random.seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(before)
+
+
+def _applied(model: keras.Model, name: str, layers: Layers, inputs: int):
+    """
+    Input and output of a model: of a functional one its own, so that its layers stay visible; others are applied to
+    grids of any size.
+    """
+    if getattr(model, "outputs", None):
+        if len(model.inputs) != 1 or len(model.outputs) != 1:
+            raise InputError(f"The network {name!r} must have one input and one output.")
+        return model.inputs[0], model.outputs[0]
     start = layers.start(inputs)
-    return keras.Model(start, NETWORKS[name].build(layers, start, outputs), name=name)
+    try:
+        return start, model(start)
+    except Exception as err:  # whatever the user's code raises
+        raise InputError(
+            f"The network {name!r} can't be applied to an input of shape {start.shape} ({_reason(err)})."
+        ) from err
 
 
-def _unknown(kind: str, name: str, known) -> str:
-    close = get_close_matches(name, known, 1)
-    return f"Unknown {kind} {name!r}.{f' Did you mean {close[0]!r}?' if close else ''} Known: {', '.join(known)}."
+def _check_own(model: keras.Model, grid: Sequence[int] | None):
+    """
+    Raises:
+        InputError: for layers that Keras can't save, or would not load in safe mode, and for an output on another grid.
+    """
+    try:
+        code = "__lambda__" in str(keras.saving.serialize_keras_object(model))
+        reason = "a Lambda is Python code, which is not loaded: use a layer class or a named function" if code else ""
+    except Exception as err:  # whatever the user's code raises
+        reason = _reason(err)
+    if reason:
+        raise InputError(f"The network {model.name!r} can't be saved ({reason}).")
+    if grid is not None:
+        sizes = model.compute_output_shape((1, *grid, model.input_shape[-1]))[1:-1]
+        if tuple(sizes) != tuple(grid):
+            raise InputError(
+                f"The network {model.name!r} must keep the grid, but makes {sizes} of {tuple(grid)} cells."
+            )
+
+
+def _reason(err: Exception) -> str:
+    """What Keras says in several lines, and behind a heading, in one."""
+    text = re.sub(r"\x1b\[\d*m", "", str(err).partition(".call().")[2] or str(err))
+    return " ".join(re.split("Arguments received|Example:", text)[0].split())[:300]

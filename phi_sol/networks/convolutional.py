@@ -53,8 +53,7 @@ def small(layers: Layers, x, outputs: int):
 def dilated(layers: Layers, x, outputs: int):
     """
     Dilated ResNet: 3x3 convolution to 32 features, 4 residual blocks of seven 3x3 convolutions with dilations
-        1, 2, 4, 8, 4, 2, 1 and
-    a leaky ReLU after each, 3x3 convolution to the output. In 2D with 3 inputs and 2 outputs
+    1, 2, 4, 8, 4, 2, 1 and a leaky ReLU after each, 3x3 convolution to the output. In 2D with 3 inputs and 2 outputs
     (9·3 + 1)·32 + 28·(9·32 + 1)·32 + (9·32 + 1)·2 = 260 418 parameters; receptive field 1 + 2·(1 + 4·22 + 1) =
     181 cells.
 

@@ -26,35 +26,58 @@ class NetworkFacts:
     Attributes:
         parameters: Number of trainable weights.
         receptive_field: Number of neighbouring input cells along an axis that one output cell depends on, where
-            that differs between cells the largest; None for the whole domain.
+            that differs between cells the largest; None for the whole domain, and where it is not known.
         flops_per_cell: Floating-point operations of one evaluation per cell of the grid: convolutions and
-            Fourier sums, two for each multiplication and addition; biases, activations and sums are left out.
+            Fourier sums, two for each multiplication and addition; biases, activations and sums are left out. None
+            for a network with layers that are not known here.
         resolution: Grid of `flops_per_cell`. It makes a difference where a network works on padded or coarser
             grids, too.
     """
 
     parameters: int
     receptive_field: int | None
-    flops_per_cell: float
+    flops_per_cell: float | None
     resolution: tuple[int, ...]
+
+    @property
+    def sight(self) -> str:
+        """The receptive field in words; `?` where it is not known."""
+        if self.flops_per_cell is None:
+            return "?"
+        return "whole domain" if self.receptive_field is None else f"{self.receptive_field} cells"
+
+    def __str__(self):
+        seen = "the whole domain" if self.sight == "whole domain" else self.sight
+        return f"{self.parameters} parameters" + (f", receptive field {seen}" if seen != "?" else "")
 
 
 def describe(network: keras.Model, resolution: Sequence[int] | None = None) -> NetworkFacts:
     """
-    The facts of a network, computed from its layers.
+    The facts of a network, computed from its layers. Of layers that the networks of phi_sol don't have only the
+    parameters are known.
 
     Args:
         network: A network that `build_network` made, or a loaded one.
         resolution: Cells per axis; by default 64, 64x32 or 32x16x16.
 
     Raises:
-        InputError: for a network with layers that the networks of phi_sol don't have, and for a resolution of
-            another dimension.
+        InputError: for a resolution of another dimension.
     """
-    rank = len(network.inputs[0].shape) - 2
-    resolution = RESOLUTION[rank] if resolution is None else tuple(resolution)
+    inputs = getattr(network, "inputs", None)  # a subclassed model has none
+    rank = len(inputs[0].shape) - 2 if inputs else len(resolution or ())
+    resolution = RESOLUTION.get(rank, ()) if resolution is None else tuple(resolution)
     if len(resolution) != rank:
         raise InputError(f"The network is for {rank}D grids, not for {'x'.join(map(str, resolution))}.")
+    weights = sum(prod(w.shape) for w in network.trainable_weights)
+    try:
+        field, flops = _followed(network, resolution)
+    except Exception:  # whatever the layers of a user raise: facts that are only for show stop nothing
+        return NetworkFacts(weights, None, None, resolution)
+    return NetworkFacts(weights, None if field >= LINE else field, flops / prod(resolution), resolution)
+
+
+def _followed(network: keras.Model, resolution: tuple[int, ...]) -> tuple[int, int]:
+    """Receptive field and operations, found by following the layers from input to output."""
     start, (end,) = network.inputs[0], network.outputs
     shapes = {id(start): (1, *resolution, start.shape[-1])}
     first, last = ({id(start): np.arange(LINE)} for _ in range(2))
@@ -70,9 +93,7 @@ def describe(network: keras.Model, resolution: Sequence[int] | None = None) -> N
         elif isinstance(layer, SpectralConv):
             flops += layer.flops(seen[0][1:])
     middle = slice(LINE // 4, -LINE // 4)
-    field = int((last[id(end)] - first[id(end)])[middle].max()) + 1
-    weights = sum(prod(w.shape) for w in network.trainable_weights)
-    return NetworkFacts(weights, None if field >= LINE else field, flops / prod(resolution), resolution)
+    return int((last[id(end)] - first[id(end)])[middle].max()) + 1, flops
 
 
 def _reach(layer: keras.Layer, inputs: list[np.ndarray], extreme: Callable) -> np.ndarray:
@@ -82,7 +103,7 @@ def _reach(layer: keras.Layer, inputs: list[np.ndarray], extreme: Callable) -> n
     does not reach the middle.
     """
     x = inputs[0]
-    if isinstance(layer, CONVOLUTIONS):
+    if isinstance(layer, CONVOLUTIONS) and _is_plain(layer):
         taps, step = layer.kernel_size[0], layer.dilation_rate[0]
         if layer.padding == "same":
             x = np.pad(x, taps // 2 * step, mode="edge")
@@ -90,7 +111,7 @@ def _reach(layer: keras.Layer, inputs: list[np.ndarray], extreme: Callable) -> n
         return extreme([x[j * step : j * step + n] for j in range(taps)], axis=0)
     if isinstance(layer, POINTWISE):
         return extreme(inputs, axis=0)
-    if isinstance(layer, POOLINGS):
+    if isinstance(layer, POOLINGS) and {*layer.pool_size} == {*layer.strides} == {layer.pool_size[0]}:
         return extreme(x.reshape(-1, layer.pool_size[0]), axis=1)
     if isinstance(layer, REPETITIONS):
         return np.repeat(x, np.ravel(layer.size)[0])
@@ -100,4 +121,10 @@ def _reach(layer: keras.Layer, inputs: list[np.ndarray], extreme: Callable) -> n
         return np.pad(x, layer.width, mode="edge")
     if isinstance(layer, Crop | Extend):  # the ends only
         return x
-    raise InputError(f"The facts of a network with a layer of type {type(layer).__name__} are not known.")
+    raise NotImplementedError(f"The facts of a network with a layer of type {type(layer).__name__} are not known.")
+
+
+def _is_plain(layer: keras.Layer) -> bool:
+    """Whether a convolution has an odd number of taps, the same along all axes, and moves cell by cell."""
+    same = all(len({*v}) == 1 for v in (layer.kernel_size, layer.dilation_rate))
+    return same and layer.kernel_size[0] % 2 == 1 and {*layer.strides} == {1} and layer.padding != "causal"

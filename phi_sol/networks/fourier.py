@@ -19,8 +19,8 @@ class SpectralConv(keras.layers.Layer):
     """
     Convolution by products of Fourier coefficients,
 
-        y_o(j) = Re Σ_k c_k Σ_i R_kio x̂_i(k) exp(2π i Σ_d k_d j_d/n_d),   x̂_i(k) = 1/N Σ_j x_i(j) exp(-2π i
-        Σ_d k_d j_d/n_d)
+        y_o(j) = Re Σ_k c_k Σ_i R_kio x̂_i(k) exp(2π i Σ_d k_d j_d/n_d),
+        x̂_i(k) = 1/N Σ_j x_i(j) exp(-2π i Σ_d k_d j_d/n_d)
 
     over the modes k_1 = 0..m-1 of the first axis (c_k = 2, or 1 where k_1 is 0 or n_1/2: the conjugate half is
     implied) and k_d = -m..m-1 of the others: y = irfftn(R · rfftn(x)) with R = 0 for all other modes. On a grid
@@ -87,9 +87,7 @@ class SpectralConv(keras.layers.Layer):
         """Operations for one input of `shape` (without the batch), two per multiplication and addition."""
         *sizes, channels = shape
         kept = [len(kept_modes(n, self.modes, half=d == 0)) for d, n in enumerate(sizes)]
-        transform = (
-            0  # per channel: the first axis turns real numbers into complex ones, the others complex into complex
-        )
+        transform = 0  # per channel: the first axis turns real numbers into complex ones, the others complex ones
         for d, n in enumerate(sizes):
             transform += 2 * (2 if d == 0 else 4) * prod(kept[:d]) * n * kept[d] * prod(sizes[d + 1 :])
         return (channels + self.filters) * transform + 8 * prod(kept) * channels * self.filters
@@ -137,11 +135,11 @@ class Extend(keras.layers.Layer):
 
 def fno(layers: Layers, x, outputs: int):
     """
-    Fourier neural operator: pointwise map to 16 features, 4 layers x <- σ(W x + b + K x) with a spectral
-        convolution K (`SpectralConv`) and a
-    pointwise map, pointwise maps to 64 features and to the output; σ is the leaky ReLU. Kept modes per axis: 8
-    in 2D, 4 in 3D, 16 in 1D. In 2D with 3 inputs and 2 outputs (3 + 1)·16 + 4·(8·16·16²·2 + (16 + 1)·16) + (16
-    + 1)·64 + (64 + 1)·2 = 264 514 parameters. Every cell sees the whole domain.
+    Fourier neural operator: pointwise map to 16 features, 4 layers x <- σ(W x + b + K x) with a spectral convolution K
+    (`SpectralConv`) and a pointwise map, pointwise maps to 64 features and to the output; σ is the leaky ReLU. Kept
+    modes per axis: 8 in 2D, 4 in 3D, 16 in 1D. In 2D with 3 inputs and 2 outputs
+    (3 + 1)·16 + 4·(8·16·16²·2 + (16 + 1)·16) + (16 + 1)·64 + (64 + 1)·2 = 264 514 parameters. Every cell sees the whole
+    domain.
 
     Fourier series are periodic. An axis that is not is extended by zeros, a fourth of its cells at the upper
     end, behind the first map and cut off before the last two, so that what leaves through one side has this way

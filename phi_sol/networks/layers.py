@@ -12,9 +12,8 @@ SLOPE = 0.2  # the one slope that TensorFlow's fused kernels get right behind an
 @keras.saving.register_keras_serializable(package="phi_sol")
 class Pad(keras.layers.Layer):
     """
-    Adds cells at both ends of every axis: those of the other end where the axis is periodic, elsewhere zeros,
-        or the mirror image of the cells
-    at this end (`mirrored`; then at most as many as there are).
+    Adds cells at both ends of every axis: those of the other end where the axis is periodic, elsewhere zeros, or the
+    mirror image of the cells at this end (`mirrored`; then at most as many as there are).
 
     Shape (batch, *n, channels) -> (batch, *(n + 2 width), channels). A width beyond n wraps around more than once.
     """
@@ -29,11 +28,9 @@ class Pad(keras.layers.Layer):
             if periodic:
                 x = wrapped(x, axis, self.width)
         widths = [(0, 0) if periodic else (self.width, self.width) for periodic in self.periodic]
-        return (
-            x
-            if all(self.periodic)
-            else tf.pad(x, [(0, 0), *widths, (0, 0)], "SYMMETRIC" if self.mirrored else "CONSTANT")
-        )
+        if all(self.periodic):
+            return x
+        return tf.pad(x, [(0, 0), *widths, (0, 0)], "SYMMETRIC" if self.mirrored else "CONSTANT")
 
     def compute_output_shape(self, shape):
         return (shape[0], *(None if n is None else n + 2 * self.width for n in shape[1:-1]), shape[-1])
@@ -104,7 +101,7 @@ class Layers:
     def start(self, channels: int):
         """
         The input of a network: grids of any size, in the type of the variables, so that inputs are not rounded
-            beforehand.
+        beforehand.
         """
         return keras.Input((None,) * self.rank + (channels,), dtype=self.policy.variable_dtype)
 

@@ -16,11 +16,10 @@ def unet(layers: Layers, x, outputs: int, features: Sequence[int] = FEATURES):
     the way down (means over 2x2 cells in between) and again on the way up, where the coarser level, each cell
     copied to 2x2, is put beside the features of the way down; 3x3 convolution to the output. In 2D with 3
     inputs and 2 outputs 303 122 parameters: 2 768 + 13 888 + 55 424 + 73 856 on the way down, 110 720 + 36 928
-        + 9 248 on the way up, 290 at the end. Receptive field 100 cells.
+    + 9 248 on the way up, 290 at the end. Receptive field 100 cells.
 
-    Any grid size: an odd number of cells leaves the last one a coarse cell for itself, which is cut off again
-        on the way up.
-    Along a periodic axis whose number of cells is a multiple of 8 the network commutes with shifts by 8 cells,
+    Any grid size: an odd number of cells leaves the last one a coarse cell for itself, which is cut off again on the
+    way up. Along a periodic axis whose number of cells is a multiple of 8 the network commutes with shifts by 8 cells,
     not by others; along a periodic axis with another number of cells there is a seam at the last ones.
 
     Source: Ronneberger et al. 2015 (arXiv:1505.04597), with padding, fewer features and means in place of maxima.

@@ -19,7 +19,7 @@ from .axes import OPEN, PERIODIC, Axis, check_sides, choose_way
 from .cg import Recurrence, iterate, norm_of
 from .cut_faces import CutFaces
 from .laplace import MaskedLaplace
-from .plan import Plan
+from .passes import Passes
 
 LOG = logging.getLogger(__name__)
 
@@ -101,7 +101,7 @@ class DirectPoisson:
         self.spacing = {d: float(spacing[d]) for d in self.dims}
         self.singular = not any(OPEN in s for s in self.sides.values())
         self._forced_ways = ways or {}
-        self._plans = {}
+        self._passes = {}
         self._free = CutFaces(solid, self.spacing, self.sides)
         self.cut_faces = self._free.count
         self.iterative = 8 * len(self._free.cells) ** 2 > budget
@@ -136,15 +136,15 @@ class DirectPoisson:
             )
         return result | self._forced_ways
 
-    def _plan(self, sweeps: bool) -> Plan:
-        if sweeps not in self._plans:
+    def _passes_of(self, sweeps: bool) -> Passes:
+        if sweeps not in self._passes:
             ways = self.ways(sweeps)
             axes = {
                 d: Axis(n, self.spacing[d], *self.sides[d], "dense" if ways[d] == "sweep" else ways[d])
                 for d, n in zip(self.dims, self.shape, strict=True)
             }
-            self._plans[sweeps] = Plan(axes, ways, self._free)
-        return self._plans[sweeps]
+            self._passes[sweeps] = Passes(axes, ways, self._free)
+        return self._passes[sweeps]
 
     @cached_property
     def capacitance(self) -> np.ndarray:
@@ -211,7 +211,7 @@ class DirectPoisson:
     def solve_native(self, backend: Backend, b):
         """The same for native right-hand sides of shape (batch, *spatial) in float64."""
         kernels = kernels_for(backend)
-        self._plan(kernels.sweeps)  # set-up is NumPy's and must not happen inside the function that is traced
+        self._passes_of(kernels.sweeps)  # set-up is NumPy's and must not happen inside the function that is traced
         if self.cut_faces and not self.iterative:
             _ = self.capacitance
 
@@ -228,7 +228,7 @@ class DirectPoisson:
         b = backend.where(backend.cast(fluid, DType(bool)), b, backend.zeros_like(b))
         if self.singular:
             b = b - fluid * (backend.sum(b, axes, keepdims=True) / self.fluid.sum())
-        plan = self._plan(kernels.sweeps)
+        passes = self._passes_of(kernels.sweeps)
         if self.iterative:
             operator = self.operator
             recurrence = Recurrence(
@@ -236,7 +236,7 @@ class DirectPoisson:
             )
             p = iterate(recurrence, b, None, 1e-13 * norm_of(backend, b, "l2"), 500).p
         else:
-            p = plan.solve(backend, b, self.capacitance if self.cut_faces else None)
+            p = passes.solve(backend, b, self.capacitance if self.cut_faces else None)
         p = p * fluid
         if self.singular:  # with the mean over the fluid, not over all cells, the whole operation is symmetric
             p = p - fluid * (backend.sum(p, axes, keepdims=True) / self.fluid.sum())
@@ -248,7 +248,7 @@ class DirectPoisson:
         the fluid cells.
         """
         kernels = kernels_for(backend)
-        return kernels.constant(backend, self._fluid) * self._plan(kernels.sweeps).solve(backend, b)
+        return kernels.constant(backend, self._fluid) * self._passes_of(kernels.sweeps).solve(backend, b)
 
     @cached_property
     def operator(self) -> MaskedLaplace:

@@ -11,7 +11,7 @@ from typing import Any
 import tensorflow as tf
 
 from ..errors import InputError, MissingError
-from ..evaluation.runs import time_step
+from ..evaluation.records import time_step
 from ..experiment import SPLITS, Experiment, Schedule
 from ..generation.generator import Generator
 from ..storage.dataset import Dataset, find_simulations

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 from phi import math
 
-from phi_sol import BuoyantPlume, Corrector, HybridSolver, InputError, MissingError, WakeFlow
+from phi_sol import BuoyantPlume, Corrector, ForcedAdvection, HybridSolver, InputError, MissingError, WakeFlow
 from phi_sol.correctors.statistics import Statistics
 from phi_sol.stepping.arrays import pack
 
@@ -95,6 +95,14 @@ def test_saved_corrector_of_another_flow(flow, tmp_path, other, message):
     loaded.check_flow(WakeFlow(y=16, x=8))
     with pytest.raises(InputError, match=f"The corrector was trained for another flow: .*{message}"):
         loaded.check_flow(other())
+
+
+@pytest.mark.parametrize(
+    "correct, found", [(("speed",), "not 'speed'"), (("forcing",), "not 'forcing'"), ((), "at least one of them")]
+)
+def test_fields_that_can_not_be_corrected(correct, found):
+    with pytest.raises(InputError, match=f"Of ForcedAdvection velocity can be corrected, {found}"):
+        Corrector.create(ForcedAdvection(y=8, x=8), "small", STATISTICS, correct)
 
 
 def test_files_that_do_not_belong_together(flow, tmp_path):

@@ -25,8 +25,8 @@ from phi_sol.evaluation.groups import Group, group_runs
 from phi_sol.evaluation.illustrate import kept_frames, write_pictures
 from phi_sol.evaluation.measures import Measures
 from phi_sol.evaluation.milestones import milestones
+from phi_sol.evaluation.records import Record, run_solver
 from phi_sol.evaluation.results import group_results, solver_results
-from phi_sol.evaluation.runs import Rollout, run_solver
 from phi_sol.storage.dataset import find_simulations
 
 
@@ -106,11 +106,11 @@ def test_measures_of_the_reference_and_of_a_solver(tiny, test_set):
         metrics.force(flow, seven, np.array([1 / 30]))["y"] / 10
     )  # ½ U² D
     assert run.series["correlation"][6] == pytest.approx(metrics.vorticity_correlation(flow, run.kept[7], seven))
-    assert run.series["relative_l2"][6] == pytest.approx(metrics.relative_l2(run.kept[7], seven, measures.velocity))
+    assert run.series["relative_l2"][6] == pytest.approx(metrics.relative_l2(run.kept[7], seven, measures.compared))
     assert (run.series["divergence"] < 1e-5).all()
     perfect = measures.block(measures.recorded(1, 12), measures.recorded(1, 12))
     assert (perfect["mae"] == 0).all() and perfect["correlation"] == pytest.approx(1)
-    entry = solver_results(Rollout(perfect["mae"], {}, 1.0, perfect), 12, measures)
+    entry = solver_results(Record(perfect["mae"], {}, 1.0, perfect), 12, measures)
     assert entry["spectral_error"] == entry["kinetic_energy_error"] == entry["wake"]["mean_profile_error"] == 0
     assert entry["vorticity_correlation"]["time_to_0.95"] == {
         "mean": 12.0,
@@ -176,7 +176,7 @@ def test_results(tiny_evaluation, tiny_data, tiny_run):
 def test_groups():
     """Deviations are those of a sample, over runs that differ in the seed only."""
     runs = {
-        n: Rollout(np.full((4, 2), v), {}, 1.0)
+        n: Record(np.full((4, 2), v), {}, 1.0)
         for n, v in {"SRC": 9.0, "a_seed0": 1.0, "a_seed1": 2.0, "b": 3.0}.items()
     }
     facts = {"method": "sol", "unroll": 4, "network": "small", "data": ["x"]}

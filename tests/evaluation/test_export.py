@@ -7,7 +7,7 @@ import pytest
 
 from phi_sol import Corrector, Dataset, ForcedAdvection, HybridSolver, InputError
 from phi_sol.evaluation.export import Exporter, to_xarray
-from phi_sol.evaluation.runs import run_solver
+from phi_sol.evaluation.records import run_solver
 
 xarray = pytest.importorskip("xarray", reason="xarray is not installed: pip install phi_sol[netcdf]")
 pytest.importorskip("h5netcdf", reason="h5netcdf is not installed: pip install phi_sol[netcdf]")

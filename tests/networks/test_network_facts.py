@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from phi_sol import InputError
-from phi_sol.correctors import NETWORKS, build_network, describe
+from phi_sol.networks import NETWORKS, NetworkFacts, build_network, describe
 
 FIELDS = {"resnet": 49, "small": 25, "convnet": 13, "unet": 100, "deep-unet": 204, "dilated": 181, "fno": None}
 
@@ -70,9 +70,38 @@ def test_facts_of_a_loaded_network(tmp_path):
     assert describe(keras.models.load_model(tmp_path / "unet.keras")) == describe(network)
 
 
-def test_what_has_no_facts():
-    start = keras.Input((None, None, 1))
-    with pytest.raises(InputError, match="layer of type MaxPooling2D are not known"):
-        describe(keras.Model(start, keras.layers.MaxPooling2D()(start)))
+class Own(keras.layers.Layer):
+    def call(self, x):
+        return 2 * x
+
+
+START = keras.Input((None, None, 1))
+CONV = keras.layers.Conv2D(1, 3, padding="same")
+WHERE_PARTS_ARE_NOT_KNOWN = {
+    "a layer of one's own": lambda x: Own()(x),
+    "strides": lambda x: keras.layers.Conv2DTranspose(1, 2, strides=2)(keras.layers.Conv2D(1, 2, strides=2)(x)),
+    "an even number of taps": lambda x: keras.layers.Conv2D(1, 4, padding="same")(x),
+    "overlapping means": lambda x: keras.layers.AveragePooling2D(3, strides=1, padding="same")(x),
+    "a layer used twice": lambda x: CONV(CONV(x)),
+    "a model inside": lambda x: keras.Sequential([keras.layers.Conv2D(1, 3, padding="same")])(x),
+}
+
+
+@pytest.mark.parametrize("case", WHERE_PARTS_ARE_NOT_KNOWN)
+def test_what_is_not_known_is_none(case):
+    """Parameters are known of everything, and nothing that is only for show raises."""
+    network = keras.Model(START, WHERE_PARTS_ARE_NOT_KNOWN[case](START))
+    facts = describe(network, (16, 8))
+    assert facts == NetworkFacts(network.count_params(), None, None, (16, 8)) and facts.sight == "?"
+    assert str(facts) == f"{facts.parameters} parameters"
+
+
+def test_what_is_said_of_the_receptive_field():
+    assert describe(build_network("small", 3, 2, 2)).sight == "25 cells"
+    facts = describe(build_network("fno", 3, 2, 2))
+    assert facts.sight == "whole domain" and str(facts) == "264514 parameters, receptive field the whole domain"
+
+
+def test_resolution_of_another_dimension():
     with pytest.raises(InputError, match="for 2D grids, not for 8x8x8"):
         describe(build_network("small", 3, 2, 2), (8, 8, 8))

@@ -12,10 +12,9 @@ import tensorflow as tf
 
 from phi_sol import Corrector, ForcedAdvection, InputError, WakeFlow
 from phi_sol.cli import main
-from phi_sol.correctors import NETWORKS, build_network, describe
 from phi_sol.correctors.adapter import periodic_axes
 from phi_sol.correctors.statistics import Statistics
-from phi_sol.networks import POLICIES
+from phi_sol.networks import NETWORKS, POLICIES, Network, build_network, describe
 
 GRID = (7, 6, 5)
 
@@ -247,7 +246,7 @@ def test_gradients_of_steps_that_are_computed_again_in_a_loop(name):
 def test_bad_arguments():
     with pytest.raises(
         InputError,
-        match=r"Unknown network 'resnte'. Did you mean 'resnet'\? Known: resnet, small, convnet, unet, deep-unet, dilated, fno",
+        match=r"Unknown network 'resnte'. Did you mean 'resnet'\? Known: resnet, small, convnet, unet, deep-unet,",
     ):
         build_network("resnte", 3, 2, 2)
     with pytest.raises(InputError, match=r"Unknown policy 'mixed_float61'. Did you mean 'mixed_float16'\?"):
@@ -264,6 +263,16 @@ def test_command(capsys):
     for name, network in NETWORKS.items():
         (line,) = [line for line in lines if re.search(rf"(?<![\w-]){name} ", line)]
         assert network.summary in line and f"{PARAMETERS[name, 2]:,}" in line
+
+
+def test_command_with_a_network_of_unknown_layers(capsys, monkeypatch):
+    def normed(layers, x, outputs):
+        return layers.last(keras.layers.LayerNormalization()(x), outputs, 3)
+
+    monkeypatch.setitem(NETWORKS, "normed", Network(normed, "of a layer that is not known"))
+    assert main(["networks"]) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "normed" in line]
+    assert [cell.strip() for cell in line.split("│")[3:6]] == ["62", "?", "?"]
 
 
 def test_command_with_a_wrong_dimension(capsys):

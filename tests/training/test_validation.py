@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from phi_sol import Correction, Corrector, Dataset, HybridSolver, InputError
-from phi_sol.evaluation.runs import run_solver
+from phi_sol.evaluation.records import run_solver
 from phi_sol.tasks.correction.validation import rollout_error
 from phi_sol.training.distribution import make_strategy
 from phi_sol.training.plan import Plan, Stage

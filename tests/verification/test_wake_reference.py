@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from phi_sol import Dataset, Generator, load_experiment
-from phi_sol.evaluation.runs import run_solver
+from phi_sol.evaluation.records import run_solver
 from phi_sol.metrics import dominant_frequency
 from phi_sol.storage.dataset import find_simulations
 

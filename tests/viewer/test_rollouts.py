@@ -8,7 +8,7 @@ import pytest
 
 from phi_sol import Dataset, HybridSolver
 from phi_sol.correctors import Corrector
-from phi_sol.evaluation.runs import run_solver
+from phi_sol.evaluation.records import run_solver
 from phi_sol.storage.frames import read_frame
 from phi_sol.viewer.catalogue import Catalogue
 from phi_sol.viewer.comparison import Comparison

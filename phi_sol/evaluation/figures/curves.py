@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 
 from ... import metrics
+from ...metrics.vortices import THRESHOLDS
+from ...metrics.wake_measures import STATIONS
 from ..groups import Group
-from ..measures import STATIONS, Measures
-from ..milestones import THRESHOLDS
+from ..measures import Measures
 from .style import MARKERS, REFERENCE_STYLE, line_styles, new_figure, save
 
 TIME = "time since start (domain units)"
@@ -115,7 +116,7 @@ def profile_figure(groups: list[Group], measures: Measures, path: Path, title: s
     Mean of the streamwise velocity and its fluctuation across the wake, at three stations; averaged over
     simulations and seeds.
     """
-    places = measures.profiles(measures.data.frame(0))
+    places = measures.wake.profiles(measures.flow, measures.data.frame(0))
     figure, axes = new_figure(4.1 * len(STATIONS), 6.4, 2, len(STATIONS), sharex=True, sharey="row")
     styles = line_styles(groups)
     solvers = {"reference": ([measures.reference["profiles"]], REFERENCE_STYLE)}

@@ -15,7 +15,7 @@ from ...errors import InputError
 from ...evaluation.compare import of_corrections
 from ...evaluation.evaluator import FRAMES, Evaluation, evaluate_corrections
 from ...evaluation.paper import TABLE
-from ...evaluation.runs import time_step
+from ...evaluation.records import time_step
 from ...evaluation.tables import tables, verdicts
 from ...kernels.compiled import Arrays
 from ...networks.words import network_name, network_summary

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import tensorflow as tf
 
-from ..metrics import mean_absolute_error
+from ..metrics.errors import MAE
+from ..metrics.metric import number, numbers
+from ..stepping.arrays import field_arrays
 from ..storage.dataset import Dataset
 from .measures import Measures
 
@@ -15,12 +17,13 @@ BLOW_UP = 100.0  # fields beyond this many times the largest value of the refere
 
 
 @dataclass
-class Rollout:
+class Record:
     """
-    Result of one solver.
+    What is known of the rollouts of one solver.
 
     Attributes:
-        mae: Velocity MAE, shape (frames, simulations); NaN from the frame on in which a simulation blew up.
+        mae: MAE of the velocity or what else is compared, shape (frames, simulations); NaN from the frame on in which
+            a simulation blew up.
         kept: Compared arrays by frame number, shape (simulations, *spatial) each.
         ms_per_step: Wall time of one step of one simulation in milliseconds; NaN if it was not measured.
         series: All measures by name, shape (frames, simulations, ...); NaN likewise.
@@ -46,12 +49,11 @@ class Rollout:
         Mean of the MAE or another measure over the first frames and all simulations; None if any of them blew
         up by then.
         """
-        value = float(self.of(measure)[:frames].mean())
-        return value if np.isfinite(value) else None
+        return number(self.of(measure)[:frames].mean())
 
     def mean_per_simulation(self, frames: int, measure: str = "mae") -> list[float | None]:
         """The same for each simulation."""
-        return [float(v) if np.isfinite(v) else None for v in self.of(measure)[:frames].mean(0)]
+        return numbers(self.of(measure)[:frames].mean(0))
 
     def of(self, measure: str) -> np.ndarray:
         """A measure by name, shape (frames, simulations, ...)."""
@@ -67,7 +69,7 @@ def run_solver(
     measures: Measures | None = None,
     start: dict[str, np.ndarray] | None = None,
     timed: bool = True,
-) -> Rollout:
+) -> Record:
     """
     Rolls a solver out from frame 0 of all simulations at once and compares it with the recorded frames. A
     simulation that blows up takes no part in any measure from then on; when all have, the rollout ends.
@@ -78,15 +80,16 @@ def run_solver(
         frames: Number of steps.
         keep: Frames whose compared arrays are kept.
         progress: Called after each step.
-        measures: What is measured; default: the velocity MAE only.
+        measures: What is measured; default: the MAE only.
         start: Arrays to start from instead of frame 0, shape (simulations, *spatial) each.
         timed: Whether the time per step is measured, afterwards.
     """
-    names = measures.names if measures else [n for n in data.arrays if n.startswith("velocity")]
+    measures = measures or Measures(data, frames, metrics=[MAE])
+    names = measures.names
     arrays = {n: tf.constant(a) for n, a in (data.frame(0) if start is None else start).items()}
     parameters = {n: tf.constant(p) for n, p in data.parameters.items()}
-    fields = {n.partition(".")[0] for n in names}
-    limits = {n: BLOW_UP * data.largest([m for m in names if m.partition(".")[0] == n]) for n in fields}
+    parts = {f: field_arrays(data.pair.source, f) for f in measures.fields}
+    limits = {n: BLOW_UP * data.largest(together) for together in parts.values() for n in together}
     series, kept, blown, done = {}, {}, np.zeros(len(data), bool), 0
     for block in solver.blocks(arrays, parameters, frames):
         block = {n: a.numpy() for n, a in block.items()}
@@ -94,12 +97,12 @@ def run_solver(
         gone = np.array(blown)[None] | np.zeros((count, 1), bool)
         for n in names:
             largest = np.abs(block[n]).reshape(count, len(data), -1).max(2)
-            gone = gone | ~(largest <= limits[n.partition(".")[0]])
+            gone = gone | ~(largest <= limits[n])
         gone = np.logical_or.accumulate(gone)
         for frame in set(keep) & set(range(done + 1, done + count + 1)):
             kept[frame] = {n: block[n][frame - done - 1] for n in names}
         calm = {n: np.where(gone.reshape(*gone.shape, *[1] * (a.ndim - 2)), np.float32(0), a) for n, a in block.items()}
-        for name, values in _measured(measures, calm, data, done + 1, count, names).items():
+        for name, values in measures.block(calm, measures.recorded(done + 1, count)).items():
             values[gone] = np.nan
             series.setdefault(name, np.full((frames, *values.shape[1:]), np.nan))[done : done + count] = values
         for _ in range(count):
@@ -108,19 +111,7 @@ def run_solver(
         if blown.all():
             break
     one = {n: a[:1] for n, a in arrays.items()}, {n: p[:1] for n, p in parameters.items()}
-    return Rollout(series["mae"], kept, time_step(solver, *one) if timed else float("nan"), series)
-
-
-def _measured(
-    measures: Measures | None, arrays: dict[str, np.ndarray], data: Dataset, first: int, count: int, names: list[str]
-):
-    if measures is not None:
-        return measures.block(arrays, measures.recorded(first, count))
-    each = [
-        mean_absolute_error({n: arrays[n][i] for n in names}, {n: data.arrays[n][:, first + i] for n in names}, names)
-        for i in range(count)
-    ]
-    return {"mae": np.array(each)}
+    return Record(series["mae"], kept, time_step(solver, *one) if timed else float("nan"), series)
 
 
 def time_step(solver, arrays, parameters, seconds: float = 1.0, steps: int = 20) -> float:

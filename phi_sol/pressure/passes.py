@@ -11,7 +11,7 @@ from .tridiagonal import Tridiagonal, reciprocal
 REDUCTIONS = 2  # chosen from `benchmarks/run.py pressure`, too
 
 
-class Plan:
+class Passes:
     """The solve without obstacle, K₀⁻¹, with one way per axis, and the correction for the cut faces."""
 
     def __init__(self, axes: dict[str, Axis], ways: dict[str, str], cut: CutFaces):
@@ -47,8 +47,8 @@ class Plan:
 
     def _set_up_rows(self, axis: Axis, others: np.ndarray):
         """
-        The swept systems for sources in the rows of the obstacle only: the rows above and below are eliminated
-            in advance.
+        The swept systems for sources in the rows of the obstacle only: the rows above and below are eliminated in
+        advance.
         """
         first, last = self.rows
         diagonal = axis.diagonal(others)
