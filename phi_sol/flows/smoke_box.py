@@ -8,7 +8,7 @@ from phi.math.extrapolation import ZERO, ZERO_GRADIENT
 
 from ..grids.sampling import Intervals, gaussian_mean, seeded_field
 from ..stepping.state import Fields, State
-from .base import SEED
+from .parameters import SEED
 from .plume import BuoyantPlume
 
 BLOBS = 12
@@ -42,10 +42,10 @@ class SmokeBox(BuoyantPlume):
     fields = ("velocity", "marker", "divergence", "pressure")
     size = {"y": 64.0, "x": 64.0}
 
-    def __init__(self, dt: float = 1.0, advection: str = "semi_lagrangian", **resolution: int):
+    def __init__(self, dt: float | None = None, advection: str | None = None, **resolution: int):
         """
         Args:
-            dt: Default time step in domain units.
+            dt: Default time step in domain units, 1.
             advection: Advection scheme, see `Flow`.
             resolution: Cells per axis, `y=64, x=64`.
 
