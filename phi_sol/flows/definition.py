@@ -119,6 +119,8 @@ def _content(value: Any) -> dict[str, Any]:
 
 
 def _tensor(value: Tensor) -> Any:
+    if value.dtype.kind is object:
+        return describe(value.native(value.shape) if value.shape else value.native())
     if not value.available:
         return f"<traced tensor {value.shape}>"
     if not value.shape:
@@ -200,9 +202,12 @@ def _options(flow: Flow) -> dict[str, Any]:
     the attribute of the same name.
     """
     inits = [inspect.signature(c.__init__).parameters for c in type(flow).__mro__ if "__init__" in vars(c)]
-    passed_on = {n: p.default for parameters in reversed(inits[1:]) for n, p in parameters.items()}
-    given = {n: v for n, v in flow.options.items() if n in inits[0] or v is not passed_on.get(n, inits)}
-    return {n: vars(flow).get(n) if v is None else v for n, v in given.items()}
+    defaults = {n: p.default for parameters in reversed(inits[1:]) for n, p in parameters.items()}
+    defaults = {n: getattr(type(flow), n, None) if v is None else v for n, v in defaults.items()}
+    given = {n: vars(flow).get(n) if v is None else v for n, v in flow.options.items()}
+    return {
+        n: v for n, v in given.items() if n in inits[0] or n not in defaults or describe(v) != describe(defaults[n])
+    }
 
 
 def _attributes(flow: Flow) -> dict[str, Any]:
