@@ -183,6 +183,8 @@ class Experiment:
         missing = [n for n in self.flow.parameters if not values.get(n)]
         if missing:
             raise InputError(f"Scene {self.name!r} needs values for {', '.join(missing)}.")
+        if not values:
+            return [{}]
         count = max(map(len, values.values()))
         if {len(v) for v in values.values()} - {1, count}:
             raise InputError(

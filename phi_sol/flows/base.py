@@ -226,6 +226,8 @@ class Flow(Solver):
     @cached_property
     def projection(self) -> Projection:
         """The pressure projection of this flow's velocity."""
+        if "velocity" not in self.fields:
+            raise InputError(f"{type(self).__name__} has no velocity to project: it must say incompressible = False.")
         return Projection(self.templates["velocity"], self.obstacles)
 
     def field(self, name: str, values) -> Field:

@@ -11,7 +11,6 @@ import enum
 import hashlib
 import inspect
 import json
-import textwrap
 from functools import cached_property, partial
 from pathlib import PurePath
 from types import CodeType, FunctionType, MethodType, ModuleType
@@ -168,7 +167,8 @@ def _names(code: CodeType) -> set[str]:
 
 def _source(function: FunctionType) -> str:
     try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+        text = inspect.getsource(function)
+        tree = ast.parse(f"if True:\n{text}" if text[0].isspace() else text)
     except (OSError, SyntaxError, TypeError):  # typed in, or part of a larger statement
         tree = None
     kinds = ast.Lambda if function.__name__ == "<lambda>" else ast.FunctionDef

@@ -73,7 +73,7 @@ class Generator:
             "keep_reference_every": experiment.keep_reference_every,
         }
         for flow in (self.pair.source, self.pair.reference):
-            if flow.obstacles:
+            if flow.incompressible and flow.obstacles:
                 _ = flow.projection  # refuses grids that are too coarse for the obstacle, before anything is computed
         simulations = experiment.simulations(split, parameters)
         for simulation in simulations:
