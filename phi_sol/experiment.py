@@ -118,7 +118,9 @@ class Experiment:
                 raise InputError(f"Scene {self.name!r}: {name} must be {kind}, not {getattr(self, name)!r}.")
 
         check(
-            isinstance(self.name, str) and self.name.strip(". ") and "/" not in self.name, "name", "a name for folders"
+            isinstance(self.name, str) and self.name.strip(". ") and "/" not in self.name,
+            "name",
+            "a name that folders can have",
         )
         check(isinstance(self.flow, type) and issubclass(self.flow, Flow), "flow", "a class of flows, such as WakeFlow")
         check(isinstance(self.options, dict), "options", "a dictionary")

@@ -42,10 +42,7 @@ class Flow(Solver):
     staggered: tuple[str, ...] = ("velocity",)
     """Those of `fields` that live on faces."""
     prescribed: tuple[str, ...] = ()
-    """
-    Those of `fields` that are known beforehand (a forcing, the time): a step advances them, a corrector may not
-    correct them.
-    """
+    """Those of `fields` that are known beforehand (a forcing, the time): a step advances them, no corrector does."""
     inputs: tuple[str, ...] = ()
     """Those of `prescribed` that networks see, besides the fields that they correct."""
     parameters: tuple[str, ...] = ()
@@ -280,14 +277,12 @@ class Flow(Solver):
 
     @property
     def options(self) -> dict:
-        """What the constructor was called with besides the resolution, with the defaults of the arguments it names."""
-        return {n: v for n, v in self._options.items() if n not in self.resolution}
+        """What the constructor got or took by default, without the resolution; for None the attribute of that name."""
+        given = {n: v for n, v in self._options.items() if n not in self.resolution}
+        return {n: vars(self).get(n) if v is None else v for n, v in given.items()}
 
     def config(self) -> dict:
-        """
-        All that defines this flow, as JSON-ready data; under `definition` what is found without its author's doing, see
-        `phi_sol.flows.definition`.
-        """
+        """All that defines this flow, as JSON-ready data; `definition` is found without its author's doing, see there."""
         return {
             "type": type(self).__name__,
             "resolution": dict(self.resolution),

@@ -197,16 +197,14 @@ def _is_data(value: Any) -> bool:
 
 
 def _options(flow: Flow) -> dict[str, Any]:
-    """
-    Without those that were passed on to the constructor of a base class though they are its defaults. None stands for
-    the attribute of the same name.
-    """
+    """Without those that were passed on to the constructor of a base class though they are its defaults."""
     inits = [inspect.signature(c.__init__).parameters for c in type(flow).__mro__ if "__init__" in vars(c)]
     defaults = {n: p.default for parameters in reversed(inits[1:]) for n, p in parameters.items()}
     defaults = {n: getattr(type(flow), n, None) if v is None else v for n, v in defaults.items()}
-    given = {n: vars(flow).get(n) if v is None else v for n, v in flow.options.items()}
     return {
-        n: v for n, v in given.items() if n in inits[0] or n not in defaults or describe(v) != describe(defaults[n])
+        n: v
+        for n, v in flow.options.items()
+        if n in inits[0] or n not in defaults or describe(v) != describe(defaults[n])
     }
 
 

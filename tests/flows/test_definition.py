@@ -113,7 +113,10 @@ def subclass(**attributes):
         (dict(strength=3), "strength is missing instead of 3"),
         (dict(obstacles=property(lambda self: ())), "obstacles.Sphere is"),
         (dict(obstacles=property(lambda self: Sphere(y=1.0, x=0.5, radius=0.3))), "obstacles.Sphere.radius is 0.25"),
-        (dict(boundaries=property(lambda self: {"velocity": ONE})), r"boundaries.velocity.y.y- is closed 0 instead of c"),
+        (
+            dict(boundaries=property(lambda self: {"velocity": ONE})),
+            r"boundaries.velocity.y.y- is closed 0 instead of c",
+        ),
     ],
 )
 def test_class_attributes_obstacles_and_boundaries_enter(change, message):
@@ -160,8 +163,11 @@ def test_attributes_of_the_instance_enter_and_caches_do_not():
 
 @pytest.mark.parametrize(
     "value",
-    [1, True, None, "x", 0.1, [1, (2, 3)], {"a": {2, 1}}, np.arange(3), np.eye(9), math.wrap(3.0), math.vec(y=1, x=2)]
-    + [np.inf, print, np.sin, bump, Sphere(y=1, x=2, radius=1), math, Own, ZERO, partial(bump, height=np.eye(5))],
+    [
+        *[1, True, None, "x", 0.1, np.inf, [1, (2, 3)], {"a": {2, 1}}, np.arange(3), np.eye(9)],
+        *[math.wrap(3.0), math.vec(y=1, x=2), Sphere(y=1, x=2, radius=1), ZERO],
+        *[print, np.sin, bump, math, Own, partial(bump, height=np.eye(5))],
+    ],
 )
 def test_descriptions_are_json_ready_and_without_addresses(value):
     text = json.dumps(describe(value))

@@ -130,7 +130,9 @@ def test_changed_code_is_said_once(heat, tmp_path, change, method, caplog, monke
 def test_comments_and_other_methods_of_writing_are_no_change(heat, tmp_path, caplog, monkeypatch):
     monkeypatch.setattr(logging.getLogger("phi_sol"), "propagate", True)
     comparison._say_changed.cache_clear()
-    scene = changed(heat, tmp_path, ("rate = state.conductivity * RATE", "rate = (state.conductivity *\n  RATE)  # fast"))
+    scene = changed(
+        heat, tmp_path, ("rate = state.conductivity * RATE", "rate = (state.conductivity *\n  RATE)  # fast")
+    )
     Dataset.load(scene.pair, heat)
     assert not caplog.messages
 
