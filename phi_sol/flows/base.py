@@ -282,7 +282,7 @@ class Flow(Solver):
         return {n: vars(self).get(n) if v is None else v for n, v in given.items()}
 
     def config(self) -> dict:
-        """All that defines this flow, as JSON-ready data; `definition` is found without its author's doing, see there."""
+        """All that defines this flow, as JSON-ready data; its `definition` is found without the author's doing."""
         return {
             "type": type(self).__name__,
             "resolution": dict(self.resolution),

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .base import Flow
 
 LONG = 8  # numbers; more of them are hashed
+SINGLE = 6  # digits of single precision that are compared; tensors have the one that was set when they were made
 PERFORMANCE = ("reach", "jit_compile")  # attributes that change the speed of a flow only
 
 
@@ -42,14 +43,18 @@ def definition(flow: Flow) -> dict:
         boundaries: Per field, component and side how it goes on, with the values that are prescribed.
         code: A hash per method of classes outside of phi_sol, independent of layout and comments.
     """
-    with math.NUMPY, math.precision(64):
-        return {
-            "options": {n: describe(v) for n, v in _options(flow).items()},
-            "attributes": {n: describe(v) for n, v in sorted(_attributes(flow).items())},
-            "obstacles": _obstacles(flow),
-            "boundaries": {n: _boundary(layout) for n, layout in flow.layouts.items()},
-            "code": _code(flow),
-        }
+    if "_outline" not in vars(flow):  # found once: PhiML's settings are those of all threads
+        with math.NUMPY, math.precision(64):
+            flow._outline = {
+                "obstacles": _obstacles(flow),
+                "boundaries": {n: _boundary(layout) for n, layout in flow.layouts.items()},
+            }
+    return {
+        "options": {n: describe(v) for n, v in _options(flow).items()},
+        "attributes": {n: describe(v) for n, v in sorted(_attributes(flow).items())},
+        **flow._outline,
+        "code": _code(flow),
+    }
 
 
 # --- values ---
@@ -123,22 +128,22 @@ def _tensor(value: Tensor) -> Any:
     if not value.available:
         return f"<traced tensor {value.shape}>"
     if not value.shape:
-        return _array(value.numpy())
+        return _array(value.numpy(), SINGLE)
     names = value.shape.item_names[0] if value.rank == 1 else None
     if names:
-        return {n: _array(value[{value.shape.names[0]: n}].numpy()) for n in names}
-    return _array(value.numpy(value.shape))
+        return {n: _array(value[{value.shape.names[0]: n}].numpy(), SINGLE) for n in names}
+    return _array(value.numpy(value.shape), SINGLE)
 
 
-def _array(value: np.ndarray) -> Any:
+def _array(value: np.ndarray, digits: int = 12) -> Any:
     if value.size <= LONG or value.dtype.kind not in "biuf":
-        digits = 7 if value.dtype.itemsize < 8 else 12
+        digits = digits if value.dtype.itemsize == 8 else SINGLE
         rounded = [float(f"{v:.{digits}g}") if isinstance(v, float) else v for v in value.ravel().tolist()]
         return describe(np.array(rounded, object).reshape(value.shape).tolist())
     finite = value.astype(float)[np.isfinite(value)]
-    scale = float(np.abs(finite).max(initial=0)) or 1.0  # the last digits of a computed profile depend on the machine
-    digits = np.round(value.astype(float) / scale, 6) + 0.0
-    return f"<array {'x'.join(map(str, value.shape))} {_hash([f'{scale:.6g}', digits.tobytes().hex()])}>"
+    scale = float(f"{np.abs(finite).max(initial=0):.{SINGLE}g}") or 1.0
+    rounded = np.round(value.astype(float) / scale, SINGLE) + 0.0  # the last digits of a profile depend on the machine
+    return f"<array {'x'.join(map(str, value.shape))} {_hash([scale, rounded.tobytes().hex()])}>"
 
 
 def _hash(content: Any) -> str:

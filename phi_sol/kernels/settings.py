@@ -9,7 +9,6 @@ something imports this one.
 """
 
 import tensorflow as tf
-from phi.tf import TENSORFLOW  # noqa: F401  registers PhiML's backend, not as the default: inside a trace it fails
 
 tf.config.optimizer.set_experimental_options({"remapping": False})
 

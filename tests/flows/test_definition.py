@@ -100,6 +100,15 @@ def test_numbers_of_numpy_are_numbers(kind):
     assert first_difference(config(radius=0.45), config(radius=kind(0.45))) == ""
 
 
+def test_precision_and_backend_change_nothing():
+    from phi.tf import TENSORFLOW
+
+    options = [dict(around=Sphere(y=1 / 3, x=0.7, radius=0.1)), dict(center=(1 / 3, 0.7), radius=0.1)]
+    with math.precision(64), TENSORFLOW:
+        other = [config(around=Sphere(y=1 / 3, x=0.7, radius=0.1)), config(**options[1])]
+    assert [first_difference(config(**o), c) for o, c in zip(options, other, strict=True)] == ["", ""]
+
+
 def subclass(**attributes):
     return type("Own", (Own,), attributes)(y=16, x=8).config()
 
