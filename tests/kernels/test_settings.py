@@ -8,6 +8,7 @@ CODE = """
 import json, os
 os.environ.pop("TF_CPP_MIN_LOG_LEVEL", None)
 import keras, numpy as np, tensorflow as tf
+import phi.math.backend
 from phi import math
 from phiml.math import get_precision
 
