@@ -1,7 +1,10 @@
 """The errors that a user can cause and mend. Commands print them as one line and exit with code 2."""
 
+import sysconfig
+import traceback
 from collections.abc import Iterable
 from difflib import get_close_matches
+from pathlib import Path
 
 
 class InputError(ValueError):
@@ -23,3 +26,29 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     """` Did you mean 'x'?` with the nearest known name, or nothing if none is near."""
     close = get_close_matches(name, list(known), 1, 0.4)
     return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def is_user_file(name: str) -> bool:
+    """Whether a source file (`co_filename`) is neither phi_sol's nor that of a library."""
+    if name.startswith("<"):
+        return name.startswith(("<stdin", "<ipython"))
+    path, places = Path(name).resolve(), sysconfig.get_paths()
+    libraries = [Path(__file__).parent, *(Path(places[n]) for n in ("stdlib", "platstdlib", "purelib", "platlib"))]
+    inside = any(path.is_relative_to(folder.resolve()) for folder in libraries)
+    return not inside and not {"site-packages", "dist-packages"} & set(path.parts)
+
+
+def user_error(err: BaseException) -> InputError | None:
+    """
+    An exception that went through code of the user (a scene file, a flow), as one line: file, line, type and message.
+    None if it did not.
+    """
+    frames = [(f.filename, f.lineno) for f in traceback.extract_tb(err.__traceback__) if is_user_file(f.filename)]
+    if isinstance(err, SyntaxError) and err.filename and is_user_file(err.filename):
+        frames.append((err.filename, err.lineno))
+    if not frames:
+        return None
+    (file, line), here = frames[-1], Path.cwd()
+    file = str(Path(file).relative_to(here)) if Path(file).is_relative_to(here) else file
+    text = " ".join(str(err.msg if isinstance(err, SyntaxError) else err).split())
+    return InputError(f"{file}, line {line}: {type(err).__name__}{f': {text}' if text else ''}")

@@ -3,18 +3,28 @@
 import ast
 import importlib
 import importlib.util
-import json
 import pkgutil
-from dataclasses import asdict, dataclass, field
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
-from .errors import InputError, MissingError, suggestion
+from .errors import InputError, MissingError, suggestion, user_error
 from .flows import Flow
-from .flows.base import kind_of, possible
+from .flows.parameters import integer, is_real, kind_of, plain, possible
 from .solvers.pair import SolverPair
 
 SPLITS = ("train", "test")
+# the names of `phi_sol.networks.NETWORKS` and of `Plan.schedule`: a scene is read without TensorFlow
+NETWORK_NAMES = ("resnet", "small", "convnet", "unet", "deep-unet", "dilated", "fno")
+DECAYS = ("cosine", "exponential", "step", "constant")
+
+
+def _set(frozen: Any, name: str, value: Any):
+    object.__setattr__(frozen, name, value)
 
 
 @dataclass(frozen=True)
@@ -23,7 +33,7 @@ class Schedule:
     How a scene is trained unless the command says otherwise.
 
     Attributes:
-        network: Name of a network in `phi_sol.correctors.networks`.
+        network: Name of a network (`phi-sol networks`), or a builder or `keras.Model` of the user's own.
         unroll: Unrolled steps n of SOL-n.
         steps: Training iterations in all.
         batch: Windows per iteration.
@@ -33,7 +43,7 @@ class Schedule:
         clip: Largest norm of the gradient; None: no limit.
     """
 
-    network: str = "resnet"
+    network: str | Callable = "resnet"
     unroll: int = 8
     steps: int = 3000
     batch: int = 6
@@ -41,6 +51,26 @@ class Schedule:
     decay: str = "cosine"
     ramp: float = 0.0
     clip: float | None = None
+
+    def __post_init__(self):
+        for name, known in (("network", NETWORK_NAMES), ("decay", DECAYS)):
+            value = getattr(self, name)
+            if isinstance(value, str) and value not in known:
+                hint = suggestion(value, known)
+                raise InputError(f"Unknown {name} {value!r} in a schedule.{hint} Known: {', '.join(known)}.")
+        if not (isinstance(self.network, str) or callable(self.network)):
+            raise InputError(f"The network of a schedule is a name, a builder or a keras.Model, not {self.network!r}.")
+        if not isinstance(self.decay, str):
+            raise InputError(f"The decay of a schedule is a name, not {self.decay!r}.")
+        for name in ("unroll", "steps", "batch"):
+            _set(self, name, integer(f"{name} of a schedule", getattr(self, name), 1))
+        for name in ("learning_rate", "clip", "ramp"):
+            value = plain(getattr(self, name))
+            fits = is_real(value) and (0 <= value < 1 if name == "ramp" else value > 0)
+            if not (fits or (name == "clip" and value is None)):
+                kind = "at least 0 and below 1" if name == "ramp" else "positive and finite"
+                raise InputError(f"{name} of a schedule must be {kind}, not {value!r}.")
+            _set(self, name, value)
 
 
 @dataclass(frozen=True)
@@ -60,7 +90,8 @@ class Experiment:
         warmup: Reference steps that are discarded before the first frame.
         frames: Recorded steps; frame 0 is the state after the warm-up.
         keep_reference_every: Every so many frames the full-resolution reference state is stored, too.
-        correct: Fields that the corrector corrects.
+        correct: Fields that the corrector corrects. Default: the velocity, or all fields that are not prescribed where
+            there is none.
         schedule: Training schedule.
         paper: The training schedule of the paper, for `phi-sol reproduce`; None where it is not known.
         options: Further arguments of the flow, e.g. `dict(dt=0.5)`.
@@ -77,26 +108,52 @@ class Experiment:
     warmup: int = 1000
     frames: int = 500
     keep_reference_every: int = 50
-    correct: tuple[str, ...] = ("velocity",)
+    correct: tuple[str, ...] | None = None
     schedule: Schedule = Schedule()
     paper: Schedule | None = None
     options: dict = field(default_factory=dict)
     task: str | type = "correction"
 
     def __post_init__(self):
+        def check(fits: bool, name: str, kind: str):
+            if not fits:
+                raise InputError(f"Scene {self.name!r}: {name} must be {kind}, not {getattr(self, name)!r}.")
+
+        check(
+            isinstance(self.name, str) and self.name.strip(". ") and "/" not in self.name,
+            "name",
+            "a name that folders can have",
+        )
+        check(isinstance(self.flow, type) and issubclass(self.flow, Flow), "flow", "a class of flows, such as WakeFlow")
+        check(isinstance(self.options, dict), "options", "a dictionary")
+        check(isinstance(self.schedule, Schedule), "schedule", "a Schedule")
+        check(self.paper is None or isinstance(self.paper, Schedule), "paper", "a Schedule or None")
+        for name in ("source", "reference"):
+            check(isinstance(getattr(self, name), dict | None), name, "a dictionary of cells per axis, or None")
         for split in SPLITS:
+            check(isinstance(getattr(self, split), dict), split, "a dictionary of lists of values by parameter")
+            _set(self, split, {n: self._values(n, v) for n, v in getattr(self, split).items()})
             self.simulations(split)
         for name, least in (("warmup", 0), ("frames", 1), ("keep_reference_every", 1)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise InputError(f"Scene {self.name!r}: {name} must be an integer of at least {least}, not {value!r}.")
+            _set(self, name, integer(f"Scene {self.name!r}: {name}", getattr(self, name), least))
+        free = [f for f in self.flow.fields if f not in self.flow.prescribed]
+        if self.correct is None:
+            _set(self, "correct", ("velocity",) if "velocity" in free else tuple(free))
+        check(isinstance(self.correct, list | tuple) and self.correct, "correct", "a tuple of names of fields")
         for name in self.correct:
-            free = [f for f in self.flow.fields if f not in self.flow.prescribed]
             if name not in free:
                 kind = "is prescribed" if name in self.flow.fields else "does not exist"
                 raise InputError(
-                    f"Scene {self.name!r} corrects {name!r}, but this {kind}: {self.flow.__name__} has the fields {', '.join(free)}."
+                    f"Scene {self.name!r} corrects {name!r}, but this {kind}: "
+                    f"{self.flow.__name__} has the fields {', '.join(free)}."
                 )
+        _ = self.pair  # refuses grids and options that the flow refuses
+
+    def _values(self, name: str, given: Any) -> tuple:
+        """Values of a parameter, NumPy's as Python's."""
+        if isinstance(given, str) or not hasattr(given, "__len__"):
+            raise InputError(f"Scene {self.name!r}: {name} must be a list of values, not {given!r}.")
+        return tuple(plain(v) for v in given)
 
     @cached_property
     def pair(self) -> SolverPair:
@@ -121,14 +178,17 @@ class Experiment:
             if name not in self.flow.parameters:
                 known = self.flow.parameters
                 raise InputError(
-                    f"Scene {self.name!r} has no parameter {name!r}.{suggestion(name, known)} Its parameters: {', '.join(known)}."
+                    f"Scene {self.name!r} has no parameter {name!r}.{suggestion(name, known)} "
+                    f"Its parameters: {', '.join(known)}."
                 )
             for value in given:
-                if isinstance(value, bool) or not isinstance(value, int | float) or not possible(name, value):
+                if not possible(name, value):
                     raise InputError(f"{name}={value!r} is not possible: it must be {kind_of(name)}.")
         missing = [n for n in self.flow.parameters if not values.get(n)]
         if missing:
             raise InputError(f"Scene {self.name!r} needs values for {', '.join(missing)}.")
+        if not values:
+            return [{}]
         count = max(map(len, values.values()))
         if {len(v) for v in values.values()} - {1, count}:
             raise InputError(
@@ -146,11 +206,6 @@ class Experiment:
                 shown = ", ".join(f"{n}={v:g}" for n, v in simulation.items())
                 raise InputError(f"Scene {self.name!r} has the same value twice: {shown}.")
         return simulations
-
-    def config(self) -> dict:
-        """The experiment as JSON-ready data."""
-        content = {k: v for k, v in asdict(self).items() if k not in ("flow", "task")}
-        return json.loads(json.dumps(content | {"pair": self.pair.config}))
 
 
 def scene_names() -> list[str]:
@@ -185,38 +240,32 @@ def load_experiment(scene: str) -> Experiment:
         path = Path(scene)
         if not path.is_file():
             raise MissingError(f"There is no scene file {scene!r}.")
-        spec = importlib.util.spec_from_file_location(f"phi_sol_scene_{path.stem}", path)
+        name = f"phi_sol_scene_{path.stem}_{sha256(str(path.resolve()).encode()).hexdigest()[:8]}"
+        spec = importlib.util.spec_from_file_location(name, path)
         if spec is None:
             raise InputError(f"The scene file {scene!r} must be a Python file (.py).")
         module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module  # where dataclasses look up what their annotations mean
         try:
             spec.loader.exec_module(module)
-        except InputError as err:
-            raise InputError(f"{scene}: {err}") from err
-        except Exception as err:
-            line = getattr(err, "lineno", None) or _line_in(err, path)
-            raise InputError(f"{scene}{f', line {line}' if line else ''}: {type(err).__name__}: {err}") from err
+        except BaseException as err:
+            del sys.modules[name]
+            if isinstance(err, InputError):
+                raise InputError(f"{scene}: {err}") from err
+            raise (user_error(err) if isinstance(err, Exception) else None) or err from err
     else:
         if scene not in scene_names():
             known = scene_names()
             hint = suggestion(scene, known)
             raise MissingError(
-                f"Unknown scene {scene!r}.{hint} Known scenes: {', '.join(known)}; or give the path of a scene file (.py)."
+                f"Unknown scene {scene!r}.{hint} Known scenes: {', '.join(known)}; "
+                "or give the path of a scene file (.py)."
             )
         module = importlib.import_module(f"phi_sol.scenes.{scene}")
     experiment = getattr(module, "experiment", None)
     if not isinstance(experiment, Experiment):
         raise InputError(
-            f"The scene file {scene!r} defines no experiment: it must contain 'experiment = Experiment(...)', as phi_sol/scenes/karman_2d.py does."
+            f"The scene file {scene!r} defines no experiment: it must contain 'experiment = Experiment(...)', "
+            "as phi_sol/scenes/karman_2d.py does."
         )
     return experiment
-
-
-def _line_in(err: BaseException, path: Path) -> int | None:
-    """Line of `path` at which an exception came through."""
-    line, trace = None, err.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == str(path):
-            line = trace.tb_lineno
-        trace = trace.tb_next
-    return line

@@ -1,9 +1,12 @@
 """Scenes: the known ones, a user's own file, and files that define nothing."""
 
+import sys
+
+import numpy as np
 import pytest
 
-from phi_sol import Experiment, ForcedAdvection, InputError, MissingError, WakeFlow, load_experiment
-from phi_sol.experiment import scene_names, scene_summaries
+from phi_sol import Experiment, ForcedAdvection, InputError, MissingError, Schedule, WakeFlow, load_experiment
+from phi_sol.experiment import DECAYS, NETWORK_NAMES, scene_names, scene_summaries
 
 
 def test_the_paper_s_wake():
@@ -43,7 +46,8 @@ def test_unknown_scenes():
         ("\nraise RuntimeError('broken')\n", "line 2: RuntimeError: broken"),
         ("from phi_sol import Nonsense\n", "line 1: ImportError"),
         (
-            "from phi_sol import *\nexperiment = Experiment('a', WakeFlow, dict(y=8, x=4), dict(reynolds=(0.0,)), dict(reynolds=(1.0,)))\n",
+            "from phi_sol import *\nexperiment = Experiment('a', WakeFlow, dict(y=8, x=4), "
+            "dict(reynolds=(0.0,)), dict(reynolds=(1.0,)))\n",
             "reynolds=0.0 is not possible",
         ),
     ],
@@ -78,6 +82,27 @@ def experiment(**kwargs):
         (dict(test=dict(reynolds=(100.0, 100.0))), "the same value twice"),
         (dict(frames=0), "frames must be an integer of at least 1"),
         (dict(correct=("pressure",)), "WakeFlow has the fields velocity, marker"),
+        (dict(correct="velocity"), "correct must be a tuple of names of fields, not 'velocity'"),
+        (dict(correct=()), "correct must be a tuple"),
+        (dict(frames=10.0), "frames must be an integer of at least 1, not 10.0"),
+        (dict(warmup=True), "warmup must be an integer of at least 0"),
+        (dict(train=dict(reynolds=100.0)), "reynolds must be a list of values, not 100.0"),
+        (dict(train=dict(reynolds="100")), "reynolds must be a list of values, not '100'"),
+        (dict(train=[100.0]), "train must be a dictionary"),
+        (dict(name="a/b"), "name must be a name that folders can have, not 'a/b'"),
+        (dict(name=""), "name must be a name"),
+        (dict(flow="WakeFlow"), "flow must be a class of flows, such as WakeFlow, not 'WakeFlow'"),
+        (dict(flow=dict), "flow must be a class of flows"),
+        (dict(source=(16, 8)), r"source must be a dictionary of cells per axis, or None, not \(16, 8\)"),
+        (dict(source=dict(y=16, x=8.0)), "resolution x=8.0 of WakeFlow must be an integer of at least 4"),
+        (dict(source=None), "needs the resolution of its source"),
+        (dict(ratio=0), "positive integer, not 0"),
+        (dict(schedule="small"), "schedule must be a Schedule, not 'small'"),
+        (dict(paper=3), "paper must be a Schedule or None"),
+        (dict(options=[]), "options must be a dictionary"),
+        (dict(options=dict(dt="fast")), "time step must be positive and finite, not 'fast'"),
+        (dict(options=dict(obstacle="square")), "no obstacle 'square'"),
+        (dict(options=dict(radius=3)), "not for y, x, radius"),
     ],
 )
 def test_impossible_experiments(wrong, message):
@@ -93,6 +118,87 @@ def test_impossible_pairs():
     with pytest.raises(InputError, match="x=30 is not divisible by the pair's ratio 4: use 28 or 32"):
         _ = experiment(source=None, reference=dict(y=64, x=30)).pair
     assert experiment(source=None, reference=dict(y=64, x=32)).pair.config == experiment().pair.config
+
+
+@pytest.mark.parametrize(
+    "wrong, message",
+    [
+        (dict(network="resnett"), r"Unknown network 'resnett' in a schedule. Did you mean 'resnet'\? Known: resnet, "),
+        (dict(network=3), "is a name, a builder or a keras.Model, not 3"),
+        (dict(decay="cosin"), "Unknown decay 'cosin' in a schedule. Did you mean 'cosine'"),
+        (dict(decay=None), "decay of a schedule is a name"),
+        (dict(unroll=-3), "unroll of a schedule must be an integer of at least 1, not -3"),
+        (dict(batch=0), "batch of a schedule must be an integer of at least 1, not 0"),
+        (dict(steps=2.5), "steps of a schedule must be an integer of at least 1, not 2.5"),
+        (dict(learning_rate=0), "learning_rate of a schedule must be positive and finite, not 0"),
+        (dict(learning_rate="1e-3"), "learning_rate of a schedule must be positive and finite, not '1e-3'"),
+        (dict(warmup=1.0), "warmup of a schedule must be at least 0 and below 1, not 1.0"),
+        (dict(clip=float("nan")), "clip of a schedule must be positive and finite, not nan"),
+    ],
+)
+def test_impossible_schedules(wrong, message):
+    with pytest.raises(InputError, match=message):
+        Schedule(**wrong)
+
+
+def test_known_names_are_those_of_networks_and_plans():
+    from phi_sol.networks import NETWORKS
+    from phi_sol.training.plan import SCHEDULES
+
+    assert set(NETWORK_NAMES) == set(NETWORKS) and set(DECAYS) == set(SCHEDULES)
+
+
+def test_a_network_may_be_an_object():
+    def builder(layers, inputs, outputs):
+        return inputs
+
+    assert Schedule(network=builder).network is builder
+
+
+@pytest.mark.parametrize("whole", [np.int64, np.int32, np.array])
+@pytest.mark.parametrize("real", [np.float64, np.array, np.float32])
+def test_numbers_of_numpy_are_numbers(whole, real):
+    usual = experiment(options=dict(dt=0.5), warmup=10, schedule=Schedule(unroll=4, learning_rate=0.5))
+    scene = experiment(
+        source=dict(y=whole(16), x=whole(8)),
+        ratio=whole(4),
+        warmup=whole(10),
+        frames=whole(500),
+        keep_reference_every=whole(50),
+        train=dict(reynolds=np.array([100.0])),
+        test=dict(reynolds=[real(200)]),
+        options=dict(dt=real(0.5)),
+        schedule=Schedule(unroll=whole(4), steps=whole(3000), batch=whole(6), learning_rate=real(0.5)),
+    )
+    assert scene.pair.config == usual.pair.config and scene.schedule == usual.schedule
+    assert [scene.simulations(s) for s in ("train", "test")] == [usual.simulations(s) for s in ("train", "test")]
+    assert (scene.warmup, scene.frames) == (10, 500) and type(scene.frames) is int
+
+
+def test_dataclasses_with_postponed_annotations(tmp_path):
+    text = """from __future__ import annotations
+from dataclasses import dataclass, KW_ONLY
+from phi_sol import Experiment, WakeFlow
+
+@dataclass
+class Sweep:
+    lowest: float
+    _: KW_ONLY
+    count: int = 2
+
+values = tuple(Sweep(100.0).lowest * (i + 1) for i in range(Sweep(1.0).count))
+experiment = Experiment("{name}", WakeFlow, dict(y=16, x=8), train=dict(reynolds=values), test=dict(reynolds=(5e3,)))
+"""
+    for name in ("a", "b"):  # of equal file names
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "scene.py").write_text(text.replace("{name}", name))
+        scene = load_experiment(str(tmp_path / name / "scene.py"))
+        assert scene.name == name and scene.train == dict(reynolds=(100.0, 200.0))
+    modules = {n for n in sys.modules if n.startswith("phi_sol_scene_scene_")}
+    (tmp_path / "a" / "scene.py").write_text("raise ValueError")
+    with pytest.raises(InputError, match="scene.py, line 1: ValueError"):
+        load_experiment(str(tmp_path / "a" / "scene.py"))
+    assert len(modules - set(sys.modules)) == 1  # that of the mistaken file
 
 
 def forced(**kwargs):

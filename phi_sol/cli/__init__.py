@@ -1,6 +1,7 @@
 """The command `phi-sol`. Heavy imports happen inside the commands, so that `--help` answers at once."""
 
 import logging
+import os
 import sys
 
 import typer
@@ -27,8 +28,12 @@ for command in (scenes, generate, train, evaluate, compare, export, reproduce, n
 
 
 def main(arguments: list[str]) -> int:
-    """Runs a command and returns its exit code: 0 done, 2 wrong use or bad input, 1 anything else, 130 interrupted."""
-    from ..errors import DivergedError, InputError
+    """
+    Runs a command and returns its exit code: 0 done, 2 wrong use or bad input, 1 anything else, 130 interrupted.
+
+    A mistake in the user's own code is one line, too; with `PHI_SOL_DEBUG=1` in the environment all of its traceback.
+    """
+    from ..errors import DivergedError, InputError, user_error
 
     notes = logging.StreamHandler()
     notes.setFormatter(logging.Formatter("phi-sol: %(message)s"))
@@ -40,14 +45,17 @@ def main(arguments: list[str]) -> int:
         return fail(err, 2)
     except DivergedError as err:
         return fail(err, 1)
-    except OSError as err:  # such as a full disk; the first three are a folder that can't be used
-        wrong_use = isinstance(err, NotADirectoryError | FileExistsError | PermissionError)
-        return fail(OSError(f"{err.filename}: {err.strerror}") if err.filename else err, 2 if wrong_use else 1)
     except Exception as err:
         if type(err).__name__ == "Abort":  # what typer makes of Ctrl-C
             return 130
         if hasattr(err, "exit_code"):  # wrong use, found by typer
             return fail(err, err.exit_code)
+        of_user = user_error(err)
+        if of_user is not None and not os.environ.get("PHI_SOL_DEBUG"):
+            return fail(of_user, 2)
+        if of_user is None and isinstance(err, OSError):  # such as a full disk
+            cannot_be_used = isinstance(err, NotADirectoryError | FileExistsError | PermissionError)
+            return fail(OSError(f"{err.filename}: {err.strerror}") if err.filename else err, 2 if cannot_be_used else 1)
         raise
 
 

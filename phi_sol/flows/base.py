@@ -10,31 +10,22 @@ import numpy as np
 from phi import math
 from phi.field import CenteredGrid, Field, StaggeredGrid
 from phi.geom import Box, Geometry
-from phi.math import Shape, Tensor, batch, spatial
+from phi.math import Shape, Tensor, spatial
 from phi.math.extrapolation import Extrapolation
 
-from ..errors import InputError, suggestion
+from ..errors import InputError
 from ..grids.layout import Layout, by_side
 from ..pressure import Projection
 from ..stepping.arrays import check_state
 from ..stepping.solver import Solver
 from ..stepping.state import Fields, State
 from .advection import REACH, SCHEMES
+from .definition import definition
+from .parameters import SEED, integer, is_real, parameter_tensors
 
-SEED = "seed"  # the parameter of this name is an integer that random numbers are drawn from; networks don't see it
+__all__ = ["MAX_CFL", "SEED", "Flow"]
+
 MAX_CFL = 10.0  # cells per step; semi-Lagrangian lookups stay stable beyond, but have little to do with the flow
-
-
-def possible(name: str, value: float) -> bool:
-    """Whether `value` is possible for the parameter `name`."""
-    if not np.isfinite(value):
-        return False
-    return 0 <= value < 2**24 and value == int(value) if name == SEED else value > 0
-
-
-def kind_of(name: str) -> str:
-    """What the values of a parameter must be, in words."""
-    return "an integer of at least 0 and below 2^24" if name == SEED else "positive and finite"
 
 
 class Flow(Solver):
@@ -51,60 +42,69 @@ class Flow(Solver):
     staggered: tuple[str, ...] = ("velocity",)
     """Those of `fields` that live on faces."""
     prescribed: tuple[str, ...] = ()
-    """
-    Those of `fields` that are known beforehand (a forcing, the time): a step advances them, a corrector may not
-    correct them.
-    """
+    """Those of `fields` that are known beforehand (a forcing, the time): a step advances them, no corrector does."""
     inputs: tuple[str, ...] = ()
     """Those of `prescribed` that networks see, besides the fields that they correct."""
     parameters: tuple[str, ...] = ()
     """
-    Names of the parameters that may differ between simulations: physical ones, which are positive, and `seed`,
-        an integer
-    of at least 0 that random initial states are drawn from.
+    Names of the parameters that may differ between simulations: physical ones, which are positive, and `seed`, an
+    integer of at least 0 that random initial states are drawn from.
     """
     incompressible = True
     """Whether a step ends in the pressure projection of `velocity`."""
     reach = REACH
-    """
-    Displacement `|v| dt / dx` in cells up to which advection works without gather; beyond it the result is the same.
-    """
+    """Cells that `|v| dt` may cross until advection needs a gather; the result is the same."""
     size: dict[str, float]
     """
     Size of the domain per axis, in domain units. A class may name three axes: a flow with a resolution for the
     first two of them is 2D, one with a resolution for all is 3D. Of a flow: its own axes only.
     """
 
-    def __init__(self, dt: float = 1.0, advection: str = "semi_lagrangian", **resolution: int):
+    def __new__(cls, *args, **options):
+        """Keeps what the constructor is called with, for `options`."""
+        flow = super().__new__(cls)
+        try:
+            bound = inspect.signature(cls.__init__).bind(flow, *args, **options)
+        except TypeError:  # the constructor says what is wrong; or a copy is made, which gets all attributes
+            return flow
+        bound.apply_defaults()
+        kinds = {p.name: p.kind for p in bound.signature.parameters.values()}
+        named = {n: v for n, v in list(bound.arguments.items())[1:] if kinds[n] is not inspect.Parameter.VAR_KEYWORD}
+        flow._options = named | {n: v for n, v in options.items() if n not in named}
+        return flow
+
+    dt: float = 1.0
+    advection = "semi_lagrangian"
+
+    def __init__(self, dt: float | None = None, advection: str | None = None, **resolution: int):
         """
         Args:
-            dt: Default time step in domain units.
-            advection: `semi_lagrangian` (first order, the paper's) or `mac_cormack` (second order, limited).
+            dt: Default time step in domain units; None: that of the class.
+            advection: `semi_lagrangian` (first order, the paper's) or `mac_cormack` (second order, limited); None: that
+                of the class, by default the first.
             resolution: Cells per axis, e.g. `y=64, x=32`.
 
         Raises:
             InputError: for an unknown advection scheme, axis names that do not fit, or a resolution or dt that is not
                 positive.
         """
+        dt = self.dt if dt is None else dt
+        advection = self.advection if advection is None else advection
         if advection not in SCHEMES:
             raise InputError(f"Unknown advection scheme {advection!r}. Known: {', '.join(SCHEMES)}.")
-        axes = list(self.size)
+        name, axes = type(self).__name__, list(self.size)
         if set(resolution) not in (set(axes), set(axes[:2])):
             known = f"{', '.join(axes[:2])}{f' (and {axes[2]} in 3D)' if axes[2:] else ''}"
             raise InputError(
-                f"{type(self).__name__} needs a resolution for the axes {known}, not for {', '.join(resolution) or 'none'}."
+                f"{name} needs a resolution for the axes {known}, not for {', '.join(resolution) or 'none'}."
             )
-        for dim, n in resolution.items():
-            if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 4:
-                raise InputError(
-                    f"The resolution {dim}={n!r} of {type(self).__name__} must be an integer of at least 4."
-                )
-        if not (np.isfinite(dt) and dt > 0):
+        resolution = {d: integer(f"The resolution {d}={n!r} of {name}", n, 4) for d, n in resolution.items()}
+        if not (is_real(dt) and dt > 0):
             raise InputError(f"The time step must be positive and finite, not {dt!r}.")
         self.dt = float(dt)
         self.advection = advection
         self.size = {d: float(self.size[d]) for d in axes if d in resolution}
-        self.resolution = {d: int(resolution[d]) for d in self.size}
+        self.resolution = {d: resolution[d] for d in self.size}
 
     # --- what a subclass defines ---
 
@@ -225,6 +225,8 @@ class Flow(Solver):
     @cached_property
     def projection(self) -> Projection:
         """The pressure projection of this flow's velocity."""
+        if "velocity" not in self.fields:
+            raise InputError(f"{type(self).__name__} has no velocity to project: it must say incompressible = False.")
         return Projection(self.templates["velocity"], self.obstacles)
 
     def field(self, name: str, values) -> Field:
@@ -266,53 +268,30 @@ class Flow(Solver):
         finest = min(self.spacing.values())
         if speed * dt > MAX_CFL * finest:
             raise InputError(
-                f"dt={dt:g} is too large for {self}: at speed {speed:.3g} the flow crosses {speed * dt / finest:.3g} cells per step, "
-                f"at most {MAX_CFL:g} are allowed: dt <= {MAX_CFL * finest / speed:.3g}."
+                f"dt={dt:g} is too large for {self}: at speed {speed:.3g} the flow crosses "
+                f"{speed * dt / finest:.3g} cells per step, at most {MAX_CFL:g} are allowed: "
+                f"dt <= {MAX_CFL * finest / speed:.3g}."
             )
 
     def parameter_tensors(self, given: dict) -> dict[str, Tensor]:
-        """
-        Checks parameter values and turns lists into tensors with a batch dimension `batch`.
+        """Checked parameter values as tensors, lists with a batch dimension; see `phi_sol.flows.parameters`."""
+        return parameter_tensors(type(self).__name__, self.parameters, given)
 
-        Raises:
-            InputError: for missing, unknown or not positive values, and seeds that are no integers of at least 0.
-        """
-        for name in given:
-            if name not in self.parameters:
-                known = ", ".join(self.parameters) or "none"
-                raise InputError(
-                    f"{type(self).__name__} has no parameter {name!r}.{suggestion(name, self.parameters)} Its parameters: {known}."
-                )
-        result = {}
-        for name in self.parameters:
-            if name not in given:
-                raise InputError(f"{type(self).__name__} needs the parameter {name!r}.")
-            value = given[name]
-            if not isinstance(value, Tensor):
-                try:
-                    array = np.asarray(value, np.float64)
-                except (TypeError, ValueError):
-                    raise InputError(f"The parameter {name}={value!r} must be a number or a list of numbers.") from None
-                if array.ndim > 1 or array.size == 0:
-                    raise InputError(
-                        f"The parameter {name} must be a number or a list of numbers, not of shape {array.shape}."
-                    )
-                value = math.wrap(array, batch(batch=array.size) if array.ndim else math.EMPTY_SHAPE)
-            if value.available:
-                numbers = value.numpy(value.shape)
-                if not all(possible(name, v) for v in np.ravel(numbers)):
-                    raise InputError(f"The parameter {name} must be {kind_of(name)}, not {numbers.tolist()!r}.")
-            result[name] = math.to_float(value)
-        return result
+    @property
+    def options(self) -> dict:
+        """What the constructor got or took by default, without the resolution; for None the attribute of that name."""
+        given = {n: v for n, v in self._options.items() if n not in self.resolution}
+        return {n: vars(self).get(n) if v is None else v for n, v in given.items()}
 
     def config(self) -> dict:
-        """All that defines this flow, as JSON-ready data."""
+        """All that defines this flow, as JSON-ready data; its `definition` is found without the author's doing."""
         return {
             "type": type(self).__name__,
             "resolution": dict(self.resolution),
             "size": dict(self.size),
             "dt": self.dt,
             "advection": self.advection,
+            "definition": definition(self),
         }
 
     def __repr__(self):

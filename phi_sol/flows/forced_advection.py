@@ -12,7 +12,8 @@ from phi.physics import diffuse
 from ..errors import InputError
 from ..grids.sampling import Intervals, seeded_field, wave_mean
 from ..stepping.state import Fields, State
-from .base import SEED, Flow
+from .base import Flow
+from .parameters import SEED
 
 WAVES, MODES, KNOWN_SEEDS = 20, 12, 1000
 
@@ -53,20 +54,9 @@ class ForcedAdvection(Flow):
     incompressible = False
     parameters = (SEED, "viscosity", "amplitude")
     size = {"y": 32.0, "x": 32.0, "z": 32.0}
+    dt = 0.1
     speed = 0.5
     """Root mean square of each component of the initial velocity."""
-
-    def __init__(self, dt: float = 0.1, advection: str = "semi_lagrangian", **resolution: int):
-        """
-        Args:
-            dt: Default time step in domain units.
-            advection: Advection scheme, see `Flow`.
-            resolution: Cells per axis: `y=32, x=32`, or with `z=32` for 3D.
-
-        Raises:
-            InputError: as `Flow` does.
-        """
-        super().__init__(dt, advection, **resolution)
 
     @property
     def boundaries(self):
@@ -180,7 +170,8 @@ class ForcedAdvection(Flow):
         most = 0.5 / (dt * sum(1 / h**2 for h in self.spacing.values()))
         if viscosity > most:
             raise InputError(
-                f"viscosity={viscosity:g} is too large for {self}: explicit diffusion needs viscosity <= {most:.4g} (or a smaller dt)."
+                f"viscosity={viscosity:g} is too large for {self}: "
+                f"explicit diffusion needs viscosity <= {most:.4g} (or a smaller dt)."
             )
         self.check_cfl(dt, 4 * self.speed + (WAVES * amplitude * 2 * np.pi / 0.8) ** 0.5)
 

@@ -11,7 +11,8 @@ from phi.math.extrapolation import ZERO, ZERO_GRADIENT, combine_sides
 from ..errors import InputError
 from ..grids.sampling import Intervals, gaussian_mean, seeded_field
 from ..stepping.state import Fields, State
-from .base import SEED, Flow
+from .base import Flow
+from .parameters import SEED, is_real
 
 BLOBS = 4
 
@@ -43,30 +44,33 @@ class BuoyantPlume(Flow):
 
     parameters = (SEED, "buoyancy")
     size = {"y": 200.0, "x": 100.0, "z": 100.0}
+    top = "closed"
+    inflow = 0.0
 
     def __init__(
         self,
-        dt: float = 1.0,
-        advection: str = "semi_lagrangian",
-        top: str = "closed",
-        inflow: float = 0.0,
+        dt: float | None = None,
+        advection: str | None = None,
+        top: str | None = None,
+        inflow: float | None = None,
         **resolution: int,
     ):
         """
         Args:
-            dt: Default time step in domain units.
+            dt: Default time step in domain units, 1.
             advection: Advection scheme, see `Flow`.
-            top: `closed` or `open`.
-            inflow: Marker that the source adds per unit time; 0 for no source.
+            top: `closed` (the default) or `open`.
+            inflow: Marker that the source adds per unit time; 0, the default, for no source.
             resolution: Cells per axis: `y=64, x=32`, or `y=32, x=16, z=16` for 3D.
 
         Raises:
             InputError: as `Flow` does, for another top, and for an inflow that is negative or not finite.
         """
         super().__init__(dt, advection, **resolution)
+        top, inflow = (self.top if top is None else top), (self.inflow if inflow is None else inflow)
         if top not in ("closed", "open"):
             raise InputError(f"The top of a {type(self).__name__} is closed or open, not {top!r}.")
-        if not (np.isfinite(inflow) and inflow >= 0):
+        if not (is_real(inflow) and inflow >= 0):
             raise InputError(f"The inflow must be finite and at least 0, not {inflow!r}.")
         self.top, self.inflow = top, float(inflow)
 

@@ -8,7 +8,7 @@ from phi.math.extrapolation import ZERO, ZERO_GRADIENT
 
 from ..grids.sampling import Intervals, gaussian_mean, seeded_field
 from ..stepping.state import Fields, State
-from .base import SEED
+from .parameters import SEED
 from .plume import BuoyantPlume
 
 BLOBS = 12
@@ -42,10 +42,10 @@ class SmokeBox(BuoyantPlume):
     fields = ("velocity", "marker", "divergence", "pressure")
     size = {"y": 64.0, "x": 64.0}
 
-    def __init__(self, dt: float = 1.0, advection: str = "semi_lagrangian", **resolution: int):
+    def __init__(self, dt: float | None = None, advection: str | None = None, **resolution: int):
         """
         Args:
-            dt: Default time step in domain units.
+            dt: Default time step in domain units, 1.
             advection: Advection scheme, see `Flow`.
             resolution: Cells per axis, `y=64, x=64`.
 
@@ -78,7 +78,7 @@ class SmokeBox(BuoyantPlume):
 
     def _smoke(self, rng: np.random.Generator, component: str, where: Intervals) -> np.ndarray:
         amounts, widths = rng.uniform(0.5, 1, BLOBS), rng.uniform(3, 8, BLOBS)
-        centers = {d: rng.uniform(0, 64, BLOBS) for d in ("y", "x")}
+        centers = {d: rng.uniform(0, self.size[d], BLOBS) for d in ("y", "x")}
         y, x = (
             np.stack([gaussian_mean(*where[d], c, w) for c, w in zip(centers[d], widths, strict=True)])
             for d in ("y", "x")
@@ -90,13 +90,13 @@ class SmokeBox(BuoyantPlume):
         u_y = ∂ψ/∂x, u_x = -∂ψ/∂y with ψ = Σ a sin(k_y y) sin(k_x x). The mean over a face is a difference of ψ
         between its ends.
         """
-        number = np.pi * np.arange(1, MODES + 1) / 64
-        ky, kx = number[:, None], number[None, :]
+        numbers = {d: np.pi * np.arange(1, MODES + 1) / self.size[d] for d in ("y", "x")}
+        ky, kx = numbers["y"][:, None], numbers["x"][None, :]
         a = rng.normal(size=(MODES, MODES)) * np.exp(-5 * np.hypot(ky, kx))
         # the mean square of a velocity component over the box, of both together half each: Σ a² k² / 8
         a *= self.SPEED / np.sqrt(np.sum(a**2 * (ky**2 + kx**2)) / 8)
         along = "x" if component == "y" else "y"  # faces extend along the other axis
-        sines = {d: tuple(np.sin(number[:, None] * ends) for ends in where[d]) for d in ("y", "x")}
+        sines = {d: tuple(np.sin(n[:, None] * ends) for ends in where[d]) for d, n in numbers.items()}
         lower, upper = where[along]
         means = {d: s[0] for d, s in sines.items()} | {along: (sines[along][1] - sines[along][0]) / (upper - lower)}
         return (1 if component == "y" else -1) * np.einsum("mn,my,nx->yx", a, means["y"], means["x"])

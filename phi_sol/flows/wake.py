@@ -46,23 +46,25 @@ class WakeFlow(Flow):
     speed = 1.0
     radius = 10.0
     center = {"y": 50.0, "x": 50.0, "z": 50.0}
+    obstacle = "cylinder"
     inclination = 20.0
     """Angle in degrees between an inclined cylinder and z, in the plane of x and z."""
 
     def __init__(
-        self, dt: float = 1.0, advection: str = "semi_lagrangian", obstacle: str = "cylinder", **resolution: int
+        self, dt: float | None = None, advection: str | None = None, obstacle: str | None = None, **resolution: int
     ):
         """
         Args:
-            dt: Default time step in domain units.
+            dt: Default time step in domain units, 1.
             advection: Advection scheme, see `Flow`.
-            obstacle: `cylinder` (along z in 3D) or, in 3D, `inclined` (a cylinder) or `sphere`.
+            obstacle: `cylinder` (along z in 3D, the default) or, in 3D, `inclined` (a cylinder) or `sphere`.
             resolution: Cells per axis: `y=64, x=32`, or `y=32, x=16, z=16` for 3D.
 
         Raises:
             InputError: as `Flow` does, and for an obstacle that does not exist in this dimension.
         """
         super().__init__(dt, advection, **resolution)
+        obstacle = self.obstacle if obstacle is None else obstacle
         known = ("cylinder", "inclined", "sphere") if "z" in self.size else ("cylinder",)
         if obstacle not in known:
             raise InputError(
@@ -117,7 +119,7 @@ class WakeFlow(Flow):
 
         Args:
             reynolds: Number, list (a batch of simulations) or PhiML tensor; positive.
-            poke: Sideways speed in y in [62.5, 87.5], x in [44, 56], before the projection.
+            poke: Sideways speed behind the obstacle, in y in [62.5, 87.5], x in [44, 56], before the projection.
             span: In 3D the poke varies along z by this fraction, as Σ_m sin(2π m z / 100 + m²) / 2 for m = 1,
                 3, and so does a poke along z with cosines, so that the flow becomes 3D; 0 leaves the wake of a
                 cylinder 2D.
@@ -126,7 +128,8 @@ class WakeFlow(Flow):
             InputError: for a Reynolds number that is not positive and finite.
         """
         parameters = self.parameter_tensors({"reynolds": reynolds})
-        poked = Box(y=(62.5, 87.5), x=(44, 56))
+        y, x, r = self.center["y"], self.center["x"], self.radius
+        poked = Box(y=(y + 1.25 * r, y + 3.75 * r), x=(x - 0.6 * r, x + 0.6 * r))
 
         def start(x):
             inside = poke * math.to_float(poked.lies_inside(x.vector["y,x"]))
@@ -157,7 +160,8 @@ class WakeFlow(Flow):
         least = 2 * self.speed * self.radius * dt * inverse
         if reynolds < least:
             raise InputError(
-                f"reynolds={reynolds:g} is too viscous for {self}: explicit diffusion needs reynolds >= {least:.4g} (or a smaller dt)."
+                f"reynolds={reynolds:g} is too viscous for {self}: "
+                f"explicit diffusion needs reynolds >= {least:.4g} (or a smaller dt)."
             )
 
     def physics(self, state: State, dt: Tensor, correction: Fields | None = None) -> State:

@@ -73,7 +73,7 @@ class Generator:
             "keep_reference_every": experiment.keep_reference_every,
         }
         for flow in (self.pair.source, self.pair.reference):
-            if flow.obstacles:
+            if flow.incompressible and flow.obstacles:
                 _ = flow.projection  # refuses grids that are too coarse for the obstacle, before anything is computed
         simulations = experiment.simulations(split, parameters)
         for simulation in simulations:
@@ -97,7 +97,8 @@ class Generator:
                 raise InputError(f"{self.folder} is not a phi_sol data folder: it holds {path.name!r}. {advice}")
             if int(path.name[4:]) >= len(configs):
                 raise InputError(
-                    f"{self.folder} holds {len(present)} simulations of another configuration ({len(configs)} asked for). {advice}"
+                    f"{self.folder} holds {len(present)} simulations of another configuration "
+                    f"({len(configs)} asked for). {advice}"
                 )
         return [self._job(sim_folder(self.folder, i), config, advice) for i, config in enumerate(configs)]
 
@@ -108,12 +109,14 @@ class Generator:
             if folder.is_dir() and any(p.name != PARTIAL for p in folder.iterdir()):
                 raise InputError(f"{folder} has files but no {DESCRIPTION}: it is not ours. {advice}") from None
             return Job(folder, config, done=False)
-        if description.get("fingerprint") != fingerprint(config):
-            difference = first_difference(description, config) or "its content was changed"
+        stored = {k: description[k] for k in config if k in description}
+        difference = first_difference(stored, config)
+        if not difference and description.get("fingerprint") != fingerprint(stored):
+            difference = "its content was changed"
+        if difference:
             raise InputError(f"{folder} holds another configuration: {difference}. {advice}")
-        return Job(
-            folder, config, done=bool(description.get("complete")) and not self._missing(folder, self.frames + 1)
-        )
+        done = bool(description.get("complete")) and not self._missing(folder, self.frames + 1)
+        return Job(folder, stored, done)  # under the name that it was begun with
 
     def _missing(self, folder: Path, frames: int) -> list[Path]:
         """Files of the first so many frames that are not there."""
@@ -191,6 +194,7 @@ class Generator:
         if diverged:
             names = "; ".join(f"{name} by step {step}" for name, step in diverged.items())
             raise DivergedError(
-                f"{len(diverged)} of {len(self.jobs)} simulations diverged: {names}. Use a smaller time step or a finer grid."
+                f"{len(diverged)} of {len(self.jobs)} simulations diverged: {names}. "
+                "Use a smaller time step or a finer grid."
             )
         return [job.folder for job in self.jobs]

@@ -28,6 +28,8 @@ class Loop:
             jit_compile: Whether XLA compiles the loop as a whole.
             keep: What `frames` keeps of the arrays (and parameters) of a step, such as their restriction; default: all.
         """
+        from phi.tf import TENSORFLOW  # noqa: F401  registers the backend, not as the default: in a trace this fails
+
         self.advance, self.keep = advance, keep
         self._steps = tf.function(self._advance, autograph=False, jit_compile=jit_compile)
         self._frames = tf.function(self._keep, autograph=False, jit_compile=jit_compile)

@@ -1,9 +1,15 @@
 """Source and reference: the same flow on a coarse and on a fine grid."""
 
+import inspect
+from collections.abc import Sequence
 from functools import cached_property
 
+from .. import flows
 from ..errors import InputError
 from ..flows import Flow
+from ..flows.comparison import first_difference
+from ..flows.definition import is_opaque
+from ..flows.parameters import plain
 from ..grids.restriction import restrict
 from ..stepping.arrays import check_state, native_arrays, unpack_fields
 from ..stepping.state import State
@@ -40,6 +46,7 @@ class SolverPair:
             InputError: for a ratio that is not a positive integer, a reference resolution that is not divisible
                 by it, both resolutions or none, or what `flow` refuses.
         """
+        ratio = plain(ratio)
         if isinstance(ratio, bool) or not isinstance(ratio, int) or ratio < 1:
             raise InputError(f"The ratio of a solver pair must be a positive integer, not {ratio!r}.")
         if (source is None) == (reference is None):
@@ -98,15 +105,54 @@ class SolverPair:
         """All that defines the pair, as JSON-ready data."""
         return {"source": self.source.config(), "ratio": self.ratio}
 
+    @classmethod
+    def of_config(cls, config: dict, known: Sequence[type[Flow]] = ()) -> "SolverPair":
+        """
+        The solver pair of a stored configuration.
+
+        Args:
+            config: What `config` gave, from `run.json` or `description.json`.
+            known: Flow classes besides those of phi_sol, from scene files.
+
+        Raises:
+            InputError: if the configuration is damaged or its flow unknown or changed.
+        """
+        try:
+            source, ratio = config["source"], config["ratio"]
+            name, resolution = source["type"], source["resolution"]
+            found = source.get("definition", {})
+            stored = source | found.get("attributes", {}) | found.get("options", {})
+        except (AttributeError, KeyError, TypeError) as err:
+            raise InputError(f"No solver pair is described there: {err!r}.") from err
+        classes = {c.__name__: c for c in [getattr(flows, n) for n in flows.__all__] + list(known)}
+        if name not in classes or not issubclass(classes[name], Flow):
+            raise InputError(f"{name} is no flow of phi_sol: name the scene file that defines it, too.")
+        arguments = inspect.signature(classes[name].__init__).parameters.values()
+        names = {p.name for p in arguments if p.kind is not p.VAR_KEYWORD} | {*found.get("options", {})}
+        options = {n: stored[n] for n in names if n in stored and n not in resolution}
+        for option, value in options.items():
+            if is_opaque(value):
+                raise InputError(f"{name} can't be made from its description: {option} is {value}.")
+        try:
+            pair = cls(classes[name], resolution, ratio, **options)
+        except TypeError as err:
+            raise InputError(f"{name} has changed since this was made: {err}.") from err
+        difference = first_difference(config, pair.config)
+        if difference:
+            raise InputError(f"{name} has changed since this was made: {difference}.")
+        return pair
+
     def __repr__(self):
         return f"SolverPair(source={self.source}, ratio={self.ratio})"
 
 
 def _coarsened(reference: dict[str, int], ratio: int) -> dict[str, int]:
+    reference = {dim: plain(n) for dim, n in reference.items()}
     for dim, n in reference.items():
         if isinstance(n, int) and n % ratio:
             near = " or ".join(str(m) for m in (n - n % ratio, n - n % ratio + ratio) if m)
             raise InputError(
-                f"The reference resolution {dim}={n} is not divisible by the pair's ratio {ratio}: use {near}, or another ratio."
+                f"The reference resolution {dim}={n} is not divisible by the pair's ratio {ratio}: "
+                f"use {near}, or another ratio."
             )
     return {dim: n // ratio if isinstance(n, int) else n for dim, n in reference.items()}

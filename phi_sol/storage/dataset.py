@@ -93,8 +93,8 @@ class Dataset:
         description = read_json(folder / DESCRIPTION)
         if "pair" not in description or "fingerprint" not in description:
             raise InputError(f"{folder / DESCRIPTION} was not written by 'phi-sol generate'.")
-        if description["pair"] != self.pair.config:
-            difference = first_difference(description["pair"], self.pair.config)
+        difference = first_difference(description["pair"], self.pair.config)
+        if difference:
             raise InputError(f"{folder} was made with another solver pair: {difference}.")
         if not description.get("complete"):
             raise InputError(f"{folder} is unfinished: run 'phi-sol generate' again to complete it.")
@@ -120,7 +120,8 @@ class Dataset:
         ]
         if known:
             raise InputError(
-                f"{self.folders[0].parent} holds simulations that a {kind} was trained on ({', '.join(known)}): evaluate on test data."
+                f"{self.folders[0].parent} holds simulations that a {kind} was trained on ({', '.join(known)}): "
+                "evaluate on test data."
             )
 
     def moments(self, simulations: Sequence[int] | None = None) -> dict[str, tuple[float, float]]:

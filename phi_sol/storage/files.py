@@ -9,6 +9,20 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from ..errors import InputError, MissingError
+from ..flows.comparison import first_difference, known_to, same_config
+
+__all__ = [
+    "PARTIAL",
+    "check_no_file_in_the_way",
+    "fingerprint",
+    "first_difference",
+    "known_to",
+    "read_json",
+    "same_config",
+    "versions",
+    "write_atomic",
+    "write_json",
+]
 
 PARTIAL = ".partial"  # folder of files that are being written
 
@@ -71,16 +85,3 @@ def read_json(path: Path) -> dict:
     if not isinstance(content, dict):
         raise InputError(f"{path} is damaged: it holds no JSON object.")
     return content
-
-
-def first_difference(a: dict, b: dict, path: str = "") -> str:
-    """Names the first entry in which two nested dictionaries differ, as 'key: a instead of b'."""
-    for key in [*b, *[k for k in a if k not in b]]:
-        here = f"{path}{key}"
-        if isinstance(a.get(key), dict) and isinstance(b.get(key), dict):
-            inner = first_difference(a[key], b[key], f"{here}.")
-            if inner:
-                return inner
-        elif a.get(key) != b.get(key):
-            return f"{here} is {a.get(key)} instead of {b.get(key)}"
-    return ""

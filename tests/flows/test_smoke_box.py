@@ -54,6 +54,16 @@ def test_the_problem_of_a_step(flow):
         assert np.abs(values(divergence(state.velocity))).max() < 1e-13
 
 
+def test_another_size():
+    class Wide(SmokeBox):
+        size = {"y": 32.0, "x": 96.0}
+
+    with math.NUMPY, math.precision(64):
+        state = Wide(y=16, x=32).initial_state(seed=3)
+        assert np.abs(values(divergence(state.velocity))).max() < 1e-13
+        assert values(state.marker)[..., 16:].max() > 0.1
+
+
 def test_refused():
     with pytest.raises(InputError, match="axes y, x, not for y, x, z"):
         SmokeBox(y=16, x=16, z=16)

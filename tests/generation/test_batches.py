@@ -36,8 +36,8 @@ class Growth(Flow):
 
 def growth(rates, warmup=7, frames=23) -> Experiment:
     return Experiment(
-        name="growth", flow=Growth, source=dict(y=4, x=4), ratio=1, train=dict(rate=rates), test=dict(rate=(0.5,)), warmup=warmup, frames=frames,
-        keep_reference_every=6, correct=("marker",),
+        name="growth", flow=Growth, source=dict(y=4, x=4), ratio=1, train=dict(rate=rates), test=dict(rate=(0.5,)),
+        warmup=warmup, frames=frames, keep_reference_every=6, correct=("marker",),
     )  # fmt: skip
 
 

@@ -45,7 +45,11 @@ def test_solution_equals_a_dense_solution_in_the_null_space(name, beta):
     s, c = (random_fields(pair.source, "velocity", rng) for _ in range(2))
     r = random_fields(pair.reference, "velocity", rng)
     W = fit.W.toarray()
-    Z = null_space(divergence_matrix(pair.source.layouts["velocity"]).toarray()) if pair.source.incompressible else np.eye(W.shape[1])
+    Z = (
+        null_space(divergence_matrix(pair.source.layouts["velocity"]).toarray())
+        if pair.source.incompressible
+        else np.eye(W.shape[1])
+    )
     matrix = np.concatenate([W @ Z, np.sqrt(beta) * Z])
     right = np.concatenate([flat(r).T - fit.b[:, None] - W @ flat(s).T, np.sqrt(beta) * flat(c).T])
     expected = Z @ np.linalg.lstsq(matrix, right, rcond=None)[0]
