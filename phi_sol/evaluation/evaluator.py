@@ -1,7 +1,7 @@
 """The evaluation of a scene: SRC and every corrector from the same start, compared with the recorded reference."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from ..correctors import Corrector
 from ..correctors.files import load_runs
 from ..errors import InputError
 from ..experiment import Experiment
+from ..metrics import Metric
 from ..solvers.hybrid import HybridSolver
 from ..stepping.solver import Solver
 from ..storage.dataset import Dataset, find_simulations
@@ -51,6 +52,7 @@ def evaluate_corrections(
     command: str = "",
     progress: Callable[[str, int, int], None] = lambda solver, done, total: None,
     numerics: bool = True,
+    metrics: Iterable[Metric] = (),
 ) -> Evaluation:
     """
     Rolls out SRC, better numerics without a network (see `baselines`) and the given correctors over the test
@@ -66,6 +68,7 @@ def evaluate_corrections(
         command: For the record.
         progress: Called with (solver, steps done, steps in all).
         numerics: Whether the source is also run on a finer grid and with second-order advection.
+        metrics: Further metrics of one's own.
 
     Raises:
         InputError: if data or a corrector do not fit the scene, or more frames are asked for than are recorded.
@@ -81,8 +84,7 @@ def evaluate_corrections(
     test.check_unseen(descriptions.values(), "corrector")
     count = min(test.frames, FRAMES) if frames is None else frames
     corrected = {f for d in descriptions.values() for f in d.get("correct", [])}
-    fields = tuple(dict.fromkeys(["velocity", *(f for f in flow.fields if f in corrected)]))
-    measures = Measures(test, count, fields)
+    measures = Measures(test, count, [f for f in flow.fields if f in corrected], metrics)
     solvers = {"SRC": flow} | (baselines(experiment) if numerics else {}) | trained
     rollouts = {}
     for name, solver in solvers.items():
@@ -101,6 +103,7 @@ def evaluate_corrections(
         "frames": count,
         "parameters": test.simulations,
         "solvers": {n: solver_results(r, count, measures) for n, r in rollouts.items()} | {"REF": reference},
+        "metrics": measures.facts,
         "groups": summary,
         "paper": comparison(experiment.name, rollouts["SRC"].mean(count), summary),
         "correctors": {n: _facts(d) for n, d in descriptions.items()},

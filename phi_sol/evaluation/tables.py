@@ -179,6 +179,8 @@ def verdicts(results: dict) -> list[str]:
             f"{label}: {compared(results)} MAE {error} over {last} frames, {' and '.join(ranks)}. "
             f"A step takes {cost:.3g} ms: {', '.join(costs)}."
         )
+    if not results.get("groups"):
+        lines.append(f"No corrector was evaluated: train one with 'phi-sol train {results['scene']}'.")
     return lines
 
 

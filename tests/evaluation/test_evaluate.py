@@ -27,6 +27,7 @@ from phi_sol.evaluation.measures import Measures
 from phi_sol.evaluation.milestones import milestones
 from phi_sol.evaluation.records import Record, run_solver
 from phi_sol.evaluation.results import group_results, solver_results
+from phi_sol.evaluation.tables import verdicts
 from phi_sol.storage.dataset import find_simulations
 
 
@@ -185,6 +186,22 @@ def test_groups():
     assert [(g.label, list(g.runs)) for g in groups] == [("SRC", ["SRC"]), ("a", ["a_seed0", "a_seed1"]), ("b", ["b"])]
     assert groups[1].statistics(4) == (1.5, pytest.approx(np.sqrt(0.5))) and groups[2].statistics(4) == (3.0, None)
     assert list(group_results(groups, 4)) == ["a", "b"]
+
+
+def test_without_a_run_and_in_memory(tiny, tiny_run, tiny_data):
+    """SRC and the numerics alone; then a corrector and a solver that are in no folder. Nothing is written."""
+    alone = evaluate(tiny, [], tiny_data, frames=3)
+    assert list(alone.results["solvers"]) == ["SRC", "SRC-MC", "REF"] and alone.files == []
+    assert verdicts(alone.results) == ["No corrector was evaluated: train one with 'phi-sol train tiny'."]
+    corrector = Corrector.load(tiny_run)
+    own = {"mine": corrector, "solver": HybridSolver(tiny.pair.source, corrector), "folder": tiny_run}
+    solvers = evaluate(tiny, own, tiny_data, frames=3, numerics=False).results["solvers"]
+    assert list(solvers) == ["SRC", "mine", "solver", "folder", "REF"]
+    assert solvers["mine"]["mae"] == solvers["solver"]["mae"] == solvers["folder"]["mae"]
+    with pytest.raises(InputError, match="'SRC-2x' means something else in an evaluation"):
+        evaluate(tiny, {"SRC-2x": corrector}, tiny_data, frames=3)
+    with pytest.raises(InputError, match="other: rollouts of .* are not on the source grid of tiny"):
+        evaluate(tiny, {"other": tiny.pair.reference}, tiny_data, frames=3)
 
 
 def test_refused(tiny, tiny_run, tiny_data, tmp_path):

@@ -18,7 +18,7 @@ from ...evaluation.paper import TABLE
 from ...evaluation.records import time_step
 from ...evaluation.tables import tables, verdicts
 from ...kernels.compiled import Arrays
-from ...networks.words import network_name, network_summary
+from ...networks import describe, network_name
 from ...solvers.hybrid import HybridSolver
 from ...stepping.arrays import field_arrays
 from ...storage.dataset import Dataset
@@ -157,7 +157,7 @@ class Correction(Task):
 
     @property
     def summary(self) -> str:
-        return network_summary(self.model, network_name(self.network), tuple(self.flow.resolution.values()))
+        return f"{network_name(self.network)}: {describe(self.model, tuple(self.flow.resolution.values()))}"
 
     # --- what commands ask of the class ---
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from ...correctors.guess import PoissonGuess
 from ...kernels.compiled import Arrays
-from ...networks.words import network_name, network_summary
+from ...networks import describe, network_name
 from ...solvers.iterative import IterativeFlow
 from ...storage.dataset import Dataset
 from ...training.plan import Stage
@@ -130,7 +130,7 @@ class PressureGuess(Task):
 
     @property
     def summary(self) -> str:
-        return network_summary(self.model, network_name(self.network), tuple(self.flow.resolution.values()))
+        return f"{network_name(self.network)}: {describe(self.model, tuple(self.flow.resolution.values()))}"
 
     # --- what commands ask of the class ---
 
