@@ -59,7 +59,7 @@ def test_flow_of_the_extending_page(tmp_path, monkeypatch):
     """The very code of the page, as a scene file, on a smaller grid and with fewer frames, through all commands."""
     from phi_sol.cli import main
 
-    (code,) = re.findall(r"```python\n(.*?)```", (REPOSITORY / "docs" / "extending.md").read_text(), re.S)
+    code, *_ = re.findall(r"```python\n(.*?)```", (REPOSITORY / "docs" / "extending.md").read_text(), re.S)
     assert len(code.strip().splitlines()) < 60
     for old, new in {
         "y=32, x=32": "y=12, x=12",
@@ -75,6 +75,18 @@ def test_flow_of_the_extending_page(tmp_path, monkeypatch):
         assert main([command, "shear_layer.py"]) == 0
     assert (tmp_path / "runs" / "shear_layer" / "evaluation" / "results.json").is_file()
     assert main(["generate", "shear_layer.py", "--param", "viscosity=0.5", "--out", "other"]) == 2
+
+
+def test_network_and_metric_of_the_extending_page(tiny_scene, tiny_data, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    _, code, _ = re.findall(r"```python\n(.*?)```", (REPOSITORY / "docs" / "extending.md").read_text(), re.S)
+    for old, new in (SMALLER | {'"data/karman_2d': f'"{tiny_data}'}).items():
+        code = code.replace(old, new)
+    names = {"SCENE": str(tiny_scene)}
+    exec(compile(code, "extending.md", "exec"), names)
+    worst = names["evaluation"].results["solvers"]["wide"]["worst"]
+    assert str(worst) in capsys.readouterr().out and worst["12"] > 0
+    assert names["corrector"].description["network"] == "wide"
 
 
 def test_python_in_the_evaluation_page():

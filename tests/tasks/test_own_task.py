@@ -1,6 +1,7 @@
-"""A third task, in a scene file of its own: one parameter of a flow fitted to recorded frames, with the commands of every scene."""
+"""The task of the page on extensions: one parameter of a flow fitted to recorded frames, with the commands of every scene."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -9,74 +10,8 @@ from phi_sol import InputError, Plan, Stage, Trainer, Validation, load_experimen
 from phi_sol.cli import main
 from phi_sol.tasks import evaluate, holds_model, task_in, task_of
 
-SCENE = '''
-import json
-from pathlib import Path
-
-import keras
-import numpy as np
-import tensorflow as tf
-
-from phi_sol import Dataset, Experiment, InputError, Schedule, Task, WakeFlow
-from phi_sol.evaluation.evaluator import Evaluation
-from phi_sol.evaluation.tables import Table
-from phi_sol.storage.dataset import find_simulations
-from phi_sol.storage.files import read_json, write_json
-
-
-class Fit(Task):
-    """Finds the Reynolds number whose steps are nearest to the recorded ones, on one grid."""
-
-    name, product, files = "fit", "Reynolds number", ("fit.json",)
-
-    def set_up(self, setting):
-        with setting.scope():
-            self.log = keras.Variable(float(np.log(150.0)), name="log_reynolds")
-
-    @property
-    def variables(self):
-        return [self.log]
-
-    def losses(self, unroll, window, parameters, numbers):
-        arrays, total = {n: w[:, 0] for n, w in window.items()}, 0.0
-        given = {"reynolds": tf.exp(tf.convert_to_tensor(self.log)) * tf.ones_like(parameters["reynolds"])}
-        for i in range(1, unroll + 1):
-            arrays = self.flow.advance(arrays, given, tf.constant(self.flow.dt, tf.float32))
-            errors = [tf.square(arrays[n] - window[n][:, i]) for n in ("velocity.y", "velocity.x")]
-            total += sum(tf.reduce_mean(e, [1, 2]) for e in errors)
-        return 1e6 * total[:, None]
-
-    def error(self, simulations, frames):
-        return float(np.abs(np.exp(self.log.numpy()) - self.data.parameters["reynolds"][list(simulations)]).mean())
-
-    def save(self, folder, **facts):
-        folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / "fit.json", {"reynolds": float(np.exp(self.log.numpy()))} | facts)
-
-    @classmethod
-    def load(cls, folder):
-        return read_json(Path(folder) / "fit.json")["reynolds"]
-
-    @classmethod
-    def evaluate(cls, experiment, runs, data, out=None, **options):
-        (true,) = Dataset(experiment.pair, find_simulations(data, "test")).parameters["reynolds"].tolist()
-        found = {Path(r).name: {"error": abs(cls.load(r) / true - 1)} for r in runs}
-        results = {"scene": experiment.name, "task": cls.name, "solvers": found}
-        Path(out).mkdir(parents=True)
-        write_json(Path(out) / "results.json", results)
-        return Evaluation(results, {}, [Path(out) / "results.json"])
-
-    @classmethod
-    def tables(cls, results):
-        rows = [[n, f"{100 * e['error']:.2g} %"] for n, e in results["solvers"].items()]
-        return [Table("Reynolds number", ["run", "error"], rows)]
-
-
-experiment = Experiment(
-    "fit", WakeFlow, dict(y=24, x=12), train=dict(reynolds=(300.0,)), test=dict(reynolds=(300.0,)), ratio=1, warmup=5, frames=12,
-    keep_reference_every=12, schedule=Schedule(unroll=2, steps=120, batch=4, learning_rate=0.05), task=Fit,
-)
-'''
+PAGE = Path(__file__).parents[2] / "docs" / "extending.md"
+SCENE = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.S)[-1]
 
 
 @pytest.fixture(scope="module")
