@@ -87,7 +87,7 @@ def wrong_states(flow):
         "boundary at x- \\(component y\\) is zero-gradient, not 1": velocity(
             combine_sides({"y": (combine_by_direction(1.0, 0.0), ZERO_GRADIENT), "x": ZERO_GRADIENT})
         ),
-        "boundary at y\\+ \\(component y\\) is periodic, not zero-gradient": velocity(
+        "boundary at y- \\(component y\\) is periodic, not 1": velocity(
             combine_sides({"y": PERIODIC, "x": combine_by_direction(0.0, 1.0)})
         ),
         "resolution y=32, x=16, not staggered, of resolution y=16, x=8": velocity(shape=spatial(y=32, x=16)),
