@@ -107,6 +107,7 @@ def _coarsened(reference: dict[str, int], ratio: int) -> dict[str, int]:
         if isinstance(n, int) and n % ratio:
             near = " or ".join(str(m) for m in (n - n % ratio, n - n % ratio + ratio) if m)
             raise InputError(
-                f"The reference resolution {dim}={n} is not divisible by the pair's ratio {ratio}: use {near}, or another ratio."
+                f"The reference resolution {dim}={n} is not divisible by the pair's ratio {ratio}: "
+                f"use {near}, or another ratio."
             )
     return {dim: n // ratio if isinstance(n, int) else n for dim, n in reference.items()}
