@@ -152,13 +152,13 @@ class Flow(Solver):
         Raises:
             InputError: if `state` does not belong to this flow and resolution, or dt can't be taken.
         """
-        if "tensorflow" in sys.modules and isinstance(state, State):
+        check_state(self, state)
+        if "tensorflow" in sys.modules:
             names = {
                 t.default_backend.name for t in [f.values for f in state.fields.values()] + [*state.parameters.values()]
             }
             if "tensorflow" in names | {math.backend.default_backend().name}:
                 return super().step(state, dt)
-        check_state(self, state)
         if not isinstance(dt, Tensor):
             self.check_dt(dt)
         state = self.physics(state, math.wrap(self.dt if dt is None else dt))

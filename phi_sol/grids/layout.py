@@ -113,14 +113,15 @@ class Layout:
         self.resolution: dict[str, int] = {d: template.resolution.get_size(d) for d in dims}
         self.staggered: bool = template.is_staggered
         self.boundary = template.boundary
-        self._known, self._boundaries = {}, {}
+        self._boundaries = {}
+        self.known = {}
 
     @cached_property
     def size(self) -> dict[str, float]:
         if self._size:
             return dict(self._size)
         with math.NUMPY, math.precision(64):
-            return {d: float(b - a) for d, (a, b) in zip(self.dims, _box(self.template, self.dims), strict=True)}
+            return dict(zip(self.dims, np.diff(self.box)[:, 0].tolist(), strict=True))
 
     @property
     def dims(self) -> list[str]:
@@ -283,71 +284,8 @@ class Layout:
         parts = {c: tuple(self.stored(c) if d == c else slice(0, -1) for d in self.dims) for c in self.components}
         return {n: data[(*parts[c], i)] for i, (n, c) in enumerate(zip(self.arrays, self.components, strict=True))}
 
-    # --- fields that belong ---
-
-    def difference(self, field: Field) -> str:
-        """How the grid and the boundary of a field differ from those of this layout, in words; empty if they don't."""
-        if not isinstance(field, Field):
-            return f"it is of type {type(field).__name__}"
-        key = id(field.geometry), id(field.boundary), field.is_staggered
-        if key not in self._known:
-            if len(self._known) > 16:
-                self._known.clear()
-            self._known[key] = self._difference(field), field.geometry, field.boundary  # kept, so that ids stay theirs
-        return self._known[key][0]
-
-    def _difference(self, field: Field) -> str:
-        kinds = [
-            f"{'staggered' if s else 'centred'}, of resolution {', '.join(f'{d}={n}' for d, n in r.items())}"
-            for s, r in (
-                (field.is_staggered, field.resolution.untyped_dict if field.is_grid else {}),
-                (self.staggered, self.resolution),
-            )
-        ]
-        if kinds[0] != kinds[1]:
-            return f"it is {kinds[0]}, not {kinds[1]}"
-        theirs, ours = (_box(f, self.dims) for f in (field, self.template))
-        if not np.allclose(theirs, ours, rtol=1e-5, atol=1e-6 * np.abs(ours).max()):
-            shown = [
-                ", ".join(f"{d}=({a:g}, {b:g})" for d, (a, b) in zip(self.dims, x, strict=True)) for x in (theirs, ours)
-            ]
-            return f"its box is {shown[0]}, not {shown[1]}"
-        for c, d, end in itertools.product(self.components, self.dims, "-+"):
-            a, b = (at_side(boundary, d, end == "+", c) for boundary in (field.boundary, self.boundary))
-            if not _same(a, b):
-                return f"its boundary at {d}{end}{c and f' (component {c})'} is {_line(a)}, not {_line(b)}"
-        return ""
-
-
-def _box(field: Field, dims: list[str]) -> np.ndarray:
-    """Lower and upper end of the box of a field per axis."""
-    return np.array([[float(x.vector[d]) for x in (field.bounds.lower, field.bounds.upper)] for d in dims])
-
-
-def _line(boundary: Extrapolation) -> str:
-    value = getattr(boundary, "value", None)
-    if isinstance(value, Tensor) and value.available and not value.shape:
-        return f"{float(value):g}"
-    text = " ".join(repr(boundary).split())
-    return text if len(text) < 60 else f"{type(boundary).__name__}({text[:40]}...)"
-
-
-def _same(a: Extrapolation, b: Extrapolation) -> bool:
-    """Whether two simple boundary conditions may be the same: values that are being traced are not known."""
-    if type(a) is not type(b):
-        return False
-    if isinstance(a, ConstantExtrapolation):
-        return _close(a.value, b.value)
-    if isinstance(getattr(a, "field", None), Field):
-        f, g = a.field, b.field
-        return f is g or (f.resolution == g.resolution and f.bounds == g.bounds and _close(f.values, g.values))
-    try:
-        return bool(a == b)
-    except NotImplementedError:  # a class of the user's own that does not say
-        return True
-
-
-def _close(a: Tensor, b: Tensor) -> bool:
-    if not (a.available and b.available):
-        return True
-    return a.shape.non_batch == b.shape.non_batch and bool(math.close(a, b, rel_tolerance=1e-5, abs_tolerance=1e-6))
+    @property
+    def box(self) -> np.ndarray:
+        """Lower and upper end of the domain per axis."""
+        ends = self.template.bounds.lower, self.template.bounds.upper
+        return np.array([[float(x.vector[d]) for x in ends] for d in self.dims])

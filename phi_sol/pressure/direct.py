@@ -107,7 +107,8 @@ class DirectPoisson:
         self.iterative = 8 * len(self._free.cells) ** 2 > budget
         if self.iterative:
             LOG.warning(
-                "An obstacle with %d cut cells exceeds the budget of %d MiB for a direct pressure solve: conjugate gradients take over.",
+                "An obstacle with %d cut cells exceeds the budget of %d MiB for a direct pressure solve: "
+                "conjugate gradients take over.",
                 len(self._free.cells),
                 budget // 2**20,
             )

@@ -206,7 +206,8 @@ class ConjugateGradients:
                 continue
             if tuple(x.shape[1:]) != shape or len(x.shape) != len(shape) + 1:
                 raise InputError(
-                    f"The {name} has shape {tuple(x.shape)}, but the system needs (batch, {', '.join(map(str, shape))})."
+                    f"The {name} has shape {tuple(x.shape)}, but the system needs "
+                    f"(batch, {', '.join(map(str, shape))})."
                 )
             if backend.is_available(x):
                 self._regions.check(name, backend.numpy(x))
@@ -268,7 +269,8 @@ class ConjugateGradients:
         if len(which):
             worst = which[np.argmax(backend.numpy(residual)[which])]
             LOG.warning(
-                "Conjugate gradients stagnated for %d samples: rounding in this precision allows a residual of %.2g, not of %.2g.",
+                "Conjugate gradients stagnated for %d samples: rounding in this precision allows a residual of %.2g, "
+                "not of %.2g.",
                 len(which),
                 float(backend.numpy(residual)[worst]),
                 float(np.broadcast_to(backend.numpy(bound), backend.numpy(residual).shape)[worst]),

@@ -25,7 +25,8 @@ class MatrixOperator:
         if difference.nnz and difference.data.max() > 1e-10 * self.norm:
             i, j = (int(index[difference.data.argmax()]) for index in (difference.row, difference.col))
             raise InputError(
-                f"Conjugate gradients need a symmetric matrix: its entries at ({i}, {j}) and ({j}, {i}) are {matrix[i, j]:g} and {matrix[j, i]:g}."
+                f"Conjugate gradients need a symmetric matrix: its entries at ({i}, {j}) and ({j}, {i}) are "
+                f"{matrix[i, j]:g} and {matrix[j, i]:g}."
             )
         self._matrix = matrix
         self.fluid = np.asarray(abs(matrix).sum(1)).ravel() > 0

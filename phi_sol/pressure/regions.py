@@ -74,6 +74,7 @@ class ClosedRegions:
         if len(wrong):
             sample, region = wrong[0]
             raise InputError(
-                f"The right-hand side of sample {sample} has no solution: over the closed region of {int(self.indicators[region].sum())} cells it "
-                f"must sum to zero, but it sums to {values[sample] @ self.indicators[region]:.3g}. Subtract its mean, or open a side."
+                f"The right-hand side of sample {sample} has no solution: over the closed region of "
+                f"{int(self.indicators[region].sum())} cells it must sum to zero, but it sums to "
+                f"{values[sample] @ self.indicators[region]:.3g}. Subtract its mean, or open a side."
             )

@@ -15,6 +15,7 @@ from phi import math
 from phi.math import EMPTY_SHAPE, Shape, reshaped_tensor
 
 from ..errors import InputError
+from ..grids.belonging import difference
 from .state import Fields, State
 from .system import System
 
@@ -92,10 +93,10 @@ def check_state(flow: System, state: State, own: bool = False):
                 known = ", ".join([*state.fields, *state.parameters])
                 raise InputError(f"{type(flow).__name__} needs {name!r} but the state has {known}.")
     for name in flow.fields:
-        difference = "" if own else flow.layouts[name].difference(state.fields[name])
-        if difference:
-            way = f"with_boundary(flow.boundaries[{name!r}])" if "boundary" in difference else ""
+        found = "" if own else difference(flow.layouts[name], state.fields[name])
+        if found:
+            way = f"with_boundary(flow.boundaries[{name!r}])" if "boundary" in found else ""
             raise InputError(
-                f"The field {name!r} does not belong to {flow}: {difference}. Make it with "
+                f"The field {name!r} does not belong to {flow}: {found}. Make it with "
                 f"{f'field.{way} or ' if way else ''}flow.field({name!r}, values)."
             )

@@ -33,7 +33,8 @@ class State:
     value_attrs: tuple[str, ...] = ("fields",)
 
     def __getattr__(self, name: str):
-        values = {**self.__dict__.get("parameters", {}), **self.__dict__.get("fields", {})}  # none while it is copied
+        fields, parameters = (self.__dict__.get(n, {}) for n in ("fields", "parameters"))  # none while it is copied
+        values = {**fields, **parameters, **fields}
         if name in values:
             return values[name]
         if not name.startswith("_") and values and name in self.batch_shape:

@@ -110,5 +110,5 @@ def test_bad_input(pair):
     for both in (dict(), dict(source=dict(y=64, x=32), reference=dict(y=256, x=128))):
         with pytest.raises(InputError, match="one of the two"):
             SolverPair(WakeFlow, **both)
-    with pytest.raises(InputError, match="Only states of"), math.NUMPY:
+    with pytest.raises(InputError, match="does not belong to WakeFlow"), math.NUMPY:
         pair.restrict(pair.source.initial_state(100.0))
