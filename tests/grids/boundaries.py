@@ -50,6 +50,10 @@ class Channel(Flow):
 class Inlet(ConstantExtrapolation):
     """A constant inflow with a name of its own."""
 
+    def __init__(self, value: float):
+        super().__init__(value)
+        self.pad_rank = 4  # among sides of the same rank PhiML's order, which decides on corners, is by chance
+
     def __getitem__(self, item):
         return self
 
