@@ -1,11 +1,11 @@
 """
 Generation of training sets, with all files written: one simulation at a time, and in the batches that
-    `phi-sol generate` chooses.
+`phi-sol generate` chooses.
 
     python benchmarks/generation.py karman_2d plume_2d
 
-Seconds and CPU seconds (of all threads) from making the generator to the last file, compilation included; the
-smaller of two alternating runs.
+Seconds and CPU seconds (of all threads) from making the generator to the last file, compilation included; the smaller
+of two alternating runs.
 """
 
 import argparse

@@ -1,14 +1,14 @@
 """
 Training on more data than the process may have memory for: `python benchmarks/large_data.py`; writes
-    `results/large_data.json`.
+`results/large_data.json`.
 
-The limit is `RLIMIT_DATA` (`ulimit -d`): what a process allocates for itself. Mapped files, of which the system
-keeps in memory as much as there is room for, do not count. A limit on addresses (`ulimit -v`) would say
-nothing: TensorFlow reserves many times what it uses. As a check that the limit is one, the same frames are
-    loaded as arrays under it, which must fail.
+The limit is `RLIMIT_DATA` (`ulimit -d`): what a process allocates for itself. Mapped files, of which the system keeps
+in memory as much as there is room for, do not count. A limit on addresses (`ulimit -v`) would say nothing: TensorFlow
+reserves many times what it uses. As a check that the limit is one, the same frames are loaded as arrays under it, which
+must fail.
 
-The frames are synthetic, since only their number matters: a few fields with noise, written with phi_sol's own
-    writer, then linked under all numbers.
+The frames are synthetic, since only their number matters: a few fields with noise, written with phi_sol's own writer,
+then linked under all numbers.
 """
 
 import json

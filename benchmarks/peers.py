@@ -123,8 +123,8 @@ def jax_cfd_cases(
     size: dict[str, float], resolution: dict[str, int], batch: int, viscosity: float, steps: int
 ) -> dict[str, Case]:
     """
-    JAX-CFD's finite-volume step (van Leer advection, fast diagonalisation) on the same grid: periodic, no
-    obstacle, no marker.
+    JAX-CFD's finite-volume step (van Leer advection, fast diagonalisation) on the same grid: periodic, no obstacle, no
+    marker.
 
     Its time step is the largest stable one, which does not change the cost of a step.
     """

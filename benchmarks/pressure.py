@@ -17,8 +17,8 @@ Cells beyond which a sparse factorisation in 3D is not tried: its fill-in grows 
 """
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
 """
-For peers whose solvers run in one thread: with more, scalar products of vectors wait for cores (CG 10 times
-    slower on a busy machine).
+For peers whose solvers run in one thread: with more, scalar products of vectors wait for cores (CG 10 times slower on a
+busy machine).
 """
 OURS, OURS_FLOAT32 = "phi_sol", "phi_sol, float32"
 PYAMG, SPLU = "pyamg, smoothed aggregation + CG", "scipy splu"
@@ -157,7 +157,8 @@ def check(problem: Problem, solutions: dict[str, np.ndarray]):
         # conjugate gradients judge by a residual that they update; the true one drifts from it by a little
         if not (residual < 2 * RTOL and gradient < 1e-3):
             raise RuntimeError(
-                f"{name}, {size_name(problem.resolution)}: relative residual {residual:.2g}, distance of gradients {gradient:.2g}"
+                f"{name}, {size_name(problem.resolution)}: relative residual {residual:.2g}, distance of gradients "
+                f"{gradient:.2g}"
             )
 
 

@@ -1,7 +1,6 @@
 """
-Error of the source solver alone (SRC) of a scene, and a picture of its reference. The test simulations are
-generated first, unless there
-are some: --data FOLDER.
+Error of the source solver alone (SRC) of a scene, and a picture of its reference. The test simulations are generated
+first, unless there are some: --data FOLDER.
 
     python benchmarks/source_error.py forced_advection_2d
 
@@ -70,8 +69,8 @@ def main():
 
 def picture(data: Dataset, path: Path):
     """
-    Restricted reference of the first test simulation: marker or forcing, and vorticity, at three frames; 3D in
-        the middle of z.
+    Restricted reference of the first test simulation: marker or forcing, and vorticity, at three frames; 3D in the
+    middle of z.
     """
     flow = data.pair.source
     shown = "forcing.y" if "forcing" in flow.fields else "marker"

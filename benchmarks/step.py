@@ -73,7 +73,8 @@ def check_same_physics(ours: dict, theirs: dict, peer: str):
         error = abs(ours[name] - expected).max()
         if not error < 0.01:  # 2e-4 with a tolerance of 1e-3
             raise RuntimeError(
-                f"{name} after one step of phi_sol and {peer} differs by {error:.3g}: they do not compute the same thing."
+                f"{name} after one step of phi_sol and {peer} differs by {error:.3g}: they do not compute the same "
+                "thing."
             )
 
 
@@ -116,7 +117,8 @@ class Comparison:
     def _prepare_phiflow(self, name: str, side: Side, resolution: dict[str, int], cells: int, effort: Effort):
         if cells > (QUICK_CELLS if effort.quick else PHIFLOW_CELLS):
             raise SkippedError(
-                f"conjugate gradients on {cells} cells take {'too long for --quick' if effort.quick else 'minutes per call'}"
+                f"conjugate gradients on {cells} cells take "
+                f"{'too long for --quick' if effort.quick else 'minutes per call'}"
             )
         try:
             side.prepare(PHIFLOW[name], resolution, self.ours.value("start"))

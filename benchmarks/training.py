@@ -1,6 +1,6 @@
 """
-One training iteration (loss, gradient, Adam) of the wake's source, against the same with the solver replaced by
-the identity.
+One training iteration (loss, gradient, Adam) of the wake's source, against the same with the solver replaced by the
+identity.
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,8 @@ class Iteration:
 
     @property
     def name(self) -> str:
-        return f"{f'SOL-{self.unroll}' if self.unroll else 'NON'} iteration, {self.network}{', remat' if self.remat else ''}"
+        method = f"SOL-{self.unroll}" if self.unroll else "NON"
+        return f"{method} iteration, {self.network}{', remat' if self.remat else ''}"
 
 
 ITERATIONS = [
@@ -71,8 +72,8 @@ def iteration(training: Iteration, with_solver: bool, resolution: dict[str, int]
     import tensorflow as tf
     from phi.math import NUMPY
 
-    from phi_sol.stepping.arrays import pack
     from phi_sol import Method
+    from phi_sol.stepping.arrays import pack
     from phi_sol.training.optimization import total
 
     flow = source_flow(with_solver, resolution)

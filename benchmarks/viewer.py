@@ -1,10 +1,10 @@
 """
 How fast the pages answer while a simulation runs: `python benchmarks/viewer.py`; writes `results/viewer.json`.
 
-Headless Chromium (Debian's chromium and chromedriver, selenium) opens the pages of `phi-sol view` one after the
-other while source and reference step as fast as they can, and changes what is shown. `answer`: from a request
-to its whole answer, for all requests of a page, by the browser's own clock. `redraw`: from the choice of
-another quantity to the new picture. Nothing is counted before the simulation has compiled and stepped.
+Headless Chromium (Debian's chromium and chromedriver, selenium) opens the pages of `phi-sol view` one after the other
+while source and reference step as fast as they can, and changes what is shown. `answer`: from a request to its whole
+answer, for all requests of a page, by the browser's own clock. `redraw`: from the choice of another quantity to the new
+picture. Nothing is counted before the simulation has compiled and stepped.
 """
 
 import argparse

@@ -1,8 +1,8 @@
 """
 phi_sol: coarse PDE solvers made accurate by neural networks that are trained inside the solver's loop.
 
-The public names are those of the stub `__init__.pyi` beside this file. They are imported when first used; TensorFlow is imported when
-something needs it.
+The public names are those of the stub `__init__.pyi` beside this file. They are imported when first used; TensorFlow is
+imported when something needs it.
 """
 
 import os

@@ -84,8 +84,8 @@ class Experiment:
         source: Resolution of the source grid. (Or give that of the reference grid, `reference`.)
         ratio: Reference cells per source cell and axis.
         reference: Resolution of the reference grid instead of `source`; a multiple of `ratio` along every axis.
-        train: Parameter values of the training simulations, by parameter name: lists of equal length, or of one
-            value for all.
+        train: Parameter values of the training simulations, by parameter name: lists of equal length, or of one value
+            for all.
         test: The same for the test simulations; never seen in training.
         warmup: Reference steps that are discarded before the first frame.
         frames: Recorded steps; frame 0 is the state after the warm-up.
@@ -166,8 +166,8 @@ class Experiment:
 
         Args:
             split: `train` or `test`.
-            parameters: Values that replace the scene's own, by name. A parameter that is not named keeps the
-                scene's value if this is the same for all simulations.
+            parameters: Values that replace the scene's own, by name. A parameter that is not named keeps the scene's
+                value if this is the same for all simulations.
 
         Raises:
             InputError: for unknown names, values that are not possible, lists of unequal length, or equal simulations.

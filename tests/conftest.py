@@ -31,8 +31,8 @@ experiment = Experiment(
 @pytest.fixture(scope="module", autouse=True)
 def quiet_background():
     """
-    PhiML's precision is one setting for all threads: what tests of the viewer began to compute must end before
-    other tests begin.
+    PhiML's precision is one setting for all threads: what tests of the viewer began to compute must end before other
+    tests begin.
     """
     yield
     views = sys.modules.get("phi_sol.viewer.views")

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from phi_sol import Experiment, ForcedAdvection, InputError, MissingError, Schedule, WakeFlow, load_experiment
-from phi_sol.experiment import DECAYS, NETWORK_NAMES, scene_names, scene_summaries
+from phi_sol.experiment import DECAYS as SCHEDULE_DECAYS
+from phi_sol.experiment import NETWORK_NAMES, scene_names, scene_summaries
 
 
 def test_the_paper_s_wake():
@@ -145,7 +146,7 @@ def test_known_names_are_those_of_networks_and_plans():
     from phi_sol.networks import NETWORKS
     from phi_sol.training.plan import DECAYS
 
-    assert set(NETWORK_NAMES) == set(NETWORKS) and set(DECAYS) == set(DECAYS)
+    assert set(NETWORK_NAMES) == set(NETWORKS) and set(SCHEDULE_DECAYS) == set(DECAYS)
 
 
 def test_a_network_may_be_an_object():

@@ -91,7 +91,10 @@ def run_python(code: str, **kwargs) -> str:
 
 
 def test_import_is_light():
-    code = "import sys, phi_sol; phi_sol.load_experiment('karman_2d'), phi_sol.SolverPair; print('tensorflow' in sys.modules)"
+    code = (
+        "import sys, phi_sol; phi_sol.load_experiment('karman_2d'), phi_sol.SolverPair; print('tensorflow' in "
+        "sys.modules)"
+    )
     assert run_python(code).strip() == "False"
 
 
@@ -124,7 +127,10 @@ def test_wheel_has_the_scenes(tmp_path):
     subprocess.run(
         [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(site), str(wheel)], check=True
     )
-    code = "import phi_sol, phi_sol.scenes.karman_2d as k; print(phi_sol.__file__); print(k.__file__); print(k.experiment.name)"
+    code = (
+        "import phi_sol, phi_sol.scenes.karman_2d as k; print(phi_sol.__file__); print(k.__file__); "
+        "print(k.experiment.name)"
+    )
     output = run_python(code, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(site)}).split()
     assert output[2] == "karman_2d"
     assert all(Path(f).is_relative_to(site) for f in output[:2])

@@ -16,8 +16,8 @@ DataOption = Annotated[Path | None, typer.Option(help="Data folder. Default: dat
 
 def progress_bar(unit: str = "", visible: bool = True):
     """
-    A rich progress display on stderr, from its first task on: bar, share, speed in `unit` or the task's `info`,
-        elapsed and remaining time.
+    A rich progress display on stderr, from its first task on: bar, share, speed in `unit` or the task's `info`, elapsed
+    and remaining time.
     """
     from rich.console import Console
     from rich.progress import (

@@ -11,9 +11,7 @@ Evaluated = Annotated[Path, typer.Argument(help="Folder of an evaluation, or its
 
 
 def compare(a: Evaluated, b: Evaluated):
-    """
-    Show two evaluations side by side, and mark differences beyond the deviation over training seeds.
-    """
+    """Show two evaluations side by side, and mark differences beyond the deviation over training seeds."""
     quiet_tensorflow()
     from ..tasks import compare as compared
     from ..tasks import read_results

@@ -40,8 +40,8 @@ def evaluate(
     """
     Compare what was trained with the reference, over the test simulations: the source and every corrector.
 
-    Without any run, the source and better numerics are evaluated alone. Writes results.json, report.html, report.md
-    and the pictures in them. Default output: runs/SCENE/evaluation.
+    Without any run, the source and better numerics are evaluated alone. Writes results.json, report.html, report.md and
+    the pictures in them. Default output: runs/SCENE/evaluation.
     """
     from ..experiment import load_experiment
     from ..storage.dataset import find_simulations

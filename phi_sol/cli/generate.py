@@ -64,9 +64,9 @@ def generate(
         for s, generator in generators.items():
             plan = generator.plan()
             typer.echo(
-                f"{folders[s]}: {plan['simulations']} simulations ({plan['finished']} finished) of {plan['files']} files with "
-                f"{generator.frames + 1} frames, at most {plan['bytes'] / 1e6:.1f} MB; {plan['steps']} reference steps to compute, "
-                f"{plan['batch']} simulations at a time"
+                f"{folders[s]}: {plan['simulations']} simulations ({plan['finished']} finished) of {plan['files']} "
+                f"files with {generator.frames + 1} frames, at most {plan['bytes'] / 1e6:.1f} MB; {plan['steps']} "
+                f"reference steps to compute, {plan['batch']} simulations at a time"
             )
         return
     with progress_bar("steps/s") as bar:

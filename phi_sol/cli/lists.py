@@ -22,8 +22,8 @@ def networks(rank: Annotated[int, typer.Option(help="Spatial dimensions.", min=1
     """
     List the networks, one line each: parameters, receptive field, operations per cell.
 
-    Each is built for a corrector that sees a velocity and one parameter and corrects the velocity, without
-    periodic axes.
+    Each is built for a corrector that sees a velocity and one parameter and corrects the velocity, without periodic
+    axes.
     """
     quiet_tensorflow()
     from rich.console import Console

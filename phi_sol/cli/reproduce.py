@@ -44,8 +44,7 @@ def reproduce(
     Trains PRE, NON and SOL, or NON, PHY, SOL and SOL-PHY for Poisson problems.
 
     Default output: runs/SCENE/reproduction. States what it will cost on this machine, by timing a little of it.
-        Interrupt with Ctrl-C at any
-    time; the same command goes on where it stopped.
+    Interrupt with Ctrl-C at any time; the same command goes on where it stopped.
     """
     from ..errors import InputError
     from ..experiment import load_experiment, scene_names

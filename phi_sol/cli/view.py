@@ -25,8 +25,8 @@ def view(
     """
     Look at source, corrected and reference in a web browser: recorded, live, and training curves.
 
-    A scene's name stands for data/SCENE and runs/SCENE; with a run, the test data of its scene is shown.
-    Nothing outside these folders is read. Needs Dash and Plotly: pip install phi-sol[view]
+    A scene's name stands for data/SCENE and runs/SCENE; with a run, the test data of its scene is shown. Nothing
+    outside these folders is read. Needs Dash and Plotly: pip install phi-sol[view]
     """
     from ..viewer.compat import require_dash
 
@@ -58,9 +58,7 @@ def animate(
     ] = None,
     fps: Annotated[float, typer.Option(help="Frames per second.")] = 20,
 ):
-    """
-    Write a film of source, corrected and reference side by side, with their errors over time.
-    """
+    """Write a film of source, corrected and reference side by side, with their errors over time."""
     from ..viewer.catalogue import Catalogue
     from ..viewer.films import Film, check_target
 

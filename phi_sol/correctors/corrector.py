@@ -52,24 +52,24 @@ class Corrector:
         policy: str | None = None,
     ) -> "Corrector":
         """
-        An untrained corrector for `flow`. It corrects nothing yet: the last layer starts at zero. Its network
-        continues the fields periodically along the periodic axes of the flow.
+        An untrained corrector for `flow`. It corrects nothing yet: the last layer starts at zero. Its network continues
+        the fields periodically along the periodic axes of the flow.
 
         Args:
             flow: The source flow.
             network: Name of a network, a `keras.Model` or a builder, see `phi_sol.networks.build_network`. The model
                 that is trained shares its layers.
             statistics: Statistics of the training data.
-            correct: Fields that are seen and corrected. The network sees the flow's `inputs` and parameters
-                (not a seed), too.
+            correct: Fields that are seen and corrected. The network sees the flow's `inputs` and parameters (not a
+                seed), too.
             seed: Seed of the initial weights.
             placement: Where the correction enters, see `HybridSolver`.
             project: Whether the corrected velocity is made divergence-free.
             policy: Precision of the network, see `build_network`.
 
         Raises:
-            InputError: for an unknown network or policy, a network for other channels, and fields that the flow
-                does not have or that are prescribed.
+            InputError: for an unknown network or policy, a network for other channels, and fields that the flow does
+                not have or that are prescribed.
         """
         free = [f for f in flow.fields if f not in flow.prescribed]
         wrong = [f for f in correct if f not in free]
@@ -145,8 +145,8 @@ class Corrector:
     @staticmethod
     def load(folder: str | Path, custom_objects: dict | None = None) -> "Corrector":
         """
-        Reads what `save` wrote; needs neither the scene nor the data. Nothing in the files is executed (Keras's
-        safe mode).
+        Reads what `save` wrote; needs neither the scene nor the data. Nothing in the files is executed (Keras's safe
+        mode).
 
         Args:
             folder: Folder of a run.

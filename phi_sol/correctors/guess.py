@@ -26,13 +26,13 @@ class PoissonGuess:
 
         p = σ |b| (N(b / |b|) - mean),      |b| the root mean square of b over cells,
 
-    with N a network and σ the scale of solutions of right-hand sides of size one. The guess is scaled as the
-    solution is, so that the network sees numbers of order one however small b is, and has the mean zero. Beyond
-    the walls the network continues fields by their mirror image, as p continues itself where ∂p/∂n = 0: a
-    convolution near a wall then does what it does inside.
+    with N a network and σ the scale of solutions of right-hand sides of size one. The guess is scaled as the solution
+    is, so that the network sees numbers of order one however small b is, and has the mean zero. Beyond the walls the
+    network continues fields by their mirror image, as p continues itself where ∂p/∂n = 0: a convolution near a wall
+    then does what it does inside.
 
-    More than one pass is iterative refinement with the network in the place of an approximate inverse: what is left,
-    b + ∇²p, is a right-hand side like any other, and its guess is added, as often as wanted.
+    More than one pass is iterative refinement with the network in the place of an approximate inverse: what is left, b
+    + ∇²p, is a right-hand side like any other, and its guess is added, as often as wanted.
 
     Attributes:
         network: Keras model with one channel in and out.
@@ -82,8 +82,8 @@ class PoissonGuess:
 
     def native(self, b: tf.Tensor) -> tf.Tensor:
         """
-        The guess for native right-hand sides of shape (batch, *spatial), in their precision; for use inside a
-        compiled function.
+        The guess for native right-hand sides of shape (batch, *spatial), in their precision; for use inside a compiled
+        function.
         """
         p = self._once(b)
         for _ in range(self.passes - 1):
@@ -106,8 +106,8 @@ class PoissonGuess:
     def __call__(self, b: Tensor) -> Tensor:
         """
         Args:
-            b: Right-hand side with the spatial dimensions of the flow and any batch dimensions: minus the
-                divergence of a velocity.
+            b: Right-hand side with the spatial dimensions of the flow and any batch dimensions: minus the divergence of
+                a velocity.
 
         Returns:
             The guess of p, in TensorFlow, of the shape of b.
@@ -142,8 +142,8 @@ class PoissonGuess:
     @staticmethod
     def load(folder: str | Path, passes: int = 1, custom_objects: dict | None = None) -> "PoissonGuess":
         """
-        Reads what `save` wrote; needs neither the scene nor the data. Nothing in the files is executed (Keras's
-        safe mode).
+        Reads what `save` wrote; needs neither the scene nor the data. Nothing in the files is executed (Keras's safe
+        mode).
 
         Args:
             folder: Folder of a run.

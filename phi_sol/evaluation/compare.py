@@ -14,10 +14,11 @@ Values = dict[str, tuple[float | None, float | None, int]]
 
 def compare(a: dict, b: dict, compared: Callable[[dict], tuple[str, int, Values]]) -> Table:
     """
-    What every solver, and every group of runs that differ in their seed, is judged by, in two evaluations of the same scene.
+    What every solver, and every group of runs that differ in their seed, is judged by, in two evaluations of the same
+    scene.
 
-    With s the standard error of the difference, s² = σ_a² / n_a + σ_b² / n_b over the seeds of a group, a
-    difference beyond 2 s is marked with a star; where one side has a single seed there is no s and nothing is marked.
+    With s the standard error of the difference, s² = σ_a² / n_a + σ_b² / n_b over the seeds of a group, a difference
+    beyond 2 s is marked with a star; where one side has a single seed there is no s and nothing is marked.
 
     Args:
         a: Results, the content of a `results.json`.

@@ -60,8 +60,8 @@ def evaluate_corrections(
 
     Args:
         experiment: The scene.
-        runs: Folders of correctors, which are named after their folders; or by name a corrector, any solver of the source
-            flow's states, or a folder. Without any, SRC and the numerics are evaluated alone.
+        runs: Folders of correctors, which are named after their folders; or by name a corrector, any solver of the
+            source flow's states, or a folder. Without any, SRC and the numerics are evaluated alone.
         data: Data folder with the test simulations.
         out: Folder for the results; None: nothing is written.
         frames: Steps of the rollouts; default: as many as recorded, at most 500.

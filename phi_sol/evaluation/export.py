@@ -41,10 +41,10 @@ def to_xarray(flow: Flow, frames: dict[int, Arrays], **attributes):
     """
     Frames of one simulation as an `xarray.Dataset`.
 
-    Centred fields have the dimensions (time, y, x[, z]). A staggered field `velocity` is there twice: exactly,
-    as `velocity_y_face` on the faces normal to y (time, y_face, x), those at the boundary included, and at cell
-    centres as `velocity_y`, the mean of two faces (second order), so that programs that know one grid only can
-    show it. Coordinates are in domain units; `time` is since frame 0, and `frame` counts.
+    Centred fields have the dimensions (time, y, x[, z]). A staggered field `velocity` is there twice: exactly, as
+    `velocity_y_face` on the faces normal to y (time, y_face, x), those at the boundary included, and at cell centres as
+    `velocity_y`, the mean of two faces (second order), so that programs that know one grid only can show it.
+    Coordinates are in domain units; `time` is since frame 0, and `frame` counts.
 
     Args:
         flow: The flow whose fields they are.
@@ -179,8 +179,8 @@ class Exporter:
 
 def _fixed_length_texts(content):
     """
-    A dataset with texts of fixed length as attributes. VTK, and with it ParaView, reads no others, and would
-    take the time for space.
+    A dataset with texts of fixed length as attributes. VTK, and with it ParaView, reads no others, and would take the
+    time for space.
     """
     content = content.copy()
     for holder in (content, *content.variables.values()):

@@ -60,8 +60,8 @@ class Group:
 
     def statistics(self, frames: int, measure: str = "mae") -> tuple[float | None, float | None]:
         """
-        Mean and standard deviation over the runs of a measure over the first frames; None where a run blew up,
-        or for a deviation of one.
+        Mean and standard deviation over the runs of a measure over the first frames; None where a run blew up, or for a
+        deviation of one.
         """
         return mean_and_deviation([r.mean(frames, measure) for r in self.runs.values()])
 

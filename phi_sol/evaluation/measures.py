@@ -115,8 +115,8 @@ class Measures:
 
     def block(self, arrays: Arrays, reference: Arrays | None = None) -> dict[str, np.ndarray]:
         """
-        Measures of arrays of shape (frames, simulations, *spatial), with errors if there is a reference of the
-        same shapes.
+        Measures of arrays of shape (frames, simulations, *spatial), with errors if there is a reference of the same
+        shapes.
 
         Raises:
             InputError: if a metric does not give one value, or array of values, per state.

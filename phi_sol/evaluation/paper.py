@@ -1,6 +1,6 @@
 """
-The paper's figures: Um et al., NeurIPS 2020 (arXiv:2007.00016), table 1; mean and standard deviation of the
-velocity MAE.
+The paper's figures: Um et al., NeurIPS 2020 (arXiv:2007.00016), table 1; mean and standard deviation of the velocity
+MAE.
 """
 
 from dataclasses import dataclass
@@ -75,9 +75,9 @@ def comparison(scene: str, source: float | None, groups: dict[str, dict]) -> dic
         groups: Groups of runs, as in `results.json`: `method`, `unroll`, `mean`, `std`.
 
     Returns:
-        `note`, whether the figures were `checked`, and `rows`: each with `solver`, `mae`, `std`, `improvement`,
-        the `paper_solver`, `paper_mae`, `paper_std` and `paper_improvement`. Rows of the paper without a
-        counterpart have no `solver`. None for a scene without a row in the table.
+        `note`, whether the figures were `checked`, and `rows`: each with `solver`, `mae`, `std`, `improvement`, the
+            `paper_solver`, `paper_mae`, `paper_std` and `paper_improvement`. Rows of the paper without a counterpart
+            have no `solver`. None for a scene without a row in the table.
     """
     row = TABLE.get(scene)
     if row is None:

@@ -22,8 +22,8 @@ class Record:
     What is known of the rollouts of one solver.
 
     Attributes:
-        mae: MAE of the velocity or what else is compared, shape (frames, simulations); NaN from the frame on in which
-            a simulation blew up.
+        mae: MAE of the velocity or what else is compared, shape (frames, simulations); NaN from the frame on in which a
+            simulation blew up.
         kept: Compared arrays by frame number, shape (simulations, *spatial) each.
         ms_per_step: Wall time of one step of one simulation in milliseconds; NaN if it was not measured.
         series: All measures by name, shape (frames, simulations, ...); NaN likewise.
@@ -46,8 +46,8 @@ class Record:
 
     def mean(self, frames: int, measure: str = "mae") -> float | None:
         """
-        Mean of the MAE or another measure over the first frames and all simulations; None if any of them blew
-        up by then.
+        Mean of the MAE or another measure over the first frames and all simulations; None if any of them blew up by
+        then.
         """
         return number(self.of(measure)[:frames].mean())
 
@@ -71,8 +71,8 @@ def run_solver(
     timed: bool = True,
 ) -> Record:
     """
-    Rolls a solver out from frame 0 of all simulations at once and compares it with the recorded frames. A
-    simulation that blows up takes no part in any measure from then on; when all have, the rollout ends.
+    Rolls a solver out from frame 0 of all simulations at once and compares it with the recorded frames. A simulation
+    that blows up takes no part in any measure from then on; when all have, the rollout ends.
 
     Args:
         solver: Any solver whose rollouts are on the source grid.
@@ -116,8 +116,8 @@ def run_solver(
 
 def time_step(solver, arrays, parameters, seconds: float = 1.0, steps: int = 20) -> float:
     """
-    Median wall time of one step in milliseconds, in compiled loops of some steps, over at least 3 loops and
-    about `seconds`; tracing is not counted.
+    Median wall time of one step in milliseconds, in compiled loops of some steps, over at least 3 loops and about
+    `seconds`; tracing is not counted.
 
     Args:
         solver: Any solver.

@@ -21,8 +21,8 @@ from ..grids.layout import CLOSED, OTHER, Layout, by_side, side_of
 
 REACH = 1
 """
-Default bound K in cells; measured on CPUs: with one cell the copies are twice as fast as the gather, with two
-they equal it.
+Default bound K in cells; measured on CPUs: with one cell the copies are twice as fast as the gather, with two they
+equal it.
 """
 
 
@@ -30,9 +30,9 @@ def semi_lagrangian(field: Field, velocity: Field, dt: Tensor | float, reach: in
     """
     One semi-Lagrangian step: `f(x, t + dt) = f(x - v(x, t) dt, t)` with linear interpolation.
 
-    Equal to PhiFlow's `advect.semi_lagrangian` to round-off. First order in time and, at a fixed CFL number, in
-    space; stable for any CFL number. The gradient is that of the interpolation; where a lookup falls on a
-    sample point, the one-sided one.
+    Equal to PhiFlow's `advect.semi_lagrangian` to round-off. First order in time and, at a fixed CFL number, in space;
+    stable for any CFL number. The gradient is that of the interpolation; where a lookup falls on a sample point, the
+    one-sided one.
 
     Args:
         field: Centred or staggered grid to be advected. Its boundaries: constants (also traced ones), zero gradient,
@@ -40,8 +40,8 @@ def semi_lagrangian(field: Field, velocity: Field, dt: Tensor | float, reach: in
             profile on all sides goes to PhiFlow.
         velocity: Vector grid.
         dt: Time increment.
-        reach: Bound K, in cells, of the displacement `|v| dt / dx` up to which shifted copies are blended;
-            where it is exceeded anywhere, all values are gathered instead. The result is the same.
+        reach: Bound K, in cells, of the displacement `|v| dt / dx` up to which shifted copies are blended; where it is
+            exceeded anywhere, all values are gathered instead. The result is the same.
 
     Returns:
         Grid with the sample points of `field`.
@@ -63,13 +63,13 @@ def mac_cormack(field: Field, velocity: Field, dt: Tensor | float, reach: int = 
         f₁ = A f,   f₂ = A⁻ f₁,   f = f₁ + (f - f₂) / 2,   clipped to the range of the values that f₁ was
         interpolated from.
 
-    Equal to PhiFlow's `advect.mac_cormack` where that runs. Second order in space and time for smooth fields
-    and constant velocity, first order at extrema, where the limiter acts, and in time where the velocity varies.
+    Equal to PhiFlow's `advect.mac_cormack` where that runs. Second order in space and time for smooth fields and
+    constant velocity, first order at extrema, where the limiter acts, and in time where the velocity varies.
 
     Arguments and result as for `semi_lagrangian`.
 
-    Source: A. Selle, R. Fedkiw, B. Kim, Y. Liu, J. Rossignac, "An unconditionally stable MacCormack method",
-    J. Sci. Comput. 35 (2008).
+    Source: A. Selle, R. Fedkiw, B. Kim, Y. Liu, J. Rossignac, "An unconditionally stable MacCormack method", J. Sci.
+    Comput. 35 (2008).
     """
     parts, within = _parts(field, velocity), _within(velocity, dt, reach)
     lookups = [_Lookup(part, dt, reach) for part in parts]
@@ -89,8 +89,8 @@ SCHEMES = {"semi_lagrangian": semi_lagrangian, "mac_cormack": mac_cormack}
 
 def _within(velocity: Field, dt: Tensor | float, reach: int):
     """
-    Whether no displacement exceeds `reach` cells, as a native scalar: judged by the stored velocities and the
-    boundary values, of which all others are weighted means. False where there is a NaN.
+    Whether no displacement exceeds `reach` cells, as a native scalar: judged by the stored velocities and the boundary
+    values, of which all others are weighted means. False where there is a NaN.
     """
     greatest = 0.0
     layout = Layout("velocity", velocity)

@@ -33,8 +33,8 @@ class Flow(Solver):
     One PDE system with its domain, boundary conditions, obstacles, parameters and time step, on a grid.
 
     A subclass names its `fields` and `parameters`, gives the domain and boundaries, and writes `initial_state` and
-    `physics` with PhiFlow operators. The resolution decides whether it is 2D or 3D. Everything here runs on any
-    PhiFlow backend; `step` uses the compiled form of `physics` for TensorFlow fields.
+    `physics` with PhiFlow operators. The resolution decides whether it is 2D or 3D. Everything here runs on any PhiFlow
+    backend; `step` uses the compiled form of `physics` for TensorFlow fields.
     """
 
     fields: tuple[str, ...] = ("velocity", "marker")
@@ -56,8 +56,8 @@ class Flow(Solver):
     """Cells that `|v| dt` may cross until advection needs a gather; the result is the same."""
     size: dict[str, float]
     """
-    Size of the domain per axis, in domain units. A class may name three axes: a flow with a resolution for the
-    first two of them is 2D, one with a resolution for all is 3D. Of a flow: its own axes only.
+    Size of the domain per axis, in domain units. A class may name three axes: a flow with a resolution for the first
+    two of them is 2D, one with a resolution for all is 3D. Of a flow: its own axes only.
     """
 
     def __new__(cls, *args, **options):
@@ -130,8 +130,8 @@ class Flow(Solver):
         Args:
             state: State at the start of the step.
             dt: Time step.
-            correction: Increments by field name, to be added (see `corrected`) where the step adds its forces:
-                after advection, before the projection. A flow without this argument is corrected after its step only.
+            correction: Increments by field name, to be added (see `corrected`) where the step adds its forces: after
+                advection, before the projection. A flow without this argument is corrected after its step only.
         """
 
     def check_stability(self, dt: float, **parameters: float):
@@ -262,8 +262,8 @@ class Flow(Solver):
     def check_cfl(self, dt: float, speed: float):
         """
         Raises:
-            InputError: if anything that moves with `speed` crosses more than `MAX_CFL` = 10 cells per step
-                along an axis.
+            InputError: if anything that moves with `speed` crosses more than `MAX_CFL` = 10 cells per step along an
+                axis.
         """
         finest = min(self.spacing.values())
         if speed * dt > MAX_CFL * finest:

@@ -34,15 +34,13 @@ class ForcedAdvection(Flow):
     z), periodic. The
     waves, as in the paper, are not: f jumps where the box closes.
 
-    The forcing is known beforehand: it is stored with every frame, networks see it and never correct it. Each
-        value is the
-    exact mean of f over its face, so that the restricted forcing of the reference is the forcing of the source.
-    A state's forcing belongs to the state's time.
+    The forcing is known beforehand: it is stored with every frame, networks see it and never correct it. Each value is
+    the exact mean of f over its face, so that the restricted forcing of the reference is the forcing of the source. A
+    state's forcing belongs to the state's time.
 
-    One step: semi-Lagrangian advection of u by itself, addition of dt f at the old time, explicit diffusion,
-        forcing at the
-    new time. First order in time and, by the advection, in space at a fixed CFL number. Diffusion is stable for
-    ν dt Σ_d 1/dx_d² <= 1/2. Good values: ν = 0.1, A = 0.15, dt = 0.1; 32x32 (source) and 128x128 (reference).
+    One step: semi-Lagrangian advection of u by itself, addition of dt f at the old time, explicit diffusion, forcing at
+    the new time. First order in time and, by the advection, in space at a fixed CFL number. Diffusion is stable for ν
+    dt Σ_d 1/dx_d² <= 1/2. Good values: ν = 0.1, A = 0.15, dt = 0.1; 32x32 (source) and 128x128 (reference).
 
     Source: Um et al., NeurIPS 2020 (arXiv:2007.00016), appendix B.3; the initial velocity is phi_sol's.
     """
@@ -65,9 +63,9 @@ class ForcedAdvection(Flow):
     @cached_property
     def waves(self) -> dict[str, Tensor]:
         """
-        Wave vectors `k`, angular `frequency`, `phase` and, per component of the forcing, `weight` (a_jc times
-        the mean of the wave over a face of this grid relative to its centre) for all seeds that the flow knows.
-        Tables, so that a compiled step looks them up by the seed, which is a tensor.
+        Wave vectors `k`, angular `frequency`, `phase` and, per component of the forcing, `weight` (a_jc times the mean
+        of the wave over a face of this grid relative to its centre) for all seeds that the flow knows. Tables, so that
+        a compiled step looks them up by the seed, which is a tensor.
         """
         dims = list(self.size)
         drawn = [_draw_waves(seed, dims) for seed in range(KNOWN_SEEDS)]
@@ -158,9 +156,9 @@ class ForcedAdvection(Flow):
 
     def check_stability(self, dt: float, seed: float, viscosity: float, amplitude: float):
         """
-        Besides diffusion, the lookups of the advection are held to at most 10 cells per step, at the speed 2 +
-        sqrt(20 A λ): four times the initial root mean square, and what half of the forcing's bound 20 A gives
-        over a wave length λ = 2π / 0.8.
+        Besides diffusion, the lookups of the advection are held to at most 10 cells per step, at the speed 2 + sqrt(20
+        A λ): four times the initial root mean square, and what half of the forcing's bound 20 A gives over a wave
+        length λ = 2π / 0.8.
 
         Raises:
             InputError: if ν dt Σ_d 1/dx_d² > 1/2, where explicit diffusion amplifies the shortest waves, if a lookup

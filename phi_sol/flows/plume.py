@@ -24,20 +24,19 @@ class BuoyantPlume(Flow):
         ∂u/∂t + u·∇u = -∇p + b d e_y,   ∇·u = 0,   ∂d/∂t + u·∇d = inflow
 
     u (`velocity`, staggered) in domain units per time, d (`marker`, centred) without unit, b (`buoyancy`) the
-    acceleration of marker 1 along +y in domain units per time². The domain is y in [0, 200], x in [0, 100] and
-    in 3D z in [0, 100]. All sides are walls at rest (u = 0, no flow through them; ∂d/∂n = 0), or the top is
-    open (∂u/∂y = 0, p = 0; clear air comes in). At the start the air rests and holds four Gaussian blobs of
-    smoke in the lower half, with positions, widths (5 to 12) and amounts (0.5 to 1) drawn from the parameter
-    `seed`: one function of space, of which every grid has the cell means. With the option `inflow` a source
-    adds smoke at this rate in y in [10, 20], x and z in [40, 60].
+    acceleration of marker 1 along +y in domain units per time². The domain is y in [0, 200], x in [0, 100] and in 3D z
+    in [0, 100]. All sides are walls at rest (u = 0, no flow through them; ∂d/∂n = 0), or the top is open (∂u/∂y = 0, p
+    = 0; clear air comes in). At the start the air rests and holds four Gaussian blobs of smoke in the lower half, with
+    positions, widths (5 to 12) and amounts (0.5 to 1) drawn from the parameter `seed`: one function of space, of which
+    every grid has the cell means. With the option `inflow` a source adds smoke at this rate in y in [10, 20], x and z
+    in [40, 60].
 
-    One step: semi-Lagrangian advection of marker and velocity by u, buoyancy of the new marker, pressure
-        projection. First order
-    in time (Euler lookups; buoyancy is added after advection) and, by the linear interpolation of the
-    advection, first order in space at a fixed CFL number. Advection keeps the marker within the bounds that it
-    had (no new extrema), but not its mass: per step that changes by at most a fraction dt |∇u|, in practice by
-    a few per cent of this. Good values: buoyancy 0.01 to 0.1 with dt = 1; 64x32 (source) and 256x128
-    (reference), in 3D 32x16x16 and 128x64x64.
+    One step: semi-Lagrangian advection of marker and velocity by u, buoyancy of the new marker, pressure projection.
+    First order in time (Euler lookups; buoyancy is added after advection) and, by the linear interpolation of the
+    advection, first order in space at a fixed CFL number. Advection keeps the marker within the bounds that it had (no
+    new extrema), but not its mass: per step that changes by at most a fraction dt |∇u|, in practice by a few per cent
+    of this. Good values: buoyancy 0.01 to 0.1 with dt = 1; 64x32 (source) and 256x128 (reference), in 3D 32x16x16 and
+    128x64x64.
 
     Source: Um et al., NeurIPS 2020 (arXiv:2007.00016), appendix B.2; domain size and smoke volumes are phi_sol's.
     """

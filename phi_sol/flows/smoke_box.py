@@ -17,19 +17,18 @@ MODES = 6
 
 class SmokeBox(BuoyantPlume):
     """
-    The flow of `BuoyantPlume` in a closed box, y and x in [0, 64], that also keeps the Poisson problem of its
-    last step,
+    The flow of `BuoyantPlume` in a closed box, y and x in [0, 64], that also keeps the Poisson problem of its last
+    step,
 
         ∇²p = ∇·u*,   u = u* - ∇p,
 
     with u* the velocity after advection and buoyancy: ∇·u* (`divergence`, centred, per time) and p (`pressure`,
-        centred, with zero mean, in
-    domain units² per time), as the direct solver finds it. Both are zero at the start.
+    centred, with zero mean, in domain units² per time), as the direct solver finds it. Both are zero at the start.
 
-    At the start a stream function of 6 x 6 sine waves with normal coefficients that fall with the wave number k
-    (in radians per unit) as exp(-5 k) stirs the air, scaled to a root mean square speed of `SPEED` per
-    component; 12 Gaussian blobs of smoke (widths 3 to 8, amounts 0.5 to 1) lie anywhere. Both are functions of
-    space that the seed defines; the velocity is exactly divergence-free on every grid.
+    At the start a stream function of 6 x 6 sine waves with normal coefficients that fall with the wave number k (in
+    radians per unit) as exp(-5 k) stirs the air, scaled to a root mean square speed of `SPEED` per component; 12
+    Gaussian blobs of smoke (widths 3 to 8, amounts 0.5 to 1) lie anywhere. Both are functions of space that the seed
+    defines; the velocity is exactly divergence-free on every grid.
 
     Orders of accuracy are those of `BuoyantPlume`. Good values: 64x64 cells, buoyancy 0.1, dt = 1.
 
@@ -87,8 +86,8 @@ class SmokeBox(BuoyantPlume):
 
     def _stirring(self, rng: np.random.Generator, component: str, where: Intervals) -> np.ndarray:
         """
-        u_y = ∂ψ/∂x, u_x = -∂ψ/∂y with ψ = Σ a sin(k_y y) sin(k_x x). The mean over a face is a difference of ψ
-        between its ends.
+        u_y = ∂ψ/∂x, u_x = -∂ψ/∂y with ψ = Σ a sin(k_y y) sin(k_x x). The mean over a face is a difference of ψ between
+        its ends.
         """
         numbers = {d: np.pi * np.arange(1, MODES + 1) / self.size[d] for d in ("y", "x")}
         ky, kx = numbers["y"][:, None], numbers["x"][None, :]

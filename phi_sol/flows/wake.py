@@ -21,22 +21,21 @@ class WakeFlow(Flow):
 
         ∂u/∂t + u·∇u = -∇p + ν ∇²u,   ∇·u = 0,   ∂d/∂t + u·∇d = inflow,   ν = U L / Re
 
-    u (`velocity`, staggered) in domain units per time, d (`marker`, centred), U = 1 the speed of the stream
-    along +y and L = 10 the radius of the obstacle, both in domain units, so that Re by diameter is twice the
-    parameter `reynolds`. The domain is y in [0, 200], x in [0, 100] (blockage 20 %) and in 3D z in [0, 100];
-    the obstacle stands at (50, 50) and in 3D in the middle of z. Boundaries: the stream enters at y = 0, leaves
-    freely at y = 200 (∂u/∂y = 0, p = 0); the side walls move with the stream (no flow through them). In 3D a
-    `cylinder` stands along z, and the flow is periodic along z: it is the 2D flow as long as nothing disturbs
-    it, and where the numerical viscosity of the semi-Lagrangian advection keeps the effective Reynolds number
-    below about 190 by diameter, disturbances along z decay again. An `inclined` cylinder, turned by 20° from z
-    towards x, sheds oblique vortices that are 3D for good. Around it and around a `sphere` (blockage 3 %) the
-    sides along z are moving walls, too. Marker flows in at rate 1 per unit time in y in [5, 10], x in [25, 75],
-    where z is not periodic z in [25, 75].
+    u (`velocity`, staggered) in domain units per time, d (`marker`, centred), U = 1 the speed of the stream along +y
+    and L = 10 the radius of the obstacle, both in domain units, so that Re by diameter is twice the parameter
+    `reynolds`. The domain is y in [0, 200], x in [0, 100] (blockage 20 %) and in 3D z in [0, 100]; the obstacle stands
+    at (50, 50) and in 3D in the middle of z. Boundaries: the stream enters at y = 0, leaves freely at y = 200 (∂u/∂y =
+    0, p = 0); the side walls move with the stream (no flow through them). In 3D a `cylinder` stands along z, and the
+    flow is periodic along z: it is the 2D flow as long as nothing disturbs it, and where the numerical viscosity of the
+    semi-Lagrangian advection keeps the effective Reynolds number below about 190 by diameter, disturbances along z
+    decay again. An `inclined` cylinder, turned by 20° from z towards x, sheds oblique vortices that are 3D for good.
+    Around it and around a `sphere` (blockage 3 %) the sides along z are moving walls, too. Marker flows in at rate 1
+    per unit time in y in [5, 10], x in [25, 75], where z is not periodic z in [25, 75].
 
     One step: explicit diffusion, no-slip on the faces of solid cells, semi-Lagrangian advection of marker and velocity,
-    pressure projection. First order in time and, by the advection, in space. Diffusion is stable for
-    ν dt Σ_d 1/dx_d² <= 1/2. Good values: Re from 97.65625 to 3125; 64x32 (source) and 256x128 (reference), in 3D
-    32x16x16 and 128x64x64, with dt = 1.
+    pressure projection. First order in time and, by the advection, in space. Diffusion is stable for ν dt Σ_d 1/dx_d²
+    <= 1/2. Good values: Re from 97.65625 to 3125; 64x32 (source) and 256x128 (reference), in 3D 32x16x16 and 128x64x64,
+    with dt = 1.
 
     Source: Um et al., NeurIPS 2020 (arXiv:2007.00016), appendix B.1 (2D) and B.5 (3D).
     """
@@ -120,9 +119,8 @@ class WakeFlow(Flow):
         Args:
             reynolds: Number, list (a batch of simulations) or PhiML tensor; positive.
             poke: Sideways speed behind the obstacle, in y in [62.5, 87.5], x in [44, 56], before the projection.
-            span: In 3D the poke varies along z by this fraction, as Σ_m sin(2π m z / 100 + m²) / 2 for m = 1,
-                3, and so does a poke along z with cosines, so that the flow becomes 3D; 0 leaves the wake of a
-                cylinder 2D.
+            span: In 3D the poke varies along z by this fraction, as Σ_m sin(2π m z / 100 + m²) / 2 for m = 1, 3, and so
+                does a poke along z with cosines, so that the flow becomes 3D; 0 leaves the wake of a cylinder 2D.
 
         Raises:
             InputError: for a Reynolds number that is not positive and finite.
@@ -152,8 +150,8 @@ class WakeFlow(Flow):
         Lookups of the advection are held to at most 10 cells per step at twice the speed of the stream.
 
         Raises:
-            InputError: if ν dt Σ_d 1/dx_d² > 1/2, where explicit diffusion amplifies the shortest waves, or if
-                a lookup goes beyond 10 cells.
+            InputError: if ν dt Σ_d 1/dx_d² > 1/2, where explicit diffusion amplifies the shortest waves, or if a lookup
+                goes beyond 10 cells.
         """
         self.check_cfl(dt, 2 * self.speed)
         inverse = sum(1 / h**2 for h in self.spacing.values())

@@ -15,8 +15,8 @@ class Checkpoint:
     """
     Steps and full-resolution arrays of the simulations under way, by the fingerprints of their configurations.
 
-    All of them are in one file, which is replaced as a whole, so that the simulations of a batch are never at
-    different steps in it. A damaged file counts as none.
+    All of them are in one file, which is replaced as a whole, so that the simulations of a batch are never at different
+    steps in it. A damaged file counts as none.
     """
 
     def __init__(self, path: Path, names: list[str]):

@@ -24,9 +24,9 @@ class Generator:
     `marker_000000.npz`, ...), the full-resolution fields of every k-th frame in its sub-folder `reference`, and
     `description.json`.
 
-    Simulations are computed in batches, in one compiled loop. The same batch gives the same bytes, also if it
-    was interrupted and goes on; in another batch, or alone, a simulation is the same up to the rounding of
-    float32, which an unstable flow amplifies.
+    Simulations are computed in batches, in one compiled loop. The same batch gives the same bytes, also if it was
+    interrupted and goes on; in another batch, or alone, a simulation is the same up to the rounding of float32, which
+    an unstable flow amplifies.
     """
 
     def __init__(
@@ -51,8 +51,8 @@ class Generator:
                 `automatic_batch`.
 
         Raises:
-            InputError: if a number or parameter is not possible, or if `folder` holds anything else than simulations
-                of this very configuration. Nothing has been written then.
+            InputError: if a number or parameter is not possible, or if `folder` holds anything else than simulations of
+                this very configuration. Nothing has been written then.
         """
         self.experiment, self.folder = experiment, Path(folder)
         self.pair = experiment.pair
@@ -130,8 +130,8 @@ class Generator:
         What `run` would do, without writing anything.
 
         Returns:
-            `simulations` in all, `finished` ones, `steps` to compute, `batch`: how many simulations together at
-            most, `files` of fields per simulation, and the `bytes` of all of these files before compression.
+            `simulations` in all, `finished` ones, `steps` to compute, `batch`: how many simulations together at most,
+            `files` of fields per simulation, and the `bytes` of all of these files before compression.
         """
         every, batches = self.experiment.keep_reference_every, self._batches()
         coarse, fine = self.frames + 1, self.frames // every + 1
@@ -147,8 +147,8 @@ class Generator:
 
     def _batches(self) -> list[tuple[int, list[Job]]]:
         """
-        What is to be computed together, and from which step on. The simulations are split into parts of about
-        equal size, whatever is finished, so that an interrupted run goes on with the same batches.
+        What is to be computed together, and from which step on. The simulations are split into parts of about equal
+        size, whatever is finished, so that an interrupted run goes on with the same batches.
         """
         size = ceil(len(self.jobs) / ceil(len(self.jobs) / self.batch))
         batches = []

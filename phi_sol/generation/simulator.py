@@ -50,10 +50,9 @@ class Job:
 
 def automatic_batch(flow: Flow) -> int:
     """
-    How many simulations are computed together unless the user says otherwise: on a CPU as many as have states
-        of 4 MiB together and at most 8,
-    which is where larger batches stop to pay (docs/performance.md); on a GPU, where nothing was measured, 128
-    MiB and at most 64.
+    How many simulations are computed together unless the user says otherwise: on a CPU as many as have states of 4 MiB
+    together and at most 8, which is where larger batches stop to pay (docs/performance.md); on a GPU, where nothing was
+    measured, 128 MiB and at most 64.
     """
     device = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
     cells = int(np.prod(list(flow.resolution.values())))
@@ -65,8 +64,8 @@ class Simulator:
     Computes batches of reference simulations and records them.
 
     A block of steps of all simulations of a batch is one compiled loop, which keeps the restricted fields only. Where a
-    full-resolution frame is due a block ends. The blocks of an interrupted batch begin at the same steps when
-    it goes on.
+    full-resolution frame is due a block ends. The blocks of an interrupted batch begin at the same steps when it goes
+    on.
     """
 
     def __init__(self, pair: SolverPair, warmup: int, frames: int, keep_reference_every: int):

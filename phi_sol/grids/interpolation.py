@@ -1,6 +1,6 @@
 """
-Linear interpolation at displaced sample points, by shifted copies or by gather, with gradients of their own, on
-native arrays.
+Linear interpolation at displaced sample points, by shifted copies or by gather, with gradients of their own, on native
+arrays.
 """
 
 import itertools
@@ -19,13 +19,13 @@ class Interpolation:
 
         along each axis   (1 - r) f[i + c] + r f[i + c + 1],   c = floor(s), r = s - c.
 
-    While |s| <= K, this is a sum over 2 K + 1 shifted copies per axis with the weights `1 - r` where c = o and
-    `r` where c = o - 1 for the shift o. Otherwise the 2^d corners are gathered. Which of the two is chosen at
-    run time for all values together; the results are equal up to the order of summation. Beyond the padding the
-    outermost values go on.
+    While |s| <= K, this is a sum over 2 K + 1 shifted copies per axis with the weights `1 - r` where c = o and `r`
+    where c = o - 1 for the shift o. Otherwise the 2^d corners are gathered. Which of the two is chosen at run time for
+    all values together; the results are equal up to the order of summation. Beyond the padding the outermost values go
+    on.
 
-    The derivative with respect to s is the slope of the interpolant, at sample points the one towards larger s.
-    A NaN in s gives a NaN in the value that it belongs to.
+    The derivative with respect to s is the slope of the interpolant, at sample points the one towards larger s. A NaN
+    in s gives a NaN in the value that it belongs to.
     """
 
     def __init__(self, backend: Backend, sizes: tuple[int, ...], periodic: tuple[bool, ...], reach: int, bits: int):
@@ -61,8 +61,8 @@ class Interpolation:
 
     def values_and_range(self, f, s: list, within):
         """
-        The same values with the least and the greatest of the corners that each was interpolated from, shape
-        (3, batch, *sizes).
+        The same values with the least and the greatest of the corners that each was interpolated from, shape (3, batch,
+        *sizes).
         """
         return self._choose(within, self._at_precision(self._blend_range), self._at_precision(self._gather_range), f, s)
 

@@ -5,8 +5,8 @@ from .layout import Layout
 
 def restrict(array, fine: Layout, component: str, ratio: int):
     """
-    Restriction (T in the paper) onto a grid whose cells are `ratio` times larger along every axis: a coarse face is
-    the mean of the `ratio^(d-1)` fine faces that tile it, a coarse cell that of its `ratio^d` fine cells.
+    Restriction (T in the paper) onto a grid whose cells are `ratio` times larger along every axis: a coarse face is the
+    mean of the `ratio^(d-1)` fine faces that tile it, a coarse cell that of its `ratio^d` fine cells.
 
     Args:
         array: Values on the fine grid, shape (batch, *spatial), of any backend; also while it is traced.

@@ -1,9 +1,9 @@
 """
 Random functions of space that a seed defines, as exact means over the cells and faces of any grid.
 
-A value of a centred field is the mean over its cell, a value of a staggered field the mean over its face. The
-mean of fine values that tile a coarse cell or face is then the coarse value: initial states on the reference
-grid restrict to those on the source grid.
+A value of a centred field is the mean over its cell, a value of a staggered field the mean over its face. The mean of
+fine values that tile a coarse cell or face is then the coarse value: initial states on the reference grid restrict to
+those on the source grid.
 """
 
 from collections.abc import Callable

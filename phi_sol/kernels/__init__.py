@@ -1,8 +1,8 @@
 """
 What the solvers need beyond PhiML's own operations, per backend: loops, branches and real Fourier transforms.
 
-PhiML's operations are enough for every backend, and `generic.py` makes do with them. NumPy and TensorFlow have
-faster ways, looked up by the name of the backend; TensorFlow's are imported when its tensors first arrive.
+PhiML's operations are enough for every backend, and `generic.py` makes do with them. NumPy and TensorFlow have faster
+ways, looked up by the name of the backend; TensorFlow's are imported when its tensors first arrive.
 """
 
 from functools import cache

@@ -23,9 +23,9 @@ def differentiable(function: Callable) -> Callable:
     """
     `function`, compiled by XLA as one unit, and so is its gradient.
 
-    The gradient computes the values of `function` again instead of keeping what happened inside: for a solver
-    step this is faster than to write all intermediate arrays to memory, and they don't accumulate over many
-    steps. Gradients of gradients are made in the same way.
+    The gradient computes the values of `function` again instead of keeping what happened inside: for a solver step this
+    is faster than to write all intermediate arrays to memory, and they don't accumulate over many steps. Gradients of
+    gradients are made in the same way.
 
     Args:
         function: Of floating-point tensors, returns a list of tensors.

@@ -22,8 +22,8 @@ class Kernels:
 
     def branch(self, backend: Backend, condition, yes: Callable, no: Callable, *inputs):
         """
-        `yes(*inputs)` if the scalar `condition` holds, else `no(*inputs)`: the same differentiable function of
-        the inputs, computed in two ways. Here: `no` in a trace, where the condition is not known yet.
+        `yes(*inputs)` if the scalar `condition` holds, else `no(*inputs)`: the same differentiable function of the
+        inputs, computed in two ways. Here: `no` in a trace, where the condition is not known yet.
         """
         known = backend.is_available(condition) and bool(backend.numpy(condition))
         return yes(*inputs) if known else no(*inputs)
@@ -38,8 +38,8 @@ class Kernels:
 
     def with_gradient(self, function: Callable, gradient: Callable) -> Callable:
         """
-        `function(*inputs)` with the vector-Jacobian products `gradient(*inputs, upstream)`; here: with the
-        gradient of its parts. A function of several results takes one upstream for each.
+        `function(*inputs)` with the vector-Jacobian products `gradient(*inputs, upstream)`; here: with the gradient of
+        its parts. A function of several results takes one upstream for each.
         """
         return function
 
@@ -49,15 +49,15 @@ class Kernels:
 
     def self_adjoint(self, backend: Backend, function: Callable) -> Callable:
         """
-        `function`, which must be linear and self-adjoint, with itself as its gradient; here: with the gradient
-        of its parts.
+        `function`, which must be linear and self-adjoint, with itself as its gradient; here: with the gradient of its
+        parts.
         """
         return function
 
     def sweep(self, b, lower, upper):
         """
-        Gaussian elimination row by row: `y_i = b_i + lower_i y_{i-1}` downwards, then
-            `p_i = y_i + upper_i p_{i+1}` upwards.
+        Gaussian elimination row by row: `y_i = b_i + lower_i y_{i-1}` downwards, then `p_i = y_i + upper_i p_{i+1}`
+        upwards.
 
         Args:
             b: Shape (rows, batch, columns).

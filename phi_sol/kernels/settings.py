@@ -1,12 +1,12 @@
 """
-What phi_sol sets in TensorFlow for the whole process, and nothing else does; every module that compiles
-something imports this one.
+What phi_sol sets in TensorFlow for the whole process, and nothing else does; every module that compiles something
+imports this one.
 
-- Grappler's remapper is off. TensorFlow 2.21's fuses convolution, bias, addition and leaky ReLU on CPUs into
-  one operation that forgets the slope (it takes 0.2): residual networks then compute something else in a
-  `tf.function` than in eager mode. Without the fusion a step takes 3 % longer.
-- `TF_CPP_MIN_LOG_LEVEL=2` in the environment, unless it is set, before TensorFlow is imported (`phi_sol/__init__.py`): no chatter at its
-  start; errors stay.
+- Grappler's remapper is off. TensorFlow 2.21's fuses convolution, bias, addition and leaky ReLU on CPUs into one
+  operation that forgets the slope (it takes 0.2): residual networks then compute something else in a `tf.function` than
+  in eager mode. Without the fusion a step takes 3 % longer.
+- `TF_CPP_MIN_LOG_LEVEL=2` in the environment, unless it is set, before TensorFlow is imported (`phi_sol/__init__.py`):
+  no chatter at its start; errors stay.
 """
 
 import tensorflow as tf

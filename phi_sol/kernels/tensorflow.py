@@ -103,8 +103,8 @@ def _fixed(inputs):
 
 def _gradient(function, count: int):
     """
-    The product of upstream gradients with the Jacobian of `function` of `count` tensors: a function of both, in
-    this order.
+    The product of upstream gradients with the Jacobian of `function` of `count` tensors: a function of both, in this
+    order.
     """
 
     def gradient(*given):

@@ -9,8 +9,8 @@ from .metric import Metric, decimal, has_velocity, number, percent
 
 def kinetic_energy(flow: Flow, arrays: Arrays) -> np.ndarray:
     """
-    E = ½ <|u|²>, the mean over the domain of the kinetic energy per mass; every face stands for its control
-    volume (half a cell at the boundary). Second order.
+    E = ½ <|u|²>, the mean over the domain of the kinetic energy per mass; every face stands for its control volume
+    (half a cell at the boundary). Second order.
 
     Returns:
         Shape (simulations,), in (length / time)².
@@ -32,19 +32,19 @@ def energy_spectrum(flow: Flow, arrays: Arrays) -> tuple[np.ndarray, np.ndarray]
         E_j = ½ Σ_c Σ_{k in shell j} |û_c(k)|²,   shell j: |k| in [(j - ½) Δk, (j + ½) Δk),   Δk = 2π /
         (shortest side of the domain)
 
-    so that Σ_j E_j is the energy of what was transformed (Parseval). Along axes that are not periodic a Hann
-    window w with mean square 1 is laid over the fluctuation, since a field that does not close would show a
-    false k⁻² tail: Σ_j E_j = ½ Σ_c (<u_c>² + <w² (u_c - <u_c>)²>); the mean flow is in shell 0. Along periodic
-    axes nothing is done to the field, and in a periodic box Σ_j E_j = ½ <|u|²>. Components are transformed as
-    they are stored, without interpolation, which would damp short waves.
+    so that Σ_j E_j is the energy of what was transformed (Parseval). Along axes that are not periodic a Hann window w
+    with mean square 1 is laid over the fluctuation, since a field that does not close would show a false k⁻² tail: Σ_j
+    E_j = ½ Σ_c (<u_c>² + <w² (u_c - <u_c>)²>); the mean flow is in shell 0. Along periodic axes nothing is done to the
+    field, and in a periodic box Σ_j E_j = ½ <|u|²>. Components are transformed as they are stored, without
+    interpolation, which would damp short waves.
 
     Args:
         flow: The flow whose velocity it is; 2D or 3D.
         arrays: Velocity, shape (simulations, *faces) per component.
 
     Returns:
-        k: Wave numbers j Δk of the shells, in radians / length. Shells beyond π / (cell size) hold corners of
-            the spectrum only.
+        k: Wave numbers j Δk of the shells, in radians / length. Shells beyond π / (cell size) hold corners of the
+            spectrum only.
         E: Shape (simulations, shells), in (length / time)².
     """
     dims = list(flow.resolution)
@@ -80,17 +80,17 @@ def resolved(flow: Flow, wave_numbers: np.ndarray) -> np.ndarray:
 
 def spectral_error(energy: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """
-    Mean over shells of |log10(E_j / R_j)|: by how many decades a spectrum is off, whether it has too much or
-    too little energy.
+    Mean over shells of |log10(E_j / R_j)|: by how many decades a spectrum is off, whether it has too much or too little
+    energy.
 
     Args:
-        energy: E_j, shape (..., shells): those of `energy_spectrum` that are `resolved`; averaged over time
-            first, where there is time.
+        energy: E_j, shape (..., shells): those of `energy_spectrum` that are `resolved`; averaged over time first,
+            where there is time.
         reference: R_j, likewise.
 
     Returns:
-        Shape (...), without unit; shells in which the reference has no energy are left out. Infinite if
-        `energy` has none where it should.
+        Shape (...), without unit; shells in which the reference has no energy are left out. Infinite if `energy` has
+        none where it should.
     """
     there = np.asarray(reference) > 0
     with np.errstate(divide="ignore", invalid="ignore"):

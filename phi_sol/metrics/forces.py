@@ -11,9 +11,9 @@ from .grid import Arrays, axis_of, pair_means, surrounded
 
 def acceleration(flow: Flow, arrays: Arrays, viscosity: np.ndarray) -> Arrays:
     """
-    a = ν ∇²u - ∇·(u u) on all faces, the ones of obstacles included: what the momentum of the control volume of
-    each face gains through its surface, without pressure. Second-order central differences on the staggered
-    grid (Harlow and Welch, Phys. Fluids 8, 1965), conservative.
+    a = ν ∇²u - ∇·(u u) on all faces, the ones of obstacles included: what the momentum of the control volume of each
+    face gains through its surface, without pressure. Second-order central differences on the staggered grid (Harlow and
+    Welch, Phys. Fluids 8, 1965), conservative.
 
     Args:
         flow: An incompressible flow.
@@ -21,8 +21,8 @@ def acceleration(flow: Flow, arrays: Arrays, viscosity: np.ndarray) -> Arrays:
         viscosity: ν, shape (simulations,).
 
     Returns:
-        By axis, with n + 1 entries along the component's own axis, in length / time². Zero on faces at the
-        boundary whose velocity is fixed.
+        By axis, with n + 1 entries along the component's own axis, in length / time². Zero on faces at the boundary
+        whose velocity is fixed.
     """
     dims = list(flow.resolution)
     u = {c: surrounded(flow, arrays, c) for c in dims}
@@ -49,9 +49,9 @@ def acceleration(flow: Flow, arrays: Arrays, viscosity: np.ndarray) -> Arrays:
 
 def pressure(flow: Flow, arrays: Arrays, viscosity: np.ndarray) -> np.ndarray:
     """
-    The pressure per density p that keeps the flow divergence-free at this moment: ∇²p = ∇·(ν ∇²u - ∇·(u u)),
-    with no gradient across the faces of obstacles and fixed boundaries, and p = 0 beyond open sides. It follows
-    from the velocity alone, so that it can be had for any solver's fields.
+    The pressure per density p that keeps the flow divergence-free at this moment: ∇²p = ∇·(ν ∇²u - ∇·(u u)), with no
+    gradient across the faces of obstacles and fixed boundaries, and p = 0 beyond open sides. It follows from the
+    velocity alone, so that it can be had for any solver's fields.
 
     Args:
         flow: An incompressible flow.
@@ -70,12 +70,12 @@ def force(flow: Flow, arrays: Arrays, viscosity: np.ndarray) -> Arrays:
 
         F = Σ over faces in and on obstacles of V (ν ∇²u - ∇·(u u) - ∇p)
 
-    with V the volume of a cell, u = 0 on these faces and p = 0 inside of obstacles: the momentum that arrives
-    there per time. The sums telescope to the surface of the solid cells, where they are Σ A p of the
-    neighbouring fluid cells and Σ A ν u / h of the faces beside it; what is carried along vanishes there with
-    h. So the momentum of any box of cells around the obstacle is balanced exactly by F and the fluxes through
-    the box. First order in h, since a curved surface is one of steps; on a grid with few cells across the
-    obstacle it compares solvers on this grid rather than measures the drag.
+    with V the volume of a cell, u = 0 on these faces and p = 0 inside of obstacles: the momentum that arrives there per
+    time. The sums telescope to the surface of the solid cells, where they are Σ A p of the neighbouring fluid cells and
+    Σ A ν u / h of the faces beside it; what is carried along vanishes there with h. So the momentum of any box of cells
+    around the obstacle is balanced exactly by F and the fluxes through the box. First order in h, since a curved
+    surface is one of steps; on a grid with few cells across the obstacle it compares solvers on this grid rather than
+    measures the drag.
 
     Args:
         flow: An incompressible flow with obstacles, away from the boundary.
@@ -98,8 +98,8 @@ def force(flow: Flow, arrays: Arrays, viscosity: np.ndarray) -> Arrays:
 
 def force_coefficient(force: np.ndarray, speed: float, area: float) -> np.ndarray:
     """
-    C = F / (½ U² A) with F per density and A the frontal area (in 2D: the diameter): of drag if F is along the
-    stream, of lift across it.
+    C = F / (½ U² A) with F per density and A the frontal area (in 2D: the diameter): of drag if F is along the stream,
+    of lift across it.
     """
     return force / (0.5 * speed**2 * area)
 

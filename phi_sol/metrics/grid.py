@@ -37,8 +37,8 @@ def surrounded(flow: Flow, arrays: Arrays, component: str) -> np.ndarray:
     A component of the velocity on all faces, those at the boundary and one layer beyond it included.
 
     Returns:
-        Shape (simulations, ...) with n + 3 entries along the component's own axis (n cells) and n + 2 along the
-        others, float64.
+        Shape (simulations, ...) with n + 3 entries along the component's own axis (n cells) and n + 2 along the others,
+        float64.
     """
     return flow.layouts["velocity"].surrounded(np.float64(arrays[f"velocity.{component}"]), component)
 
@@ -76,8 +76,8 @@ def divergence_norm(flow: Flow, arrays: Arrays) -> np.ndarray:
 
 def total(flow: Flow, arrays: Arrays, name: str = "marker") -> np.ndarray:
     """
-    ∫ d dV of a centred field (the mass of a marker), the sum over cells times their volume; shape
-    (simulations,). Exact for cell means.
+    ∫ d dV of a centred field (the mass of a marker), the sum over cells times their volume; shape (simulations,). Exact
+    for cell means.
     """
     values = np.float64(arrays[name])
     return values.reshape(len(values), -1).sum(1) * np.prod(list(flow.spacing.values()))

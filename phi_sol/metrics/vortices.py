@@ -11,8 +11,8 @@ THRESHOLDS = (0.95, 0.8)  # of the correlation
 
 def vorticity(flow: Flow, arrays: Arrays) -> np.ndarray:
     """
-    ω = ∂u_y/∂x - ∂u_x/∂y at the inner nodes of a 2D grid, or of the layer of cells in the middle of z of a 3D
-    grid; second order.
+    ω = ∂u_y/∂x - ∂u_x/∂y at the inner nodes of a 2D grid, or of the layer of cells in the middle of z of a 3D grid;
+    second order.
 
     Args:
         flow: The flow whose velocity it is; gives grid and boundary.
@@ -68,8 +68,8 @@ def vorticity_correlation(flow: Flow, arrays: Arrays, reference: Arrays) -> np.n
         reference: That of the restricted reference.
 
     Returns:
-        Shape (simulations,): 1 for the same vortices in the same places, whatever their strength, 0 for
-        unrelated ones; NaN if one has no vorticity.
+        Shape (simulations,): 1 for the same vortices in the same places, whatever their strength, 0 for unrelated ones;
+        NaN if one has no vorticity.
     """
     product, squares, reference_squares = 0.0, 0.0, 0.0
     for w, r in zip(curls(flow, arrays), curls(flow, reference), strict=True):

@@ -38,8 +38,8 @@ def line(flow: Flow, arrays: Arrays, component: str, along: str, at: dict[str, f
 
 def probe(flow: Flow, arrays: Arrays, component: str, at: dict[str, float]) -> np.ndarray:
     """
-    A velocity component at a point given by its position along all axes, by linear interpolation; second order.
-    Shape (simulations,).
+    A velocity component at a point given by its position along all axes, by linear interpolation; second order. Shape
+    (simulations,).
     """
     along = component
     positions, values = line(flow, arrays, component, along, at)
@@ -85,8 +85,8 @@ def dominant_frequency(signal: np.ndarray, dt: float) -> float:
 
 def strouhal_number(signal: np.ndarray, dt: float, length: float, speed: float) -> float:
     """
-    St = f L / U with f the dominant frequency of a signal, such as the cross-stream velocity at a point in a
-    wake or the lift.
+    St = f L / U with f the dominant frequency of a signal, such as the cross-stream velocity at a point in a wake or
+    the lift.
 
     Args:
         signal: Samples in time; a few periods at least, since the frequency is known to about a tenth of 1 / duration.

@@ -1,9 +1,9 @@
 """
 Networks as Keras models: channels in, channels out, on any grid size.
 
-A builder takes the layers that it may use (`Layers`: dimension, boundaries, precision), the input and the
-number of outputs. Those of phi_sol end in a layer whose weights start at zero, so that an untrained corrector leaves
-the source solver as it is.
+A builder takes the layers that it may use (`Layers`: dimension, boundaries, precision), the input and the number of
+outputs. Those of phi_sol end in a layer whose weights start at zero, so that an untrained corrector leaves the source
+solver as it is.
 """
 
 import random
@@ -72,16 +72,16 @@ def build_network(
         seed: Seed of the initial weights. It has no say in a Keras model, nor has anything below.
         periodic: Whether the domain is periodic, per axis or for all. Beyond periodic ends the fields continue
             periodically, beyond others with zeros.
-        policy: One of `POLICIES`, or None for Keras's global policy. With a mixed one all layers but the last
-            compute in 16 bits; variables, input and output have 32. `mixed_float16` needs a scaled loss
+        policy: One of `POLICIES`, or None for Keras's global policy. With a mixed one all layers but the last compute
+            in 16 bits; variables, input and output have 32. `mixed_float16` needs a scaled loss
             (`keras.optimizers.LossScaleOptimizer`).
-        mirrored: Whether fields continue by their mirror image instead of zeros beyond ends that are not
-            periodic, as those do whose normal derivative is zero there.
+        mirrored: Whether fields continue by their mirror image instead of zeros beyond ends that are not periodic, as
+            those do whose normal derivative is zero there.
         grid: Cells per axis that it will be used on, if they are known.
 
     Raises:
-        InputError: for an unknown name or policy, a dimension other than 1 to 3, flags for another number of axes,
-            and a model or builder for other shapes or that can't be saved.
+        InputError: for an unknown name or policy, a dimension other than 1 to 3, flags for another number of axes, and
+            a model or builder for other shapes or that can't be saved.
     """
     name = network_name(network)
     if policy is not None and policy not in POLICIES:

@@ -25,13 +25,13 @@ class NetworkFacts:
     """
     Attributes:
         parameters: Number of trainable weights.
-        receptive_field: Number of neighbouring input cells along an axis that one output cell depends on, where
-            that differs between cells the largest; None for the whole domain, and where it is not known.
-        flops_per_cell: Floating-point operations of one evaluation per cell of the grid: convolutions and
-            Fourier sums, two for each multiplication and addition; biases, activations and sums are left out. None
-            for a network with layers that are not known here.
-        resolution: Grid of `flops_per_cell`. It makes a difference where a network works on padded or coarser
-            grids, too.
+        receptive_field: Number of neighbouring input cells along an axis that one output cell depends on, where that
+            differs between cells the largest; None for the whole domain, and where it is not known.
+        flops_per_cell: Floating-point operations of one evaluation per cell of the grid: convolutions and Fourier sums,
+            two for each multiplication and addition; biases, activations and sums are left out. None for a network with
+            layers that are not known here.
+        resolution: Grid of `flops_per_cell`. It makes a difference where a network works on padded or coarser grids,
+            too.
     """
 
     parameters: int
@@ -98,9 +98,9 @@ def _followed(network: keras.Model, resolution: tuple[int, ...]) -> tuple[int, i
 
 def _reach(layer: keras.Layer, inputs: list[np.ndarray], extreme: Callable) -> np.ndarray:
     """
-    First (`extreme` is np.min) or last (np.max) cell of the network's input that each cell of the layer's
-    output depends on, from the same for the layer's inputs. Along a line so long that what happens at its ends
-    does not reach the middle.
+    First (`extreme` is np.min) or last (np.max) cell of the network's input that each cell of the layer's output
+    depends on, from the same for the layer's inputs. Along a line so long that what happens at its ends does not reach
+    the middle.
     """
     x = inputs[0]
     if isinstance(layer, CONVOLUTIONS) and _is_plain(layer):

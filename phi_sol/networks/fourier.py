@@ -22,15 +22,15 @@ class SpectralConv(keras.layers.Layer):
         y_o(j) = Re Σ_k c_k Σ_i R_kio x̂_i(k) exp(2π i Σ_d k_d j_d/n_d),
         x̂_i(k) = 1/N Σ_j x_i(j) exp(-2π i Σ_d k_d j_d/n_d)
 
-    over the modes k_1 = 0..m-1 of the first axis (c_k = 2, or 1 where k_1 is 0 or n_1/2: the conjugate half is
-    implied) and k_d = -m..m-1 of the others: y = irfftn(R · rfftn(x)) with R = 0 for all other modes. On a grid
-    too small for some of them (-n/2 <= k < n/2) the others remain, with the same weights. Shape (batch, *n,
-    channels) -> (batch, *n, filters), any n.
+    over the modes k_1 = 0..m-1 of the first axis (c_k = 2, or 1 where k_1 is 0 or n_1/2: the conjugate half is implied)
+    and k_d = -m..m-1 of the others: y = irfftn(R · rfftn(x)) with R = 0 for all other modes. On a grid too small for
+    some of them (-n/2 <= k < n/2) the others remain, with the same weights. Shape (batch, *n, channels) -> (batch, *n,
+    filters), any n.
 
-    The few coefficients are sums over one axis after the other, as products with matrices exp(-2π i k j/n): for
-    so few modes about as fast as full transforms, in any dimension and precision, differentiable (TensorFlow
-    has no gradient for 3D real transforms), and defined where c2r transforms are not, for coefficients without
-    Hermitian symmetry. Computed in the type of the variables, with mixed precision, too.
+    The few coefficients are sums over one axis after the other, as products with matrices exp(-2π i k j/n): for so few
+    modes about as fast as full transforms, in any dimension and precision, differentiable (TensorFlow has no gradient
+    for 3D real transforms), and defined where c2r transforms are not, for coefficients without Hermitian symmetry.
+    Computed in the type of the variables, with mixed precision, too.
 
     Source: Li et al., ICLR 2021 (arXiv:2010.08895).
     """
@@ -98,8 +98,8 @@ class SpectralConv(keras.layers.Layer):
 
 def kept_modes(n: int, modes: int, half: bool) -> np.ndarray:
     """
-    Wave numbers, in ascending order, that an axis of `n` cells represents and a spectral convolution of `modes`
-    modes uses.
+    Wave numbers, in ascending order, that an axis of `n` cells represents and a spectral convolution of `modes` modes
+    uses.
     """
     return np.arange(0 if half else -min(modes, n // 2), min(modes, n // 2 + 1 if half else (n + 1) // 2))
 
@@ -137,17 +137,16 @@ def fno(layers: Layers, x, outputs: int):
     """
     Fourier neural operator: pointwise map to 16 features, 4 layers x <- σ(W x + b + K x) with a spectral convolution K
     (`SpectralConv`) and a pointwise map, pointwise maps to 64 features and to the output; σ is the leaky ReLU. Kept
-    modes per axis: 8 in 2D, 4 in 3D, 16 in 1D. In 2D with 3 inputs and 2 outputs
-    (3 + 1)·16 + 4·(8·16·16²·2 + (16 + 1)·16) + (16 + 1)·64 + (64 + 1)·2 = 264 514 parameters. Every cell sees the whole
-    domain.
+    modes per axis: 8 in 2D, 4 in 3D, 16 in 1D. In 2D with 3 inputs and 2 outputs (3 + 1)·16 + 4·(8·16·16²·2 + (16 +
+    1)·16) + (16 + 1)·64 + (64 + 1)·2 = 264 514 parameters. Every cell sees the whole domain.
 
-    Fourier series are periodic. An axis that is not is extended by zeros, a fourth of its cells at the upper
-    end, behind the first map and cut off before the last two, so that what leaves through one side has this way
-    to go until it comes in at the other.
+    Fourier series are periodic. An axis that is not is extended by zeros, a fourth of its cells at the upper end,
+    behind the first map and cut off before the last two, so that what leaves through one side has this way to go until
+    it comes in at the other.
 
-    Source: Li et al., ICLR 2021 (arXiv:2010.08895), with leaky ReLU in place of ReLU, without coordinates as
-    inputs (which would break the symmetry under shifts; the zeros tell where the sides are), and with a padding
-    relative to the size.
+    Source: Li et al., ICLR 2021 (arXiv:2010.08895), with leaky ReLU in place of ReLU, without coordinates as inputs
+    (which would break the symmetry under shifts; the zeros tell where the sides are), and with a padding relative to
+    the size.
     """
     x = layers.conv(x, WIDTH, 1)
     if not all(layers.periodic):

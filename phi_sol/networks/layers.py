@@ -80,8 +80,8 @@ class Layers:
     Makes layers for one dimension, one set of boundaries and one precision, and applies them.
 
     Attributes:
-        periodic: For each axis whether it is periodic. Convolutions continue the field accordingly beyond the
-            ends, by zeros where it is not periodic.
+        periodic: For each axis whether it is periodic. Convolutions continue the field accordingly beyond the ends, by
+            zeros where it is not periodic.
         policy: Types of variables and computations.
         mirrored: Whether they continue it by its mirror image instead of zeros.
     """

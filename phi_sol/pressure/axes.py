@@ -22,8 +22,8 @@ class Axis:
 
     `forward` and `inverse` apply Vᵀ and V along the last dimension of an array in one of three ways: a dense product
     (`dense`); two of half the size for the even and the odd modes of an axis that is the same from both ends
-    (`parity`); or a real fast Fourier transform (`fourier`; not for an axis that is closed at one end and open
-    at the other).
+    (`parity`); or a real fast Fourier transform (`fourier`; not for an axis that is closed at one end and open at the
+    other).
 
     Source: G. Strang, "The discrete cosine transform", SIAM Review 41 (1999).
     """
@@ -187,8 +187,8 @@ def check_sides(lower: str, upper: str, dim: str = ""):
 
 def choose_way(size: int, lower: str, upper: str, fourier: Callable[[int], bool]) -> str:
     """
-    The fastest way of an axis: Fourier where `fourier(size)` says that it pays and the sides allow it, else
-        even and odd modes, else dense.
+    The fastest way of an axis: Fourier where `fourier(size)` says that it pays and the sides allow it, else even and
+    odd modes, else dense.
     """
     if lower != upper or size % 2:
         return "dense"

@@ -29,8 +29,8 @@ class Iterations:
         p: Approximate solution, shape (batch, *spatial).
         size: Norm of its residual as the recurrence has it, shape (batch, 1, ..., 1).
         count: Iterations until the sample rested, as floats, shape (batch, 1, ..., 1).
-        history: Norms of the residual after 0, 1, 2, ... iterations, shape (batch, max_iterations + 1), NaN
-            after the sample came to rest; None if they were not kept.
+        history: Norms of the residual after 0, 1, 2, ... iterations, shape (batch, max_iterations + 1), NaN after the
+            sample came to rest; None if they were not kept.
     """
 
     p: object
@@ -45,8 +45,8 @@ class Recurrence:
 
         α = r·z / d·K d,   p ← p + α d,   r' = r - α K d,   d ← z' + (r'·z' / r·z) d
 
-    for a symmetric, positive semi-definite operator and consistent right-hand sides; each sample for itself.
-    Where a sample has converged exactly, α is zero.
+    for a symmetric, positive semi-definite operator and consistent right-hand sides; each sample for itself. Where a
+    sample has converged exactly, α is zero.
 
     Source: M. R. Hestenes and E. Stiefel, J. Res. Natl. Bur. Stand. 49 (1952).
     """
@@ -97,11 +97,11 @@ def iterate(
     keep_history: bool = False,
 ) -> Iterations:
     """
-    Steps until every sample rests: when the norm of its residual is at most `bound`, or below what rounding
-        allows. The loop has no gradient.
+    Steps until every sample rests: when the norm of its residual is at most `bound`, or below what rounding allows. The
+    loop has no gradient.
 
-    In floating-point numbers the residual of the recurrence falls on when the true one no longer does, at about
-    ε ‖K‖ max_j ‖p_j‖ (A. Greenbaum, SIAM J. Matrix Anal. Appl. 18, 1997); a sample rests there, too.
+    In floating-point numbers the residual of the recurrence falls on when the true one no longer does, at about ε ‖K‖
+    max_j ‖p_j‖ (A. Greenbaum, SIAM J. Matrix Anal. Appl. 18, 1997); a sample rests there, too.
 
     Args:
         recurrence: Operator and preconditioner.

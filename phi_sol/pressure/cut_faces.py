@@ -39,8 +39,8 @@ class CutFaces:
 
     def regions(self, fluid: np.ndarray, sides: dict[str, tuple[str, str]]) -> np.ndarray:
         """
-        Indicators, at the cut cells, of the connected regions of fluid or solid that have no open side; shape
-        (cut cells, regions).
+        Indicators, at the cut cells, of the connected regions of fluid or solid that have no open side; shape (cut
+        cells, regions).
         """
         label, count = ndimage.label(fluid)
         solid_label, solid_count = ndimage.label(~fluid)

@@ -44,13 +44,13 @@ class DirectPoisson:
 
         p = K₀⁻¹ (b + C S⁺ Cᵀ K₀⁻¹ b),      S = I - Cᵀ K₀⁻¹ C   (the capacitance matrix).
 
-    Only the cut cells take part in the inner product, so that this costs about as much as one solve without obstacle.
-    S is singular once per enclosed region (its pressure is free up to a constant); the pseudo-inverse leaves these
+    Only the cut cells take part in the inner product, so that this costs about as much as one solve without obstacle. S
+    is singular once per enclosed region (its pressure is free up to a constant); the pseudo-inverse leaves these
     constants out.
 
-    Set-up and memory: for m cut cells and as many cut faces 8 m² bytes, O(m³) operations, and about four times
-    this memory on the way. Where 8 m² exceeds `budget` (at 512 MiB: m > 8192, a large obstacle in 3D),
-    conjugate gradients on K, preconditioned by K₀⁻¹, take the place of the capacitance matrix: a warning says so once.
+    Set-up and memory: for m cut cells and as many cut faces 8 m² bytes, O(m³) operations, and about four times this
+    memory on the way. Where 8 m² exceeds `budget` (at 512 MiB: m > 8192, a large obstacle in 3D), conjugate gradients
+    on K, preconditioned by K₀⁻¹, take the place of the capacitance matrix: a warning says so once.
 
     A domain without an open side is singular as a whole: the means of `b` and of `p` over the fluid are removed.
 
@@ -118,7 +118,7 @@ class DirectPoisson:
     def ways(self, sweeps: bool) -> dict[str, str]:
         """
         How each axis is treated: `sweep`, `dense`, `parity` or `fourier`. `sweeps`: whether loops and Fourier
-            transforms pay.
+        transforms pay.
         """
         result = {}
         candidates = [
@@ -196,8 +196,8 @@ class DirectPoisson:
 
         Args:
             b: Right-hand side with the spatial dimensions of the grid and any batch dimensions. Values in solid cells
-                are ignored. In a domain without an open side its mean over the fluid is removed; if a region
-                enclosed by obstacles has no open side, `b` must sum to zero over it.
+                are ignored. In a domain without an open side its mean over the fluid is removed; if a region enclosed
+                by obstacles has no open side, `b` must sum to zero over it.
 
         Returns:
             Tensor of the shape and precision of `b`.
@@ -245,8 +245,8 @@ class DirectPoisson:
 
     def solve_without_obstacles(self, backend: Backend, b):
         """
-        The solution for native right-hand sides (batch, *spatial) in float64 if there were no obstacle, cut to
-        the fluid cells.
+        The solution for native right-hand sides (batch, *spatial) in float64 if there were no obstacle, cut to the
+        fluid cells.
         """
         kernels = kernels_for(backend)
         return kernels.constant(backend, self._fluid) * self._passes_of(kernels.sweeps).solve(backend, b)

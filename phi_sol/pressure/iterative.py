@@ -22,8 +22,8 @@ EPSILON = {32: float(np.finfo(np.float32).eps), 64: float(np.finfo(np.float64).e
 @dataclass
 class Solution:
     """
-    What `ConjugateGradients.solve` gives; numbers per sample, as arrays (batch,) or tensors, as the right-hand
-    side was given.
+    What `ConjugateGradients.solve` gives; numbers per sample, as arrays (batch,) or tensors, as the right-hand side was
+    given.
 
     Attributes:
         p: The solution. Where the system leaves constants free (see `ConjugateGradients`), with mean zero.
@@ -31,8 +31,8 @@ class Solution:
         residual: Norm of b - K p, computed anew from p.
         converged: Whether the tolerance was reached.
         stagnated: Whether rounding kept the residual from falling further.
-        history: Norm after 0, 1, 2, ... steps, shape (batch, max_iterations + 1), NaN where there was none;
-            None if not asked for.
+        history: Norm after 0, 1, 2, ... steps, shape (batch, max_iterations + 1), NaN where there was none; None if not
+            asked for.
     """
 
     p: object
@@ -47,14 +47,13 @@ class ConjugateGradients:
     """
     Solves `K p = b` with K = -∇², the masked Laplacian of a domain, from any initial guess.
 
-    A connected region of the fluid without an open side leaves its pressure free up to a constant, and b must
-    sum to zero over it. What rounding leaves of the sum is removed, and the solution has mean zero there.
+    A connected region of the fluid without an open side leaves its pressure free up to a constant, and b must sum to
+    zero over it. What rounding leaves of the sum is removed, and the solution has mean zero there.
 
-    Samples of a batch come to rest one by one. With TensorFlow all is compiled as one unit, and the gradient of
-    `solve` with
-    respect to b is implicit: the same solve for the upstream gradient, to the same relative accuracy; the guess
-        has none. `steps` takes a
-    fixed number of steps and has the gradient of each of them. Multigrid runs on the host, in NumPy.
+    Samples of a batch come to rest one by one. With TensorFlow all is compiled as one unit, and the gradient of `solve`
+    with respect to b is implicit: the same solve for the upstream gradient, to the same relative accuracy; the guess
+    has none. `steps` takes a fixed number of steps and has the gradient of each of them. Multigrid runs on the host, in
+    NumPy.
 
     Equal to `scipy.sparse.linalg.cg`, step by step, for the same preconditioner.
     """
@@ -62,8 +61,8 @@ class ConjugateGradients:
     def __init__(self, problem, preconditioner: str = "none"):
         """
         Args:
-            problem: `DirectPoisson` of a domain (`flow.projection.solver`), or a symmetric, positive
-                semi-definite matrix, dense or sparse.
+            problem: `DirectPoisson` of a domain (`flow.projection.solver`), or a symmetric, positive semi-definite
+                matrix, dense or sparse.
             preconditioner: `none`, `direct` (the direct solve without the obstacles) or `multigrid` (PyAMG).
 
         Raises:
@@ -90,8 +89,8 @@ class ConjugateGradients:
         Iterates until the norm of each sample's residual is at most `max(tolerance, relative · norm of b)`.
 
         Args:
-            b: Right-hand side: a tensor with the spatial dimensions of the domain and any batch dimensions, or
-                an array (batch, *spatial). For a velocity it is minus its divergence.
+            b: Right-hand side: a tensor with the spatial dimensions of the domain and any batch dimensions, or an array
+                (batch, *spatial). For a velocity it is minus its divergence.
             guess: Initial guess of the same form; None: zero.
             tolerance: Absolute tolerance, in the units of b; a number, or a scalar of the backend.
             relative: Relative tolerance, likewise.
@@ -100,9 +99,8 @@ class ConjugateGradients:
             history: Whether to keep the norm after every step.
 
         Raises:
-            InputError: for options that are not possible, b or a guess of another shape or not finite, or b
-                that does not sum to zero over a closed region. (Values are not looked at inside a function that
-                is being traced.)
+            InputError: for options that are not possible, b or a guess of another shape or not finite, or b that does
+                not sum to zero over a closed region. (Values are not looked at inside a function that is being traced.)
         """
         if norm not in NORMS:
             raise InputError(f"Unknown norm {norm!r}. Known: {', '.join(NORMS)}.")

@@ -55,8 +55,8 @@ def static_cells(velocity: Field, obstacle) -> np.ndarray:
     geometry, or those of a mask.
 
     Raises:
-        InputError: if it moves, or a geometry or mask differs between simulations or is being traced, or a mask is
-            not boolean with one value per cell.
+        InputError: if it moves, or a geometry or mask differs between simulations or is being traced, or a mask is not
+            boolean with one value per cell.
     """
     dims, shape = velocity.resolution.names, velocity.resolution.sizes
     if isinstance(obstacle, Obstacle):
@@ -85,8 +85,8 @@ def static_cells(velocity: Field, obstacle) -> np.ndarray:
 def warn_of_leaks(velocity: Field, geometries: list[Geometry], solid: np.ndarray):
     """
     Warns of a thin wall that the cells turn into a sieve: of two neighbouring fluid cells with solid between their
-    centres, and no other way from one to the other within `WINDOW` cells. A curved surface that bulges into a
-    fluid cell is no such wall.
+    centres, and no other way from one to the other within `WINDOW` cells. A curved surface that bulges into a fluid
+    cell is no such wall.
     """
     if not geometries:
         return

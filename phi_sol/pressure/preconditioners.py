@@ -53,8 +53,8 @@ def make_preconditioner(name: str, operator, direct) -> Callable | None:
 
 def multigrid(matrix):
     """
-    PyAMG's smoothed-aggregation solver for a sparse matrix, which may be singular; rows that are empty (solid
-    cells) are given a one.
+    PyAMG's smoothed-aggregation solver for a sparse matrix, which may be singular; rows that are empty (solid cells)
+    are given a one.
 
     Raises:
         InputError: if PyAMG is not installed.

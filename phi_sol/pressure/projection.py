@@ -32,17 +32,16 @@ class Projection:
     wake source has a velocity error of 0.18 over 500 frames instead of 0.15.
 
     Second order in space; the projection is orthogonal, linear and idempotent, and its gradient is exact. In a domain
-    without an open side, where inflow and outflow may not balance, the mean divergence is not removed: ∇·u is
-        then the same
-    small constant everywhere.
+    without an open side, where inflow and outflow may not balance, the mean divergence is not removed: ∇·u is then the
+    same small constant everywhere.
     """
 
     def __init__(self, velocity: Field, obstacles=()):
         """
         Args:
             velocity: Any staggered velocity with the grid and boundary to solve on; its values do not matter.
-            obstacles: Static obstacles, one or a sequence: geometries, PhiFlow's `Obstacle`s, or boolean masks with
-                one value per cell (tensors, or arrays in the order of the axes).
+            obstacles: Static obstacles, one or a sequence: geometries, PhiFlow's `Obstacle`s, or boolean masks with one
+                value per cell (tensors, or arrays in the order of the axes).
 
         Raises:
             InputError: if an obstacle moves, covers no cell centre or is none, a mask has another shape or type, no
@@ -122,14 +121,14 @@ def make_incompressible(
     """
     PhiFlow's `fluid.make_incompressible` with a direct solve: the same arguments, and the same velocity to round-off.
 
-    Solves `∇²p = ∇·u*` and returns `u* - ∇p`. The set-up of a domain (see `DirectPoisson`) is kept for the
-    domains that were used last, as numbers: no field of the caller is kept alive. The exact solve takes the place of
-    the iterative one for a staggered velocity on a grid with static obstacles and the standard second-order stencil.
-    Handed to PhiFlow, with `solve`, are: obstacles that move, obstacles and boxes that differ between simulations or
-    are being traced, boundaries that depend on a mask, `active`, other orders and stencils, centred velocities, and
-    meshes. As in PhiFlow, the velocity is damped by the covered fraction of each face, an obstacle outside of the
-    domain has no effect, and in a domain without an open side the mean divergence stays. The faces of masked cells
-    carry no flow at all.
+    Solves `∇²p = ∇·u*` and returns `u* - ∇p`. The set-up of a domain (see `DirectPoisson`) is kept for the domains that
+    were used last, as numbers: no field of the caller is kept alive. The exact solve takes the place of the iterative
+    one for a staggered velocity on a grid with static obstacles and the standard second-order stencil. Handed to
+    PhiFlow, with `solve`, are: obstacles that move, obstacles and boxes that differ between simulations or are being
+    traced, boundaries that depend on a mask, `active`, other orders and stencils, centred velocities, and meshes. As in
+    PhiFlow, the velocity is damped by the covered fraction of each face, an obstacle outside of the domain has no
+    effect, and in a domain without an open side the mean divergence stays. The faces of masked cells carry no flow at
+    all.
 
     Args:
         velocity: Velocity u*, with any batch dimensions. Its boundaries may be constants (also traced ones), zero

@@ -14,8 +14,7 @@ INCOMPATIBLE = 1e-4  # of the sum of magnitudes; a divergence in float32 sums to
 class ClosedRegions:
     """
     The connected regions of fluid without an open side: the null space of the operator. A right-hand side has a
-        solution if it sums to zero
-    over each of them.
+    solution if it sums to zero over each of them.
     """
 
     def __init__(self, operator):
@@ -38,8 +37,8 @@ class ClosedRegions:
 
     def remove(self, backend: Backend, x):
         """
-        x, of shape (batch, *spatial), with zeros in solid cells and mean zero in every closed region: a
-        symmetric projection.
+        x, of shape (batch, *spatial), with zeros in solid cells and mean zero in every closed region: a symmetric
+        projection.
         """
         dtype = backend.dtype(x)
 

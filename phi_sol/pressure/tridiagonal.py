@@ -5,13 +5,12 @@ import numpy as np
 
 class Tridiagonal:
     """
-    Solves `d_i p_i - p_{i-1} - p_{i+1} = b_i` along the first dimension, one symmetric, diagonally dominant
-    system per column.
+    Solves `d_i p_i - p_{i-1} - p_{i+1} = b_i` along the first dimension, one symmetric, diagonally dominant system per
+    column.
 
-    Some steps of cyclic reduction, each of which eliminates every other row of all systems at once, shorten the
-    systems until Gaussian elimination ("sweep", a loop over the rows) is cheap; everything that depends on d
-    alone is computed at set-up. A singular system (d = 1, 2, 2, ..., 1) gets p = 0 in its last row; others that
-    are added to it are free.
+    Some steps of cyclic reduction, each of which eliminates every other row of all systems at once, shorten the systems
+    until Gaussian elimination ("sweep", a loop over the rows) is cheap; everything that depends on d alone is computed
+    at set-up. A singular system (d = 1, 2, 2, ..., 1) gets p = 0 in its last row; others that are added to it are free.
 
     Source: R. W. Hockney, "A fast direct solution of Poisson's equation using Fourier analysis", J. ACM 12 (1965).
     """

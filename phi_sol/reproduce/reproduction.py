@@ -48,10 +48,11 @@ class Training:
 
 class Reproduction:
     """
-    Generates the data of a scene, trains its task by all methods that the paper compares, from several seeds, and evaluates them.
+    Generates the data of a scene, trains its task by all methods that the paper compares, from several seeds, and
+    evaluates them.
 
-    Whatever was interrupted goes on where it stopped when the same reproduction is called again: simulations,
-    trainings and the evaluation.
+    Whatever was interrupted goes on where it stopped when the same reproduction is called again: simulations, trainings
+    and the evaluation.
 
     Attributes:
         task: Class of the task.
@@ -70,8 +71,8 @@ class Reproduction:
             seeds: Number of seeds, 0, 1, ...
 
         Raises:
-            InputError: if there is neither a paper's schedule nor a budget, a number is not possible, or `out`
-                holds another reproduction.
+            InputError: if there is neither a paper's schedule nor a budget, a number is not possible, or `out` holds
+                another reproduction.
         """
         if seeds < 1:
             raise InputError(f"The number of seeds must be at least 1, not {seeds}.")
@@ -158,7 +159,7 @@ class Reproduction:
         return 1e-3 * time_step(self.experiment.pair.reference, *data.tensors, seconds=0, steps=10) / size
 
     def time_iteration(self, training: Training) -> tuple[Task, float, float]:
-        """The task of a training with stand-ins for its data, seconds of its first iteration, with compilation, and of a later one."""
+        """A training's task with stand-ins for data; seconds of its first iteration, compiled in it, and of a later."""
         plan, longest = training.plan, training.plan.stages[-1].unroll
         frames = self._create(training, self._rehearsal(1)).frames(longest)
         data = self._rehearsal(plan.batch, frames)
@@ -207,8 +208,8 @@ class Reproduction:
 
     def evaluate(self, command: str, progress: Callable[[str, int, int], None]) -> dict:
         """
-        The results of all trainings, as `results.json`; evaluated anew only if there is none that is younger
-        than what was trained.
+        The results of all trainings, as `results.json`; evaluated anew only if there is none that is younger than what
+        was trained.
         """
         folder, runs = self.out / "evaluation", [t.folder for t in self.trainings]
         results = folder / "results.json"

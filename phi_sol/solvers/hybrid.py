@@ -38,17 +38,17 @@ class Correction(Protocol):
 
 class HybridSolver(Solver):
     """
-    A solver with a corrector in its loop. With P the step of the solver (as a rule, of the source flow) and C
-    the corrector, by the corrector's placement:
+    A solver with a corrector in its loop. With P the step of the solver (as a rule, of the source flow) and C the
+    corrector, by the corrector's placement:
 
     - `after` (the paper): `s_{t+1} = P(s_t) + C(P(s_t))`;
-    - `inside` (INC; Wei et al. 2025, arXiv:2511.12764): `s_{t+1} = P(s_t; C(s_t))`, the correction a force that
-      is integrated by the step, before its projection, so that the result is divergence-free;
-    - `instead` (PURE): `s_{t+1} = s_t + C(s_t)`. Fields that are not corrected (a passive marker, a forcing)
-      still come from the source step.
+    - `inside` (INC; Wei et al. 2025, arXiv:2511.12764): `s_{t+1} = P(s_t; C(s_t))`, the correction a force that is
+      integrated by the step, before its projection, so that the result is divergence-free;
+    - `instead` (PURE): `s_{t+1} = s_t + C(s_t)`. Fields that are not corrected (a passive marker, a forcing) still come
+      from the source step.
 
-    With a corrector that says `project`, the corrected velocity is projected: also divergence-free, at the cost
-    of one more pressure solve.
+    With a corrector that says `project`, the corrected velocity is projected: also divergence-free, at the cost of one
+    more pressure solve.
 
     Called on native arrays it is one step that TensorFlow can differentiate, with respect to the state and the
     network's weights. `step` and `rollout` take and return PhiFlow states.
@@ -63,13 +63,13 @@ class HybridSolver(Solver):
         Args:
             solver: The source flow, or any solver of its states.
             corrector: Corrector for this flow.
-            remat: Whether a gradient computes the network's activations of each step again instead of keeping
-                those of all steps (gradient checkpointing): about a third more time, and memory that hardly
-                grows with the number of steps.
+            remat: Whether a gradient computes the network's activations of each step again instead of keeping those of
+                all steps (gradient checkpointing): about a third more time, and memory that hardly grows with the
+                number of steps.
 
         Raises:
-            InputError: if the corrector was trained for another flow, grid or time step, or the solver can't
-                take its placement.
+            InputError: if the corrector was trained for another flow, grid or time step, or the solver can't take its
+                placement.
         """
         if not isinstance(solver, Solver):
             raise InputError(f"A HybridSolver needs a flow or another solver, not {type(solver).__name__}.")
@@ -96,8 +96,8 @@ class HybridSolver(Solver):
         self, arrays: Arrays, parameters: Arrays, dt: tf.Tensor, weights: list[tf.Tensor] | None = None
     ) -> Arrays:
         """
-        One hybrid step, for use inside a compiled function. Arguments as for `Solver.advance`, and the
-        network's weights as tensors (`Corrector.weights`), which a gradient with `remat` or of a loop needs.
+        One hybrid step, for use inside a compiled function. Arguments as for `Solver.advance`, and the network's
+        weights as tensors (`Corrector.weights`), which a gradient with `remat` or of a loop needs.
         """
         advance = self._recomputed if self.remat and weights is not None else self._advance
         return advance(arrays, parameters, dt, weights)
@@ -131,8 +131,8 @@ class HybridSolver(Solver):
 def check_placement(placement: str, project: bool = False, solver: Solver | None = None):
     """
     Raises:
-        InputError: for an unknown placement, or if it does not go together with a projection of the result or
-            with `solver`.
+        InputError: for an unknown placement, or if it does not go together with a projection of the result or with
+            `solver`.
     """
     if placement not in PLACEMENTS:
         raise InputError(f"Unknown placement {placement!r}. Known: {', '.join(PLACEMENTS)}.")

@@ -34,9 +34,8 @@ class IterativeFlow(Solver):
     """
     The steps of a `SmokeBox` with conjugate gradients, in float64 and to a tolerance, in the place of the direct solve.
 
-    They start at zero, at the pressure of the step before, or at a learned guess. What precedes the solve, and
-    the solve with what follows it, are one XLA unit each; the network is none, since XLA is slow with
-    convolutions on CPUs.
+    They start at zero, at the pressure of the step before, or at a learned guess. What precedes the solve, and the
+    solve with what follows it, are one XLA unit each; the network is none, since XLA is slow with convolutions on CPUs.
 
     Attributes:
         guess: What the iterations start from; may be changed at any time.
@@ -57,8 +56,8 @@ class IterativeFlow(Solver):
             max_iterations: Iterations at most.
 
         Raises:
-            InputError: for another kind of flow or guess, a guess that was trained for another flow, or a
-                tolerance that is not positive.
+            InputError: for another kind of flow or guess, a guess that was trained for another flow, or a tolerance
+                that is not positive.
         """
         if not isinstance(flow, SmokeBox):
             raise InputError(f"An IterativeFlow needs a SmokeBox, which keeps its pressure, not {type(flow).__name__}.")

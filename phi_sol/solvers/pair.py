@@ -43,8 +43,8 @@ class SolverPair:
             options: Further arguments of both flows, e.g. `dt` or `advection`.
 
         Raises:
-            InputError: for a ratio that is not a positive integer, a reference resolution that is not divisible
-                by it, both resolutions or none, or what `flow` refuses.
+            InputError: for a ratio that is not a positive integer, a reference resolution that is not divisible by it,
+                both resolutions or none, or what `flow` refuses.
         """
         ratio = plain(ratio)
         if isinstance(ratio, bool) or not isinstance(ratio, int) or ratio < 1:
@@ -76,9 +76,7 @@ class SolverPair:
         return State(unpack_fields(self.source, arrays, self.source.fields, shape), state.parameters)
 
     def restrict_arrays(self, arrays: dict, parameters: dict) -> dict:
-        """
-        The same for native arrays of shape (batch, *spatial), see `phi_sol.stepping.pack`. Works inside a trace.
-        """
+        """The same for native arrays of shape (batch, *spatial), see `phi_sol.stepping.pack`. Works inside a trace."""
         return self._restricted(arrays)
 
     def _restricted(self, arrays: dict) -> dict:

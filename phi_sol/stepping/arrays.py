@@ -43,8 +43,8 @@ def pack(flow: System, state: State, own: bool = False) -> tuple[Arrays, Arrays,
         own: Whether the flow itself made it just now, so that box and boundaries need no check.
 
     Returns:
-        arrays: By array name, shape (batch, *spatial). All batch dimensions are packed into one; size 1 if
-            there is none.
+        arrays: By array name, shape (batch, *spatial). All batch dimensions are packed into one; size 1 if there is
+            none.
         parameters: By parameter name, shape (batch,).
         batch: The batch dimensions, to be given to `unpack`.
 

@@ -19,16 +19,16 @@ LOOP_BYTES = 64 * 2**20  # and the memory that they may take
 
 class Solver(ABC):
     """
-    Whatever steps a state: a flow, a flow with a corrector in its loop, a finer source, an iterative one, or a
-        solver made of these.
+    Whatever steps a state: a flow, a flow with a corrector in its loop, a finer source, an iterative one, or a solver
+    made of these.
 
     A subclass sets `flow` and `dt` and defines `advance`; everything else follows from them.
 
     Attributes:
         flow: The flow whose states it steps.
         dt: The time step in domain units.
-        output: The flow whose states its rollouts consist of; another one where frames are restricted to a
-            coarser grid.
+        output: The flow whose states its rollouts consist of; another one where frames are restricted to a coarser
+            grid.
         jit_compile: Whether XLA compiles loops of its steps as a whole, or (None) only the units inside.
         takes_correction: Whether `advance` takes a correction that enters the step as a force.
         diagnostics: Names of numbers, one per simulation, that each step leaves among the arrays, such as `iterations`.
@@ -177,8 +177,8 @@ class Rollout(Sequence[State]):
         arrays: By array name, shape (frames, batch, *spatial).
         parameters: By parameter name, shape (batch,).
         times: Time of each frame since the start, in domain units.
-        diagnostics: By name, what the solver said of each frame and simulation, such as `iterations`: shape
-            (frames, batch).
+        diagnostics: By name, what the solver said of each frame and simulation, such as `iterations`: shape (frames,
+            batch).
     """
 
     def __init__(

@@ -39,8 +39,8 @@ class Dataset:
     Attributes:
         pair: The solver pair that the frames belong to.
         folders: Folder of each simulation.
-        arrays: By array name (`velocity.y`, ...), shape (simulations, frames + 1, *spatial), float32, read-only
-            memory maps.
+        arrays: By array name (`velocity.y`, ...), shape (simulations, frames + 1, *spatial), float32, read-only memory
+            maps.
         parameters: By parameter name, shape (simulations,), float32.
         simulations: Parameters of each simulation as they were given.
         fingerprints: Configuration fingerprint of each simulation.

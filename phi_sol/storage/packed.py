@@ -1,9 +1,9 @@
 """
 The frames of several simulations as one NumPy file per array, from which windows are read without unpacking.
 
-On disk a frame is a compressed file per field, as PhiFlow writes it. Training reads windows at random; so all
-frames are unpacked once, into `.packed/` beside the simulations, and mapped into memory from there. A pack is
-there as a whole or not at all, and is made anew as soon as a frame file has changed.
+On disk a frame is a compressed file per field, as PhiFlow writes it. Training reads windows at random; so all frames
+are unpacked once, into `.packed/` beside the simulations, and mapped into memory from there. A pack is there as a whole
+or not at all, and is made anew as soon as a frame file has changed.
 """
 
 import hashlib
@@ -46,8 +46,8 @@ class Packed:
         """
         Opens the pack of these simulations, and makes it first where there is none.
 
-        Where nothing can be written beside the simulations it goes to a temporary folder that lives as long as
-        this object, with a warning.
+        Where nothing can be written beside the simulations it goes to a temporary folder that lives as long as this
+        object, with a warning.
 
         Args:
             flow: The source flow.
@@ -164,8 +164,7 @@ class Packed:
 
 def combine(means, variances) -> tuple[float, float]:
     """
-    Mean and standard deviation of a union of samples of equal size, from theirs: the variance is the mean of
-        the variances plus the variance
-    of the means.
+    Mean and standard deviation of a union of samples of equal size, from theirs: the variance is the mean of the
+    variances plus the variance of the means.
     """
     return float(np.mean(means)), float(np.sqrt(np.mean(variances) + np.var(means)))

@@ -47,7 +47,7 @@ def task_of(experiment: Experiment) -> type[Task]:
 
 
 def task_in(folder: Path, known: Iterable[type[Task]] = ()) -> type[Task] | None:
-    """The task whose product a folder holds; None if it holds none. Beside those of phi_sol the known ones are tried."""
+    """The task whose product a folder holds, None if it holds none; the known ones are tried before ours."""
     for task in known:
         if task.holds(folder):
             return task
@@ -128,11 +128,12 @@ def evaluate(
 
     Args:
         experiment: The scene.
-        runs: Folders of runs; or by name what was trained (a `Corrector`, a `PoissonGuess`, for corrections any solver).
+        runs: Folders of runs; or by name what was trained (a `Corrector`, a `PoissonGuess`, for corrections any
+            solver).
         data: Folder of the data.
         out: Folder for `results.json`, report and pictures; None: nothing is written.
-        options: `frames`, `progress` (called with part, done, in all), `command` (for the record), and those of the scene's task, such
-            as `numerics` of a correction.
+        options: `frames`, `progress` (called with part, done, in all), `command` (for the record), and those of the
+            scene's task, such as `numerics` of a correction.
 
     Raises:
         InputError: if data or runs do not fit the scene.

@@ -14,7 +14,8 @@ from ..stepping.arrays import pack
 
 class Rehearsal:
     """
-    Stands in for a `Dataset`: simulations of a scene that stay as they begin. What they hold does not matter for the time that a step takes.
+    Stands in for a `Dataset`: simulations of a scene that stay as they begin. What they hold does not matter for the
+    time that a step takes.
     """
 
     def __init__(

@@ -36,8 +36,8 @@ class Checkpoints(keras.callbacks.Callback):
 
     def restore(self):
         """
-        Goes back to the latest checkpoint; if it can't be read, to the one before, with a warning. Without
-        checkpoints nothing happens.
+        Goes back to the latest checkpoint; if it can't be read, to the one before, with a warning. Without checkpoints
+        nothing happens.
 
         Raises:
             InputError: if there are checkpoints, but none can be read.

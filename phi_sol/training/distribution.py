@@ -1,6 +1,6 @@
 """
-One device, several, or several machines: `tf.distribute` strategies, and what the processes of a training have
-    to agree on.
+One device, several, or several machines: `tf.distribute` strategies, and what the processes of a training have to agree
+on.
 """
 
 import json
@@ -21,9 +21,8 @@ EXAMPLE = '{"cluster": {"worker": ["host1:12345", "host2:12345"]}, "task": {"typ
 
 def make_strategy(name: str) -> tf.distribute.Strategy:
     """
-    A strategy by name. `multi-worker` must be made before TensorFlow does anything in the process, and PhiFlow
-    asks it for its devices when it is
-    imported: call this before anything else of phi_sol that needs TensorFlow is imported.
+    A strategy by name. `multi-worker` must be made before TensorFlow does anything in the process, and PhiFlow asks it
+    for its devices when it is imported: call this before anything else of phi_sol that needs TensorFlow is imported.
 
     Raises:
         InputError: for an unknown name, or if `TF_CONFIG` does not describe a cluster and this process's place in it.
@@ -31,7 +30,8 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
     if name not in STRATEGIES:
         close = get_close_matches(name, STRATEGIES, 1)
         raise InputError(
-            f"Unknown strategy {name!r}.{f' Did you mean {close[0]!r}?' if close else ''} Known: {', '.join(STRATEGIES)}."
+            f"Unknown strategy {name!r}.{f' Did you mean {close[0]!r}?' if close else ''} Known: "
+            f"{', '.join(STRATEGIES)}."
         )
     if name == "none":
         return tf.distribute.get_strategy()
@@ -54,7 +54,8 @@ def _check_cluster(config: str):
         complete = False
     if not complete:
         raise InputError(
-            f"--strategy multi-worker needs TF_CONFIG to name all workers and which one this is, such as {EXAMPLE}, not {config!r}."
+            f"--strategy multi-worker needs TF_CONFIG to name all workers and which one this is, such as {EXAMPLE}, "
+            f"not {config!r}."
         )
 
 

@@ -42,9 +42,10 @@ class Optimization:
 
     def gradients(self, losses_of: Callable):
         """
-        A compiled function of (window, parameters, numbers, seconds), as `Windows.batches` delivers them, and the seconds that the
-        iteration before took. It returns the loss, the norm of its gradient, the seconds as all workers agree on them, the gradients,
-        and the losses of every window and step, of shape (batch, n) (on several devices: per device).
+        A compiled function of (window, parameters, numbers, seconds), as `Windows.batches` delivers them, and the
+        seconds that the iteration before took. It returns the loss, the norm of its gradient, the seconds as all
+        workers agree on them, the gradients, and the losses of every window and step, of shape (batch, n) (on several
+        devices: per device).
 
         Args:
             losses_of: The losses of (window, parameters, numbers), shape (batch, n), see `Task.losses`.

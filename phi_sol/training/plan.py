@@ -54,17 +54,17 @@ class Plan:
         learning_rate: The optimizer's, after the ramp.
         steps: Iterations in all, or None.
         budget: Seconds in all, or None. One of the two is given.
-        decay: How the learning rate falls: `cosine` (half a period), `exponential`, `step` (after 1/2 and 3/4 of
-            the training) or `constant`; or a function of the progress (0 to 1) that gives a factor.
+        decay: How the learning rate falls: `cosine` (half a period), `exponential`, `step` (after 1/2 and 3/4 of the
+            training) or `constant`; or a function of the progress (0 to 1) that gives a factor.
         final: What it falls to, as a fraction of `learning_rate`; not used by a function.
         ramp: Fraction of the training in which it rises linearly from 1 % of its value.
         clip: Gradients with a larger norm, over all weights, are scaled down to it; None: never.
-        ema: Momentum of an exponential moving average of the weights, which is what is validated and saved; None:
-            the weights themselves.
-        precision: Of the network: `float32`, or `mixed_bfloat16`, `mixed_float16` (activations of 16 bits, weights
-            of 32). The solver keeps its own.
-        optimizer: A name (`adam`, ...), or a Keras optimizer whose settings are taken; its learning rate is set by
-            the plan.
+        ema: Momentum of an exponential moving average of the weights, which is what is validated and saved; None: the
+            weights themselves.
+        precision: Of the network: `float32`, or `mixed_bfloat16`, `mixed_float16` (activations of 16 bits, weights of
+            32). The solver keeps its own.
+        optimizer: A name (`adam`, ...), or a Keras optimizer whose settings are taken; its learning rate is set by the
+            plan.
     """
 
     stages: tuple[Stage, ...]
@@ -133,7 +133,7 @@ class Plan:
         return ramp * float(DECAYS[self.decay](self.learning_rate, self.final)(progress))
 
     def make_optimizer(self, variables: list[keras.Variable]) -> keras.optimizers.Optimizer:
-        """The optimizer of some variables, with their moving average and the scaled loss of float16 where they are wanted."""
+        """The optimizer of some variables, with their moving average and the scaled loss of float16 where wanted."""
         given = keras.optimizers.get(self.optimizer) if isinstance(self.optimizer, str) else self.optimizer
         config = given.get_config() | {"learning_rate": self.learning_rate}
         config |= {"use_ema": self.ema is not None, "ema_momentum": self.ema or 0.99}
@@ -175,8 +175,8 @@ def _name(value) -> str:
 
 def curriculum(unroll: int, shares: tuple[float, ...] = (0.2, 0.3, 0.5)) -> tuple[Stage, ...]:
     """
-    Stages of n/4, n/2 and n unrolled steps (as many as are at least 2, or n alone), with the given shares of
-    the training.
+    Stages of n/4, n/2 and n unrolled steps (as many as are at least 2, or n alone), with the given shares of the
+    training.
 
     Short unrolls are cheap and bring a random network near the solution; started at a long unroll it may diverge.
     """
@@ -199,7 +199,8 @@ def parse_stages(text: str) -> tuple[Stage, ...]:
         match = re.fullmatch(r"\s*(\d+)\s*:\s*(\d*\.?\d+)\s*", part)
         if not match or not int(match[1]) or not float(match[2]):
             raise InputError(
-                f"{part!r} is no stage of a training: stages look like 2:0.2,4:0.3,8:0.5, unrolled steps and share of the training."
+                f"{part!r} is no stage of a training: stages look like 2:0.2,4:0.3,8:0.5, unrolled steps and share "
+                "of the training."
             )
         until += float(match[2])
         stages.append(Stage(int(match[1]), round(until, 6)))

@@ -32,7 +32,8 @@ class Setting:
         precision: Of networks, see `Plan`.
         strategy: In whose scope variables are made.
         show: Called with (done, in all) while something is computed beforehand.
-        rehearsal: Whether only the time of an iteration counts: what is computed beforehand may be anything of the right shape.
+        rehearsal: Whether only the time of an iteration counts: what is computed beforehand may be anything of the
+            right shape.
     """
 
     simulations: Sequence[int]
@@ -49,7 +50,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a part of a reproduction will take on this machine, by what a little of it took: `text` in words, `seconds` in all."""
+    """What a part of a reproduction takes on this machine, by what a little of it took: `text`, `seconds`."""
 
     text: str
     seconds: float
@@ -57,11 +58,12 @@ class Cost:
 
 class Task(ABC):
     """
-    One thing to be optimised over recorded simulations: its variables, its windows and loss, its validation error, how it is saved, and how what
-    was trained is evaluated and tabulated. The trainer, the commands, the reproduction and the viewer know nothing else.
+    One thing to be optimised over recorded simulations: its variables, its windows and loss, its validation error, how
+    it is saved, and how what was trained is evaluated and tabulated. The trainer, the commands, the reproduction and
+    the viewer know nothing else.
 
-    A task of one's own defines `set_up`, `variables`, `losses`, `error`, `save` and `load`; a scene names it as `Experiment(task=MyTask)`. The rest
-    has defaults, or says that it is not there.
+    A task of one's own defines `set_up`, `variables`, `losses`, `error`, `save` and `load`; a scene names it as
+    `Experiment(task=MyTask)`. The rest has defaults, or says that it is not there.
 
     Attributes:
         data: The recorded simulations.
@@ -110,7 +112,8 @@ class Task(ABC):
     @abstractmethod
     def losses(self, unroll: int, window: Arrays, parameters: Arrays, numbers: tf.Tensor) -> tf.Tensor:
         """
-        The losses of a batch of windows, term by term; their mean over the batch, summed over terms, is minimised. For use in a compiled function.
+        The losses of a batch of windows, term by term; their mean over the batch, summed over terms, is minimised. For
+        use in a compiled function.
 
         Args:
             unroll: Unrolled steps n of the stage.
@@ -124,7 +127,7 @@ class Task(ABC):
 
     @abstractmethod
     def error(self, simulations: Sequence[int], frames: int) -> float:
-        """The validation error now, over the first so many frames of some simulations; infinite where it is not finite."""
+        """The validation error over the first so many frames of some simulations; infinite where it is not finite."""
 
     @abstractmethod
     def save(self, folder: Path, **facts):
@@ -166,7 +169,7 @@ class Task(ABC):
         return self.name.upper()
 
     def describe(self, unroll: int) -> dict:
-        """JSON-ready facts that define the training, beside data and plan; a run is resumed only where they are the same."""
+        """JSON-ready facts that define the training, beside data and plan; resumed only where they are the same."""
         return {"task": self.name, "unroll": unroll}
 
     def note(self, facts: dict):  # noqa: B027  nothing to note is a valid answer
@@ -211,7 +214,7 @@ class Task(ABC):
 
     @classmethod
     def stages(cls, method: str, unroll: int, shorter_first: bool = True) -> tuple[Stage, ...]:
-        """The stages of a training with so many unrolled steps, where they are not given; shorter ones first, if that helps."""
+        """The stages of a training with so many unrolled steps, if none are given; shorter first, if that helps."""
         return (Stage(unroll, 1.0),)
 
     @classmethod
@@ -229,7 +232,8 @@ class Task(ABC):
         """Raises MissingError if a folder holds nothing that this task trains."""
         if not cls.holds(folder):
             raise MissingError(
-                f"There is no {cls.product} in {folder}: train one first ('phi-sol train {scene}'), or name another run."
+                f"There is no {cls.product} in {folder}: train one first ('phi-sol train {scene}'), or name another "
+                "run."
             )
 
     @classmethod
@@ -247,7 +251,8 @@ class Task(ABC):
             runs: Folders of runs.
             data: Folder of the data.
             out: Folder for the results.
-            options: `frames`, `command` (for the record), `progress` (called with part, done, in all), and those of the task.
+            options: `frames`, `command` (for the record), `progress` (called with part, done, in all), and those of the
+                task.
 
         Returns:
             An `Evaluation`.
@@ -270,7 +275,7 @@ class Task(ABC):
 
     @classmethod
     def check_results(cls, results: dict):
-        """Looks up what everything else relies on in results; raises KeyError or TypeError where something is missing."""
+        """Looks up what all else relies on in results; raises KeyError or TypeError where something is missing."""
         _ = results["scene"], results["solvers"]
 
     @classmethod
@@ -285,7 +290,7 @@ class Task(ABC):
 
     @classmethod
     def compared(cls, results: dict) -> tuple[str, int, dict[str, tuple[float | None, float | None, int]]]:
-        """What two evaluations are compared by: its name, its digits, and by solver or group mean, deviation and number of seeds."""
+        """What evaluations are compared by: name, digits, and by solver or group mean, deviation, seeds."""
         raise InputError(f"Evaluations of {article(cls.product)} can't be compared.")
 
     # --- what a reproduction asks ---

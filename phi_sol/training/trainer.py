@@ -70,8 +70,8 @@ class Trainer:
             show: Called with (steps done, steps in all) while a task computes something beforehand.
 
         Raises:
-            InputError: if `folder` is in use and `resume` is false, or holds another run; if the frames are too
-                few; if the batch can't be shared by the devices; if no checkpoint can be read.
+            InputError: if `folder` is in use and `resume` is false, or holds another run; if the frames are too few; if
+                the batch can't be shared by the devices; if no checkpoint can be read.
             MissingError: if there is nothing to resume.
         """
         if not isinstance(task, Task):
@@ -176,12 +176,13 @@ class Trainer:
             tensorboard: Whether logs for TensorBoard are written into `tensorboard/`.
 
         Returns:
-            What the run's folder holds, from `Task.load`: the best one on the validation, or the last one. (In other processes
+            What the run's folder holds, from `Task.load`: the best one on the validation, or the last one. (In other
+            processes
             than the first of a training on several machines: None.)
 
         Raises:
-            DivergedError: if the loss or its gradient is no longer finite. That gradient is not applied, and the
-                last checkpoint stays.
+            DivergedError: if the loss or its gradient is no longer finite. That gradient is not applied, and the last
+                checkpoint stays.
             KeyboardInterrupt: if interrupted, after the iteration that was under way; a checkpoint has been written
                 then.
         """

@@ -22,8 +22,8 @@ class Validation:
     Attributes:
         simulations: Training simulations that are held out; None: one, if there are at least four.
         frames: Steps of a rollout, as far as recorded.
-        every: Iterations between two validations; None: as many as keep its estimated cost below a twentieth of
-            the time.
+        every: Iterations between two validations; None: as many as keep its estimated cost below a twentieth of the
+            time.
         patience: The training ends after so many validations without a new best; None: never.
     """
 
@@ -42,8 +42,8 @@ class Validation:
 
     def held_out(self, total: int) -> list[int]:
         """
-        Indices of the simulations that are held out of `total`: from the middles of equal parts, the same ones
-        in every run.
+        Indices of the simulations that are held out of `total`: from the middles of equal parts, the same ones in every
+        run.
 
         Raises:
             InputError: if none would be left to train on.
@@ -51,11 +51,13 @@ class Validation:
         count = int(total >= 4) if self.simulations is None else self.simulations
         if count >= total:
             raise InputError(
-                f"{count} of {total} simulations can't be held out for validation: at least one must be left to train on."
+                f"{count} of {total} simulations can't be held out for validation: at least one must be left to "
+                "train on."
             )
         if self.patience is not None and not count:
             raise InputError(
-                f"Patience needs a validation, but of {total} simulations none is held out by default: say how many (--validation 1)."
+                f"Patience needs a validation, but of {total} simulations none is held out by default: say how many "
+                "(--validation 1)."
             )
         return [(2 * i + 1) * total // (2 * count) for i in range(count)]
 
@@ -63,9 +65,9 @@ class Validation:
         """
         Iterations between two validations, a multiple of `epoch` unless `every` is given.
 
-        An iteration takes about three times (forward, and twice that for the gradient) as long as `unroll`
-        steps of a rollout of equal batch size; a smaller batch takes as long, since small grids don't fill a
-        device. Counted, not timed, so that the same run always validates at the same iterations.
+        An iteration takes about three times (forward, and twice that for the gradient) as long as `unroll` steps of a
+        rollout of equal batch size; a smaller batch takes as long, since small grids don't fill a device. Counted, not
+        timed, so that the same run always validates at the same iterations.
         """
         if self.every is not None:
             return self.every
@@ -78,9 +80,9 @@ class Validation:
 
 class Validator(keras.callbacks.Callback):
     """
-    Measures the error (`Task.error`) every so many iterations, adds it to the logs as `val_error`, keeps the
-    corrector with the smallest one in the run's folder, and ends the training when its patience is used up. Its
-    state is part of the checkpoints.
+    Measures the error (`Task.error`) every so many iterations, adds it to the logs as `val_error`, keeps the corrector
+    with the smallest one in the run's folder, and ends the training when its patience is used up. Its state is part of
+    the checkpoints.
     """
 
     def __init__(self, trainer, validation: Validation, simulations: Sequence[int]):

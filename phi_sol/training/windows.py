@@ -13,9 +13,9 @@ class Windows:
     """
     An endless, shuffled stream of windows of consecutive frames.
 
-    Every epoch visits each window of the chosen simulations once, in an order drawn from (seed, epoch). The
-    window of a number depends on nothing else, so that training can go on anywhere, on any number of devices.
-    Windows are read from the memory-mapped frames as they are needed; each is one contiguous piece per array.
+    Every epoch visits each window of the chosen simulations once, in an order drawn from (seed, epoch). The window of a
+    number depends on nothing else, so that training can go on anywhere, on any number of devices. Windows are read from
+    the memory-mapped frames as they are needed; each is one contiguous piece per array.
     """
 
     def __init__(
@@ -42,7 +42,8 @@ class Windows:
         self.positions = data.frames + 2 - length
         if self.positions < 1:
             raise InputError(
-                f"Training with {length - 1} unrolled steps needs simulations of at least {length - 1} frames, but these have {data.frames}."
+                f"Training with {length - 1} unrolled steps needs simulations of at least {length - 1} frames, but "
+                f"these have {data.frames}."
             )
         self.length, self.seed = length, seed
         self.simulations = np.array(range(len(data)) if simulations is None else simulations, np.int64)
@@ -72,8 +73,8 @@ class Windows:
             part: Place of this worker among others; None: it is alone, with one device.
 
         Returns:
-            Data set of (window, parameters, numbers): dictionaries of tensors (batch, length, *spatial) and
-            (batch,), and the number of each window in the stream, (batch,).
+            Data set of (window, parameters, numbers): dictionaries of tensors (batch, length, *spatial) and (batch,),
+            and the number of each window in the stream, (batch,).
         """
         part = part or tf.distribute.InputContext()
         local, share = part.num_replicas_in_sync // part.num_input_pipelines, batch // part.num_replicas_in_sync

@@ -38,8 +38,8 @@ def test_untrained_is_zero(b):
 
 def test_walls_are_mirrors(guess, b):
     """
-    In a box that is continued by its mirror image a convolution does near the wall what it does inside: a
-        constant stays one.
+    In a box that is continued by its mirror image a convolution does near the wall what it does inside: a constant
+    stays one.
     """
     inner = guess.network(tf.ones((1, 16, 16, 1))).numpy()
     np.testing.assert_allclose(inner, inner[0, 8, 8, 0], rtol=1e-4)

@@ -11,8 +11,8 @@ from phi_sol.cli import main
 @pytest.fixture
 def refused_here(tmp_path, monkeypatch, capsys):
     """
-    The one line on stderr of a command that ends with exit code 2, in this process (TensorFlow takes long to
-    start), in the folder `tmp_path`.
+    The one line on stderr of a command that ends with exit code 2, in this process (TensorFlow takes long to start), in
+    the folder `tmp_path`.
     """
     monkeypatch.chdir(tmp_path)
 

@@ -20,8 +20,9 @@ SCENE = """from dataclasses import replace
 from phi_sol import Schedule, load_experiment
 
 experiment = replace(
-    load_experiment("poisson_2d"), source=dict(y=16, x=16), train=dict(seed=(0, 1), buoyancy=(0.1,)), test=dict(seed=(100, 101), buoyancy=(0.1,)),
-    frames=4, keep_reference_every=4, samples=4, simulation_steps=3, schedule=Schedule(network="deep-unet", unroll=2, steps=4, batch=2),
+    load_experiment("poisson_2d"), source=dict(y=16, x=16), frames=4, keep_reference_every=4,
+    train=dict(seed=(0, 1), buoyancy=(0.1,)), test=dict(seed=(100, 101), buoyancy=(0.1,)),
+    samples=4, simulation_steps=3, schedule=Schedule(network="deep-unet", unroll=2, steps=4, batch=2),
 )
 """
 

@@ -32,8 +32,8 @@ def tiny_file(name: str, folder: Path) -> Path:
 from phi_sol import Schedule, load_experiment
 
 experiment = replace(
-    load_experiment({name!r}), source=dict({source}), ratio=2, train={train}, test={test}, warmup=2, frames=4, keep_reference_every=2,
-    schedule=Schedule(network="small", unroll=2, steps=3, batch=2),
+    load_experiment({name!r}), source=dict({source}), ratio=2, train={train}, test={test},
+    warmup=2, frames=4, keep_reference_every=2, schedule=Schedule(network="small", unroll=2, steps=3, batch=2),
 )
 """
     )
@@ -144,7 +144,8 @@ def test_refused_in_one_line_with_nothing_written(arguments, message, tmp_path, 
         ("ratio=2.5", "The ratio of a solver pair must be a positive integer, not 2.5"),
         (
             "options=dict(dt=20)",
-            "dt=20 is too large for WakeFlow(y=256, x=128, dt=20, advection='semi_lagrangian'): at speed 2 the flow crosses 51.2 cells",
+            "dt=20 is too large for WakeFlow(y=256, x=128, dt=20, advection='semi_lagrangian'): at speed 2 the flow "
+            "crosses 51.2 cells",
         ),
         ("options=dict(dt=-1)", "The time step must be positive and finite, not -1"),
         ("train=dict(reynold=(100,))", "no parameter 'reynold'. Did you mean 'reynolds'?"),
@@ -154,7 +155,8 @@ def test_scene_files_that_are_refused(change, message, tmp_path, monkeypatch, ca
     """From the command line and in Python, in the same words."""
     monkeypatch.chdir(tmp_path)
     Path("mine.py").write_text(
-        f"from dataclasses import replace\nfrom phi_sol import *\nexperiment = replace(load_experiment('karman_2d'), {change})\n"
+        "from dataclasses import replace\nfrom phi_sol import *\nexperiment = replace(load_experiment('karman_2d'), "
+        f"{change})\n"
     )
     assert main(["generate", "mine.py", "--split", "test"]) == 2
     lines = capsys.readouterr().err.strip().splitlines()

@@ -23,8 +23,8 @@ def results(**groups) -> dict:
 
 def test_differences_beyond_the_deviation_are_marked():
     """
-    Standard error of the difference of means of three: sqrt(2 · 0.003² / 3) = 0.00245, so that twice of it lies
-        between 0.004 and 0.006.
+    Standard error of the difference of means of three: sqrt(2 · 0.003² / 3) = 0.00245, so that twice of it lies between
+    0.004 and 0.006.
     """
     a = results(
         near=(0.05, 0.003, 3), far=(0.05, 0.003, 3), single=(0.05, None, 1), bad=(0.05, 0.003, 3), only_a=(0.1, 0.01, 2)

@@ -42,8 +42,8 @@ def test_netcdf(tiny, test_set, tmp_path):
 
 def test_texts_are_of_fixed_length(test_set, tmp_path):
     """
-    VTK's NetCDF reader, which is ParaView's, ignores texts of variable length, and without the axis of the time
-    it shows time as space.
+    VTK's NetCDF reader, which is ParaView's, ignores texts of variable length, and without the axis of the time it
+    shows time as space.
     """
     Exporter(test_set, {}, tmp_path / "out", frames=2).run()
     with h5py.File(tmp_path / "out" / "REF" / "sim_000000.nc") as file:

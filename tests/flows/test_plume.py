@@ -9,8 +9,8 @@ from phi_sol import BuoyantPlume, InputError, SolverPair
 
 def test_source_and_reference_start_from_the_same_smoke():
     """
-    The cell means of one function: restricting them gives those of the source grid, and their sum does not
-        depend on the grid.
+    The cell means of one function: restricting them gives those of the source grid, and their sum does not depend on
+    the grid.
     """
     for source in (dict(y=16, x=8), dict(y=8, x=8, z=8)):
         pair = SolverPair(BuoyantPlume, source, ratio=2)

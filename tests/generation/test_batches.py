@@ -1,6 +1,6 @@
 """
-Batches of simulations: what they have in common with single ones, what happens when one diverges, and how large
-    they are.
+Batches of simulations: what they have in common with single ones, what happens when one diverges, and how large they
+are.
 """
 
 import numpy as np

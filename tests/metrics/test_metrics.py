@@ -130,8 +130,8 @@ def test_spectrum_of_a_periodic_box_sums_to_the_energy(flow):
 
 def test_windowed_spectrum(wake):
     """
-    Its parts sum to the energy of the mean and of the windowed fluctuation; a wave is found in the shell of its
-    wave number.
+    Its parts sum to the energy of the mean and of the windowed fluctuation; a wave is found in the shell of its wave
+    number.
     """
     flow, _, arrays = wake
     expected = 0.0

@@ -14,8 +14,8 @@ FIELDS = {"resnet": 49, "small": 25, "convnet": 13, "unet": 100, "deep-unet": 20
 @pytest.mark.parametrize("name, periodic", [*((n, False) for n in NETWORKS), ("convnet", True), ("unet", True)])
 def test_receptive_field_is_the_footprint_of_the_gradient(name, periodic):
     """
-    The cells of a line with a gradient, for each of sixteen neighbouring outputs (a U-Net's depend on their
-    place in a block).
+    The cells of a line with a gradient, for each of sixteen neighbouring outputs (a U-Net's depend on their place in a
+    block).
     """
     network = build_network(name, 1, 1, 1, periodic=periodic)
     network.layers[-1].set_weights([np.ones_like(w) for w in network.layers[-1].get_weights()])

@@ -100,8 +100,8 @@ def test_seeds(name):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_shifts_along_periodic_axes(name):
     """
-    A shifted input gives the shifted output where the axis is periodic, and another where it is not; a U-Net
-    knows shifts by 8 or 16 only.
+    A shifted input gives the shifted output where the axis is periodic, and another where it is not; a U-Net knows
+    shifts by 8 or 16 only.
     """
     network = randomised(name, 2, 2, 2, periodic=(False, True))
     shift = {"unet": 8, "deep-unet": 16}.get(name, 5)

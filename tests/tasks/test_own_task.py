@@ -1,4 +1,4 @@
-"""The task of the page on extensions: one parameter of a flow fitted to recorded frames, with the commands of every scene."""
+"""The task of the page on extensions: one parameter of a flow fitted to frames, with the commands of every scene."""
 
 import json
 import re

@@ -21,8 +21,8 @@ def mae(result, data):
 
 def test_applied_step_by_step_they_reproduce_the_reference(data):
     """
-    The states follow from each other by source steps and corrections, and stay as near to the reference as at
-    the start.
+    The states follow from each other by source steps and corrections, and stay as near to the reference as at the
+    start.
     """
     result = targets(data, ["velocity"])
     parameters = {n: tf.constant(p) for n, p in data.parameters.items()}

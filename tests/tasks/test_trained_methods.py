@@ -1,6 +1,6 @@
 """
-Every kind of method through the trainer: what its first iteration compares, and where its corrector stands in
-    the hybrid solver.
+Every kind of method through the trainer: what its first iteration compares, and where its corrector stands in the
+hybrid solver.
 """
 
 import csv

@@ -32,8 +32,8 @@ class Record(keras.callbacks.Callback):
 
 def test_first_step_and_moving_average_by_hand(tiny_train, tmp_path):
     """
-    Adam's first step, -r g / (|g| + ε / √(1 - β2)), of the gradient scaled to a norm of 1e-6; then the average
-    over three.
+    Adam's first step, -r g / (|g| + ε / √(1 - β2)), of the gradient scaled to a norm of 1e-6; then the average over
+    three.
     """
     run = trainer(tiny_train, tmp_path / "run", decay="constant", clip=1e-6, ema=0.8)
     before, variables = values(run), run.task.model.trainable_variables
@@ -112,5 +112,6 @@ def test_cause_of_a_loss_that_is_not_finite(tiny_train):
     text = cause(float("nan"), losses, numbers, Correction(tiny_train, method), 3, stream, 123)
     reynolds = (150, 600)[simulation]
     assert text == (
-        f"The loss is nan at iteration 123 (SOL-3): simulation sim_{simulation:06d} (reynolds={reynolds}), frame {first + 2 + 2} (step 2 of SOL-3)."
+        f"The loss is nan at iteration 123 (SOL-3): simulation sim_{simulation:06d} (reynolds={reynolds}), frame "
+        f"{first + 2 + 2} (step 2 of SOL-3)."
     )

@@ -90,8 +90,8 @@ def test_the_best_model_is_kept(tiny_train, tmp_path, monkeypatch):
 @pytest.fixture
 def scripted(tiny_train):
     """
-    Validates without a training: gives the errors of a list, one per iteration; returns the iterations whose
-        model was kept, and the last one.
+    Validates without a training: gives the errors of a list, one per iteration; returns the iterations whose model was
+    kept, and the last one.
     """
 
     def validate(errors, **kwargs):

@@ -60,8 +60,8 @@ def test_fixed_steps(setting, steps):
 
 def test_implicit_gradient(setting):
     """
-    One more solve: to the tolerance of the solve, relative to the size of the right-hand side; none with
-        respect to the guess.
+    One more solve: to the tolerance of the solve, relative to the size of the right-hand side; none with respect to the
+    guess.
     """
     solver, a = setting
     exact = slope(lambda x: float(np.sum(solver.solve(x, tolerance=1e-11).p * a["w"])), a["b"], a["direction"])

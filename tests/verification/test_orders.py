@@ -17,8 +17,8 @@ from phi_sol import Flow, ForcedAdvection, State
 
 class TaylorGreen(Flow):
     """
-    Decaying vortices u_y = cos(y) sin(x) e^{-2νt}, u_x = -sin(y) cos(x) e^{-2νt} in a periodic box;
-    Navier-Stokes with projection.
+    Decaying vortices u_y = cos(y) sin(x) e^{-2νt}, u_x = -sin(y) cos(x) e^{-2νt} in a periodic box; Navier-Stokes with
+    projection.
     """
 
     fields, staggered, parameters = ("velocity", "marker"), ("velocity",), ("viscosity",)
@@ -224,8 +224,8 @@ def test_manufactured_travelling_forcing_is_first_order():
 
 def test_forcing_alone_is_first_order_in_time():
     """
-    A fluid at rest at every instant but for the forcing: u(T) = ∫ f dt by the left rectangle rule, against its
-        closed form.
+    A fluid at rest at every instant but for the forcing: u(T) = ∫ f dt by the left rectangle rule, against its closed
+    form.
     """
 
     class Still(ForcedAdvection):

@@ -39,8 +39,8 @@ def test_buoyancy_adds_the_momentum_it_should(grid):
 
 def test_first_step_from_rest_makes_the_vorticity_of_the_buoyancy():
     """
-    The projection leaves the discrete curl alone, so that after one step from rest ∂u_y/∂x - ∂u_x/∂y is dt b
-    ∂d/∂x exactly, with d averaged along y to the inner nodes.
+    The projection leaves the discrete curl alone, so that after one step from rest ∂u_y/∂x - ∂u_x/∂y is dt b ∂d/∂x
+    exactly, with d averaged along y to the inner nodes.
     """
     flow, dt, b = BuoyantPlume(y=32, x=16), 0.7, 0.05
     state = flow.initial_state(seed=1, buoyancy=b)
@@ -99,8 +99,8 @@ def test_source_adds_its_rate():
 @pytest.mark.parametrize("grid", GRIDS, ids=["2D", "3D"])
 def test_marker_of_a_closed_plume_stays_within_the_stated_bounds(grid):
     """
-    No new extrema, and per step the mass changes by at most a fraction dt |∇u|, with |∇u| the largest Frobenius
-    norm of the velocity gradient. The bound is not idle: the mass does change.
+    No new extrema, and per step the mass changes by at most a fraction dt |∇u|, with |∇u| the largest Frobenius norm of
+    the velocity gradient. The bound is not idle: the mass does change.
     """
     flow, dt = BuoyantPlume(**grid), 1.0
     state = flow.initial_state(seed=[0, 1, 2], buoyancy=0.03)

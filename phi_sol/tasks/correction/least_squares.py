@@ -18,16 +18,16 @@ class LeastSquares:
 
         min_c |W (s + c) + b - r|² + β |c - c'|²   subject to   D c = 0,
 
-    with s the field after a source step, r the reference on its own grid, W + b the linear interpolation of a
-    source field onto the reference grid (constant beyond the outermost samples; b is what prescribed faces
-    contribute), c' the correction of the step before, and D the divergence of all cells; without constraint for
-    centred fields and for flows without pressure. The optimality conditions are one sparse system, factorised once:
+    with s the field after a source step, r the reference on its own grid, W + b the linear interpolation of a source
+    field onto the reference grid (constant beyond the outermost samples; b is what prescribed faces contribute), c' the
+    correction of the step before, and D the divergence of all cells; without constraint for centred fields and for
+    flows without pressure. The optimality conditions are one sparse system, factorised once:
 
         [ WᵀW + β   Dᵀ ] [ c ]   [ Wᵀ (r - b - W s) + β c' ]
         [ D         0  ] [ λ ] = [ 0                       ]
 
-    Source: Um et al., NeurIPS 2020 (arXiv:2007.00016), whose PRE takes the norms as sums and β = 1 (with dt =
-    1); there, faces within two cells of the sides are left out.
+    Source: Um et al., NeurIPS 2020 (arXiv:2007.00016), whose PRE takes the norms as sums and β = 1 (with dt = 1);
+    there, faces within two cells of the sides are left out.
     """
 
     def __init__(self, pair: SolverPair, field: str, beta: float = 0.0):
@@ -104,8 +104,8 @@ def _centres(n: int, size: float) -> np.ndarray:
 
 def _linear(nodes: np.ndarray, points: np.ndarray, period: float | None = None) -> sp.csr_array:
     """
-    Linear interpolation from equidistant nodes to points along one axis, periodic or constant beyond the
-    outermost nodes.
+    Linear interpolation from equidistant nodes to points along one axis, periodic or constant beyond the outermost
+    nodes.
     """
     position = (points - nodes[0]) / (nodes[1] - nodes[0])
     if period is None:

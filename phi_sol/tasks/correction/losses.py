@@ -24,19 +24,18 @@ class Loss:
 
         L = Σ_f w_f [ <e_f²> + g Σ_d <(δ_d e_f)²> + a <(|ŝ_f| - |r̂_f|)²>_k ],   e_f = (s_f - r_f) / σ_f,
 
-    over the corrected arrays f (components count as arrays), <.> the mean over faces or cells, δ_d the
-    difference of two neighbours along axis d, and ^ the discrete Fourier transform of s_f / σ_f, over square
-    roots of the number of points. By Parseval's theorem the last term is what the first one would be if all
-    phases were right: at most <e²>.
+    over the corrected arrays f (components count as arrays), <.> the mean over faces or cells, δ_d the difference of
+    two neighbours along axis d, and ^ the discrete Fourier transform of s_f / σ_f, over square roots of the number of
+    points. By Parseval's theorem the last term is what the first one would be if all phases were right: at most <e²>.
 
     Attributes:
         fields: w_f by field name; 1 for fields that are not named.
         gradient: g, without unit.
         spectral: a, without unit.
-        steps: Weights of the n steps of an unrolled loss: `uniform`, `linear` (growing), `last` (that one
-            alone), each with sum n, or n numbers.
-        extra: Further terms: functions of (predicted, target), both arrays by name of shape (batch, *spatial), that give
-            numbers of shape (batch,), which are added.
+        steps: Weights of the n steps of an unrolled loss: `uniform`, `linear` (growing), `last` (that one alone), each
+            with sum n, or n numbers.
+        extra: Further terms: functions of (predicted, target), both arrays by name of shape (batch, *spatial), that
+            give numbers of shape (batch,), which are added.
     """
 
     fields: tuple[tuple[str, float], ...] = ()
@@ -53,7 +52,8 @@ class Loss:
                 raise InputError("At least one step of a loss must have a weight above 0.")
         elif self.steps not in STEP_WEIGHTS:
             raise InputError(
-                f"Unknown step weights {self.steps!r}. Known: {', '.join(STEP_WEIGHTS)}, or one number for each step, e.g. 1,1,2."
+                f"Unknown step weights {self.steps!r}. Known: {', '.join(STEP_WEIGHTS)}, or one number for each "
+                "step, e.g. 1,1,2."
             )
         if callable(self.extra):
             object.__setattr__(self, "extra", (self.extra,))
@@ -68,8 +68,8 @@ class Loss:
         fields: str | None = None, gradient: float = 0.0, spectral: float = 0.0, steps: str = "uniform"
     ) -> "Loss":
         """
-        A loss from text as in commands: `fields` such as `velocity=1,marker=0.2`, `steps` a name or numbers
-            such as `1,1,2`.
+        A loss from text as in commands: `fields` such as `velocity=1,marker=0.2`, `steps` a name or numbers such as
+        `1,1,2`.
 
         Raises:
             InputError: if a text can't be understood.
@@ -87,8 +87,8 @@ class Loss:
     def check_fields(self, correct: Sequence[str]):
         """
         Raises:
-            InputError: if a weight is given for a field that is not corrected, or all corrected fields have the
-                weight 0.
+            InputError: if a weight is given for a field that is not corrected, or all corrected fields have the weight
+                0.
         """
         weights = dict(self.fields)
         for name in weights:

@@ -52,15 +52,15 @@ class Method:
         truncate: The gradient is cut after every so many steps (truncated back-propagation); None: it never is.
         push_forward: Hybrid steps without gradient before the n steps of the loss (Brandstetter et al. 2022,
             arXiv:2202.03376).
-        noise: Standard deviation of Gaussian noise on the first state, relative to that of each array
-            (Sanchez-Gonzalez et al. 2020, arXiv:2002.09405).
+        noise: Standard deviation of Gaussian noise on the first state, relative to that of each array (Sanchez-Gonzalez
+            et al. 2020, arXiv:2002.09405).
         placement: Where the correction enters, see `HybridSolver`.
         project: Whether the corrected velocity is made divergence-free.
         loss: What predictions are compared by.
         temporal: Weight of the temporal regularisation of precomputed corrections.
         seed: Seed of the noise.
-        looped: Whether the steps are a loop in the training graph rather than written out; None: by the number
-            of steps.
+        looped: Whether the steps are a loop in the training graph rather than written out; None: by the number of
+            steps.
     """
 
     name: str
@@ -157,10 +157,10 @@ class Method:
 
             l_i = w_i L(s_i, T r_{p+i}),   i = 1..n,   s_{-p} = T r_0 + noise,   s_{i+1} = hybrid step of s_i,
 
-        with p push-forward steps, T r the restricted reference, L as defined by `Loss` and w_i its step
-        weights. Their mean over the batch, summed over steps, is the training loss: with the default `Loss` the
-        paper's squared L2 norm, divided by the number of faces (same minimiser). Precomputed corrections c: l =
-        L(N(s), c), with the states s and corrections of the window.
+        with p push-forward steps, T r the restricted reference, L as defined by `Loss` and w_i its step weights. Their
+        mean over the batch, summed over steps, is the training loss: with the default `Loss` the paper's squared L2
+        norm, divided by the number of faces (same minimiser). Precomputed corrections c: l = L(N(s), c), with the
+        states s and corrections of the window.
 
         Args:
             hybrid: Source solver with the corrector to train.
@@ -168,8 +168,8 @@ class Method:
                 `precompute.targets` gives, too.
             parameters: Shape (batch,) each.
             dt: Time step, scalar.
-            numbers: The number of each window in the stream of windows, shape (batch,): noise depends on it and
-                the seed alone.
+            numbers: The number of each window in the stream of windows, shape (batch,): noise depends on it and the
+                seed alone.
 
         Returns:
             Shape (batch, n).
@@ -211,9 +211,8 @@ class Method:
         self, data: Dataset, names: Sequence[str], simulations: Sequence[int] | None = None
     ) -> dict[str, np.ndarray]:
         """
-        Examples of what the network has to say, by the name of each corrected array: they give the scale of its
-            output. From the
-        given simulations, by default all.
+        Examples of what the network has to say, by the name of each corrected array: they give the scale of its output.
+        From the given simulations, by default all.
         """
         return one_step_corrections(data, names, from_state=self.placement == "instead", simulations=simulations)
 

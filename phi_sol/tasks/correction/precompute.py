@@ -36,11 +36,10 @@ def targets(
     """
     What a network that is trained on precomputed corrections sees and is to say, for every recorded step.
 
-    The source runs along each simulation, corrected after every step: s_i = P(s̃_{i-1}), c_i by constrained
-        least squares
-    against the full-resolution reference (see `LeastSquares`), s̃_i = s_i + c_i, s̃_0 = T r_0. Reference frames
-    that were not kept are computed again from the last one that was. The result is stored beside the
-    simulations, mapped into memory, and read from there the next time.
+    The source runs along each simulation, corrected after every step: s_i = P(s̃_{i-1}), c_i by constrained least
+    squares against the full-resolution reference (see `LeastSquares`), s̃_i = s_i + c_i, s̃_0 = T r_0. Reference frames
+    that were not kept are computed again from the last one that was. The result is stored beside the simulations,
+    mapped into memory, and read from there the next time.
 
     Args:
         data: Simulations.
@@ -49,8 +48,8 @@ def targets(
         show: Called with (steps done, steps in all).
 
     Returns:
-        `state:NAME` (s_{i+1}) and `correction:NAME` (c_{i+1}) at index i, shape (simulations, frames + 1,
-        *spatial), float32; the last index is empty.
+        `state:NAME` (s_{i+1}) and `correction:NAME` (c_{i+1}) at index i, shape (simulations, frames + 1, *spatial),
+        float32; the last index is empty.
 
     Raises:
         DivergedError: if the corrected source diverges.
@@ -142,9 +141,8 @@ def one_step_corrections(
     simulations: Sequence[int] | None = None,
 ) -> dict[str, np.ndarray]:
     """
-    What one source step lacks: reference minus source after one step from every recorded frame (at most 512 of
-        them) of the given
-    simulations (all by default). With `from_state` what no step at all lacks: the difference of two frames.
+    What one source step lacks: reference minus source after one step from every recorded frame (at most 512 of them) of
+    the given simulations (all by default). With `from_state` what no step at all lacks: the difference of two frames.
     """
     flow = data.pair.source
     used = np.array(range(len(data)) if simulations is None else simulations)

@@ -130,7 +130,7 @@ class Correction(Task):
         return self.method.at(unroll).losses(self.hybrid, window, parameters, dt, numbers)
 
     def error(self, simulations: Sequence[int], frames: int) -> float:
-        """That of rollouts of the hybrid solver: the MAE of the velocity, or of all that is corrected where there is none."""
+        """That of the hybrid solver's rollouts: MAE of the velocity, or of all that is corrected without one."""
         outputs = self.corrector.outputs
         names = [n for n in outputs if n.startswith("velocity")] or list(outputs)
         return rollout_error(self.hybrid, self.data, simulations, frames, names)
@@ -196,7 +196,7 @@ class Correction(Task):
 
     @classmethod
     def reproduced(cls, experiment) -> dict[str, float]:
-        """PRE only where the paper has it or has no such scene; an iteration of SOL costs many times one of the others."""
+        """PRE only where the paper has it or has no such scene; an iteration of SOL costs many of the others."""
         known = TABLE.get(experiment.name)
         with_pre = known is None or "PRE" in known.figures
         return ({"pre": 1.0} if with_pre else {}) | {"non": 1.0, "sol": 4.0}

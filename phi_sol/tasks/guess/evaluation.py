@@ -52,8 +52,8 @@ def evaluate_guesses(
 
     Args:
         experiment: The scene.
-        runs: Folders of guesses, which are named after their folders; or by name a guess or a folder. Without any, the solvers
-            without a guess are evaluated alone.
+        runs: Folders of guesses, which are named after their folders; or by name a guess or a folder. Without any, the
+            solvers without a guess are evaluated alone.
         data: Data folder with the test simulations.
         out: Folder for the results; None: nothing is written.
         frames: Steps of the running simulations; default: the scene's.
@@ -143,8 +143,8 @@ def iterations(history: np.ndarray) -> dict[str, dict]:
 
 def _over_seeds(solvers: list[dict]) -> dict:
     """
-    Mean and standard deviation (of a sample; None for a single run) over runs of what each needs on average
-    over samples.
+    Mean and standard deviation (of a sample; None for a single run) over runs of what each needs on average over
+    samples.
     """
     counts = {t: [s["iterations"][t]["mean"] for s in solvers] for t in solvers[0]["iterations"]}
     return {
@@ -192,11 +192,11 @@ def time_solves(
     tolerance: float,
 ) -> dict[str, float]:
     """
-    Median wall time in milliseconds of one solve of one problem to the tolerance, in float64, over up to 20
-    problems, the solvers taking turns.
+    Median wall time in milliseconds of one solve of one problem to the tolerance, in float64, over up to 20 problems,
+    the solvers taking turns.
 
-    The time of a learned guess includes its network; that of a compiled function does not include compilation,
-    that of multigrid not its set-up.
+    The time of a learned guess includes its network; that of a compiled function does not include compilation, that of
+    multigrid not its set-up.
     """
     domain = flow.projection.solver
     cg = ConjugateGradients(domain)
@@ -231,13 +231,13 @@ def simulate(
     flow, test: Dataset, guesses: dict[str, PoissonGuess], tolerance: float, steps: int, progress: Show
 ) -> dict[str, dict]:
     """
-    Runs the first test simulations (at most 5) from their start, one after another, with every way to solve for
-    the pressure.
+    Runs the first test simulations (at most 5) from their start, one after another, with every way to solve for the
+    pressure.
 
     Returns:
-        By solver: `steps`, `runs`, mean `iterations` and `seconds` of a run, and `drift`, the mean absolute
-            difference of the velocity to that with
-        the direct solve over faces, components and runs, after the last step; it is 0 for the direct solve itself.
+        By solver: `steps`, `runs`, mean `iterations` and `seconds` of a run, and `drift`, the mean absolute difference
+            of the velocity to that with the direct solve over faces, components and runs, after the last step; it is 0
+            for the direct solve itself.
     """
     ways = {ZERO: "zero", PREVIOUS: "previous"} | guesses
     solver = IterativeFlow(flow, "zero", tolerance)  # one for all, compiled once

@@ -11,12 +11,12 @@ NEEDED = ("divergence", "pressure")
 @dataclass(frozen=True)
 class PoissonExperiment(Experiment):
     """
-    An experiment whose network guesses the pressure for an iterative solve. Its simulations run on one grid,
-    that of the source.
+    An experiment whose network guesses the pressure for an iterative solve. Its simulations run on one grid, that of
+    the source.
 
     Attributes:
-        tolerance: Residual, max |∇·(u* - ∇p)| over cells, that solves in training (validation) and in the
-            running simulation are held to.
+        tolerance: Residual, max |∇·(u* - ∇p)| over cells, that solves in training (validation) and in the running
+            simulation are held to.
         samples: Test problems, taken evenly from the frames of all test simulations.
         simulation_steps: Steps of the running simulation of the evaluation.
     """
@@ -32,7 +32,8 @@ class PoissonExperiment(Experiment):
         missing = [n for n in NEEDED if n not in self.flow.fields]
         if missing:
             raise InputError(
-                f"Scene {self.name!r} needs a flow that keeps its {' and '.join(missing)}, such as SmokeBox, not {self.flow.__name__}."
+                f"Scene {self.name!r} needs a flow that keeps its {' and '.join(missing)}, such as SmokeBox, not "
+                f"{self.flow.__name__}."
             )
         super().__post_init__()
         if self.ratio != 1:

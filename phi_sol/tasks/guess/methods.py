@@ -24,21 +24,21 @@ WITH_SOLVER = ("sol", "sol-phy")
 @dataclass(frozen=True)
 class PoissonMethod:
     """
-    One way to train a guess p of the solution p* of `K p = b`, K = -∇², with CG_k(p) the k-th iterate of
-    conjugate gradients that start at p, and <.> the mean over cells:
+    One way to train a guess p of the solution p* of `K p = b`, K = -∇², with CG_k(p) the k-th iterate of conjugate
+    gradients that start at p, and <.> the mean over cells:
 
         NON        <(p - p*)²>
         PHY        <(b - K p)²>
         SOL-k      <(p - CG_k(p))²>
         SOL-PHY-k  <(b - K CG_k(p))²>
 
-    Every sample's loss is divided by what it is for p = 0, so that an untrained guess has the loss one and
-    small right-hand sides count as much as large ones. The gradient passes all k steps, written out, and both
-    of the terms that SOL compares.
+    Every sample's loss is divided by what it is for p = 0, so that an untrained guess has the loss one and small
+    right-hand sides count as much as large ones. The gradient passes all k steps, written out, and both of the terms
+    that SOL compares.
 
-    In terms of the residual r = b - K p of the guess, `CG_k(p) - p = q(K) r` with a polynomial q of degree k -
-    1 that depends on r, and `b - K CG_k(p) = (1 - K q(K)) r`: SOL is between PHY (q constant) and NON (q =
-    K⁻¹); SOL-PHY counts what the solver will not remove.
+    In terms of the residual r = b - K p of the guess, `CG_k(p) - p = q(K) r` with a polynomial q of degree k - 1 that
+    depends on r, and `b - K CG_k(p) = (1 - K q(K)) r`: SOL is between PHY (q constant) and NON (q = K⁻¹); SOL-PHY
+    counts what the solver will not remove.
 
     Source: Um et al., NeurIPS 2020 (arXiv:2007.00016), appendix B.4; SOL-PHY: R. Brand,
     github.com/tum-pbs/CG-Solver-in-the-Loop.

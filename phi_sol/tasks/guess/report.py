@@ -38,11 +38,11 @@ def error_spectrum(guess: np.ndarray, solution: np.ndarray) -> dict:
     The spectrum of the error of a guess in the modes of a closed box, cosines.
 
     Returns:
-        `wave_numbers` k (half waves along an axis), `amplitude` (root mean square over samples of the error's
-        amplitude in the modes of radius k, relative to the root mean square of the solution), and the `facts`:
-        `relative`, the error relative to the solution in the root mean square over cells and samples, and
-        `checkerboard`, the amplitude of the error in modes of which all wave numbers are in the upper half,
-        relative to that of the solution in the same modes.
+        `wave_numbers` k (half waves along an axis), `amplitude` (root mean square over samples of the error's amplitude
+        in the modes of radius k, relative to the root mean square of the solution), and the `facts`: `relative`, the
+        error relative to the solution in the root mean square over cells and samples, and `checkerboard`, the amplitude
+        of the error in modes of which all wave numbers are in the upper half, relative to that of the solution in the
+        same modes.
     """
     error, right = (
         dctn(guess - solution, axes=range(1, guess.ndim), norm="ortho"),
@@ -104,9 +104,8 @@ def _history(histories: dict[str, np.ndarray], styles: dict[str, dict]):
 
 def _fields(flow, guesses: dict[str, np.ndarray], problems: Problems):
     """
-    One test problem: guess, its error, and the residual that it leaves, one row per run, one colour scale per
-        column; slices through the
-    middle in 3D.
+    One test problem: guess, its error, and the residual that it leaves, one row per run, one colour scale per column;
+    slices through the middle in 3D.
     """
     sample = len(problems.divergence) // 2
     operator = flow.projection.solver.operator

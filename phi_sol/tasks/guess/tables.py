@@ -41,7 +41,11 @@ def iteration_table(results: dict) -> Table:
                 spread(*known, 1) if known else "",
             ]
         )
-    note = f"Residual: {results['residual_norm']}. Of zero: share of the iterations from zero to {at}. Published: Um et al. 2020, other data."
+    note = (
+        f"Residual: {results['residual_norm']}. Of zero: share of the iterations from zero to {at}. Published: Um et "
+        "al. "
+        "2020, other data."
+    )
     return Table(
         f"Iterations to a residual, {results['samples']} test problems",
         ["start", *tolerances, "of zero", "published"],
@@ -84,8 +88,10 @@ def time_table(results: dict) -> Table:
     runs = next(e["simulation"]["runs"] for e in results["solvers"].values() if "simulation" in e)
     title = f"Time of a solve to {results['tolerance']:g}, and {steps} steps of a simulation (mean of {runs})"
     note = (
-        "ms / solve: one problem, with the network. Drift: mean absolute difference of the velocity to the run with the direct solve after the last "
-        "step. Short waves: amplitude of the guess's error in waves shorter than four cells along all axes, relative to the solution's there."
+        "ms / solve: one problem, with the network. Drift: mean absolute difference of the velocity to the run with "
+        "the direct solve after the last "
+        "step. Short waves: amplitude of the guess's error in waves shorter than four cells along all axes, relative "
+        "to the solution's there."
     )
     return Table(
         title,

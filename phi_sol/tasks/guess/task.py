@@ -26,10 +26,11 @@ VALIDATED = 64  # problems at most
 
 class PressureGuess(Task):
     """
-    Trains a network to guess the pressure, on the problems of recorded simulations; what is trained is a `PoissonGuess`.
+    Trains a network to guess the pressure, on the problems of recorded simulations; what is trained is a
+    `PoissonGuess`.
 
-    It is validated by what it is for: the mean number of iterations to `tolerance`, in float64, over up to 64 problems of
-    the simulations that are held out.
+    It is validated by what it is for: the mean number of iterations to `tolerance`, in float64, over up to 64 problems
+    of the simulations that are held out.
 
     Attributes:
         method: How to train.
