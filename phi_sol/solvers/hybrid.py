@@ -83,6 +83,13 @@ class HybridSolver(Solver):
         self._advance = {"after": self._after, "inside": self._inside, "instead": self._instead}[corrector.placement]
         self._recomputed = tf.recompute_grad(self._advance)
 
+    @property
+    def output(self):
+        return self.solver.output
+
+    def keep(self, arrays: Arrays, parameters: Arrays) -> Arrays:
+        return self.solver.keep(arrays, parameters)
+
     def check_dt(self, dt: float | None):
         """
         Raises:
