@@ -12,10 +12,10 @@ from .figures import (
     error_figure,
     error_pictures,
     fields_figure,
+    film_figure,
     force_figure,
     profile_figure,
     spectrum_figure,
-    write_film,
 )
 from .groups import Group
 from .measures import Measures
@@ -105,6 +105,6 @@ def _arrays(run: Rollout, measures: Measures, frame: int, simulation: int) -> di
 
 def _film(pictures: Pictures, panels: dict[str, Rollout], measures: Measures, simulation: int, path: Path, title: str):
     frames = film_frames(measures.frames)
-    content = {n: {f: pictures.of(_arrays(r, measures, f, simulation))[0] for f in frames} for n, r in panels.items()}
-    content["reference"] = {f: pictures.of(_recorded(measures, f, simulation))[0] for f in frames}
-    write_film(pictures, content, "reference", path, title)
+    content = {n: {f: pictures.of(_arrays(r, measures, f, simulation)) for f in frames} for n, r in panels.items()}
+    content["reference"] = {f: pictures.of(_recorded(measures, f, simulation)) for f in frames}
+    film_figure(pictures, content, "reference", path, title)

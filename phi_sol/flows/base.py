@@ -69,6 +69,8 @@ class Flow(Solver):
     """
     Displacement `|v| dt / dx` in cells up to which advection works without gather; beyond it the result is the same.
     """
+    drawn: tuple[str, ...] = ("x", "y", "z")
+    """Axes in the order in which pictures show them: of those that a slice leaves, the first to the right."""
     size: dict[str, float]
     """
     Size of the domain per axis, in domain units. A class may name three axes: a flow with a resolution for the

@@ -14,14 +14,11 @@ from phi.vis._vis import CONTROL_VARS
 from phi.vis._vis_base import Action
 
 from ..errors import InputError
+from ..pictures.values import HIDDEN, Values
 from ..stepping.state import State
-from .compat import install, one_line
-from .models import BaseModel, control
-from .plots import values_of
-from .recording import HIDDEN
-from .values import Values
+from .phiflow.compat import install, one_line
+from .phiflow.models import BaseModel, control, end_play
 
-VIEWERS: list = []  # kept, so that their pages live as long as the script
 THROTTLE = 0.1  # seconds between two looks at the variables of a loop
 
 
@@ -64,46 +61,71 @@ def view(
         port: Port to try first.
 
     Returns:
-        A `LoopViewer`.
+        A `LoopViewer`; `close()` ends its page, and so does the end of a `with` statement.
 
     Raises:
         MissingError: if Dash or Plotly are not installed.
         InputError: for what can't be shown, unknown names, or controls of another kind.
     """
     install()
-    from .server import make_app, make_server
-
     frame = inspect.currentframe().f_back
     script = str(frame.f_globals.get("__file__") or "Notebook").rpartition("/")[2]
-    model = LoopViewer(frame, fields, controls or {}, actions or {}, name or script, description, play)
-    app = make_app(model, [select] if isinstance(select, str) else list(select))
-    app.add_page("/", app.page_urls["/fields"])
-    from .pages.parts import PHIFLOW, header
+    viewer = LoopViewer(frame, fields, controls or {}, actions or {}, name or script, description)
+    try:
+        viewer.serve([select] if isinstance(select, str) else list(select), host, port, play, keep_alive)
+    except BaseException:
+        viewer.close()
+        raise
+    return viewer
 
-    app.dash.layout.children[1] = header({"/": "Fields"} | {p: n for p, n in PHIFLOW.items() if p != "/fields"}, {})
-    VIEWERS.append(model)
-    model.attach(app, make_server(app, host, port), keep_alive)
-    return model
+
+class CrashHook:
+    """The `sys.excepthook` of all viewers: their pages say why the script stopped. It goes with the last of them."""
+
+    def __init__(self):
+        self.viewers, self.previous = [], sys.excepthook
+
+    def __call__(self, kind, err, trace):
+        for viewer in self.viewers:
+            viewer.crashed(err)
+        self.previous(kind, err, trace)
+
+    @staticmethod
+    def add(viewer: "LoopViewer") -> "CrashHook":
+        """Puts a viewer into the hook, which is installed if need be."""
+        if not isinstance(sys.excepthook, CrashHook):
+            sys.excepthook = CrashHook()
+        sys.excepthook.viewers.append(viewer)
+        return sys.excepthook
+
+    def remove(self, viewer: "LoopViewer"):
+        self.viewers.remove(viewer)
+        if not self.viewers and sys.excepthook is self:
+            sys.excepthook = self.previous
 
 
 class LoopViewer(BaseModel):
     """A model that shows variables of a script and steps its loop."""
 
-    def __init__(self, frame, fields, controls, actions, name, description, play):
+    def __init__(self, frame, fields, controls, actions, name, description):
         super().__init__(name, description)
         self._frame, self._step, self._stepped = frame, threading.Event(), threading.Event()
         self._sources: dict[str, Callable] = {}
         self._values: dict[str, Values | str] = {}
         self._taken = 0.0
         self._scalars: dict[str, list] = {}
-        self._playing = play
-        self._in_loop = False
-        for item in fields:
-            self._follow(item)
-        if not self._sources:
-            raise InputError("There is nothing to view: give a state, fields, or names of variables.")
-        self._controls, self._settings = {}, {}
-        self._add_controls(controls)
+        self._in_loop, self._closed = False, False
+        self.app = self.server = self._hook = None
+        try:
+            for item in fields:
+                self._follow(item)
+            if not self._sources:
+                raise InputError("There is nothing to view: give a state, fields, or names of variables.")
+            self._controls, self._settings = {}, {}
+            self._add_controls(controls)
+        except InputError:
+            super().close()
+            raise
         self._functions = dict(actions)
         self.update()
 
@@ -156,43 +178,67 @@ class LoopViewer(BaseModel):
 
     # --- for the page ---
 
-    def attach(self, app, server, keep_alive: bool):
-        self.stop = app.pause
-        thread = threading.Thread(target=server.serve_forever, name="phi_sol.view", daemon=True)
-        thread.start()
-        previous = sys.excepthook
+    def serve(self, select: list[str], host: str, port: int, play: bool, keep_alive: bool):
+        """Makes the page, and runs its server in the background."""
+        from .server import PHIFLOW, make_app, make_server
 
-        def crashed(kind, err, trace):
-            self.report(f"The script stopped: {one_line(err)}")
-            self._in_loop = False
-            self._release()
-            previous(kind, err, trace)
-
-        sys.excepthook = crashed
+        self.app = make_app(self, select, {"/": "Fields"} | {p: n for p, n in PHIFLOW.items() if p != "/fields"}, {})
+        self.app.add_page("/", self.app.page_urls["/fields"])
+        self.stop = self.app.pause
+        self.server = make_server(self.app, host, port)
+        self.server.start()
+        self._hook = CrashHook.add(self)
         if keep_alive:
-            atexit.register(self._linger, thread)
-        if self._playing:
-            app.play()
-        self.server = server
+            atexit.register(self._linger)
+        if play:
+            self.app.play()
 
-    @staticmethod
-    def _linger(thread):
+    def close(self):
+        """Ends the page, gives its port back and removes its log; a loop over `range` goes on by itself."""
+        if self._closed:
+            return
+        self._closed = True
+        atexit.unregister(self._linger)
+        if self._hook is not None:
+            self._hook.remove(self)
+        self._release()
+        self._step.set()
+        if self.app is not None:
+            end_play(self.app)
+        if self.server is not None:
+            self.server.close()
+        super().close()
+
+    def __enter__(self) -> "LoopViewer":
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def crashed(self, err: BaseException):
+        """Says on the page that the script stopped."""
+        self.report(f"The script stopped: {one_line(err)}")
+        self._in_loop = False
+        self._release()
+
+    def _linger(self):
         print("The page stays until Ctrl-C.", flush=True)
         with suppress(KeyboardInterrupt):
-            thread.join()
+            self.server.wait()
 
     def progress(self):
         with self.progress_lock:
             if self._in_loop or not self.steps:
                 self._stepped.clear()
                 self._step.set()
-                while not self._stepped.wait(0.5) and threading.main_thread().is_alive():
+                while not self._stepped.wait(0.5) and threading.main_thread().is_alive() and not self._closed:
                     pass
             if not self._in_loop:
                 self.stop()
 
     def _release(self):
-        self._step.clear()
+        if not self._closed:
+            self._step.clear()
         self._stepped.set()
 
     @property
@@ -299,11 +345,8 @@ class LoopViewer(BaseModel):
 def _shown(value) -> Values | str:
     """Values of a field, the first of a batch, or why there are none."""
     try:
-        return (
-            value
-            if isinstance(value, Values)
-            else values_of(value, {d: 0 for d in value.shape.batch.names} if hasattr(value, "shape") else None)
-        )
+        first = {d: 0 for d in value.shape.batch.names} if hasattr(value, "shape") else None
+        return value if isinstance(value, Values) else Values.of_field(value, first)
     except InputError as err:
         return str(err)
 

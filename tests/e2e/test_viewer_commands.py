@@ -10,7 +10,7 @@ import urllib.request
 import pytest
 
 from phi_sol.cli import main
-from phi_sol.viewer import compat
+from phi_sol.viewer.phiflow import compat
 
 
 @pytest.fixture

@@ -1,7 +1,15 @@
 """`phi_sol.view` around a loop of one's own."""
 
+import atexit
+import gc
+import glob
+import http.client
+import logging
+import os
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 
 import numpy as np
@@ -45,6 +53,7 @@ def test_loop_in_a_function_shows_its_variables():
     assert "ended after 4 steps" in viewer.message
     viewer.update(smoke=grid(11.0))
     assert shown(viewer, "smoke") == 11
+    viewer.close()
 
 
 def test_a_paused_loop_waits_for_the_page():
@@ -68,6 +77,7 @@ def test_a_paused_loop_waits_for_the_page():
         smoke = smoke + 1
         assert clicks, "a step before the first click"
     assert clicks == [0, 1]
+    viewer.close()
 
 
 @pytest.mark.parametrize(
@@ -89,8 +99,10 @@ def test_wrong_use(fields, controls, message):
 
 def test_what_is_no_field_is_said_on_the_page():
     value = grid(0.0)
-    viewer = phi_sol.view({"number": 3, "value": value}, keep_alive=False, port=18110)
-    with pytest.raises(InputError, match="Only PhiFlow grids can be shown, not int"):
+    with (
+        phi_sol.view({"number": 3, "value": value}, keep_alive=False, port=18110) as viewer,
+        pytest.raises(InputError, match="Only PhiFlow grids can be shown, not int"),
+    ):
         viewer.values("number")
 
 
@@ -114,7 +126,7 @@ print(step, viewer.steps, float(smoke.values.mean), speed, viewer.message)
 def test_scripts_end_as_without_a_viewer(end, tmp_path):
     script = tmp_path / "loop.py"
     script.write_text(SCRIPT.format(end=end) + ("" if end == "break" else "\n"))
-    told = "import sys, atexit; import phi_sol.viewer.loop as l; atexit.register(lambda: print('told:', [m.message for m in l.VIEWERS][-1]))\n"
+    told = "import atexit; atexit.register(lambda: print('told:', viewer.message))\n"
     if end != "break":
         script.write_text(told + script.read_text())
     result = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120)
@@ -124,3 +136,67 @@ def test_scripts_end_as_without_a_viewer(end, tmp_path):
     else:
         assert result.returncode == 1 and "RuntimeError: out of" in result.stderr
         assert "told: The script stopped: RuntimeError: out of smoke" in result.stdout
+
+
+def traces() -> dict:
+    """What viewers could leave behind in a process."""
+    gc.collect()
+    hooks, n = [], sys.excepthook
+    while n is not None:
+        hooks, n = [*hooks, n], getattr(n, "previous", None)
+    return {
+        "threads": sorted(t.name for t in threading.enumerate()),
+        "files": len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0,
+        "folders": sorted(glob.glob(f"{tempfile.gettempdir()}/phi_sol_view_*")),
+        "hooks": len(hooks),
+        "exits": atexit._ncallbacks(),
+        "loggers": sorted(logging.Logger.manager.loggerDict),
+        "handlers": len(logging._handlerList),
+    }
+
+
+def test_many_viewers_leave_nothing_behind():
+    """Pages that a browser has open, loops that wait for the page and loops that play: all end with their viewers."""
+    smoke, controls = grid(0.0), {"gain": (0.5, 0.0, 1.0)}
+    phi_sol.view(smoke, controls=controls, port=18140).close()  # what is imported and mended once
+    before = traces()
+    ports = set()
+    for i in range(50):
+        with phi_sol.view(smoke, controls=controls, play=i % 3 == 0, keep_alive=i % 2 == 0, port=18140) as viewer:
+            ports.add(viewer.server.port)
+            if i % 10 == 0:
+                page = http.client.HTTPConnection("127.0.0.1", viewer.server.port, timeout=30)
+                page.request("GET", "/")
+                assert b"phi_sol" in page.getresponse().read()
+            for _ in viewer.range(2) if i % 3 == 0 else ():
+                smoke = smoke + viewer.gain
+    assert ports == {18140}
+    viewer.close()
+    assert [step for step in viewer.range(3)] == [0, 1, 2], "without its page a loop goes on by itself"
+    assert_same(before)
+
+
+def assert_same(before: dict):
+    """Nothing is left, as soon as threads have ended and what is not used any more is gone."""
+    deadline = time.monotonic() + 20
+    while traces() != before and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert traces() == before
+
+
+def test_many_viewers_at_once_end_in_any_order():
+    smoke, before = grid(0.0), sys.excepthook
+    viewers = [phi_sol.view(smoke, play=False, keep_alive=False, port=18150) for _ in range(4)]
+    assert len({v.server.port for v in viewers}) == 4
+    for i in (1, 0, 3, 2):
+        assert sys.excepthook is not before
+        viewers[i].close()
+    assert sys.excepthook is before
+
+
+def test_a_viewer_that_cant_start_leaves_nothing_behind():
+    value, before = grid(0.0), traces()
+    for options in ({"port": 0}, {"host": "203.0.113.7"}, {"controls": {"steps": 1.0}}):
+        with pytest.raises(InputError):
+            phi_sol.view(value, **options)
+    assert_same(before)

@@ -9,13 +9,13 @@ import pytest
 from phi_sol import Dataset, HybridSolver
 from phi_sol.correctors import Corrector
 from phi_sol.evaluation.runs import run_solver
+from phi_sol.pictures.panels import View
+from phi_sol.pictures.values import Values, picture
 from phi_sol.storage.frames import read_frame
 from phi_sol.viewer.catalogue import Catalogue
 from phi_sol.viewer.comparison import Comparison
 from phi_sol.viewer.live import CORRECTED, REFERENCE, SOURCE
 from phi_sol.viewer.rollouts import Rollouts
-from phi_sol.viewer.values import Values, picture
-from phi_sol.viewer.views import View
 
 SIM = "data/test/sim_000000"
 
@@ -46,7 +46,7 @@ def test_rollouts_are_those_of_the_evaluation(comparison, tiny, tiny_data, place
     recording = computed(comparison)
     data = Dataset.load(tiny.pair, tiny_data, "test")
     for name, solver in {
-        SOURCE: tiny.pair.source.compiled,
+        SOURCE: tiny.pair.source,
         CORRECTED: HybridSolver(tiny.pair.source, Corrector.load(place / "run")),
     }.items():
         expected = run_solver(solver, data, 12, [12])

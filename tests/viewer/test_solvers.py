@@ -8,8 +8,9 @@ from phi import math
 from phi_sol import BuoyantPlume, ForcedAdvection, SolverPair, WakeFlow, load_experiment
 from phi_sol.errors import InputError
 from phi_sol.experiment import scene_names
+from phi_sol.pictures.values import flow_values
 from phi_sol.stepping.arrays import pack
-from phi_sol.viewer.solvers import Drawable, pair_of, restrict, swirl, zeros
+from phi_sol.viewer.solvers import pair_of, swirl
 
 PAIRS = [
     SolverPair(WakeFlow, dict(y=24, x=12), 2),
@@ -30,30 +31,16 @@ def arrays_of(flow, state):
 @pytest.mark.parametrize("pair", PAIRS, ids=str)
 def test_values_have_all_outer_faces(pair):
     flow, state = pair.source, start(pair.source)
-    arrays, draw = arrays_of(flow, state), Drawable(flow)
-    values = draw(arrays)
+    values = flow_values(flow, arrays_of(flow, state))
     axes = list(flow.resolution)
+    assert list(values) == [n for n in flow.fields if n != "time"], "what is the same everywhere is left out"
     for name in values:
+        assert values[name].resolution == flow.resolution
         if name in flow.staggered:
             padded = state.fields[name].staggered_tensor().numpy([*axes, "vector"])
             for i, d in enumerate(axes):
                 own = padded[tuple(slice(None) if a == d else slice(0, -1) for a in axes)][..., i]
                 np.testing.assert_allclose(values[name].parts[d], own, atol=1e-6)
-        assert zeros(flow, name).resolution == values[name].resolution == flow.resolution
-    stored = draw.stored(values)
-    assert "time" not in stored
-    for n, a in stored.items():
-        np.testing.assert_array_equal(a, arrays[n])
-
-
-@pytest.mark.parametrize("pair", PAIRS, ids=str)
-def test_restriction_is_that_of_the_pair(pair):
-    state = start(pair.reference)
-    fine = Drawable(pair.reference)(arrays_of(pair.reference, state))
-    coarse = Drawable(pair.source)(arrays_of(pair.source, pair.restrict(state)))
-    for name, values in coarse.items():
-        for part, array in restrict(fine[name], pair.ratio).parts.items():
-            np.testing.assert_allclose(array, values.parts[part], atol=2e-6)
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=str)
