@@ -28,7 +28,7 @@ _HOMES = {
     "training": ["Plan", "Trainer", "curriculum"],
     "evaluation": ["evaluate"],
     "viewer.loop": ["view"],
-    "viewer.plots": ["plot"],
+    "pictures.plots": ["plot"],
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

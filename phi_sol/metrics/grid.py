@@ -6,6 +6,7 @@ import numpy as np
 from phi import math
 
 from ..flows import Flow
+from ..grids.differences import pair_means
 from ..pressure.axes import CLOSED, OPEN
 from ..pressure.projection import side_of
 from ..stepping.state import State
@@ -126,9 +127,3 @@ def total(flow: Flow, arrays: Arrays, name: str = "marker") -> np.ndarray:
     """
     values = np.float64(arrays[name])
     return values.reshape(len(values), -1).sum(1) * np.prod(list(flow.spacing.values()))
-
-
-def pair_means(values: np.ndarray, axis: int) -> np.ndarray:
-    """Means of neighbours along an axis."""
-    n = values.shape[axis]
-    return (np.take(values, range(n - 1), axis) + np.take(values, range(1, n), axis)) / 2

@@ -125,6 +125,15 @@ def flow_values(flow: Flow, arrays: dict[str, np.ndarray]) -> dict[str, Values]:
     return result
 
 
+def zero_arrays(flow: Flow) -> dict[str, np.ndarray]:
+    """Arrays of a state that is zero, as `flow_values` takes them."""
+    return {
+        a: np.zeros(layout.shape(c))
+        for layout in flow.layouts.values()
+        for a, c in zip(layout.arrays, layout.components, strict=True)
+    }
+
+
 @dataclass(frozen=True)
 class Picture:
     """

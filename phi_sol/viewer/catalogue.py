@@ -124,8 +124,8 @@ class Catalogue:
             self._add_test_data()
         if not (self.runs or self.recordings or self.evaluations or self.experiments):
             raise InputError(
-                f"There is nothing to show in {', '.join(map(str, paths))}: neither a run ({RUN}) nor simulations (description.json, "
-                f"velocity_000000.npz, ...) nor an evaluation ({RESULTS})."
+                f"There is nothing to show in {', '.join(map(str, paths))}: neither a run ({RUN}) nor simulations "
+                f"(description.json, velocity_000000.npz, ...) nor an evaluation ({RESULTS})."
             )
 
     def _add(self, path: str):

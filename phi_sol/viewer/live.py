@@ -4,6 +4,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from functools import cached_property
+from itertools import count
 from pathlib import Path
 from threading import RLock
 
@@ -12,12 +13,12 @@ import numpy as np
 from ..errors import DivergedError, InputError
 from ..flows.base import SEED
 from ..metrics import mean_absolute_error
-from ..pictures.values import HIDDEN, Values, flow_values
+from ..pictures.values import HIDDEN, Values, flow_values, zero_arrays
 from ..solvers.pair import SolverPair
 from ..stepping.arrays import pack, unpack
 from ..stepping.solver import Solver
 from ..storage.files import PARTIAL, write_json
-from ..storage.frames import read_frame, sim_folder
+from ..storage.frames import DESCRIPTION, read_frame, sim_folder
 from .recording import Recording
 from .rollouts import COMPUTING
 from .solvers import compared_arrays, swirl
@@ -68,18 +69,13 @@ class Live:
         self.curves: dict[str, deque] = {}
         self.diagnostics: dict[str, int] = {}
         self._seconds: dict[str, deque] = {}
-        self._prepare, self._lock = prepare, RLock()
         self._arrays: dict[str, dict] = {}
         self._restricted: Arrays = {}
         self._hybrids: dict[str, Solver] = {}
         self._shown: dict[str, dict[str, Values]] = {}
-        self._random = np.random.default_rng(0)
-        self._saved: Path | None = None
+        self._prepare, self._lock, self._random, self._saved = prepare, RLock(), np.random.default_rng(0), None
         with COMPUTING:  # layouts fill their caches
-            self.examples, _ = (
-                flow_values(f, {a: np.zeros(y.shape(c)) for y in f.layouts.values() for a, c in _arrays_of(y)})
-                for f in (pair.source, pair.reference)
-            )
+            self.examples, _ = (flow_values(f, zero_arrays(f)) for f in (pair.source, pair.reference))
 
     @property
     def flow(self):
@@ -116,21 +112,13 @@ class Live:
                 self.reset()
 
     def set_gain(self, gain: float):
-        """
-        Raises:
-            InputError: if it is not in [0, 1].
-        """
+        """From 0 to 1; raises InputError for others."""
         if not 0 <= gain <= 1:
             raise InputError(f"The gain must be between 0 and 1, not {gain!r}.")
         self.gain = float(gain)
 
     def choose(self, corrector: str | None = None, start: str | None = None):
-        """
-        Another corrector from the next step on, or another start, which resets.
-
-        Raises:
-            InputError: if there is none of this name.
-        """
+        """Another corrector from the next step on, or another start, which resets; InputError for unknown names."""
         for name, known in ((corrector, self.correctors), (start, self.starts)):
             if name and name not in known:
                 raise InputError(f"There is no {name!r}. Known: {', '.join(known) or 'none'}.")
@@ -148,13 +136,7 @@ class Live:
             self._reset()
 
     def step(self):
-        """
-        One step of all three.
-
-        Raises:
-            DivergedError: if a simulation is no longer finite.
-            InputError: if the corrector does not fit.
-        """
+        """One step of all three; DivergedError if one is no longer finite, InputError if a corrector does not fit."""
         with self._lock, COMPUTING:
             if not self._arrays:
                 self._reset()
@@ -202,10 +184,7 @@ class Live:
             from phi.field import write
 
             if self._saved is None or not self._saved.is_relative_to(folder):
-                index = 0
-                while sim_folder(folder, index).exists():
-                    index += 1
-                self._saved = sim_folder(folder, index)
+                self._saved = next(f for i in count() if not (f := sim_folder(folder, i)).exists())
             target = self._saved
             (target / PARTIAL).mkdir(parents=True, exist_ok=True)
             for name in SOLVERS:
@@ -217,18 +196,13 @@ class Live:
                     part.replace(target / part.name)
             (target / PARTIAL).rmdir()
             facts = {"parameters": self.parameters, "gain": self.gain, "corrector": self.corrector}
-            write_json(target / "description.json", {"flow": self.flow.config()} | facts)
+            write_json(target / DESCRIPTION, {"flow": self.flow.config()} | facts)
             return target
 
     # --- what is shown ---
 
     def values(self, solver: str, full: bool = False) -> dict[str, Values]:
-        """
-        The fields of a simulation; those of the reference restricted unless `full`.
-
-        Raises:
-            InputError: before the first step.
-        """
+        """The fields of a simulation, of the reference restricted unless `full`; InputError before the first step."""
         shown = self._shown.get(f"{REFERENCE} (full)" if full and solver == REFERENCE else solver)
         if shown is None:
             raise InputError(self.message or "Not started: press Step or Play.")
@@ -321,7 +295,3 @@ class Live:
             arrays = {n: self._arrays[name][n].numpy() for n in names}
             curve.append((self.steps, float(mean_absolute_error(arrays, self._restricted, names)[0])))
         self.version += 1
-
-
-def _arrays_of(layout) -> zip:
-    return zip(layout.arrays, layout.components, strict=True)

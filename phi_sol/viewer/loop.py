@@ -112,21 +112,19 @@ class LoopViewer(BaseModel):
         self._frame, self._step, self._stepped = frame, threading.Event(), threading.Event()
         self._sources: dict[str, Callable] = {}
         self._values: dict[str, Values | str] = {}
-        self._taken = 0.0
         self._scalars: dict[str, list] = {}
-        self._in_loop, self._closed = False, False
+        self._taken, self._in_loop, self._closed, self._functions = 0.0, False, False, dict(actions)
+        self._controls, self._settings = {}, {}
         self.app = self.server = self._hook = None
         try:
             for item in fields:
                 self._follow(item)
             if not self._sources:
                 raise InputError("There is nothing to view: give a state, fields, or names of variables.")
-            self._controls, self._settings = {}, {}
             self._add_controls(controls)
         except InputError:
             super().close()
             raise
-        self._functions = dict(actions)
         self.update()
 
     # --- for the script ---
@@ -293,48 +291,40 @@ class LoopViewer(BaseModel):
         self._taken = time.monotonic()
 
     def _follow(self, item):
+        variables = self._variables()
         if isinstance(item, str):
-            for variable in (v.strip() for v in item.split(",")):
-                if variable not in self._variables():
-                    raise InputError(f"There is no variable {variable!r} to view.")
-                self._follow_variable(variable, self._variables()[variable])
-            return
-        if isinstance(item, dict):
+            for name in (v.strip() for v in item.split(",")):
+                if name not in variables:
+                    raise InputError(f"There is no variable {name!r} to view.")
+                self._add_source(name, variables[name], lambda v, n=name: v.get(n))
+        elif isinstance(item, dict):
             for name, value in item.items():
-                variable = self._variable_of(value)
-                if callable(value) and not hasattr(value, "shape"):
-                    self._sources[name] = lambda _, f=value: f()
-                elif variable:
-                    self._sources[name] = lambda variables, v=variable: variables.get(v)
-                else:
-                    self._sources[name] = lambda _, v=value: v
-            return
-        variable = self._variable_of(item)
-        if variable:
-            self._follow_variable(variable, item)
-        elif isinstance(item, State):
-            self._sources |= {n: (lambda _, v=v: v) for n, v in _parts(item)}
+                is_function = callable(value) and not hasattr(value, "shape")
+                self._sources[name] = (lambda _, f=value: f()) if is_function else self._source(value)
         else:
-            self._sources[f"field {len(self._sources) + 1}"] = lambda _, v=item: v
+            self._add_source(self._variable_of(item), item, self._source(item))
 
     def _variable_of(self, item) -> str:
         return next((n for n, v in self._variables().items() if v is item and not n.startswith("_")), "")
 
-    def _follow_variable(self, variable: str, value):
-        if isinstance(value, State):
-            taken = set(self._sources)
-            for name, _ in _parts(value):
-                title = f"{variable} {name}" if name in taken else name
-                self._sources[title] = lambda variables, v=variable, n=name: dict(_parts(variables[v])).get(n)
-        else:
-            self._sources[variable] = lambda variables, v=variable: variables.get(v)
+    def _source(self, value) -> Callable:
+        """Looks up the variable that holds a value; without one it stays what it is."""
+        variable = self._variable_of(value)
+        return (lambda v: v.get(variable)) if variable else (lambda _: value)
+
+    def _add_source(self, variable: str, value, source: Callable):
+        if not isinstance(value, State):
+            self._sources[variable or f"field {len(self._sources) + 1}"] = source
+            return
+        taken = set(self._sources)
+        for name, _ in _parts(value):
+            title = f"{variable} {name}".strip() if name in taken else name
+            self._sources[title] = lambda v, n=name: dict(_parts(source(v))).get(n)
 
     def _add_controls(self, controls: dict):
         marked = {n: c for n, c in CONTROL_VARS.items() if n in self._frame.f_globals}
-        for name, given in (
-            {n: (c.initial, *(c.value_range or ())) if c.value_range else c.initial for n, c in marked.items()}
-            | controls
-        ).items():
+        marked = {n: (c.initial, *c.value_range) if c.value_range else c.initial for n, c in marked.items()}
+        for name, given in (marked | controls).items():
             if hasattr(type(self), name) or name in self.__dict__:
                 raise InputError(f"A control can't be named {name!r}: the viewer has an attribute of this name.")
             value, limits, options = _control_of(name, given)

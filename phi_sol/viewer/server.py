@@ -224,7 +224,7 @@ class Server(ThreadedWSGIServer):
 
     def start(self):
         """Serves in the background."""
-        self._thread = Thread(target=self.serve_forever, name="phi_sol.view", daemon=True)
+        self._thread = Thread(target=self.serve_forever, args=(0.1,), name="phi_sol.view", daemon=True)
         self._thread.start()
 
     def wait(self):

@@ -176,7 +176,7 @@ def play(dash):
         *at(State, "cmp", "playing.data"),
         prevent_initial_call=True,
     )
-    interval, speed = at(Output, "cmp", "beat.interval"), at(Input, "cmp", "speed.value")
+    interval, speed = Output("cmp-beat", "interval"), Input("cmp-speed", "value")
     dash.clientside_callback("function(speed) { return 1000 / speed; }", interval, speed, prevent_initial_call=True)
 
 

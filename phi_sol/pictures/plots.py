@@ -1,10 +1,10 @@
 """`phi_sol.plot`: figures for notebooks."""
 
 from ..errors import InputError
-from ..pictures.drawing import Drawing
-from ..pictures.panels import BOTH, FIELDS, drawn_axes, make_rows, make_view
-from ..pictures.values import HIDDEN, MAGNITUDE, Values, quantities
 from ..stepping.state import State
+from .drawing import Drawing
+from .panels import BOTH, FIELDS, drawn_axes, make_rows, make_view
+from .values import HIDDEN, MAGNITUDE, Values, quantities
 
 
 def plot(
