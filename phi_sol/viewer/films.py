@@ -22,10 +22,7 @@ FRAMES = 200  # frames of a film unless it is said
 
 
 def check_target(out: Path):
-    """
-    Raises:
-        InputError: if no film can be written there: another format, no ffmpeg, a file in place of the folder.
-    """
+    """InputError if no film can be written there: another format, no ffmpeg, a file in place of the folder."""
     if out.suffix.lower() not in FORMATS:
         raise InputError(f"{out} must end with one of {', '.join(FORMATS)}.")
     if out.suffix.lower() == ".mp4" and shutil.which("ffmpeg") is None:

@@ -14,10 +14,11 @@ from phi.vis._vis import CONTROL_VARS
 from phi.vis._vis_base import Action
 
 from ..errors import InputError
-from ..pictures.values import HIDDEN, Values
+from ..pictures.values import Values
 from ..stepping.state import State
 from .phiflow.compat import install, one_line
-from .phiflow.models import BaseModel, control, end_play
+from .phiflow.models import BaseModel, control, control_of, end_play
+from .variables import Variables, parts, shown
 
 THROTTLE = 0.1  # seconds between two looks at the variables of a loop
 
@@ -109,8 +110,7 @@ class LoopViewer(BaseModel):
 
     def __init__(self, frame, fields, controls, actions, name, description):
         super().__init__(name, description)
-        self._frame, self._step, self._stepped = frame, threading.Event(), threading.Event()
-        self._sources: dict[str, Callable] = {}
+        self._variables, self._step, self._stepped = Variables(frame), threading.Event(), threading.Event()
         self._values: dict[str, Values | str] = {}
         self._scalars: dict[str, list] = {}
         self._taken, self._in_loop, self._closed, self._functions = 0.0, False, False, dict(actions)
@@ -118,8 +118,8 @@ class LoopViewer(BaseModel):
         self.app = self.server = self._hook = None
         try:
             for item in fields:
-                self._follow(item)
-            if not self._sources:
+                self._variables.follow(item)
+            if not self._variables.sources:
                 raise InputError("There is nothing to view: give a state, fields, or names of variables.")
             self._add_controls(controls)
         except InputError:
@@ -157,10 +157,10 @@ class LoopViewer(BaseModel):
             looked up again.
         """
         for item in fields:
-            named |= dict(_parts(item)) if isinstance(item, State | dict) else {}
+            named |= parts(item) if isinstance(item, State | dict) else {}
         for name in named:
-            self._sources.pop(name, None)
-        self._values |= {n: _shown(v) for n, v in named.items()}
+            self._variables.sources.pop(name, None)
+        self._values |= {n: shown(v) for n, v in named.items()}
         self._take()
 
     def log_scalars(self, **values: float):
@@ -265,8 +265,7 @@ class LoopViewer(BaseModel):
 
     def set_control_value(self, name: str, value):
         self._settings[name] = self._controls[name].control_type(value)
-        if name in self._frame.f_globals and self._frame.f_locals is self._frame.f_globals:
-            self._frame.f_globals[name] = self._settings[name]  # as PhiFlow's controls are variables of the script
+        self._variables.set(name, self._settings[name])
 
     @property
     def actions(self) -> tuple:
@@ -277,89 +276,19 @@ class LoopViewer(BaseModel):
 
     # --- inside ---
 
-    def _variables(self) -> dict:
-        return {**self._frame.f_globals, **self._frame.f_locals}
-
     def _take(self):
         """
-        Reads the followed variables in the script's thread, so that the page sees one state and PhiML is used
-        by one thread only.
+        Reads the variables in the script's thread, so that the page sees one state and PhiML is used by one thread.
         """
-        variables = self._variables() if self._sources else {}
-        for name, source in self._sources.items():
-            self._values[name] = _shown(source(variables))
+        self._values |= self._variables.read()
         self._taken = time.monotonic()
 
-    def _follow(self, item):
-        variables = self._variables()
-        if isinstance(item, str):
-            for name in (v.strip() for v in item.split(",")):
-                if name not in variables:
-                    raise InputError(f"There is no variable {name!r} to view.")
-                self._add_source(name, variables[name], lambda v, n=name: v.get(n))
-        elif isinstance(item, dict):
-            for name, value in item.items():
-                is_function = callable(value) and not hasattr(value, "shape")
-                self._sources[name] = (lambda _, f=value: f()) if is_function else self._source(value)
-        else:
-            self._add_source(self._variable_of(item), item, self._source(item))
-
-    def _variable_of(self, item) -> str:
-        return next((n for n, v in self._variables().items() if v is item and not n.startswith("_")), "")
-
-    def _source(self, value) -> Callable:
-        """Looks up the variable that holds a value; without one it stays what it is."""
-        variable = self._variable_of(value)
-        return (lambda v: v.get(variable)) if variable else (lambda _: value)
-
-    def _add_source(self, variable: str, value, source: Callable):
-        if not isinstance(value, State):
-            self._sources[variable or f"field {len(self._sources) + 1}"] = source
-            return
-        taken = set(self._sources)
-        for name, _ in _parts(value):
-            title = f"{variable} {name}".strip() if name in taken else name
-            self._sources[title] = lambda v, n=name: dict(_parts(source(v))).get(n)
-
     def _add_controls(self, controls: dict):
-        marked = {n: c for n, c in CONTROL_VARS.items() if n in self._frame.f_globals}
+        marked = {n: c for n, c in CONTROL_VARS.items() if n in self._variables.frame.f_globals}
         marked = {n: (c.initial, *c.value_range) if c.value_range else c.initial for n, c in marked.items()}
         for name, given in (marked | controls).items():
             if hasattr(type(self), name) or name in self.__dict__:
                 raise InputError(f"A control can't be named {name!r}: the viewer has an attribute of this name.")
-            value, limits, options = _control_of(name, given)
+            value, limits, options = control_of(name, given)
             self._settings[name] = value
             self._controls[name] = control(name, type(value), limits, lambda n=name: self._settings[n], **options)
-
-
-def _shown(value) -> Values | str:
-    """Values of a field, the first of a batch, or why there are none."""
-    try:
-        first = {d: 0 for d in value.shape.batch.names} if hasattr(value, "shape") else None
-        return value if isinstance(value, Values) else Values.of_field(value, first)
-    except InputError as err:
-        return str(err)
-
-
-def _parts(item) -> list[tuple[str, object]]:
-    """(name, field) of a state or dictionary."""
-    fields = item.fields if isinstance(item, State) else item
-    return [(n, v) for n, v in fields.items() if n not in HIDDEN]
-
-
-def _control_of(name: str, given) -> tuple[object, object, dict]:
-    """(value, range, options) of a control."""
-    value, *limits = given if isinstance(given, tuple) else (given,)
-    kind = type(value)
-    if kind not in (bool, int, float, str):
-        raise InputError(f"The control {name!r} must start with a number, a truth value or a text, not {value!r}.")
-    if kind is bool:
-        return value, None, {}
-    if kind is str:
-        return value, tuple(limits[0]) if limits else None, {}
-    if len(limits) not in (0, 2):
-        raise InputError(f"The control {name!r} must be a value or (value, lowest, highest), not {given!r}.")
-    lower, upper = limits or ((0, 2 * value) if value > 0 else (2 * value, -2 * value) if value < 0 else (-1, 1))
-    if not lower <= value <= upper or lower == upper:
-        raise InputError(f"The control {name!r} needs lowest <= value <= highest, not {given!r}.")
-    return value, (kind(lower), kind(upper)), {"log": False} if kind is float else {}

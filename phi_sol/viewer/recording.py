@@ -94,13 +94,7 @@ class Recording:
         return f"{self._described.parent.name}/{self._described.name}{f' ({shown})' if shown else ''}{kind}"
 
     def read(self, field: str, frame: int) -> Values:
-        """
-        One field of one frame.
-
-        Raises:
-            MissingError: if there is no such file.
-            InputError: if it is damaged.
-        """
+        """One field of one frame; errors as `read_values`."""
         with self._lock:
             if (field, frame) in self._cache:
                 self._cache.move_to_end((field, frame))

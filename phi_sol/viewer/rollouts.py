@@ -76,11 +76,7 @@ class Rollouts:
     """
 
     def __init__(self, known_flows: tuple[type[Flow], ...] = (), prepare: Callable[[], None] = lambda: None):
-        """
-        Args:
-            known_flows: Flow classes besides those of phi_sol.
-            prepare: Called before TensorFlow is imported.
-        """
+        """With flow classes besides those of phi_sol; `prepare` is called before TensorFlow is imported."""
         self._known, self._prepare = known_flows, prepare
         self._jobs: list[tuple[Computed, Recording, Path | None]] = []
         self._all: OrderedDict[tuple, Computed] = OrderedDict()

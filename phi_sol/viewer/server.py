@@ -4,6 +4,7 @@ import errno
 import socket
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 from threading import Thread
 
@@ -45,11 +46,7 @@ class Site:
     """
 
     def __init__(self, catalogue: Catalogue, prepare: Callable[[], None] = lambda: None):
-        """
-        Args:
-            catalogue: Runs and simulations.
-            prepare: Called before TensorFlow is imported.
-        """
+        """Over runs and simulations; `prepare` is called before TensorFlow is imported."""
         self.catalogue = catalogue
         known = tuple(e.flow for e in catalogue.experiments.values())
         self.comparison = Comparison(catalogue, Rollouts(known, prepare), known)
@@ -163,27 +160,20 @@ def protect(app):
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """
-    A listening socket on `port` or the next free one.
-
-    Raises:
-        InputError: if the address can't be used or no port is free.
-    """
+    """A listening socket on `port` or the next free one; InputError if the address can't be used or none is free."""
     if not 0 < port < 65536:
         raise InputError(f"A port is a number from 1 to 65535, not {port}.")
     for number in range(port, min(port + ATTEMPTS, 65536)):
+        taken = None
         try:
-            family = socket.getaddrinfo(host, number, type=socket.SOCK_STREAM)[0][0]
-            taken = socket.socket(family, socket.SOCK_STREAM)
-        except OSError as err:
-            raise InputError(f"{host} is no address of this machine ({err.strerror}).") from err
-        try:
+            taken = socket.socket(socket.getaddrinfo(host, number, type=socket.SOCK_STREAM)[0][0], socket.SOCK_STREAM)
             taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             taken.bind((host, number))
             taken.listen(64)
             return taken
         except OSError as err:
-            taken.close()
+            if taken is not None:
+                taken.close()
             if err.errno not in (errno.EADDRINUSE, errno.EACCES):
                 raise InputError(f"{host} is no address of this machine ({err.strerror}).") from err
     raise InputError(f"The ports {port} to {number} of {host} are in use or not allowed: name another with --port.")
@@ -202,12 +192,7 @@ class Server(ThreadedWSGIServer):
     """A server that can be closed: connections that browsers keep open end with it, and their threads."""
 
     def __init__(self, app, host: str, port: int):
-        """
-        Args:
-            app: From `make_app`.
-            host: Address to bind to.
-            port: Port to try first.
-        """
+        """For what `make_app` makes, on an address and the first free port from one on."""
         app.config["host"] = host
         self.connections: set[socket.socket] = set()
         self._thread: Thread | None = None
@@ -238,24 +223,14 @@ class Server(ThreadedWSGIServer):
             self._thread.join()
         self.server_close()
         for connection in list(self.connections):
-            try:
+            with suppress(OSError):  # it ended by itself
                 connection.shutdown(socket.SHUT_RDWR)
-            except OSError:  # it ended by itself
-                continue
 
 
 def make_server(app, host: str, port: int, say: Callable[[str], None] = print) -> Server:
     """
-    A server that is bound to its port; `serve_forever` or `start` runs it.
-
-    Args:
-        app: From `make_app`.
-        host: Address to bind to.
-        port: Port to try first.
-        say: Receives what the user should know.
-
-    Raises:
-        InputError: if no port can be used.
+    A server that is bound to its port (see `listen`); `serve_forever` or `start` runs it. `say` receives what the user
+    should know.
     """
     server = Server(app, host, port)
     if server.port != port:
@@ -283,12 +258,6 @@ def serve(
     site = Site(catalogue, prepare)
     for name in catalogue.root_names():
         say(f"Reading {name}")
-    try:
-        server = make_server(site.app, host, port, say)
+    with closing(site), closing(make_server(site.app, host, port, say)) as server:
         sys.stdout.flush()
-        try:
-            server.serve_forever()
-        finally:
-            server.close()
-    finally:
-        site.close()
+        server.serve_forever()

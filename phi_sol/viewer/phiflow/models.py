@@ -38,6 +38,24 @@ def control(name: str, kind: type, limits: tuple, current: Callable, description
     return LiveControl(name, kind, None, limits, description, options | {"current": current})
 
 
+def control_of(name: str, given) -> tuple[object, object, dict]:
+    """(value, range, options) of a control that is given as a value, or (value, lowest, highest), or (text, texts)."""
+    value, *limits = given if isinstance(given, tuple) else (given,)
+    kind = type(value)
+    if kind not in (bool, int, float, str):
+        raise InputError(f"The control {name!r} must start with a number, a truth value or a text, not {value!r}.")
+    if kind is bool:
+        return value, None, {}
+    if kind is str:
+        return value, tuple(limits[0]) if limits else None, {}
+    if len(limits) not in (0, 2):
+        raise InputError(f"The control {name!r} must be a value or (value, lowest, highest), not {given!r}.")
+    lower, upper = limits or ((0, 2 * value) if value > 0 else (2 * value, -2 * value) if value < 0 else (-1, 1))
+    if not lower <= value <= upper or lower == upper:
+        raise InputError(f"The control {name!r} needs lowest <= value <= highest, not {given!r}.")
+    return value, (kind(lower), kind(upper)), {"log": False} if kind is float else {}
+
+
 def end_play(app, patience: float = 10.0):
     """Pauses PhiFlow's player and waits until the step that it is at has ended."""
     app.pause()
