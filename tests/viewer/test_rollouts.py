@@ -117,7 +117,7 @@ from phi_sol.viewer.comparison import Comparison
 from phi_sol.viewer.rollouts import Rollouts
 
 comparison = Comparison(Catalogue([sys.argv[1]]), Rollouts())
-recording = comparison.recording("test/sim_000000")
+recording = comparison.recording(next(iter(comparison.catalogue.recordings)))
 while not comparison.requested(recording, None)["source"].done:
     time.sleep(0.05)
 print(comparison.progress(recording, None) or "done")
