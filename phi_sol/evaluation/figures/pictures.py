@@ -124,7 +124,8 @@ def error_pictures(
     `fields_figure`.
     """
     drawn = {n: [pictures.error(a, r) for a, r in zip(given, reference, strict=True)] for n, given in solvers.items()}
-    largest = float(np.percentile(np.concatenate([p.values.ravel() for row in drawn.values() for p in row]), 99.5))
+    values = np.concatenate([p.values.ravel() for row in drawn.values() for p in row])
+    largest = float(np.percentile(values[np.isfinite(values)], 99.5)) if np.isfinite(values).any() else 1.0
     label = "|u - reference| (length / time)" if pictures.is_vorticity else f"|{pictures.quantity} - reference|"
     rows = pictures.rows(drawn, [f"frame {f}" for f in frames], Scale((0.0, largest or 1.0), ERROR, label))
     save(pictures.drawing(rows, f"{title}{pictures.place}").figure, path)
