@@ -35,17 +35,21 @@ class Drawing:
         columns = max(len(r.panels) for r in rows)
         titled = [i == 0 or list(r.panels) != list(rows[i - 1].panels) for i, r in enumerate(rows)]
         ratios = [height] * len(rows) + [1.9] * curves
-        around = sum(0.35 if t else 0.12 for t in titled) + 0.7 + 0.2 * bool(title) + 0.3 * curves
+        labelled = [i == len(rows) - 1 or titled[i + 1] for i in range(len(rows))]
+        around = 0.3 * sum(titled) + 0.42 * sum(labelled) + 0.08 * len(rows) + 0.2 * bool(title) + 0.3 + 0.5 * curves
         size = [max(width * columns + 1.8, 4.0), sum(ratios) + around]
         even = [2 * round(50 * s) / 100 for s in size]  # even numbers of pixels, for videos
         self.figure = Figure(figsize=even, dpi=100, layout="constrained")
         grid = self.figure.add_gridspec(len(ratios), columns, height_ratios=ratios)
-        self.axes = [[self.figure.add_subplot(grid[i, j]) for j in range(len(r.panels))] for i, r in enumerate(rows)]
+        places = [[self.figure.add_subplot(grid[i, j]) for j in range(columns)] for i in range(len(rows))]
+        self.axes = [line[: len(r.panels)] for line, r in zip(places, rows, strict=True)]
+        for blank in (a for line, r in zip(places, rows, strict=True) for a in line[len(r.panels) :]):
+            blank.axis("off")  # colour bars stand below each other
         self.curve_axis = self.figure.add_subplot(grid[-1, :]) if curves else None
-        self._images, self._notes, self._bars = {}, {}, set()
+        self._places, self._images, self._notes, self._bars = places, {}, {}, set()
         for i, (row, axes) in enumerate(zip(rows, self.axes, strict=True)):
             for j, (axis, name) in enumerate(zip(axes, row.panels, strict=True)):
-                axis.tick_params(labelsize=8, labelbottom=i == len(rows) - 1 or titled[i + 1], labelleft=j == 0)
+                axis.tick_params(labelsize=8, labelbottom=labelled[i], labelleft=j == 0)
                 axis.set_title(name if titled[i] else "", fontsize=10)
             axes[0].set_ylabel(row.name, fontsize=9)
         if title:
@@ -97,7 +101,7 @@ class Drawing:
         if image is None or where[0] in self._bars:
             return
         self._bars |= set(where)
-        axes = [a for i in where for a in self.axes[i]]
+        axes = [a for i in where for a in self._places[i]]
         values = [p.values for i in where for p in rows[i].pictures]
         beyond = [any((v < scale.limits[0]).any() for v in values), any((v > scale.limits[1]).any() for v in values)]
         extend = ["neither", "max", "min", "both"][2 * beyond[0] + beyond[1]]
