@@ -74,7 +74,8 @@ def test_view_takes_the_next_port_and_ends_with_ctrl_c(folder, tiny_data):
             "--port",
             str(port),
         ]
-        heed = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731  a test run in the background ignores Ctrl-C
+        # a test run in the background ignores Ctrl-C
+        heed = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heed)
         lines = []
         while not lines or not lines[-1].startswith("http"):

@@ -33,7 +33,7 @@ class Notice:
 @dataclass(frozen=True)
 class Shown:
     """
-    A field whose figure is made without PhiFlow: PhiML is not safe in several threads, and a simulation runs in another.
+    A field whose figure is made without PhiFlow: PhiML is not safe in threads, and a simulation runs in another one.
 
     Attributes:
         figure: Makes the Plotly figure of a component (`x`, `y`, `z`, `abs`, None: all); InputError if there is none.
