@@ -24,12 +24,14 @@ from rich.table import Table
 SCENE = """
 from phi_sol import Experiment, WakeFlow
 
-experiment = Experiment("wake", WakeFlow, source=dict(y={y}, x={x}), ratio={ratio}, train=dict(reynolds=(200.0,)), test=dict(reynolds=(300.0,)))
+train, test = dict(reynolds=(200.0,)), dict(reynolds=(300.0,))
+experiment = Experiment("wake", WakeFlow, source=dict(y={y}, x={x}), ratio={ratio}, train=train, test=test)
 """
 SIZES = [(64, 32, 4), (256, 128, 1)]  # source, cells of the reference per cell of the source and axis
 PAGES = ["/live", "/fields", "/side-by-side", "/quad", "/board"]
 ANSWERS = """
-const entries = performance.getEntriesByType('resource').filter(e => e.name.includes('_dash-update-component') && e.responseEnd > 0);
+const all = performance.getEntriesByType('resource');
+const entries = all.filter(e => e.name.includes('_dash-update-component') && e.responseEnd > 0);
 performance.clearResourceTimings();
 return entries.map(e => e.responseEnd - e.startTime);
 """
@@ -38,7 +40,8 @@ const [quantity, done] = arguments, graph = () => document.querySelector('#live-
 const unit = () => graph()?._fullLayout?.coloraxis?.colorbar?.title?.text;
 const begin = performance.now(), before = unit();
 dash_clientside.set_props('live-quantity', {value: quantity});
-const look = () => unit() != before ? done(performance.now() - begin) : performance.now() - begin > 30000 ? done(NaN) : setTimeout(look, 5);
+const late = () => performance.now() - begin > 30000;
+const look = () => unit() != before ? done(performance.now() - begin) : late() ? done(NaN) : setTimeout(look, 5);
 look();
 """
 

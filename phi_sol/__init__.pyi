@@ -16,6 +16,7 @@ from .flows import SmokeBox as SmokeBox
 from .flows import WakeFlow as WakeFlow
 from .generation.generator import Generator as Generator
 from .grids.layout import Layout as Layout
+from .pictures.plots import plot as plot
 from .pressure import ConjugateGradients as ConjugateGradients
 from .pressure import DirectPoisson as DirectPoisson
 from .pressure import Projection as Projection
@@ -43,6 +44,5 @@ from .training.task import Task as Task
 from .training.trainer import Trainer as Trainer
 from .training.validation import Validation as Validation
 from .viewer.loop import view as view
-from .viewer.plots import plot as plot
 
 __version__: str

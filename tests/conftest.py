@@ -35,7 +35,7 @@ def quiet_background():
     tests begin.
     """
     yield
-    views = sys.modules.get("phi_sol.viewer.views")
+    views = sys.modules.get("phi_sol.viewer.rollouts")
     free, deadline = 0, time.monotonic() + 120
     while views and free < 5 and time.monotonic() < deadline:
         free = 0 if views.COMPUTING.locked() else free + 1

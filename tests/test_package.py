@@ -26,6 +26,7 @@ LAYERS = [
     "storage",
     "networks",
     "metrics",
+    "pictures",
     "correctors",
     "experiment",
     "generation",

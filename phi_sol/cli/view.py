@@ -28,7 +28,7 @@ def view(
     A scene's name stands for data/SCENE and runs/SCENE; with a run, the test data of its scene is shown. Nothing
     outside these folders is read. Needs Dash and Plotly: pip install phi-sol[view]
     """
-    from ..viewer.compat import require_dash
+    from ..viewer.phiflow.compat import require_dash
 
     require_dash()
     from ..viewer.catalogue import Catalogue

@@ -8,14 +8,15 @@ import numpy as np
 from .figures import (
     Pictures,
     cost_figure,
+    drawn_totals,
     energy_figure,
     error_figure,
     error_pictures,
     fields_figure,
+    film_figure,
     force_figure,
     profile_figure,
     spectrum_figure,
-    write_film,
 )
 from .groups import Group
 from .measures import Measures
@@ -60,31 +61,32 @@ def write_pictures(
         progress: Called with (files written, files in all).
     """
     simulation = len(measures.data) // 2
-    pictures = Pictures(measures.flow)
+    pictures = Pictures.of_errors(measures)
     panels = {g.label: g.first for g in groups[:MOST_PANELS]}
     frames = shown_frames(measures.frames)
     fields = {n: [_arrays(r, measures, f, simulation) for f in frames] for n, r in panels.items()}
     recorded = [_recorded(measures, f, simulation) for f in frames]
     parameters = ", ".join(f"{n} {v:g}" for n, v in measures.data.simulations[simulation].items())
     heading = f"{title}, {parameters}"
+    drawn, erring = pictures.quantity.capitalize(), f"Error of the {pictures.field}, {parameters}"
     jobs: dict[str, Callable[[Path], None]] = {
         "error_curves.png": lambda p: error_figure(groups, measures, p, title),
-        "fields.png": lambda p: fields_figure(pictures, fields, recorded, p, frames, f"Vorticity, {parameters}"),
-        "field_errors.png": lambda p: error_pictures(
-            pictures, fields, recorded, p, frames, f"Error of the velocity, {parameters}"
-        ),
+        "fields.png": lambda p: fields_figure(pictures, fields, recorded, p, frames, f"{drawn}, {parameters}"),
+        "field_errors.png": lambda p: error_pictures(pictures, fields, recorded, p, frames, erring),
     }
-    if "marker" in measures.fields:
+    if "marker" in measures.fields and pictures.quantity != "marker":
         jobs["marker.png"] = lambda p: fields_figure(
             Pictures(measures.flow, "marker"), fields, recorded, p, frames, f"Marker, {parameters}"
         )
-    jobs["film.gif"] = lambda p: _film(Pictures(measures.flow), panels, measures, simulation, p, heading)
-    jobs["spectra.png"] = lambda p: spectrum_figure(groups, measures, p, title)
-    jobs["energy.png"] = lambda p: energy_figure(groups, measures, p, title)
+    jobs["film.gif"] = lambda p: _film(pictures, panels, measures, simulation, p, heading)
+    if "spectrum" in measures.reference:
+        jobs["spectra.png"] = lambda p: spectrum_figure(groups, measures, p, title)
+    if drawn_totals(measures):
+        jobs["energy.png"] = lambda p: energy_figure(groups, measures, p, title)
     if measures.wake is not None:
         jobs["profiles.png"] = lambda p: profile_figure(groups, measures, p, title)
         jobs["forces.png"] = lambda p: force_figure(groups, measures, p, title, simulation)
-    jobs["cost.png"] = lambda p: cost_figure(groups, measures.frames, reference_ms, p, title)
+    jobs["cost.png"] = lambda p: cost_figure(groups, measures, reference_ms, p, title)
     for done, (name, job) in enumerate(jobs.items(), 1):
         job(out / name)
         progress(done, len(jobs))
@@ -105,6 +107,6 @@ def _arrays(run: Record, measures: Measures, frame: int, simulation: int) -> dic
 
 def _film(pictures: Pictures, panels: dict[str, Record], measures: Measures, simulation: int, path: Path, title: str):
     frames = film_frames(measures.frames)
-    content = {n: {f: pictures.of(_arrays(r, measures, f, simulation))[0] for f in frames} for n, r in panels.items()}
-    content["reference"] = {f: pictures.of(_recorded(measures, f, simulation))[0] for f in frames}
-    write_film(pictures, content, "reference", path, title)
+    content = {n: {f: pictures.of(_arrays(r, measures, f, simulation)) for f in frames} for n, r in panels.items()}
+    content["reference"] = {f: pictures.of(_recorded(measures, f, simulation)) for f in frames}
+    film_figure(pictures, content, "reference", path, title)

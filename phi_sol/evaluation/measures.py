@@ -61,6 +61,12 @@ class Measures:
         self.compared = field_arrays(self.flow, "velocity") if "velocity" in self.fields else self.names
 
     @property
+    def error_label(self) -> str:
+        """Label of an axis that shows the mean absolute error."""
+        fields = dict.fromkeys(n.partition(".")[0] for n in self.compared)
+        return "velocity MAE (length / time)" if "velocity" in fields else f"{' and '.join(fields)} MAE"
+
+    @property
     def facts(self) -> dict[str, dict]:
         """Unit, direction, column and key of each metric, by name, for `results.json`."""
         return {m.name: m.facts for m in self.metrics}

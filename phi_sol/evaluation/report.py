@@ -13,9 +13,9 @@ from .tables import Table, tables, verdicts
 CAPTIONS = {
     "error_curves.png": "Error over time.",
     "fields.png": "Fields of source, correctors and reference, one colour scale.",
-    "field_errors.png": "Error of the velocity in magnitude, one colour scale.",
+    "field_errors.png": "Magnitude of the error, one colour scale.",
     "marker.png": "Marker of source, correctors and reference, one colour scale.",
-    "film.gif": "The vorticity over time.",
+    "film.gif": "All of them over time.",
     "spectra.png": "Energy spectra.",
     "energy.png": "Energy and enstrophy over time.",
     "profiles.png": "Profiles across the wake.",

@@ -54,6 +54,8 @@ class Flow(Solver):
     """Whether a step ends in the pressure projection of `velocity`."""
     reach = REACH
     """Cells that `|v| dt` may cross until advection needs a gather; the result is the same."""
+    drawn: tuple[str, ...] = ("x", "y", "z")
+    """Axes in the order in which pictures show them: of those that a slice leaves, the first to the right."""
     size: dict[str, float]
     """
     Size of the domain per axis, in domain units. A class may name three axes: a flow with a resolution for the first

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 LONG = 8  # numbers; more of them are hashed
 SINGLE = 6  # digits of single precision that are compared; tensors have the one that was set when they were made
-PERFORMANCE = ("reach", "jit_compile")  # attributes that change the speed of a flow only
+NOT_PHYSICS = ("reach", "jit_compile", "drawn")  # attributes that change the speed or the pictures of a flow only
 
 
 def definition(flow: Flow) -> dict:
@@ -216,7 +216,7 @@ def _options(flow: Flow) -> dict[str, Any]:
 def _attributes(flow: Flow) -> dict[str, Any]:
     names = {n for c in _own_classes(flow) for n, v in vars(c).items() if _is_data(v)}
     names |= {n for n in vars(flow) if _is_data(inspect.getattr_static(type(flow), n, None))}
-    names -= {"dt", "advection", "size", "resolution", *PERFORMANCE}  # the configuration has them
+    names -= {"dt", "advection", "size", "resolution", *NOT_PHYSICS}  # the configuration has them
     return {n: getattr(flow, n) for n in names if not n.startswith("_")}
 
 

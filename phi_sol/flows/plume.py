@@ -42,6 +42,7 @@ class BuoyantPlume(Flow):
     """
 
     parameters = (SEED, "buoyancy")
+    drawn = ("x", "z", "y")  # what rises goes upwards
     size = {"y": 200.0, "x": 100.0, "z": 100.0}
     top = "closed"
     inflow = 0.0

@@ -41,6 +41,7 @@ class WakeFlow(Flow):
     """
 
     parameters = ("reynolds",)
+    drawn = ("y", "x", "z")  # streams go to the right
     size = {"y": 200.0, "x": 100.0, "z": 100.0}
     speed = 1.0
     radius = 10.0

@@ -10,6 +10,7 @@ imports this one.
 """
 
 import tensorflow as tf
+from phi.tf import TENSORFLOW  # noqa: F401  PhiML's backend can't start inside a trace, so it starts here
 
 tf.config.optimizer.set_experimental_options({"remapping": False})
 

@@ -4,6 +4,7 @@ import numpy as np
 from phi.math.backend import choose_backend
 
 from ..flows import Flow
+from ..grids.differences import pair_means
 from ..stepping.arrays import check_state, native_arrays
 from ..stepping.state import State
 from .metric import Metric, has_velocity, number
@@ -81,12 +82,6 @@ def total(flow: Flow, arrays: Arrays, name: str = "marker") -> np.ndarray:
     """
     values = np.float64(arrays[name])
     return values.reshape(len(values), -1).sum(1) * np.prod(list(flow.spacing.values()))
-
-
-def pair_means(values: np.ndarray, axis: int) -> np.ndarray:
-    """Means of neighbours along an axis."""
-    n = values.shape[axis]
-    return (np.take(values, range(n - 1), axis) + np.take(values, range(1, n), axis)) / 2
 
 
 DIVERGENCE = Metric(

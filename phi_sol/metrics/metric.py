@@ -77,7 +77,7 @@ class Metric:
 
 def has_velocity(flow: Flow) -> bool:
     """Whether a flow has a staggered velocity, of which energy, vorticity and divergence are known."""
-    return "velocity" in flow.staggered
+    return "velocity" in flow.fields and "velocity" in flow.staggered
 
 
 def number(value) -> float | None:

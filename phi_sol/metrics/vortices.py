@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..flows import Flow
+from ..grids import differences
 from .grid import Arrays, axis_of
 from .metric import Metric, has_velocity, number, numbers, percent
 
@@ -35,13 +36,11 @@ def curl(flow: Flow, arrays: Arrays, plane: tuple[str, str]) -> np.ndarray:
     Returns:
         Shape (simulations, ...) with n - 1 entries along a and b and n along a third axis, in 1 / time unit.
     """
-    result = 0.0
-    for component, direction, sign in ((plane[1], plane[0], 1), (plane[0], plane[1], -1)):
-        values = np.float64(arrays[f"velocity.{component}"])
-        first = 1 - flow.layouts["velocity"].missing(component)[0]
-        inner = np.take(values, range(first, first + flow.resolution[component] - 1), axis_of(flow, component))
-        result = result + sign * np.diff(inner, axis=axis_of(flow, direction)) / flow.spacing[direction]
-    return result
+    inner = {}
+    for d in plane:
+        first, n = 1 - flow.layouts["velocity"].missing(d)[0], flow.resolution[d]
+        inner[d] = np.take(np.float64(arrays[f"velocity.{d}"]), range(first, first + n - 1), axis_of(flow, d))
+    return differences.curl(inner, plane, {d: axis_of(flow, d) for d in plane}, flow.spacing)
 
 
 def curls(flow: Flow, arrays: Arrays) -> list[np.ndarray]:

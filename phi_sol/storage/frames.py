@@ -64,6 +64,30 @@ class FrameFormat:
             os.replace(part, final)
 
 
+def read_file(path: Path, *names: str, generated: bool = False) -> list[np.ndarray]:
+    """
+    Arrays of a file that PhiFlow wrote (`phi.field.write`). No pickled data is read.
+
+    Args:
+        path: The file.
+        names: `data`, `dim_names`, `field_type`, `lower`, `upper`.
+        generated: Whether `phi-sol generate` can make it again, which messages then say.
+
+    Raises:
+        MissingError: if there is no such file.
+        InputError: if it is damaged.
+    """
+    if not path.is_file():
+        again = ": run 'phi-sol generate' again to restore it" if generated else ""
+        raise MissingError(f"Frame {path} is missing{again}.")
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return [stored[n] for n in names]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as err:
+        again = ": delete it and run 'phi-sol generate' again" if generated else ""
+        raise InputError(f"Frame {path} is damaged ({' '.join(str(err).split())}){again}.") from err
+
+
 def read_frame(flow: Flow, folder: Path, frame: int) -> dict[str, np.ndarray]:
     """
     One stored frame as arrays named as in `phi_sol.stepping`, without a batch dimension. No pickled data is read.
@@ -75,13 +99,7 @@ def read_frame(flow: Flow, folder: Path, frame: int) -> dict[str, np.ndarray]:
     arrays = {}
     for name, layout in flow.layouts.items():
         path = frame_file(folder, name, frame)
-        if not path.is_file():
-            raise MissingError(f"Frame {path} is missing: run 'phi-sol generate' again to restore it.")
-        try:
-            with np.load(path, allow_pickle=False) as stored:
-                data = stored["data"]
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as err:
-            raise InputError(f"Frame {path} is damaged ({err}): delete it and run 'phi-sol generate' again.") from err
+        (data,) = read_file(path, "data", generated=True)
         if data.shape != layout.file_shape:
             raise InputError(f"Frame {path} has shape {data.shape} but {flow} stores {layout.file_shape}.")
         arrays |= layout.from_file(data)

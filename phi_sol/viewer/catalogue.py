@@ -1,6 +1,6 @@
 """
-What there is to look at: runs, recorded simulations and evaluations in the folders that were given, and nothing
-    outside them.
+What there is to look at: runs, recorded simulations and evaluations in the folders that were given, and nothing outside
+them.
 """
 
 import csv
@@ -11,14 +11,12 @@ from pathlib import Path
 
 from ..errors import InputError, MissingError
 from ..experiment import Experiment, load_experiment, scene_names
+from ..flows.comparison import same_config
 from ..storage.files import read_json
+from ..tasks import holds_model
 from .recording import FRAME_FILE, Recording
 
 RUN, RESULTS, LOG = "run.json", "results.json", "log.csv"
-TRAINED = {
-    "corrector.json": "corrector.keras",
-    "guess.json": "guess.keras",
-}  # descriptions of networks, and the networks
 POSITIONS = ("step", "epoch")  # columns of a log that say when a row was written, the first that is there counts
 DEPTH = 4  # levels of sub-folders that are searched
 MANY = 2000  # entries of a folder beyond which it is not searched further
@@ -32,7 +30,7 @@ class Run:
     Attributes:
         folder: The folder.
         title: Short name.
-        config: Content of `run.json`, or of what describes the network; empty if it can't be read.
+        config: Content of `run.json`, or of what describes a model; empty if it can't be read.
     """
 
     folder: Path
@@ -40,15 +38,14 @@ class Run:
     config: dict
 
     @property
-    def has_corrector(self) -> bool:
-        """Whether there is a network to step with: a corrector, or a guess for the pressure solves."""
-        return any((self.folder / d).is_file() and (self.folder / n).is_file() for d, n in TRAINED.items())
+    def is_trained(self) -> bool:
+        """Whether there is something trained to step with."""
+        return holds_model(self.folder)
 
     @property
     def has_training(self) -> bool:
         """
-        Whether it is the folder of a training, not of a corrector alone, such as the latest one of a validated
-        training.
+        Whether it is the folder of a training, not of a model alone, such as the latest one of a validated training.
         """
         return (self.folder / RUN).is_file() or (self.folder / LOG).is_file()
 
@@ -64,7 +61,7 @@ class Run:
         if self.config.get("complete"):
             return "finished"
         if not self.has_training:
-            return "a guess" if (self.folder / "guess.json").is_file() else "a corrector"
+            return "a trained model"
         log = self.folder / LOG
         changed = max((p.stat().st_mtime for p in (log, self.folder / RUN) if p.exists()), default=0)
         seconds = time.time() - changed
@@ -72,8 +69,8 @@ class Run:
 
     def curves(self) -> dict[str, list[float]]:
         """
-        The columns of `log.csv` as numbers, NaN where a value is missing. A last line that is being written is
-        left out.
+        The columns of `log.csv` as numbers, NaN where a value is missing. A last line that is being written is left
+        out.
         """
         log = self.folder / LOG
         if not log.is_file():
@@ -117,6 +114,7 @@ class Catalogue:
         """
         self.roots: list[Path] = []
         self.experiments: dict[str, Experiment] = {}
+        self.recordings: dict[str, Recording] = {}
         for path in paths:
             self._add(path)
         if data is not None:
@@ -126,8 +124,8 @@ class Catalogue:
             self._add_test_data()
         if not (self.runs or self.recordings or self.evaluations or self.experiments):
             raise InputError(
-                f"There is nothing to show in {', '.join(map(str, paths))}: neither a run ({RUN}) nor simulations (description.json, "
-                f"velocity_000000.npz, ...) nor an evaluation ({RESULTS})."
+                f"There is nothing to show in {', '.join(map(str, paths))}: neither a run ({RUN}) nor simulations "
+                f"(description.json, velocity_000000.npz, ...) nor an evaluation ({RESULTS})."
             )
 
     def _add(self, path: str):
@@ -185,21 +183,14 @@ class Catalogue:
                     continue
                 seen.add(folder)
                 key = self._key(root, folder)
-                if any((folder / file).is_file() for file in (RUN, *TRAINED)):
+                if (folder / RUN).is_file() or holds_model(folder):
                     runs[key] = Run(folder, key, self._config(folder))
                 elif any(FRAME_FILE.fullmatch(p.name) for p in folder.glob("*_*.npz")):
-                    known = getattr(self, "recordings", {}).get(key)
-                    recordings[key] = self._refreshed(known) if known else Recording(folder)
+                    recordings[key] = self.recordings.get(key) or Recording(folder)
+                    recordings[key].refresh()
                 if (folder / RESULTS).is_file():
                     evaluations[key] = folder
         self.runs, self.recordings, self.evaluations = runs, recordings, evaluations
-
-    @staticmethod
-    def _refreshed(recording: Recording) -> Recording:
-        if recording.description.get("complete", True):
-            recording.refresh()
-            return recording
-        return Recording(recording.folder)
 
     def _key(self, root: Path, folder: Path) -> str:
         own = folder.relative_to(root).as_posix()
@@ -209,9 +200,9 @@ class Catalogue:
 
     @staticmethod
     def _config(folder: Path) -> dict:
-        for file in (RUN, *TRAINED):
+        for file in (folder / RUN, *sorted(folder.glob("*.json"))):
             try:
-                return read_json(folder / file)
+                return read_json(file)
             except InputError:
                 continue
         return {}
@@ -222,14 +213,14 @@ class Catalogue:
             return []
         found = [folder]
         if depth > 0:
-            below = [
-                p
-                for p in sorted(folder.iterdir())
-                if p.is_dir() and not p.name.startswith(".") and p.name != "checkpoints"
-            ]
+            below = [p for p in sorted(folder.iterdir()) if p.is_dir() and p.name[0] != "." and p.name != "checkpoints"]
             for child in below[:MANY]:
                 found += self._folders(child, depth - 1)
         return found
+
+    def trained_for(self, pair: dict) -> dict[str, Run]:
+        """The runs with something trained for a pair, by key."""
+        return {k: r for k, r in self.runs.items() if r.is_trained and same_config(r.pair, pair)}
 
     def results(self, key: str) -> dict:
         """Content of an evaluation's `results.json`."""

@@ -6,13 +6,13 @@ import numpy as np
 
 from ..errors import InputError
 from ..flows import Flow
+from ..pictures.panels import Range, Ranges, View, colour_range, drawn_axes
+from ..pictures.values import Picture, Values
+from ..solvers.pair import SolverPair
 from .catalogue import Catalogue, Run
 from .live import CORRECTED, REFERENCE, SOLVERS, SOURCE
 from .recording import Recording
-from .rollouts import Rollout, Rollouts
-from .solvers import pair_of
-from .values import Values, colour_range, is_signed
-from .views import DIFFERENCE, Ranges, View
+from .rollouts import Computed, Rollouts
 
 RECORDED = "recorded"
 SAMPLES = 9  # frames that a fixed colour range is taken from
@@ -24,7 +24,7 @@ class Comparison:
     def __init__(self, catalogue: Catalogue, rollouts: Rollouts, known_flows: tuple[type[Flow], ...] = ()):
         self.catalogue, self.rollouts, self._known = catalogue, rollouts, known_flows
         self._flows: dict[Path, Flow | None] = {}
-        self._ranges: dict[tuple, tuple[float, float]] = {}
+        self._ranges: dict[tuple, Range] = {}
 
     def recording(self, key: str) -> Recording:
         """
@@ -39,28 +39,28 @@ class Comparison:
         return recording
 
     def flow(self, recording: Recording) -> Flow | None:
-        """The source flow of a recording; None if it is unknown or the recording is at full resolution."""
+        """The flow that a recording's fields belong to; None if it is unknown."""
         if recording.folder not in self._flows:
             try:
-                pair = pair_of(recording.description.get("pair") or {}, self._known)
+                pair = SolverPair.of_config(recording.pair, self._known)
                 self._flows[recording.folder] = pair.reference if recording.full_resolution else pair.source
             except InputError:
                 self._flows[recording.folder] = None
         return self._flows[recording.folder]
+
+    def drawn(self, recording: Recording) -> tuple[str, ...]:
+        """Axes in the order in which they are drawn."""
+        flow = self.flow(recording)
+        axes = recording.read(recording.fields[0], recording.frames[0]).axes
+        return drawn_axes(axes, () if flow is None else flow.drawn)
 
     def is_compared(self, recording: Recording) -> bool:
         """Whether source and corrector can be rolled out."""
         return self.flow(recording) is not None and not recording.full_resolution and recording.frames[:1] == [0]
 
     def runs(self, recording: Recording) -> dict[str, Run]:
-        """The runs with a corrector for a recording, by key."""
-        if not self.is_compared(recording):
-            return {}
-        return {
-            k: r
-            for k, r in self.catalogue.runs.items()
-            if r.has_corrector and r.pair == recording.description.get("pair")
-        }
+        """The runs with something trained for a recording, by key."""
+        return self.catalogue.trained_for(recording.pair) if self.is_compared(recording) else {}
 
     def fields(self, recording: Recording) -> list[str]:
         """Names of the fields to choose from."""
@@ -72,17 +72,13 @@ class Comparison:
         """Values, or the reason why there are none (yet), by title of the panel."""
         if self._is_saved(recording):
             return {s: self._read(recording, f"{s}_{field}", frame) for s in SOLVERS}
-        stored = self._read(recording, field, frame)
-        if not self.is_compared(recording):
-            return {RECORDED: stored}
-        rollouts = self.requested(recording, run)
-        result = {SOURCE: self._rolled_out(rollouts[SOURCE], field, frame)}
-        if CORRECTED in rollouts:
-            result[CORRECTED] = self._rolled_out(rollouts[CORRECTED], field, frame)
-        return result | {REFERENCE: stored}
+        rollouts, stored = self.requested(recording, run), self._read(recording, field, frame)
+        return {n: r.value(field, frame) for n, r in rollouts.items()} | {REFERENCE if rollouts else RECORDED: stored}
 
-    def requested(self, recording: Recording, run: str | None) -> dict[str, Rollout]:
-        """The rollouts that a comparison needs, started if need be."""
+    def requested(self, recording: Recording, run: str | None) -> dict[str, Computed]:
+        """The rollouts that a comparison needs, started if need be; none if there is nothing to compare."""
+        if not self.is_compared(recording):
+            return {}
         result = {SOURCE: self.rollouts.request(recording, None)}
         if run in self.runs(recording):
             result[CORRECTED] = self.rollouts.request(recording, self.catalogue.runs[run].folder)
@@ -96,68 +92,28 @@ class Comparison:
 
     def progress(self, recording: Recording, run: str | None) -> str:
         """What is being computed, or why it is not, in one line; empty if all is there."""
-        if not self.is_compared(recording):
-            return ""
-        parts = []
-        for name, rollout in self.requested(recording, run).items():
-            if rollout.error:
-                parts.append(f"{name}: {rollout.error}")
-            elif not rollout.done:
-                parts.append(
-                    f"{name}: {len(rollout.frames)} of {rollout.total + 1} frames"
-                    if rollout.frames
-                    else f"{name}: {rollout.message} ..."
-                )
-        return "; ".join(parts)
+        return "; ".join(f"{n}: {r.progress}" for n, r in self.requested(recording, run).items() if r.progress)
 
     def fixed_ranges(self, recording: Recording, run: str | None, view: View) -> Ranges:
-        """
-        Colour ranges over the whole recording, from some frames of the reference and of the source's difference
-        to it; where the source is the reference (a guess for its pressure solves is what is compared), of the
-        corrected solution's.
-        """
-        numbers = [
-            recording.frames[i] for i in np.unique(np.linspace(0, len(recording.frames) - 1, SAMPLES).astype(int))
-        ]
-        fields = self._range(recording, run, view, numbers, False)
-        if view.show != DIFFERENCE and not self.is_compared(recording):
-            return Ranges(fields)
-        return Ranges(fields, self._range(recording, run, view, numbers, True))
-
-    def _range(
-        self, recording: Recording, run: str | None, view: View, numbers: list[int], difference: bool
-    ) -> tuple[float, float] | None:
-        compared = CORRECTED if (recording.description.get("pair") or {}).get("ratio") == 1 else SOURCE
-        key = (
-            recording.folder,
-            view.field,
-            view.quantity,
-            view.drawn,
-            difference,
-            run if compared == CORRECTED else None,
-        )
+        """Colour ranges over the whole recording, from some frames: of what is stored, and of the differences to it."""
+        key = (recording.folder, view.field, view.quantity, view.drawn, run)
         if key in self._ranges:
             return self._ranges[key]
-        pictures = []
-        for number in numbers:
-            shown = self.values(recording, run if compared == CORRECTED or not difference else None, view.field, number)
-            whole = {
-                t: view.whole(v)
-                for t, v in shown.items()
-                if isinstance(v, Values) and (t in (compared, REFERENCE, RECORDED) or self._is_saved(recording))
-            }
-            if not difference:
-                pictures += [p for t, p in whole.items() if t != compared]
-            elif compared in whole and REFERENCE in whole:
-                pictures.append(whole[compared] - whole[REFERENCE])
-        if not pictures:
-            return None
-        dimensions = len(pictures[0].coordinates)
-        result = colour_range(pictures, difference or is_signed(view.quantity, dimensions))
-        rollouts = self.requested(recording, run) if difference else {}
-        if not difference or rollouts.get(compared, rollouts[SOURCE]).done:
-            self._ranges[key] = result
-        return result
+        stored: list[Picture] = []
+        differences: list[Picture] = []
+        for i in np.unique(np.linspace(0, len(recording.frames) - 1, SAMPLES).astype(int)):
+            shown = self.values(recording, run, view.field, recording.frames[i])
+            wholes = {t: view.whole(v) for t, v in shown.items() if isinstance(v, Values)}
+            base = wholes.get(REFERENCE)
+            stored += [p for t, p in wholes.items() if t in (RECORDED, REFERENCE) or self._is_saved(recording)]
+            differences += [p - base for t, p in wholes.items() if t != REFERENCE and p.fits(base)]
+        ranges = Ranges(
+            colour_range(stored, view.is_signed) if stored else None,
+            colour_range(differences, True) if differences else None,
+        )
+        if all(r.done for r in self.requested(recording, run).values()):
+            self._ranges[key] = ranges
+        return ranges
 
     @staticmethod
     def _is_saved(recording: Recording) -> bool:
@@ -169,12 +125,3 @@ class Comparison:
             return recording.read(field, frame)
         except InputError as err:
             return str(err)
-
-    @staticmethod
-    def _rolled_out(rollout: Rollout, field: str, frame: int) -> Values | str:
-        try:
-            return rollout.values(frame)[field]
-        except InputError as err:
-            return str(err)
-        except KeyError:
-            return f"no field {field} here"

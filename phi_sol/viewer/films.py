@@ -8,25 +8,21 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError, MissingError
+from ..pictures.drawing import Drawing
+from ..pictures.film import FORMATS, write_film
+from ..pictures.panels import BOTH, FIELDS, make_rows, make_view
+from ..pictures.values import Values, quantities
 from ..storage.files import check_no_file_in_the_way
 from .catalogue import Catalogue
 from .comparison import Comparison
 from .live import REFERENCE, SOURCE
-from .plots import Panels, panel_shape
 from .rollouts import Rollouts
-from .values import Values, quantities
-from .views import BOTH, FIELDS, make_view
 
-FORMATS = (".mp4", ".gif", ".html")
 FRAMES = 200  # frames of a film unless it is said
-LARGEST = 200  # MB of an HTML film
 
 
 def check_target(out: Path):
-    """
-    Raises:
-        InputError: if no film can be written there: another format, no ffmpeg, a file in place of the folder.
-    """
+    """InputError if no film can be written there: another format, no ffmpeg, a file in place of the folder."""
     if out.suffix.lower() not in FORMATS:
         raise InputError(f"{out} must end with one of {', '.join(FORMATS)}.")
     if out.suffix.lower() == ".mp4" and shutil.which("ffmpeg") is None:
@@ -83,8 +79,7 @@ class Film:
         names = self.comparison.fields(self.recording)
         if field is not None and field not in names:
             raise InputError(f"There is no field {field!r}. Fields: {', '.join(names)}.")
-        self.field = field or names[0]
-        self.quantity = quantity
+        self.field, self.quantity = field or names[0], quantity
         self.frames = self._frame_numbers(frames)
         self.title = self.recording.title + (f", corrector {self.run}" if self.run else "")
 
@@ -105,6 +100,9 @@ class Film:
             raise InputError(f"--frames {text}: this simulation has the frames {there[0]} to {there[-1]}.")
         return chosen
 
+    def _shown(self, frame: int) -> dict[str, Values | str]:
+        return self.comparison.values(self.recording, self.run, self.field, frame)
+
     def write(self, out: Path, fps: float, progress: Callable[[int, int], None] = lambda done, total: None):
         """
         Computes what is missing and writes the film; a film that is not finished is not left behind.
@@ -120,60 +118,36 @@ class Film:
         if not (np.isfinite(fps) and fps > 0):
             raise InputError(f"The number of frames per second must be positive, not {fps:g}.")
         self._compute(progress)
-        import matplotlib
-        from matplotlib import animation
-
-        first = self.comparison.values(self.recording, self.run, self.field, self.frames[0])
+        first = self._shown(self.frames[0])
         values = next((v for v in first.values() if isinstance(v, Values)), None)
         if values is None:
             raise InputError(next(iter(first.values())))
         if self.quantity is not None and self.quantity not in quantities(values):
-            raise InputError(
-                f"There is no quantity {self.quantity!r} of {self.field}. Known: {', '.join(quantities(values))}."
-            )
-        compared = REFERENCE in first
-        view = make_view(
-            values, self.field, self.quantity, self.recording.drawn(), BOTH if compared else FIELDS, None, 0.5
-        )
+            known = ", ".join(quantities(values))
+            raise InputError(f"There is no quantity {self.quantity!r} of {self.field}. Known: {known}.")
+        reference, drawn = REFERENCE if REFERENCE in first else "", self.comparison.drawn(self.recording)
+        show = BOTH if reference else FIELDS
+        view = make_view(values, self.field, self.quantity, drawn, show, None, 0.5)
         ranges = self.comparison.fixed_ranges(self.recording, self.run, view)
-        errors = self.comparison.errors(self.recording)
-        flow = self.comparison.flow(self.recording)
-        panels = Panels(list(first), view, panel_shape(values, view), REFERENCE if compared else "", flow, bool(errors))
-        mark = _error_axis(panels.curve_axis, errors, self.frames[-1]) if errors else None
-        kinds = {".mp4": animation.FFMpegWriter, ".gif": animation.PillowWriter, ".html": animation.HTMLWriter}
-        kind = out.suffix.lower()
-        writer = kinds[kind](fps=fps, **({"embed_frames": True, "default_mode": "loop"} if kind == ".html" else {}))
-        out.parent.mkdir(parents=True, exist_ok=True)
-        part = out.with_name(f".part-{out.name}")
-        try:
-            with (
-                matplotlib.rc_context({"animation.embed_limit": LARGEST}),
-                writer.saving(panels.figure, str(part), dpi=100),
-            ):
-                for i, frame in enumerate(self.frames):
-                    panels.draw(self.comparison.values(self.recording, self.run, self.field, frame), ranges)
-                    panels.figure.suptitle(f"{self.title}, frame {frame}", fontsize=11)
-                    if mark is not None:
-                        mark.set_xdata([frame, frame])
-                    if i == 0:  # the layout stays as it is now, so that nothing jumps
-                        panels.figure.draw_without_rendering()
-                        panels.figure.set_layout_engine("none")
-                    writer.grab_frame()
-                    progress(i + 1, len(self.frames))
-            part.replace(out)
-        finally:
-            part.unlink(missing_ok=True)
+        errors, flow = self.comparison.errors(self.recording), self.comparison.flow(self.recording)
+        drawing = Drawing(make_rows(first, view, ranges, reference, flow), curves=bool(errors))
+        mark = _error_axis(drawing.curve_axis, errors, self.frames[-1]) if errors else None
+
+        def frames():
+            for i, frame in enumerate(self.frames, 1):
+                if mark is not None:
+                    mark.set_xdata([frame, frame])
+                yield f"{self.title}, frame {frame}", make_rows(self._shown(frame), view, ranges, reference, flow)
+                progress(i, len(self.frames))
+
+        write_film(drawing, frames(), out, fps)
 
     def _compute(self, progress: Callable[[int, int], None]):
         """Waits for the rollouts, which run to the last frame of the film at least."""
-        if not self.comparison.is_compared(self.recording):
-            return
-        while True:
-            rollouts = self.comparison.requested(self.recording, self.run)
+        while rollouts := self.comparison.requested(self.recording, self.run).values():
             needed = self.frames[-1] + 1
-            done = [len(r.frames) for r in rollouts.values()]
-            progress(min(sum(min(d, needed) for d in done), needed * len(done)), needed * len(done))
-            if all(r.done or len(r.frames) >= needed for r in rollouts.values()):
+            progress(sum(min(len(r.frames), needed) for r in rollouts), needed * len(rollouts))
+            if all(r.done or len(r.frames) >= needed for r in rollouts):
                 return
             time.sleep(0.1)
 

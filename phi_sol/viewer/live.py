@@ -3,6 +3,8 @@
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import cached_property
+from itertools import count
 from pathlib import Path
 from threading import RLock
 
@@ -10,31 +12,40 @@ import numpy as np
 
 from ..errors import DivergedError, InputError
 from ..flows.base import SEED
+from ..metrics import mean_absolute_error
+from ..metrics.metric import has_velocity
+from ..pictures.values import HIDDEN, Values, flow_values, zero_arrays
 from ..solvers.pair import SolverPair
+from ..stepping.arrays import pack, unpack
+from ..stepping.solver import Solver
 from ..storage.files import PARTIAL, write_json
-from ..storage.frames import sim_folder
+from ..storage.frames import DESCRIPTION, read_frame, sim_folder
 from .recording import Recording
-from .solvers import Drawable, Trained, restrict, swirl
-from .values import Values
-from .views import COMPUTING
+from .rollouts import COMPUTING
+from .solvers import compared_arrays, swirl
 
 SOURCE, CORRECTED, REFERENCE = "source", "corrected", "reference"
 SOLVERS = (SOURCE, CORRECTED, REFERENCE)
 CURVE = 5000  # steps of the error curves that are kept
 AVERAGED = 20  # steps over which speeds are averaged
 
+Arrays = dict[str, np.ndarray]
+
 
 class Live:
     """
     Three simulations of one flow side by side: the source, the source with a corrector in its loop, and the reference.
 
-    The correction enters with a gain g: one step of the corrected simulation is `P(s) + g (H(s) - P(s))`, P the
-        source step and H the
-    step of the hybrid solver. With g = 0 it is the source step itself, with g = 1 the hybrid step itself; a
-    blend of two divergence-free velocities has no divergence either, wherever the corrector works.
+    The correction enters with a gain g: one step of the corrected simulation is `P(s) + g (H(s) - P(s))`, P the source
+    step and H the step of the hybrid solver. With g = 0 it is the source step itself, with g = 1 the hybrid step
+    itself; a blend of two divergence-free velocities has no divergence either, wherever the corrector works.
 
-    All methods may be called from any thread. Nothing is computed, and TensorFlow not imported, before the
-    first step or action.
+    All methods may be called from any thread. Nothing is computed, and TensorFlow not imported, before the first step
+    or action.
+
+    Attributes:
+        examples: Fields that are zero, by name, for what can be chosen before it runs.
+        diagnostics: What the corrected solver said of its last step, such as `iterations`.
     """
 
     def __init__(
@@ -54,22 +65,27 @@ class Live:
             prepare: Called before TensorFlow is imported.
         """
         self.pair, self.parameters, self.correctors, self.starts = pair, dict(parameters), correctors, starts or {}
-        self.gain = 1.0
-        self.corrector = next(iter(correctors), "")
-        self.start = next(iter(self.starts), "")
-        self.steps = 0
-        self.message = ""
-        self.version = 0
+        self.gain, self.steps, self.message, self.version = 1.0, 0, "", 0
+        self.corrector, self.start = next(iter(correctors), ""), next(iter(self.starts), "")
         self.curves: dict[str, deque] = {}
+        self.diagnostics: dict[str, int] = {}
         self._seconds: dict[str, deque] = {}
-        self._prepare = prepare
-        self._lock = RLock()
         self._arrays: dict[str, dict] = {}
-        self._hybrids: dict[str, Trained] = {}
-        self._draw: dict[str, Drawable] = {}
+        self._restricted: Arrays = {}
+        self._hybrids: dict[str, Solver] = {}
         self._shown: dict[str, dict[str, Values]] = {}
-        self._random = np.random.default_rng(0)
-        self._saved: Path | None = None
+        self._prepare, self._lock, self._random, self._saved = prepare, RLock(), np.random.default_rng(0), None
+        with COMPUTING:  # layouts fill their caches
+            self.examples, _ = (flow_values(f, zero_arrays(f)) for f in (pair.source, pair.reference))
+
+    @property
+    def flow(self):
+        """The source."""
+        return self.pair.source
+
+    @property
+    def can_poke(self) -> bool:
+        return has_velocity(self.flow)
 
     # --- settings ---
 
@@ -87,8 +103,8 @@ class Live:
             return  # what a logarithmic slider makes of the same value
         changed = self.parameters | {name: value}
         with COMPUTING:
-            self.pair.source.parameter_tensors(changed)
-            for flow in (self.pair.source, self.pair.reference):
+            self.flow.parameter_tensors(changed)
+            for flow in (self.flow, self.pair.reference):
                 flow.check_stability(flow.dt, **changed)
         self.parameters = changed
         if name == SEED:
@@ -97,21 +113,13 @@ class Live:
                 self.reset()
 
     def set_gain(self, gain: float):
-        """
-        Raises:
-            InputError: if it is not in [0, 1].
-        """
+        """From 0 to 1; raises InputError for others."""
         if not 0 <= gain <= 1:
             raise InputError(f"The gain must be between 0 and 1, not {gain!r}.")
         self.gain = float(gain)
 
     def choose(self, corrector: str | None = None, start: str | None = None):
-        """
-        Another corrector from the next step on, or another start, which resets.
-
-        Raises:
-            InputError: if there is none of this name.
-        """
+        """Another corrector from the next step on, or another start, which resets; InputError for unknown names."""
         for name, known in ((corrector, self.correctors), (start, self.starts)):
             if name and name not in known:
                 raise InputError(f"There is no {name!r}. Known: {', '.join(known) or 'none'}.")
@@ -129,57 +137,41 @@ class Live:
             self._reset()
 
     def step(self):
-        """
-        One step of all three.
-
-        Raises:
-            DivergedError: if a simulation is no longer finite.
-            InputError: if the corrector does not fit.
-        """
+        """One step of all three; DivergedError if one is no longer finite, InputError if a corrector does not fit."""
         with self._lock, COMPUTING:
             if not self._arrays:
                 self._reset()
-            tf = self._tf
-            parameters = {n: tf.constant(v) for n, v in self._batched_parameters().items()}
-            solvers = {SOURCE: self.pair.source, CORRECTED: self._corrected, REFERENCE: self.pair.reference}
+            parameters, dt = self._native(self._batched_parameters), self._tf.constant(self.flow.dt, self._tf.float32)
+            solvers = {SOURCE: self.flow, CORRECTED: self._corrected, REFERENCE: self.pair.reference}
             for name in SOLVERS:
                 begin = time.perf_counter()
-                self._arrays[name] = solvers[name](
-                    self._arrays[name], parameters, tf.constant(self.pair.source.dt, tf.float32)
-                )
+                self._arrays[name] = solvers[name](self._arrays[name], parameters, dt)
                 values = {n: a.numpy()[0] for n, a in self._arrays[name].items()}
                 self._seconds.setdefault(name, deque(maxlen=AVERAGED)).append(time.perf_counter() - begin)
-                self._draw_state(name, values)
+                self._show(name, values)
             self.steps += 1
             self.message = ""
             self._measure()
-            self.version += 1
 
     def poke(self):
         """Adds the same swirl to all three, half as fast as the fastest motion, at a random place."""
         with self._lock, COMPUTING:
             if not self._arrays:
                 self._reset()
-            flow = self.pair.source
             fastest = max(float(np.abs(p).max()) for p in self._shown[REFERENCE]["velocity"].parts.values())
-            speed = 0.5 * (fastest or min(flow.spacing.values()) / flow.dt)
-            centre = {d: size * self._random.uniform(0.3, 0.7) for d, size in flow.size.items()}
-            radius = 0.08 * min(flow.size.values())
+            speed = 0.5 * (fastest or min(self.flow.spacing.values()) / self.flow.dt)
+            centre = {d: size * self._random.uniform(0.3, 0.7) for d, size in self.flow.size.items()}
             for name in SOLVERS:
-                own = self.pair.reference if name == REFERENCE else flow
-                added = {
-                    n: self._tf.constant(v[None], self._tf.float32)
-                    for n, v in swirl(own, centre, radius, speed).items()
-                }
-                self._arrays[name] = {n: a + added[n] if n in added else a for n, a in self._arrays[name].items()}
-                self._draw_state(name, {n: a.numpy()[0] for n, a in self._arrays[name].items()})
+                added = swirl(self._flow_of(name), centre, 0.08 * min(self.flow.size.values()), speed)
+                arrays = {n: a.numpy()[0] + added.get(n, np.float32(0)) for n, a in self._arrays[name].items()}
+                self._arrays[name] = self._native({n: a[None] for n, a in arrays.items()})
+                self._show(name, arrays)
             self._measure(replace=True)
-            self.version += 1
 
     def save(self, folder: Path) -> Path:
         """
-        Writes the state of all three into a PhiFlow scene below `folder`, with fields such as
-        `source_velocity`, as the frame of this step. Saved again before a reset, it goes into the same scene.
+        Writes the state of all three into a PhiFlow scene below `folder`, with fields such as `source_velocity`, as the
+        frame of this step. Saved again before a reset, it goes into the same scene.
 
         Returns:
             The scene's directory.
@@ -192,42 +184,27 @@ class Live:
                 raise InputError("There is nothing to save yet: make a step first.")
             from phi.field import write
 
-            from ..stepping.arrays import unpack
-
             if self._saved is None or not self._saved.is_relative_to(folder):
-                index = 0
-                while sim_folder(folder, index).exists():
-                    index += 1
-                self._saved = sim_folder(folder, index)
+                self._saved = next(f for i in count() if not (f := sim_folder(folder, i)).exists())
             target = self._saved
             (target / PARTIAL).mkdir(parents=True, exist_ok=True)
             for name in SOLVERS:
-                flow = self.pair.reference if name == REFERENCE else self.pair.source
-                state = unpack(flow, {n: a.numpy() for n, a in self._arrays[name].items()}, self._batched_parameters())
-                for field in self._draw[name].fields:
+                arrays = {n: a.numpy() for n, a in self._arrays[name].items()}
+                state = unpack(self._flow_of(name), arrays, self._batched_parameters)
+                for field in set(state.fields) - set(HIDDEN):
                     part = target / PARTIAL / f"{name}_{field}_{self.steps:06d}.npz"
                     write(state.fields[field], str(part))
                     part.replace(target / part.name)
             (target / PARTIAL).rmdir()
-            facts = {
-                "flow": self.pair.source.config(),
-                "parameters": self.parameters,
-                "gain": self.gain,
-                "corrector": self.corrector,
-            }
-            write_json(target / "description.json", facts)
+            facts = {"parameters": self.parameters, "gain": self.gain, "corrector": self.corrector}
+            write_json(target / DESCRIPTION, {"flow": self.flow.config()} | facts)
             return target
 
     # --- what is shown ---
 
     def values(self, solver: str, full: bool = False) -> dict[str, Values]:
-        """
-        The fields of a simulation; those of the reference restricted unless `full`.
-
-        Raises:
-            InputError: before the first step.
-        """
-        shown = self._shown.get(REFERENCE + " (full)" if full and solver == REFERENCE else solver)
+        """The fields of a simulation, of the reference restricted unless `full`; InputError before the first step."""
+        shown = self._shown.get(f"{REFERENCE} (full)" if full and solver == REFERENCE else solver)
         if shown is None:
             raise InputError(self.message or "Not started: press Step or Play.")
         return shown
@@ -235,12 +212,6 @@ class Live:
     def speeds(self) -> dict[str, float]:
         """Steps per second of each, if it ran alone, averaged over the last steps."""
         return {n: len(s) / sum(s) for n, s in self._seconds.items() if len(s)}
-
-    @property
-    def iterations(self) -> int | None:
-        """Of conjugate gradients in the last corrected step, if it started from a guess."""
-        trained = self._hybrids.get(self.corrector)
-        return None if trained is None else trained.iterations
 
     # --- inside ---
 
@@ -250,30 +221,39 @@ class Live:
 
         return tf
 
+    def _native(self, arrays: Arrays) -> dict:
+        return {n: self._tf.constant(a, self._tf.float32) for n, a in arrays.items()}
+
+    def _flow_of(self, name: str):
+        return self.pair.reference if name == REFERENCE else self.flow
+
+    @property
+    def _batched_parameters(self) -> Arrays:
+        return {n: np.array([v], np.float32) for n, v in self.parameters.items()}
+
+    @cached_property
+    def _restrict(self):
+        return self._tf.function(self.pair.restrict_arrays, autograph=False)
+
     def _reset(self):
-        if not self._draw:
+        if not self._shown:
             self.message = "starting TensorFlow ..."
             self._prepare()
-            self._draw = {n: Drawable(self.pair.reference if n == REFERENCE else self.pair.source) for n in SOLVERS}
         self.message = "compiling ..."
         reference = self._start_arrays()
-        self._arrays, self.steps, self._saved = {}, 0, None
+        self.steps, self._saved = 0, None
         self.curves = {n: deque(maxlen=CURVE) for n in (SOURCE, CORRECTED)}
         for seconds in self._seconds.values():
             seconds.clear()
-        tf, coarse = self._tf, self._restricted_start(reference)
+        arrays = {REFERENCE: self._native({n: a[None] for n, a in reference.items()})}
+        coarse = self._restrict(arrays[REFERENCE], self._native(self._batched_parameters))
+        self._arrays = arrays | {SOURCE: coarse, CORRECTED: coarse}
         for name in SOLVERS:
-            arrays = reference if name == REFERENCE else coarse
-            self._arrays[name] = {n: tf.constant(a[None], tf.float32) for n, a in arrays.items()}
-            self._draw_state(name, arrays)
+            self._show(name, {n: a.numpy()[0] for n, a in self._arrays[name].items()})
         self._measure()
         self.message = ""
-        self.version += 1
 
-    def _start_arrays(self) -> dict[str, np.ndarray]:
-        from ..stepping.arrays import pack
-        from ..storage.frames import read_frame
-
+    def _start_arrays(self) -> Arrays:
         flow = self.pair.reference
         if self.start:
             recording = self.starts[self.start]
@@ -282,46 +262,37 @@ class Live:
         arrays, _, _ = pack(flow, flow.initial_state(**self.parameters))
         return {n: a.numpy()[0] for n, a in arrays.items()}
 
-    def _restricted_start(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        coarse = self.pair.restrict_arrays({n: a[None] for n, a in arrays.items()}, self._batched_parameters())
-        return {n: a.numpy()[0] for n, a in coarse.items()}
-
-    def _batched_parameters(self) -> dict[str, np.ndarray]:
-        return {n: np.array([v], np.float32) for n, v in self.parameters.items()}
-
-    def _corrected(self, arrays, parameters, dt):
-        plain = self.pair.source(arrays, parameters, dt)
-        gain = self.gain
-        if gain == 0 or not self.corrector:
+    def _corrected(self, arrays: dict, parameters: dict, dt) -> dict:
+        plain = self.flow(arrays, parameters, dt)
+        self.diagnostics = {}
+        if self.gain == 0 or not self.corrector:
             return plain
-        full = self._hybrid()(arrays, parameters, dt)
-        if gain == 1:
-            return full
-        return {n: plain[n] + gain * (full[n] - plain[n]) for n in plain}
-
-    def _hybrid(self) -> Trained:
         if self.corrector not in self._hybrids:
-            self._hybrids[self.corrector] = Trained(self.pair.source, self.correctors[self.corrector])
-        return self._hybrids[self.corrector]
+            from ..tasks import solver_of
 
-    def _draw_state(self, name: str, arrays: dict[str, np.ndarray]):
+            self._hybrids[self.corrector] = solver_of(self.correctors[self.corrector], self.flow)
+        hybrid = self._hybrids[self.corrector]
+        full = dict(hybrid(arrays, parameters, dt))
+        self.diagnostics = {n: int(full.pop(n)[0]) for n in hybrid.diagnostics if n in full}
+        return full if self.gain == 1 else {n: plain[n] + self.gain * (full[n] - plain[n]) for n in plain}
+
+    def _show(self, name: str, arrays: Arrays):
         if not all(np.isfinite(a).all() for a in arrays.values()):
             raise DivergedError(f"The {name} simulation is no longer finite at step {self.steps + 1}.")
-        values = self._draw[name](arrays)
+        values = flow_values(self._flow_of(name), arrays)
         if name == REFERENCE:
             self._shown[f"{name} (full)"] = values
-            values = {n: restrict(v, self.pair.ratio) for n, v in values.items()}
+            coarse = self._restrict(self._arrays[name], self._native(self._batched_parameters))
+            self._restricted = {n: a.numpy() for n, a in coarse.items()}
+            values = flow_values(self.flow, {n: a[0] for n, a in self._restricted.items()})
         self._shown[name] = values
 
     def _measure(self, replace: bool = False):
         """Velocity MAE of source and corrected against the restricted reference."""
-        from ..metrics import mean_absolute_error
-
-        draw = self._draw[SOURCE]
-        stored = {n: draw.stored(self._shown[n]) for n in SOLVERS}
-        names = [n for n in stored[SOURCE] if n.startswith("velocity")]
-        batched = {s: {n: a[n][None] for n in names} for s, a in stored.items()}
+        names = compared_arrays(self.flow)
         for name, curve in self.curves.items():
             if replace and curve:
                 curve.pop()
-            curve.append((self.steps, float(mean_absolute_error(batched[name], batched[REFERENCE], names)[0])))
+            arrays = {n: self._arrays[name][n].numpy() for n in names}
+            curve.append((self.steps, float(mean_absolute_error(arrays, self._restricted, names)[0])))
+        self.version += 1

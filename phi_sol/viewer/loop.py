@@ -14,14 +14,12 @@ from phi.vis._vis import CONTROL_VARS
 from phi.vis._vis_base import Action
 
 from ..errors import InputError
+from ..pictures.values import Values
 from ..stepping.state import State
-from .compat import install, one_line
-from .models import BaseModel, control
-from .plots import values_of
-from .recording import HIDDEN
-from .values import Values
+from .phiflow.compat import install, one_line
+from .phiflow.models import BaseModel, control, control_of, end_play
+from .variables import Variables, parts, shown
 
-VIEWERS: list = []  # kept, so that their pages live as long as the script
 THROTTLE = 0.1  # seconds between two looks at the variables of a loop
 
 
@@ -48,12 +46,12 @@ def view(
     variables.
 
     Args:
-        fields: What is shown: states, PhiFlow fields, names of variables, or dictionaries of fields or
-            functions without arguments by name. An object is followed by the name of the caller's variable that
-            holds it; without such a name call `viewer.update`.
-        controls: Initial value by name, a number, truth value or text; or (value, lowest, highest); or (text,
-            possible texts). Their current values are attributes of the viewer. Variables marked by
-            `phi.vis.control` in the calling module are controls, too.
+        fields: What is shown: states, PhiFlow fields, names of variables, or dictionaries of fields or functions
+            without arguments by name. An object is followed by the name of the caller's variable that holds it; without
+            such a name call `viewer.update`.
+        controls: Initial value by name, a number, truth value or text; or (value, lowest, highest); or (text, possible
+            texts). Their current values are attributes of the viewer. Variables marked by `phi.vis.control` in the
+            calling module are controls, too.
         actions: Functions without arguments by name, called from the page.
         name: Title; default: the script's.
         description: Text below the title.
@@ -64,47 +62,69 @@ def view(
         port: Port to try first.
 
     Returns:
-        A `LoopViewer`.
+        A `LoopViewer`; `close()` ends its page, and so does the end of a `with` statement.
 
     Raises:
         MissingError: if Dash or Plotly are not installed.
         InputError: for what can't be shown, unknown names, or controls of another kind.
     """
     install()
-    from .server import make_app, make_server
-
     frame = inspect.currentframe().f_back
     script = str(frame.f_globals.get("__file__") or "Notebook").rpartition("/")[2]
-    model = LoopViewer(frame, fields, controls or {}, actions or {}, name or script, description, play)
-    app = make_app(model, [select] if isinstance(select, str) else list(select))
-    app.add_page("/", app.page_urls["/fields"])
-    from .pages.parts import PHIFLOW, header
+    viewer = LoopViewer(frame, fields, controls or {}, actions or {}, name or script, description)
+    try:
+        viewer.serve([select] if isinstance(select, str) else list(select), host, port, play, keep_alive)
+    except BaseException:
+        viewer.close()
+        raise
+    return viewer
 
-    app.dash.layout.children[1] = header({"/": "Fields"} | {p: n for p, n in PHIFLOW.items() if p != "/fields"}, {})
-    VIEWERS.append(model)
-    model.attach(app, make_server(app, host, port), keep_alive)
-    return model
+
+class CrashHook:
+    """The `sys.excepthook` of all viewers: their pages say why the script stopped. It goes with the last of them."""
+
+    def __init__(self):
+        self.viewers, self.previous = [], sys.excepthook
+
+    def __call__(self, kind, err, trace):
+        for viewer in self.viewers:
+            viewer.crashed(err)
+        self.previous(kind, err, trace)
+
+    @staticmethod
+    def add(viewer: "LoopViewer") -> "CrashHook":
+        """Puts a viewer into the hook, which is installed if need be."""
+        if not isinstance(sys.excepthook, CrashHook):
+            sys.excepthook = CrashHook()
+        sys.excepthook.viewers.append(viewer)
+        return sys.excepthook
+
+    def remove(self, viewer: "LoopViewer"):
+        self.viewers.remove(viewer)
+        if not self.viewers and sys.excepthook is self:
+            sys.excepthook = self.previous
 
 
 class LoopViewer(BaseModel):
     """A model that shows variables of a script and steps its loop."""
 
-    def __init__(self, frame, fields, controls, actions, name, description, play):
+    def __init__(self, frame, fields, controls, actions, name, description):
         super().__init__(name, description)
-        self._frame, self._step, self._stepped = frame, threading.Event(), threading.Event()
-        self._sources: dict[str, Callable] = {}
+        self._variables, self._step, self._stepped = Variables(frame), threading.Event(), threading.Event()
         self._values: dict[str, Values | str] = {}
-        self._taken = 0.0
         self._scalars: dict[str, list] = {}
-        self._playing = play
-        self._in_loop = False
-        for item in fields:
-            self._follow(item)
-        if not self._sources:
-            raise InputError("There is nothing to view: give a state, fields, or names of variables.")
+        self._taken, self._in_loop, self._closed, self._functions = 0.0, False, False, dict(actions)
         self._controls, self._settings = {}, {}
-        self._add_controls(controls)
-        self._functions = dict(actions)
+        self.app = self.server = self._hook = None
+        try:
+            for item in fields:
+                self._variables.follow(item)
+            if not self._variables.sources:
+                raise InputError("There is nothing to view: give a state, fields, or names of variables.")
+            self._add_controls(controls)
+        except InputError:
+            super().close()
+            raise
         self.update()
 
     # --- for the script ---
@@ -133,14 +153,14 @@ class LoopViewer(BaseModel):
 
     def update(self, *fields, **named):
         """
-        Shows these values from now on: states, or fields by name. Without arguments the followed variables are
-            looked up again.
+        Shows these values from now on: states, or fields by name. Without arguments the followed variables are looked
+        up again.
         """
         for item in fields:
-            named |= dict(_parts(item)) if isinstance(item, State | dict) else {}
+            named |= parts(item) if isinstance(item, State | dict) else {}
         for name in named:
-            self._sources.pop(name, None)
-        self._values |= {n: _shown(v) for n, v in named.items()}
+            self._variables.sources.pop(name, None)
+        self._values |= {n: shown(v) for n, v in named.items()}
         self._take()
 
     def log_scalars(self, **values: float):
@@ -156,43 +176,67 @@ class LoopViewer(BaseModel):
 
     # --- for the page ---
 
-    def attach(self, app, server, keep_alive: bool):
-        self.stop = app.pause
-        thread = threading.Thread(target=server.serve_forever, name="phi_sol.view", daemon=True)
-        thread.start()
-        previous = sys.excepthook
+    def serve(self, select: list[str], host: str, port: int, play: bool, keep_alive: bool):
+        """Makes the page, and runs its server in the background."""
+        from .server import PHIFLOW, make_app, make_server
 
-        def crashed(kind, err, trace):
-            self.report(f"The script stopped: {one_line(err)}")
-            self._in_loop = False
-            self._release()
-            previous(kind, err, trace)
-
-        sys.excepthook = crashed
+        self.app = make_app(self, select, {"/": "Fields"} | {p: n for p, n in PHIFLOW.items() if p != "/fields"}, {})
+        self.app.add_page("/", self.app.page_urls["/fields"])
+        self.stop = self.app.pause
+        self.server = make_server(self.app, host, port)
+        self.server.start()
+        self._hook = CrashHook.add(self)
         if keep_alive:
-            atexit.register(self._linger, thread)
-        if self._playing:
-            app.play()
-        self.server = server
+            atexit.register(self._linger)
+        if play:
+            self.app.play()
 
-    @staticmethod
-    def _linger(thread):
+    def close(self):
+        """Ends the page, gives its port back and removes its log; a loop over `range` goes on by itself."""
+        if self._closed:
+            return
+        self._closed = True
+        atexit.unregister(self._linger)
+        if self._hook is not None:
+            self._hook.remove(self)
+        self._release()
+        self._step.set()
+        if self.app is not None:
+            end_play(self.app)
+        if self.server is not None:
+            self.server.close()
+        super().close()
+
+    def __enter__(self) -> "LoopViewer":
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def crashed(self, err: BaseException):
+        """Says on the page that the script stopped."""
+        self.report(f"The script stopped: {one_line(err)}")
+        self._in_loop = False
+        self._release()
+
+    def _linger(self):
         print("The page stays until Ctrl-C.", flush=True)
         with suppress(KeyboardInterrupt):
-            thread.join()
+            self.server.wait()
 
     def progress(self):
         with self.progress_lock:
             if self._in_loop or not self.steps:
                 self._stepped.clear()
                 self._step.set()
-                while not self._stepped.wait(0.5) and threading.main_thread().is_alive():
+                while not self._stepped.wait(0.5) and threading.main_thread().is_alive() and not self._closed:
                     pass
             if not self._in_loop:
                 self.stop()
 
     def _release(self):
-        self._step.clear()
+        if not self._closed:
+            self._step.clear()
         self._stepped.set()
 
     @property
@@ -221,8 +265,7 @@ class LoopViewer(BaseModel):
 
     def set_control_value(self, name: str, value):
         self._settings[name] = self._controls[name].control_type(value)
-        if name in self._frame.f_globals and self._frame.f_locals is self._frame.f_globals:
-            self._frame.f_globals[name] = self._settings[name]  # as PhiFlow's controls are variables of the script
+        self._variables.set(name, self._settings[name])
 
     @property
     def actions(self) -> tuple:
@@ -233,100 +276,19 @@ class LoopViewer(BaseModel):
 
     # --- inside ---
 
-    def _variables(self) -> dict:
-        return {**self._frame.f_globals, **self._frame.f_locals}
-
     def _take(self):
         """
-        Reads the followed variables in the script's thread, so that the page sees one state and PhiML is used
-        by one thread only.
+        Reads the variables in the script's thread, so that the page sees one state and PhiML is used by one thread.
         """
-        variables = self._variables() if self._sources else {}
-        for name, source in self._sources.items():
-            self._values[name] = _shown(source(variables))
+        self._values |= self._variables.read()
         self._taken = time.monotonic()
 
-    def _follow(self, item):
-        if isinstance(item, str):
-            for variable in (v.strip() for v in item.split(",")):
-                if variable not in self._variables():
-                    raise InputError(f"There is no variable {variable!r} to view.")
-                self._follow_variable(variable, self._variables()[variable])
-            return
-        if isinstance(item, dict):
-            for name, value in item.items():
-                variable = self._variable_of(value)
-                if callable(value) and not hasattr(value, "shape"):
-                    self._sources[name] = lambda _, f=value: f()
-                elif variable:
-                    self._sources[name] = lambda variables, v=variable: variables.get(v)
-                else:
-                    self._sources[name] = lambda _, v=value: v
-            return
-        variable = self._variable_of(item)
-        if variable:
-            self._follow_variable(variable, item)
-        elif isinstance(item, State):
-            self._sources |= {n: (lambda _, v=v: v) for n, v in _parts(item)}
-        else:
-            self._sources[f"field {len(self._sources) + 1}"] = lambda _, v=item: v
-
-    def _variable_of(self, item) -> str:
-        return next((n for n, v in self._variables().items() if v is item and not n.startswith("_")), "")
-
-    def _follow_variable(self, variable: str, value):
-        if isinstance(value, State):
-            taken = set(self._sources)
-            for name, _ in _parts(value):
-                title = f"{variable} {name}" if name in taken else name
-                self._sources[title] = lambda variables, v=variable, n=name: dict(_parts(variables[v])).get(n)
-        else:
-            self._sources[variable] = lambda variables, v=variable: variables.get(v)
-
     def _add_controls(self, controls: dict):
-        marked = {n: c for n, c in CONTROL_VARS.items() if n in self._frame.f_globals}
-        for name, given in (
-            {n: (c.initial, *(c.value_range or ())) if c.value_range else c.initial for n, c in marked.items()}
-            | controls
-        ).items():
+        marked = {n: c for n, c in CONTROL_VARS.items() if n in self._variables.frame.f_globals}
+        marked = {n: (c.initial, *c.value_range) if c.value_range else c.initial for n, c in marked.items()}
+        for name, given in (marked | controls).items():
             if hasattr(type(self), name) or name in self.__dict__:
                 raise InputError(f"A control can't be named {name!r}: the viewer has an attribute of this name.")
-            value, limits, options = _control_of(name, given)
+            value, limits, options = control_of(name, given)
             self._settings[name] = value
             self._controls[name] = control(name, type(value), limits, lambda n=name: self._settings[n], **options)
-
-
-def _shown(value) -> Values | str:
-    """Values of a field, the first of a batch, or why there are none."""
-    try:
-        return (
-            value
-            if isinstance(value, Values)
-            else values_of(value, {d: 0 for d in value.shape.batch.names} if hasattr(value, "shape") else None)
-        )
-    except InputError as err:
-        return str(err)
-
-
-def _parts(item) -> list[tuple[str, object]]:
-    """(name, field) of a state or dictionary."""
-    fields = item.fields if isinstance(item, State) else item
-    return [(n, v) for n, v in fields.items() if n not in HIDDEN]
-
-
-def _control_of(name: str, given) -> tuple[object, object, dict]:
-    """(value, range, options) of a control."""
-    value, *limits = given if isinstance(given, tuple) else (given,)
-    kind = type(value)
-    if kind not in (bool, int, float, str):
-        raise InputError(f"The control {name!r} must start with a number, a truth value or a text, not {value!r}.")
-    if kind is bool:
-        return value, None, {}
-    if kind is str:
-        return value, tuple(limits[0]) if limits else None, {}
-    if len(limits) not in (0, 2):
-        raise InputError(f"The control {name!r} must be a value or (value, lowest, highest), not {given!r}.")
-    lower, upper = limits or ((0, 2 * value) if value > 0 else (2 * value, -2 * value) if value < 0 else (-1, 1))
-    if not lower <= value <= upper or lower == upper:
-        raise InputError(f"The control {name!r} needs lowest <= value <= highest, not {given!r}.")
-    return value, (kind(lower), kind(upper)), {"log": False} if kind is float else {}

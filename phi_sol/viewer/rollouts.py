@@ -7,26 +7,27 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from queue import LifoQueue
 from threading import Lock, Thread
 
 import numpy as np
 
 from ..errors import InputError
 from ..flows import Flow
+from ..metrics import mean_absolute_error
+from ..pictures.values import Values, flow_values
+from ..solvers.pair import SolverPair
 from ..storage.frames import read_frame
-from .compat import one_line
+from .phiflow.compat import one_line
 from .recording import Recording
-from .solvers import Drawable, Trained, pair_of
-from .values import Values
-from .views import COMPUTING
+from .solvers import compared_arrays
 
 LOG = logging.getLogger(__name__)
 MEMORY = 1 << 30  # bytes of frames that are kept, all rollouts together
+COMPUTING = Lock()  # held by whoever uses PhiML or TensorFlow: PhiML's settings are shared by all threads
 
 
 @dataclass
-class Rollout:
+class Computed:
     """
     Frames of one solver, filled in while they are computed.
 
@@ -34,16 +35,16 @@ class Rollout:
         total: Number of the last frame.
         frames: Native arrays per frame, the start included.
         mae: Velocity MAE against the recorded reference per frame; NaN where the frame can't be read.
-        iterations: Of conjugate gradients in frame 1, 2, ..., where they start from a guess.
+        diagnostics: What the solver says of frame 1, 2, ... by name, such as `iterations`.
         error: Why it ended early, in one line.
         message: What is being done before the first frame.
     """
 
     total: int
-    draw: Drawable | None = None
+    flow: Flow | None = None
     frames: list[dict[str, np.ndarray]] = field(default_factory=list)
     mae: list[float] = field(default_factory=list)
-    iterations: list[int] = field(default_factory=list)
+    diagnostics: dict[str, list[int]] = field(default_factory=dict)
     error: str = ""
     message: str = "waiting"
 
@@ -52,42 +53,39 @@ class Rollout:
         return bool(self.error) or len(self.frames) > self.total
 
     @property
+    def progress(self) -> str:
+        """How far it is, in words; empty when it is done."""
+        if self.done:
+            return self.error
+        return f"{len(self.frames)} of {self.total + 1} frames" if self.frames else f"{self.message} ..."
+
+    @property
     def bytes(self) -> int:
         return len(self.frames) * sum(a.nbytes for a in self.frames[0].values()) if self.frames else 0
 
-    def values(self, frame: int) -> dict[str, Values]:
-        """
-        The fields of a frame.
-
-        Raises:
-            InputError: if it is not there (yet).
-        """
+    def value(self, field: str, frame: int) -> Values | str:
+        """A field of a frame, or why it is not there (yet)."""
         if frame < len(self.frames):
-            return self.draw(self.frames[frame])
-        if self.error:
-            raise InputError(self.error)
-        raise InputError(
-            f"{len(self.frames)} of {self.total + 1} frames computed" if self.frames else f"{self.message} ..."
-        )
+            return flow_values(self.flow, self.frames[frame]).get(field, f"no field {field} here")
+        return self.error or (f"{self.progress} computed" if self.frames else self.progress)
 
 
 class Rollouts:
-    """Computes rollouts one after the other in one thread; what was asked for last comes first."""
+    """
+    Computes rollouts one after the other in one thread, which ends when there is nothing to do; what was asked for last
+    comes first.
+    """
 
     def __init__(self, known_flows: tuple[type[Flow], ...] = (), prepare: Callable[[], None] = lambda: None):
-        """
-        Args:
-            known_flows: Flow classes besides those of phi_sol.
-            prepare: Called before TensorFlow is imported.
-        """
+        """With flow classes besides those of phi_sol; `prepare` is called before TensorFlow is imported."""
         self._known, self._prepare = known_flows, prepare
-        self._jobs: LifoQueue = LifoQueue()
-        self._all: OrderedDict[tuple, Rollout] = OrderedDict()
-        self._lock, self._thread = Lock(), None
+        self._jobs: list[tuple[Computed, Recording, Path | None]] = []
+        self._all: OrderedDict[tuple, Computed] = OrderedDict()
+        self._lock, self._thread, self._closed = Lock(), None, False
 
-    def request(self, recording: Recording, run: Path | None) -> Rollout:
+    def request(self, recording: Recording, run: Path | None) -> Computed:
         """
-        The rollout of the source, or of the corrector in `run`, over the frames of a recording; starts it if need be.
+        The rollout of the source, or of what is trained in `run`, over the frames of a recording; starts it if need be.
         """
         stamp = max([p.stat().st_mtime_ns for p in run.glob("*.keras")], default=0) if run is not None else 0
         key = (recording.folder, run, stamp, len(recording.frames))
@@ -95,69 +93,72 @@ class Rollouts:
             if key in self._all:
                 self._all.move_to_end(key)
                 return self._all[key]
-            rollout = self._all[key] = Rollout(recording.frames[-1])
+            rollout = self._all[key] = Computed(recording.frames[-1])
             while sum(r.bytes for r in self._all.values()) > MEMORY and len(self._all) > 3:
                 self._all.popitem(last=False)
-            if self._thread is None:
+            self._jobs.append((rollout, recording, run))
+            if self._thread is None and not self._closed:
                 self._thread = Thread(target=self._work, name="rollouts", daemon=True)
                 self._thread.start()
-        self._jobs.put((rollout, recording, run))
         return rollout
 
-    def of(self, recording: Recording) -> dict[Path | None, Rollout]:
+    def of(self, recording: Recording) -> dict[Path | None, Computed]:
         """All rollouts of a recording that were asked for, by run (None: the source)."""
         with self._lock:
             return {key[1]: r for key, r in self._all.items() if key[0] == recording.folder}
 
+    def close(self):
+        """Ends the thread after the frame that it is at."""
+        with self._lock:
+            self._closed, thread = True, self._thread
+        if thread is not None:
+            thread.join()
+
     def _work(self):
         while True:
-            rollout, recording, run = self._jobs.get()
+            with self._lock:
+                if self._closed or not self._jobs:
+                    self._thread = None
+                    return
+                job = self._jobs.pop()
             try:
-                self._compute(rollout, recording, run)
+                self._compute(*job)
             except Exception as err:
                 LOG.info("a rollout failed", exc_info=err)
-                rollout.error = str(err) if isinstance(err, InputError) else one_line(err)
+                job[0].error = str(err) if isinstance(err, InputError) else one_line(err)
 
-    def _compute(self, rollout: Rollout, recording: Recording, run: Path | None):
+    def _compute(self, rollout: Computed, recording: Recording, run: Path | None):
         rollout.message = "starting TensorFlow"
         with COMPUTING:
             self._prepare()
             import tensorflow as tf
 
-            from ..stepping.arrays import array_names
+            from ..tasks import solver_of
 
             rollout.message = "compiling"
-            flow = pair_of(recording.description.get("pair"), self._known).source
-            rollout.draw = Drawable(flow)
-            trained = None if run is None else Trained(flow, run)
-        names = [n for n in array_names(flow) if n.startswith("velocity")]
-        start = read_frame(flow, recording.folder, recording.frames[0])
-        arrays = {n: tf.constant(a[None].astype(np.float32)) for n, a in start.items()}
-        parameters = {n: tf.constant([recording.parameters[n]], tf.float32) for n in flow.parameters}
-        self._keep(rollout, flow, recording, names, {n: a.numpy()[0] for n, a in arrays.items()})
-        sequence = (
-            flow.frames(arrays, parameters, rollout.total)
-            if trained is None
-            else trained.rollout(arrays, parameters, rollout.total)
-        )
-        while True:
+            flow = SolverPair.of_config(recording.pair, self._known).source
+            solver = flow if run is None else solver_of(run, flow)
+            start = read_frame(flow, recording.folder, recording.frames[0])
+            flow_values(flow, start)  # fills caches
+            arrays = {n: tf.constant(a[None], tf.float32) for n, a in start.items()}
+            parameters = {n: tf.constant([recording.parameters[n]], tf.float32) for n in flow.parameters}
+            sequence = solver.frames(arrays, parameters, rollout.total)
+        rollout.flow, kept = flow, arrays
+        while kept is not None and not self._closed:
+            values = {n: a.numpy()[0] for n, a in kept.items()}
+            for name in set(solver.diagnostics) & set(values):
+                rollout.diagnostics.setdefault(name, []).append(int(values.pop(name)))
+            self._keep(rollout, recording, values)
             with COMPUTING:
                 kept = next(sequence, None)
-            if kept is None:
-                return
-            values = {n: a.numpy()[0] for n, a in kept.items()}
-            if not all(np.isfinite(values[n]).all() for n in names):
-                raise InputError(f"blew up at frame {len(rollout.frames)}")
-            if trained is not None and trained.iterations is not None:
-                rollout.iterations.append(trained.iterations)
-            self._keep(rollout, flow, recording, names, values)
 
     @staticmethod
-    def _keep(rollout: Rollout, flow: Flow, recording: Recording, names: list[str], values: dict[str, np.ndarray]):
-        from ..metrics import mean_absolute_error
-
+    def _keep(rollout: Computed, recording: Recording, values: dict[str, np.ndarray]):
+        names, frame = compared_arrays(rollout.flow), len(rollout.frames)
+        if not all(np.isfinite(values[n]).all() for n in names):
+            raise InputError(f"blew up at frame {frame}")
         try:
-            reference = read_frame(flow, recording.folder, len(rollout.frames))
+            reference = read_frame(rollout.flow, recording.folder, frame)
             batched = [{n: a[n][None] for n in names} for a in (values, reference)]
             rollout.mae.append(float(mean_absolute_error(*batched, names)[0]))
         except InputError:  # a damaged frame

@@ -10,11 +10,11 @@ import pytest
 
 from phi_sol import IterativeFlow, PoissonGuess, load_experiment
 from phi_sol.cli import main
+from phi_sol.pictures.panels import View
 from phi_sol.viewer.catalogue import Catalogue
 from phi_sol.viewer.comparison import Comparison
 from phi_sol.viewer.live import CORRECTED, Live
 from phi_sol.viewer.rollouts import Rollouts
-from phi_sol.viewer.views import View
 
 SCENE = """from dataclasses import replace
 from phi_sol import Schedule, load_experiment
@@ -122,7 +122,7 @@ def test_guess_in_the_viewer(place):
     """The page of recorded simulations steps from the guess, and says how many iterations each step took."""
     catalogue = Catalogue([str(place / "runs" / "poisson_2d" / "sol"), str(place / "data" / "poisson_2d" / "test")])
     run = catalogue.runs["sol"]
-    assert run.has_corrector and run.state == "finished"
+    assert run.is_trained and run.state == "finished"
     comparison = Comparison(catalogue, Rollouts())
     recording = comparison.recording("poisson_2d/test/sim_000000")
     deadline = time.monotonic() + 120
@@ -133,14 +133,14 @@ def test_guess_in_the_viewer(place):
     assert not rollout.error and len(rollout.frames) == 5
     flow = load_experiment(str(place / "tiny.py")).pair.source
     solver, state = IterativeFlow(flow, PoissonGuess.load(run.folder)), flow.initial_state(seed=100)
-    for count in rollout.iterations:
+    for count in rollout.diagnostics["iterations"]:
         state = solver.step(state)
         assert count == solver.iterations
     assert rollout.mae[0] == 0 and 0 < max(rollout.mae[1:]) < 1e-3
     # the source is the reference here: colours are for what the guess leaves
     _, largest = comparison.fixed_ranges(recording, "sol", View("pressure", "value", ("x", "y"))).difference
     errors = [
-        np.abs(rollout.values(f)["pressure"].parts[""] - recording.read("pressure", f).parts[""]).max()
+        np.abs(rollout.value("pressure", f).parts[""] - recording.read("pressure", f).parts[""]).max()
         for f in recording.frames
     ]
     assert 0.5 * max(errors) < largest <= max(errors)
@@ -161,13 +161,13 @@ def test_evaluation_in_the_viewer(place):
 def test_guess_in_a_live_simulation(place, tmp_path):
     run = place / "runs" / "poisson_2d" / "sol"
     live = Live(load_experiment(str(place / "tiny.py")).pair, {"seed": 100.0, "buoyancy": 0.1}, {"sol": run})
-    assert live.iterations is None
+    assert live.diagnostics == {}
     live.step()
-    assert live.iterations > 5 and 0 < live.curves[CORRECTED][-1][1] < 1e-3
+    assert live.diagnostics["iterations"] > 5 and 0 < live.curves[CORRECTED][-1][1] < 1e-3
     for name in ("guess.json", "guess.keras"):
         shutil.copy(run / name, tmp_path)
     (alone,) = Catalogue([str(tmp_path)]).runs.values()
-    assert alone.has_corrector and alone.state == "a guess"
+    assert alone.is_trained and alone.state == "a trained model"
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,10 @@ pytest.importorskip("selenium", reason="selenium is not installed: pip install p
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from phi_sol.pictures.values import picture
 from phi_sol.viewer.catalogue import Catalogue
 from phi_sol.viewer.recording import Recording
 from phi_sol.viewer.server import Site, make_server
-from phi_sol.viewer.values import picture
 
 PATIENCE = 120  # seconds
 PAGES = ["/", "/compare", "/live", "/training", "/fields", "/side-by-side", "/quad", "/info", "/log", "/board"]

@@ -10,7 +10,7 @@ import urllib.request
 import pytest
 
 from phi_sol.cli import main
-from phi_sol.viewer import compat
+from phi_sol.viewer.phiflow import compat
 
 
 @pytest.fixture
@@ -74,7 +74,8 @@ def test_view_takes_the_next_port_and_ends_with_ctrl_c(folder, tiny_data):
             "--port",
             str(port),
         ]
-        heed = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731  a test run in the background ignores Ctrl-C
+        # a test run in the background ignores Ctrl-C
+        heed = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heed)
         lines = []
         while not lines or not lines[-1].startswith("http"):

@@ -26,7 +26,7 @@ def test_run_brings_the_test_data_of_its_scene(place):
     assert (
         list(catalogue.runs) == ["sol"]
         and catalogue.runs["sol"].state == "finished"
-        and catalogue.runs["sol"].has_corrector
+        and catalogue.runs["sol"].is_trained
     )
     assert list(catalogue.recordings) == ["tiny/test/sim_000000", "tiny/test/sim_000000/reference"]
     assert catalogue.roots == [place / "runs" / "tiny" / "sol", place / "data" / "tiny" / "test"]
@@ -50,7 +50,7 @@ def test_corrector_without_a_training(place, tmp_path):
     for name in ("run.json", "log.csv"):
         (tmp_path / "sol" / "last" / name).unlink()
     (run,) = Catalogue([str(tmp_path / "sol")]).runs.values()
-    assert run.has_corrector and not run.has_training and run.state == "a corrector"
+    assert run.is_trained and not run.has_training and run.state == "a trained model"
 
 
 def test_scene_by_name_and_file(tiny_scene, place, monkeypatch, tmp_path):
@@ -98,7 +98,7 @@ def test_run_that_is_being_written(place, tmp_path):
     (run / "log.csv").write_text("epoch,loss,val_mae,val_loss\n0,0.5,0.25,NA\n1,0.25,NA,NA\n2,0.1")
     catalogue = Catalogue([str(run)], data=place / "data")
     found = catalogue.runs["run"]
-    assert not found.has_corrector and found.state.startswith("running, last written")
+    assert not found.is_trained and found.state.startswith("running, last written")
     curves = found.curves()
     assert curves["loss"] == [0.5, 0.25] and list(curves) == ["epoch", "loss", "val_mae"], (
         "half a line and empty columns are left out"

@@ -10,7 +10,7 @@ pytest.importorskip("dash", reason="Dash is not installed: pip install phi-sol[v
 from phi.vis._vis_base import AsyncPlay, Control, VisModel
 
 from phi_sol.errors import MissingError
-from phi_sol.viewer import compat
+from phi_sol.viewer.phiflow import compat
 
 
 @pytest.fixture(scope="module", autouse=True)

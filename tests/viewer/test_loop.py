@@ -1,7 +1,13 @@
 """`phi_sol.view` around a loop of one's own."""
 
+import gc
+import http.client
+import logging
+import os
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 
 import numpy as np
@@ -15,6 +21,7 @@ from phi.field import CenteredGrid
 import phi_sol
 from phi_sol.errors import InputError
 from phi_sol.stepping.state import State
+from phi_sol.viewer.loop import LoopViewer
 
 
 def grid(value):
@@ -45,6 +52,7 @@ def test_loop_in_a_function_shows_its_variables():
     assert "ended after 4 steps" in viewer.message
     viewer.update(smoke=grid(11.0))
     assert shown(viewer, "smoke") == 11
+    viewer.close()
 
 
 def test_a_paused_loop_waits_for_the_page():
@@ -68,6 +76,7 @@ def test_a_paused_loop_waits_for_the_page():
         smoke = smoke + 1
         assert clicks, "a step before the first click"
     assert clicks == [0, 1]
+    viewer.close()
 
 
 @pytest.mark.parametrize(
@@ -89,8 +98,10 @@ def test_wrong_use(fields, controls, message):
 
 def test_what_is_no_field_is_said_on_the_page():
     value = grid(0.0)
-    viewer = phi_sol.view({"number": 3, "value": value}, keep_alive=False, port=18110)
-    with pytest.raises(InputError, match="Only PhiFlow grids can be shown, not int"):
+    with (
+        phi_sol.view({"number": 3, "value": value}, keep_alive=False, port=18110) as viewer,
+        pytest.raises(InputError, match="Only PhiFlow grids can be shown, not int"),
+    ):
         viewer.values("number")
 
 
@@ -114,7 +125,7 @@ print(step, viewer.steps, float(smoke.values.mean), speed, viewer.message)
 def test_scripts_end_as_without_a_viewer(end, tmp_path):
     script = tmp_path / "loop.py"
     script.write_text(SCRIPT.format(end=end) + ("" if end == "break" else "\n"))
-    told = "import sys, atexit; import phi_sol.viewer.loop as l; atexit.register(lambda: print('told:', [m.message for m in l.VIEWERS][-1]))\n"
+    told = "import atexit; atexit.register(lambda: print('told:', viewer.message))\n"
     if end != "break":
         script.write_text(told + script.read_text())
     result = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120)
@@ -124,3 +135,82 @@ def test_scripts_end_as_without_a_viewer(end, tmp_path):
     else:
         assert result.returncode == 1 and "RuntimeError: out of" in result.stderr
         assert "told: The script stopped: RuntimeError: out of smoke" in result.stdout
+
+
+@pytest.fixture
+def left_behind(tmp_path, monkeypatch):
+    """What there is more of in the process than at the start of the test, as soon as threads had time to end."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    def traces() -> dict[str, list]:
+        gc.collect()
+        hooks, hook = [], sys.excepthook
+        while hook is not None:
+            hooks, hook = [*hooks, id(hook)], getattr(hook, "previous", None)
+        descriptors = os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else []
+        return {
+            "threads": [t for t in threading.enumerate() if t.is_alive()],
+            "files": [os.path.realpath(f"/proc/self/fd/{d}") for d in descriptors],
+            "folders": list(tmp_path.iterdir()),
+            "hooks": hooks,
+            # what runs at exit would keep them; Dash itself keeps the last one
+            "viewers": list(range(sum(isinstance(o, LoopViewer) for o in gc.get_objects()))),
+            "loggers": list(logging.Logger.manager.loggerDict),
+            "handlers": list(range(sum(isinstance(r(), logging.FileHandler) for r in logging._handlerList))),
+        }
+
+    phi_sol.view({"one": 1}, keep_alive=False, port=18160).close()  # what is imported and mended once
+    before = traces()
+
+    def left_behind() -> dict[str, list]:
+        deadline, more = time.monotonic() + 20, {"": [""]}
+        while more and time.monotonic() < deadline:
+            time.sleep(0.05)
+            more = {k: [v for v in values if v not in before[k]] for k, values in traces().items()}
+            more = {k: v for k, v in more.items() if v}
+        return more
+
+    return left_behind
+
+
+def use_many():
+    """Pages that a browser has open, loops that wait for the page and loops that play: all end with their viewers."""
+    smoke, controls, ports = grid(0.0), {"gain": (0.5, 0.0, 1.0)}, set()
+    for i in range(50):
+        with phi_sol.view(smoke, controls=controls, play=i % 3 == 0, keep_alive=i % 2 == 0, port=18140) as viewer:
+            ports.add(viewer.server.port)
+            if i % 10 == 0:
+                page = http.client.HTTPConnection("127.0.0.1", viewer.server.port, timeout=30)
+                page.request("GET", "/")
+                assert b"phi_sol" in page.getresponse().read()
+            for _ in viewer.range(2) if i % 3 == 0 else ():
+                smoke = smoke + viewer.gain
+    assert ports == {18140}, "a port was not given back"
+    assert [step for step in viewer.range(3)] == [0, 1, 2], "without its page a loop goes on by itself"
+    page.close()
+
+
+def test_many_viewers_leave_nothing_behind(left_behind):
+    use_many()
+    assert left_behind() == {}
+
+
+def test_many_viewers_at_once_end_in_any_order():
+    smoke, before = grid(0.0), sys.excepthook
+    viewers = [phi_sol.view(smoke, play=False, keep_alive=False, port=18150) for _ in range(4)]
+    assert len({v.server.port for v in viewers}) == 4
+    for i in (1, 0, 3, 2):
+        assert sys.excepthook is not before
+        viewers[i].close()
+    assert sys.excepthook is before
+
+
+def test_a_viewer_that_cant_start_leaves_nothing_behind(left_behind):
+    def refused(**options):
+        value = grid(0.0)
+        with pytest.raises(InputError):
+            phi_sol.view(value, **options)
+
+    for options in ({"port": 0}, {"host": "203.0.113.7"}, {"controls": {"steps": 1.0}}):
+        refused(**options)
+    assert left_behind() == {}

@@ -34,9 +34,7 @@ def scene(tmp_path):
 def test_reads_what_phiflow_wrote(scene):
     path, velocity, smoke, wind = scene
     recording = Recording(path)
-    assert (
-        recording.fields == ["velocity", "smoke", "wind"] and recording.frames == [0, 5] and recording.flow_config == {}
-    )
+    assert recording.fields == ["velocity", "smoke", "wind"] and recording.frames == [0, 5] and recording.pair == {}
     values = recording.read("velocity", 5)
     assert values.staggered and values.resolution == {"y": 6, "x": 4} and values.bounds == {"y": (0, 2), "x": (0, 1)}
     centred = velocity.at_centers()
@@ -51,7 +49,7 @@ def test_damaged_and_missing_frames(scene):
     file = os.path.join(path, "smoke_000005.npz")
     with open(file, "r+b") as stream:
         stream.truncate(200)
-    with pytest.raises(InputError, match="smoke_000005.npz .* is damaged"):
+    with pytest.raises(InputError, match="smoke_000005.npz is damaged"):
         Recording(path).read("smoke", 5)
     with pytest.raises(MissingError, match="smoke_000007.npz is missing"):
         Recording(path).read("smoke", 7)
@@ -77,7 +75,7 @@ def test_nothing_is_unpickled(scene, tmp_path):
 
 def test_generated_simulations(tiny, tiny_data):
     recording = Recording(tiny_data / "test" / "sim_000000")
-    assert recording.frames == list(range(13)) and recording.state == "13 frames" and recording.drawn() == ("y", "x")
+    assert recording.frames == list(range(13)) and recording.state == "13 frames"
     assert recording.title == "test/sim_000000 (reynolds 300)"
     full = Recording(tiny_data / "test" / "sim_000000" / "reference")
     assert full.full_resolution and full.frames == [0, 5, 10] and full.parameters == {"reynolds": 300.0}

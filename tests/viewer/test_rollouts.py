@@ -1,6 +1,8 @@
 """Recorded comparisons: rollouts in the background, and what the panels get of them."""
 
 import shutil
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -9,13 +11,13 @@ import pytest
 from phi_sol import Dataset, HybridSolver
 from phi_sol.correctors import Corrector
 from phi_sol.evaluation.records import run_solver
+from phi_sol.pictures.panels import View
+from phi_sol.pictures.values import Values, picture
 from phi_sol.storage.frames import read_frame
 from phi_sol.viewer.catalogue import Catalogue
 from phi_sol.viewer.comparison import Comparison
 from phi_sol.viewer.live import CORRECTED, REFERENCE, SOURCE
 from phi_sol.viewer.rollouts import Rollouts
-from phi_sol.viewer.values import Values, picture
-from phi_sol.viewer.views import View
 
 SIM = "data/test/sim_000000"
 
@@ -105,3 +107,35 @@ def test_damaged_corrector_is_said(place, tmp_path):
         time.sleep(0.05)
     assert "corrector.keras is damaged" in broken.values(recording, "run", "velocity", 0)[CORRECTED]
     assert "corrector.keras is damaged" in broken.progress(recording, "run")
+
+
+FRESH = """
+import sys, time
+from pathlib import Path
+from phi_sol.viewer.catalogue import Catalogue
+from phi_sol.viewer.comparison import Comparison
+from phi_sol.viewer.rollouts import Rollouts
+
+comparison = Comparison(Catalogue([sys.argv[1]]), Rollouts())
+recording = comparison.recording(next(iter(comparison.catalogue.recordings)))
+while not comparison.requested(recording, None)["source"].done:
+    time.sleep(0.05)
+print(comparison.progress(recording, None) or "done")
+"""
+
+
+def test_rollouts_are_the_first_that_a_process_computes(place):
+    """Nothing has used PhiML's TensorFlow backend before; it can't be started in a compiled function."""
+    command = [sys.executable, "-c", FRESH, str(place / "data" / "test")]
+    assert subprocess.run(command, capture_output=True, text=True, timeout=240).stdout.strip() == "done"
+
+
+def test_closing_ends_the_background(place):
+    """Also while something is computed; what was asked for later is not computed any more."""
+    comparison = Comparison(Catalogue([str(place / "data")]), Rollouts())
+    recordings = [comparison.recording(k) for k in (SIM, "data/train/sim_000001")]
+    for recording in recordings:
+        comparison.requested(recording, None)
+    comparison.rollouts.close()
+    assert comparison.rollouts._thread is None
+    assert not all(comparison.requested(r, None)[SOURCE].done for r in recordings)

@@ -98,7 +98,7 @@ def test_live_simulation_of_the_run(site):
 
 
 def test_models_for_phiflows_pages(site):
-    from phi_sol.viewer.compat import Notice
+    from phi_sol.viewer.phiflow.compat import Notice
 
     model = site.model
     assert model.field_names[:3] == ("source velocity", "corrected velocity", "reference velocity")

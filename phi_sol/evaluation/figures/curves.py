@@ -35,13 +35,10 @@ def _banded(axis, x: np.ndarray, mean: np.ndarray, deviation: np.ndarray | None,
 
 
 def error_figure(groups: list[Group], measures: Measures, path: Path, title: str):
-    """MAE of the velocity (and of other compared fields) over time, and the correlation of the vorticity."""
-    others = [n for n in measures.names if not n.startswith("velocity")]
-    panels = [
-        ("mae", "velocity MAE (length / time)"),
-        *[(f"mae {n}", f"{n} MAE") for n in others],
-        ("correlation", "vorticity correlation"),
-    ]
+    """MAE of what is compared (and of single fields) over time, and the correlation of the vorticity."""
+    others = [n for n in measures.names if n not in measures.compared] or (measures.names[1:] and measures.names)
+    panels = [("mae", measures.error_label), *[(f"mae {n}", f"{n} MAE") for n in others]]
+    panels += [("correlation", "vorticity correlation")] if "correlation" in groups[0].first.series else []
     figure, axes = new_figure(5.4 * len(panels), 4.1, 1, len(panels), sharex=True)
     times = _times(measures)
     for axis, (measure, label) in zip(axes[0], panels, strict=True):
@@ -76,10 +73,16 @@ def error_figure(groups: list[Group], measures: Measures, path: Path, title: str
     save(figure, path)
 
 
-def energy_figure(groups: list[Group], measures: Measures, path: Path, title: str):
-    """Kinetic energy and enstrophy (and the marker's mass) over time."""
+def drawn_totals(measures: Measures) -> dict[str, str]:
+    """Labels of kinetic energy, enstrophy and a compared marker's mass, of those that are measured."""
     names = {"kinetic_energy": "kinetic energy ½<u²> (length² / time²)", "enstrophy": "enstrophy ½<ω²> (1 / time²)"}
     names |= {"marker_mass": "mass of the marker"} if "marker" in measures.fields else {}
+    return {n: label for n, label in names.items() if n in measures.reference}
+
+
+def energy_figure(groups: list[Group], measures: Measures, path: Path, title: str):
+    """Totals (`drawn_totals`) over time."""
+    names = drawn_totals(measures)
     figure, axes = new_figure(5.4 * len(names), 3.9, 1, len(names), sharex=True)
     times = _times(measures)
     for axis, (measure, label) in zip(axes[0], names.items(), strict=True):
@@ -113,8 +116,8 @@ def spectrum_figure(groups: list[Group], measures: Measures, path: Path, title: 
 
 def profile_figure(groups: list[Group], measures: Measures, path: Path, title: str):
     """
-    Mean of the streamwise velocity and its fluctuation across the wake, at three stations; averaged over
-    simulations and seeds.
+    Mean of the streamwise velocity and its fluctuation across the wake, at three stations; averaged over simulations
+    and seeds.
     """
     places = measures.wake.profiles(measures.flow, measures.data.frame(0))
     figure, axes = new_figure(4.1 * len(STATIONS), 6.4, 2, len(STATIONS), sharex=True, sharey="row")
@@ -167,12 +170,12 @@ def force_figure(groups: list[Group], measures: Measures, path: Path, title: str
     save(figure, path)
 
 
-def cost_figure(groups: list[Group], frames: int, reference_ms: float, path: Path, title: str):
+def cost_figure(groups: list[Group], measures: Measures, reference_ms: float, path: Path, title: str):
     """Error against time per step: further down is more accurate, further left is cheaper."""
     figure, axes = new_figure(6.2, 4.3)
     axis = axes[0, 0]
     for i, (group, style) in enumerate(zip(groups, line_styles(groups).values(), strict=True)):
-        mean, deviation = group.statistics(frames)
+        mean, deviation = group.statistics(measures.frames)
         if mean is None:
             continue
         cost = float(np.mean([r.ms_per_step for r in group.runs.values()]))
@@ -201,7 +204,7 @@ def cost_figure(groups: list[Group], frames: int, reference_ms: float, path: Pat
         xscale="log",
         yscale="log",
         xlabel="time per step of one simulation (ms)",
-        ylabel=f"velocity MAE over {frames} frames (length / time)",
+        ylabel=measures.error_label.replace("MAE", f"MAE over {measures.frames} frames"),
     )
     axis.margins(0.25)
     axis.grid(color="0.92", which="both")

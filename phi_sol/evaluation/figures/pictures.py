@@ -5,24 +5,25 @@ from pathlib import Path
 
 import numpy as np
 
-from ... import metrics
-from ...flows import BuoyantPlume, Flow
+from ...flows import Flow
 from ...metrics.grid import Arrays
-from .style import new_figure, save
+from ...pictures.drawing import Drawing
+from ...pictures.film import write_film
+from ...pictures.panels import ERROR, PLAIN, Range, Row, Scale, View, drawn_axes, outline_of
+from ...pictures.values import MAGNITUDE, VALUE, VORTICITY, Picture, Values, flow_values
+from ..measures import Measures
+from .style import save
 
-SIGNED, PLAIN, ERROR = (
-    "cividis",
-    "viridis",
-    "magma_r",
-)  # lightness grows or falls throughout, so that prints in grey keep the order
+SIGNED = "cividis"  # lightness grows throughout, so that prints in grey keep the order
 REFERENCE = "reference, restricted"
+FINE = 1024  # cells per axis that are drawn as they are
+FPS = 12
 
 
 @dataclass(frozen=True)
 class Pictures:
     """
-    How a quantity of a flow is drawn: as a plane, y to the right, or upwards where buoyancy acts; of 3D flows
-        in the middle of z.
+    How a quantity of a flow is drawn: with the flow's order of axes, of 3D flows in the middle of z.
 
     Attributes:
         flow: The source flow.
@@ -30,106 +31,78 @@ class Pictures:
     """
 
     flow: Flow
-    quantity: str = "vorticity"
+    quantity: str = VORTICITY
+
+    @classmethod
+    def of_errors(cls, measures: Measures) -> "Pictures":
+        """Of the vorticity where errors are those of the velocity, otherwise of the first compared field."""
+        return cls(measures.flow, VORTICITY if "velocity" in measures.fields else measures.fields[0])
 
     @property
-    def upright(self) -> bool:
-        return isinstance(self.flow, BuoyantPlume)
+    def field(self) -> str:
+        """What the quantity is of."""
+        return "velocity" if self.is_vorticity else self.quantity
+
+    @property
+    def is_vorticity(self) -> bool:
+        return self.quantity == VORTICITY
 
     @property
     def label(self) -> str:
-        return "vorticity (1 / time), counter-clockwise positive" if self.quantity == "vorticity" else self.quantity
+        return f"{VORTICITY} (1 / time), counter-clockwise positive" if self.is_vorticity else self.quantity
 
     @property
     def place(self) -> str:
         return " in the middle of z" if "z" in self.flow.resolution else ""
 
-    def of(self, arrays: Arrays) -> np.ndarray:
-        """The picture of arrays of shape (simulations, *spatial): (simulations, rows from below, columns)."""
-        if self.quantity == "vorticity":
-            values = metrics.vorticity(self.flow, arrays)
-            return values if self.upright else -np.swapaxes(values, 1, 2)  # mirrored, it turns the other way
-        return self._plane(np.float64(arrays[self.quantity]))
+    def view(self, quantity: str) -> View:
+        drawn = drawn_axes([d for d in self.flow.resolution if d != "z"], self.flow.drawn)
+        return View(self.field, quantity, drawn)
 
-    def error(self, arrays: Arrays, reference: Arrays) -> np.ndarray:
+    def _values(self, arrays: Arrays) -> Values:
+        values = flow_values(self.flow, {n: np.float64(a[0]) for n, a in arrays.items()})
+        return values[self.field]
+
+    def of(self, arrays: Arrays) -> Picture:
+        """The picture of arrays of one simulation, of shape (1, *spatial)."""
+        view = self.view(VORTICITY if self.is_vorticity else VALUE)
+        return view.flat(view.whole(self._values(arrays).plane("z")), FINE)
+
+    def error(self, arrays: Arrays, reference: Arrays) -> Picture:
         """|u - T r| at cell centres, drawn like the fields; or the magnitude of the difference of a centred field."""
-        if self.quantity != "vorticity":
-            return self._plane(np.abs(np.float64(arrays[self.quantity]) - reference[self.quantity]))
-        here, there = metrics.centred(self.flow, arrays), metrics.centred(self.flow, reference)
-        return self._plane(np.sqrt(sum((here[d] - there[d]) ** 2 for d in here)))
+        view = self.view(MAGNITUDE if self.is_vorticity else VALUE)
+        whole = view.whole(self._values(arrays) - self._values(reference))
+        if "z" in whole.coordinates:
+            whole = whole.cut("z", np.nextafter(self.flow.size["z"] / 2, np.inf))
+        flat = view.flat(whole, FINE)
+        return Picture(flat.coordinates, np.abs(flat.values))
 
-    def _plane(self, values: np.ndarray) -> np.ndarray:
-        if "z" in self.flow.resolution:
-            axis = metrics.axis_of(self.flow, "z")
-            values = np.take(values, values.shape[axis] // 2, axis)
-        return values if self.upright else np.swapaxes(values, 1, 2)
-
-    def limits(self, images: list[np.ndarray]) -> tuple[float, float]:
+    def limits(self, pictures: list[Picture]) -> Range:
         """One range for all: around zero for the vorticity, from zero for a field that is nowhere negative."""
-        finite = np.concatenate([np.ravel(i)[np.isfinite(np.ravel(i))] for i in images])
+        finite = np.concatenate([p.values[np.isfinite(p.values)] for p in pictures])
         limit = float(np.percentile(np.abs(finite), 99.5)) or 1.0
-        return (0.0 if self.quantity != "vorticity" and finite.min() >= -0.05 * limit else -limit), limit
+        return (0.0 if not self.is_vorticity and finite.min() >= -0.05 * limit else -limit), limit
 
-    @property
-    def extent(self) -> tuple[float, float, float, float]:
-        """Of the inner nodes for the vorticity, of the cells otherwise."""
-        (height, width), (dy, dx) = (self.flow.size[d] for d in "yx"), (self.flow.spacing[d] for d in "yx")
-        if self.quantity != "vorticity":
-            dy = dx = 0.0
-        sides = (dy / 2, height - dy / 2), (dx / 2, width - dx / 2)
-        horizontal, vertical = sides[::-1] if self.upright else sides
-        return (*horizontal, *vertical)
+    def scale(self, pictures: list[Picture]) -> Scale:
+        """The colours of the quantity, for the range of some pictures."""
+        limits = self.limits(pictures)
+        return Scale(limits, SIGNED if limits[0] < 0 else PLAIN, self.label)
 
-    @property
-    def axes(self) -> tuple[str, str]:
-        """Names of the horizontal and vertical axis."""
-        return ("x", "y") if self.upright else ("y", "x")
-
-    def draw(self, axis, image: np.ndarray, limits: tuple[float, float], colours: str, extent=None):
-        """Draws one picture with the obstacles; returns the image."""
-        from matplotlib.patches import Circle
-
-        drawn = axis.imshow(
-            image,
-            origin="lower",
-            extent=extent or self.extent,
-            vmin=limits[0],
-            vmax=limits[1],
-            cmap=colours,
-            interpolation="nearest",
-        )
-        for obstacle in self.flow.obstacles:
-            if hasattr(obstacle, "radius"):
-                centre = obstacle.center.numpy("vector")
-                names = list(obstacle.center.vector.item_names)
-                where = tuple(float(centre[names.index(d)]) for d in self.axes)
-                axis.add_patch(Circle(where, float(obstacle.radius), facecolor="0.75", edgecolor="k", linewidth=0.8))
-        return drawn
-
-    def panels(self, solvers: list[str], frames: list[str]):
+    def rows(self, solvers: dict[str, list[Picture]], frames: list[str], scale: Scale) -> list[Row]:
         """
-        A figure with a panel for each solver and frame: solvers below each other, or beside each other where
-            the domain is not longer than high.
-
-        Returns:
-            The figure, and its axes by solver and frame.
+        A panel for each solver and frame: solvers below each other, or beside each other where the domain is not longer
+        than high.
         """
-        width, height = self.extent[1] - self.extent[0], self.extent[3] - self.extent[2]
-        beside = height > 0.75 * width
-        rows, columns = (frames, solvers) if beside else (solvers, frames)
-        panel = 2.1 if beside else 3.9
-        size = 1.6 + panel * len(columns), 0.9 + (panel * height / width + 0.12) * len(rows)
-        figure, axes = new_figure(*size, len(rows), len(columns), sharex=True, sharey=True)
-        horizontal, vertical = self.axes
-        for axis, name in zip(axes[0], columns, strict=True):
-            axis.set_title(name, fontsize=9)
-        for axis, name in zip(axes[:, 0], rows, strict=True):
-            axis.set_ylabel(f"{name}\n{vertical}" if name else vertical, fontsize=9)
-        for axis in axes[-1]:
-            axis.set_xlabel(horizontal, fontsize=9)
-        for axis in axes.flat:
-            axis.tick_params(labelsize=8)
-        return figure, axes.T if beside else axes
+        view = self.view(VORTICITY)
+        outline, (horizontal, vertical) = outline_of(self.flow, view), (self.flow.size[d] for d in view.drawn)
+        if vertical <= 0.75 * horizontal:
+            return [Row(dict(zip(frames, p, strict=True)), scale, n, outline) for n, p in solvers.items()]
+        return [Row({n: p[i] for n, p in solvers.items()}, scale, f, outline) for i, f in enumerate(frames)]
+
+    def drawing(self, rows: list[Row], title: str = "") -> Drawing:
+        horizontal, vertical = (self.flow.size[d] for d in self.view(VORTICITY).drawn)
+        beside = vertical > 0.75 * horizontal
+        return Drawing(rows, 2.1 * max(1.0, vertical / horizontal) if beside else 3.9, title=title)
 
 
 def fields_figure(
@@ -144,20 +117,9 @@ def fields_figure(
     A quantity of all solvers and of the reference, which sets the colour scale, at some frames. Arrays of one
     simulation, with the axis of it.
     """
-    rows = {n: [pictures.of(a)[0] for a in arrays] for n, arrays in solvers.items()} | {
-        REFERENCE: [pictures.of(a)[0] for a in reference]
-    }
-    limits = pictures.limits(rows[REFERENCE])
-    _figure(
-        pictures,
-        rows,
-        limits,
-        SIGNED if limits[0] < 0 else PLAIN,
-        pictures.label,
-        path,
-        frames,
-        f"{title}{pictures.place}",
-    )
+    drawn = {n: [pictures.of(a) for a in arrays] for n, arrays in (solvers | {REFERENCE: reference}).items()}
+    rows = pictures.rows(drawn, [f"frame {f}" for f in frames], pictures.scale(drawn[REFERENCE]))
+    save(pictures.drawing(rows, f"{title}{pictures.place}").figure, path)
 
 
 def error_pictures(
@@ -172,34 +134,26 @@ def error_pictures(
     The magnitude of the error of all solvers, with one colour scale that suits the largest; arguments as for
     `fields_figure`.
     """
-    rows = {
-        n: [pictures.error(a, r)[0] for a, r in zip(arrays, reference, strict=True)] for n, arrays in solvers.items()
-    }
-    limits = 0.0, float(np.percentile(np.concatenate([np.ravel(i) for row in rows.values() for i in row]), 99.5)) or 1.0
-    label = (
-        "|u - reference| (length / time)" if pictures.quantity == "vorticity" else f"|{pictures.quantity} - reference|"
-    )
-    cells = Pictures(pictures.flow, "cells")
-    _figure(cells, rows, limits, ERROR, label, path, frames, f"{title}{pictures.place}")
+    drawn = {n: [pictures.error(a, r) for a, r in zip(given, reference, strict=True)] for n, given in solvers.items()}
+    values = np.concatenate([p.values.ravel() for row in drawn.values() for p in row])
+    largest = float(np.percentile(values[np.isfinite(values)], 99.5)) if np.isfinite(values).any() else 1.0
+    label = "|u - reference| (length / time)" if pictures.is_vorticity else f"|{pictures.quantity} - reference|"
+    rows = pictures.rows(drawn, [f"frame {f}" for f in frames], Scale((0.0, largest or 1.0), ERROR, label))
+    save(pictures.drawing(rows, f"{title}{pictures.place}").figure, path)
 
 
-def _figure(
-    pictures: Pictures,
-    rows: dict[str, list[np.ndarray]],
-    limits,
-    colours: str,
-    label: str,
-    path: Path,
-    frames: list[int],
-    title: str,
-):
-    figure, axes = pictures.panels(list(rows), [f"frame {f}" for f in frames])
-    for row, line in zip(rows.values(), axes, strict=True):
-        for values, axis in zip(row, line, strict=True):
-            image = pictures.draw(axis, values, limits, colours)
-    ends = "max" if limits[0] == 0 else "both"
-    figure.colorbar(image, ax=axes, shrink=0.8, aspect=35, pad=0.015, extend=ends, extendfrac=0.03).set_label(
-        label, fontsize=9
-    )
-    figure.suptitle(title, fontsize=10)
-    save(figure, path)
+def film_figure(pictures: Pictures, panels: dict[str, dict[int, Picture]], reference: str, path: Path, title: str):
+    """
+    Writes an animated GIF, which browsers and viewers of Markdown show without a plug-in.
+
+    Args:
+        pictures: How the quantity is drawn.
+        panels: Picture by frame number, by title.
+        reference: Title of the panel that sets the colour scale.
+        path: File.
+        title: Of the whole; the frame is added.
+    """
+    frames, scale = sorted(panels[reference]), pictures.scale(list(panels[reference].values()))
+    rows = {f: pictures.rows({n: [p[f]] for n, p in panels.items()}, [""], scale) for f in frames}
+    drawing = pictures.drawing(rows[frames[0]])
+    write_film(drawing, ((f"{title}, frame {f}", rows[f]) for f in frames), path, FPS, dpi=75)

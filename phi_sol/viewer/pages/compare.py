@@ -3,14 +3,31 @@
 from urllib.parse import parse_qs
 
 from dash import Input, Output, State, ctx, dcc, html, no_update
-from plotly import graph_objects as go
 
 from ...errors import InputError
-from ..figures import curves, panels
+from ...pictures.panels import FIELDS, Ranges, default_quantity, make_rows, make_view
+from ...pictures.values import Values, quantities
+from ..comparison import RECORDED
+from ..figures import curves, notice, panels
 from ..live import CORRECTED, REFERENCE
-from ..values import Values, quantities
-from ..views import FIELDS, Ranges, default_quantity, make_view
-from .parts import FIXED, GRAPH, across_options, clock, dropdown, labelled, steady_clock, view_controls
+from ..recording import Recording
+from .parts import (
+    FIXED,
+    VIEW,
+    across_options,
+    at,
+    clock,
+    dropdown,
+    graph,
+    labelled,
+    nothing,
+    page_of,
+    row,
+    slider,
+    steady_clock,
+    stores,
+    view_controls,
+)
 
 POLL = 700  # ms between looks at what is being computed
 NO_RUN = "none"
@@ -19,15 +36,10 @@ NO_RUN = "none"
 def register(site):
     """Adds the page `/compare` and its callbacks."""
     site.app.add_page("/compare", lambda _: page(site))
-    dash = site.app.dash
-    comparison = site.comparison
-    view_inputs = [
-        Input(f"cmp-{n}", "value")
-        for n in ("sim", "run", "field", "quantity", "show", "scale", "across", "position", "frame")
-    ]
+    dash, comparison = site.app.dash, site.comparison
 
     @dash.callback(
-        Output("cmp-sim", "value"), Output("cmp-wanted-run", "data"), Input("url", "search"), State("cmp-sim", "value")
+        *at(Output, "cmp", "sim.value wanted-run.data"), Input("url", "search"), *at(State, "cmp", "sim.value")
     )
     def from_address(search, chosen):
         query = parse_qs((search or "").lstrip("?"))
@@ -35,157 +47,107 @@ def register(site):
         return (sim if sim in site.catalogue.recordings else chosen), run
 
     @dash.callback(
-        Output("cmp-run", "options"),
-        Output("cmp-run", "value"),
-        Output("cmp-field", "options"),
-        Output("cmp-field", "value"),
-        Output("cmp-frame", "max"),
-        Output("cmp-frame", "marks"),
-        Output("cmp-frame", "value"),
-        Output("cmp-across-box", "style"),
-        Output("cmp-position-box", "style"),
-        Output("cmp-across", "options"),
-        Output("cmp-across", "value"),
-        Input("cmp-sim", "value"),
-        Input("cmp-wanted-run", "data"),
-        State("cmp-run", "value"),
-        State("cmp-field", "value"),
-        State("cmp-frame", "value"),
-        State("cmp-across", "value"),
+        *at(Output, "cmp", "run.options run.value field.options field.value frame.max frame.marks frame.value"),
+        *at(Output, "cmp", "across-box.style position-box.style across.options across.value"),
+        *at(Input, "cmp", "sim.value wanted-run.data"),
+        *at(State, "cmp", "run.value field.value frame.value across.value"),
     )
     def choose_simulation(sim, wanted, run, field, frame, across):
         try:
             recording = comparison.recording(sim)
             runs, fields, last = comparison.runs(recording), comparison.fields(recording), len(recording.frames) - 1
-            drawn = recording.drawn()
+            drawn = comparison.drawn(recording)
         except InputError:
             return [no_update] * 11
         options = [{"label": k, "value": k} for k in runs] + [{"label": "no corrector", "value": NO_RUN}]
         run = wanted if wanted in runs else run if run in runs else next(iter(runs), NO_RUN)
-        field = field if field in fields else fields[0]
         box = {"flex": 1} if len(drawn) == 3 else {"display": "none"}
         across = across if across in (*drawn, "volume") else max(drawn) if len(drawn) == 3 else None
-        return (
-            options,
-            run,
-            fields,
-            field,
-            last,
-            frame_marks(recording.frames),
-            min(frame or 0, last),
-            box,
-            box,
-            across_options(drawn),
-            across,
-        )
+        chosen = [fields, field if field in fields else fields[0]]
+        frames = [last, frame_marks(recording.frames), min(frame or 0, last)]
+        return [options, run, *chosen, *frames, box, box, across_options(drawn), across]
 
     @dash.callback(
-        Output("cmp-quantity", "options"),
-        Output("cmp-quantity", "value"),
-        Input("cmp-sim", "value"),
-        Input("cmp-field", "value"),
-        State("cmp-quantity", "value"),
+        *at(Output, "cmp", "quantity.options quantity.value"),
+        *at(Input, "cmp", "sim.value field.value"),
+        *at(State, "cmp", "quantity.value"),
     )
     def choose_field(sim, field, quantity):
         try:
-            recording = comparison.recording(sim)
-            values = next(
-                v
-                for v in comparison.values(recording, None, field, recording.frames[0]).values()
-                if isinstance(v, Values)
-            )
-        except (InputError, StopIteration, KeyError):
+            names = quantities(example(site, comparison.recording(sim), field))
+        except (InputError, AttributeError):
             return no_update, no_update
-        return quantities(values), default_quantity(quantities(values), quantity)
+        return names, default_quantity(names, quantity)
 
     @dash.callback(
-        Output("cmp-panels", "figure"),
-        Output("cmp-message", "children"),
-        Output("cmp-shown", "data"),
-        view_inputs,
-        Input("cmp-ready", "data"),
+        *at(Output, "cmp", "panels.figure message.children shown.data"),
+        *at(Input, "cmp", f"sim.value run.value {VIEW} frame.value ready.data"),
     )
     def draw(sim, run, field, quantity, show, scale, across, share, index, _ready):
         try:
-            recording = comparison.recording(sim)
-            frame = recording.frames[min(index or 0, len(recording.frames) - 1)]
+            recording, frame = at_frame(sim, index)
             if field not in comparison.fields(recording):
                 field = comparison.fields(recording)[0]
             shown = comparison.values(recording, run, field, frame)
             values = [v for v in shown.values() if isinstance(v, Values)]
             if not values:
-                return go.Figure(), next(iter(shown.values())), index
+                raise InputError(next(iter(shown.values())))
             reference = REFERENCE if REFERENCE in shown else ""
-            view = make_view(
-                values[-1], field, quantity, recording.drawn(), show if reference else FIELDS, across, share
-            )
+            drawn = comparison.drawn(recording)
+            view = make_view(values[-1], field, quantity, drawn, show if reference else FIELDS, across, share)
             ranges = comparison.fixed_ranges(recording, run, view) if scale == FIXED else Ranges()
-            figure = panels(shown, view, ranges, reference, comparison.flow(recording))
+            figure = panels(make_rows(shown, view, ranges, reference, comparison.flow(recording)))
         except InputError as err:
-            return go.Figure(), str(err), index
-        damaged = [v for t, v in shown.items() if isinstance(v, str) and t in (reference, "recorded")]
-        return figure, damaged, index
+            return notice(""), str(err), index
+        return figure, [v for t, v in shown.items() if isinstance(v, str) and t in (reference, RECORDED)], index
 
-    @dash.callback(
-        Output("cmp-errors", "figure"),
-        Input("cmp-sim", "value"),
-        Input("cmp-frame", "value"),
-        Input("cmp-ready", "data"),
-    )
+    @dash.callback(*at(Output, "cmp", "errors.figure"), *at(Input, "cmp", "sim.value frame.value ready.data"))
     def draw_errors(sim, index, _ready):
         try:
-            recording = comparison.recording(sim)
-            errors = comparison.errors(recording)
+            recording, frame = at_frame(sim, index)
         except InputError:
             return curves({}, "frame", "")
-        frame = recording.frames[min(index or 0, len(recording.frames) - 1)]
-        lines = {name: (list(range(len(mae))), mae) for name, mae in errors.items()}
-        empty = (
-            "no solver pair is known for these simulations: there are no errors to show"
-            if not comparison.is_compared(recording)
-            else "computing ..."
-        )
+        lines = {name: (list(range(len(mae))), mae) for name, mae in comparison.errors(recording).items()}
+        unknown = "no solver pair is known for these simulations: there are no errors to show"
+        empty = "computing ..." if comparison.is_compared(recording) else unknown
         figure = curves(lines, "frame", "velocity MAE (length / time)", frame, empty=empty)
-        figure.update_xaxes(range=[0, max(1, recording.frames[-1])])
-        return figure
+        return figure.update_xaxes(range=[0, max(1, recording.frames[-1])])
 
     @dash.callback(
-        Output("cmp-status", "children"),
-        Output("cmp-ready", "data"),
-        Output("cmp-label", "children"),
-        Output("cmp-tock", "data"),
-        Input("cmp-tick", "data"),
-        Input("cmp-sim", "value"),
-        Input("cmp-run", "value"),
-        Input("cmp-frame", "value"),
-        State("cmp-ready", "data"),
+        *at(Output, "cmp", "status.children ready.data label.children tock.data"),
+        *at(Input, "cmp", "tick.data sim.value run.value frame.value"),
+        *at(State, "cmp", "ready.data"),
     )
     def poll(tick, sim, run, index, before):
         tock = tick["n"] if tick else None
         try:
-            recording = comparison.recording(sim)
+            recording, frame = at_frame(sim, index)
         except InputError as err:
             return str(err), no_update, "", tock
-        if recording.description.get("complete") is False and ctx.triggered_id == "cmp-tick":
+        if recording.is_growing and ctx.triggered_id == "cmp-tick":
             recording.refresh()
-        frame = recording.frames[min(index or 0, len(recording.frames) - 1)]
-        status = comparison.progress(recording, run)
-        rollouts = comparison.requested(recording, run) if comparison.is_compared(recording) else {}
-        ready = [
-            sim,
-            run,
-            *[[len(r.frames) > frame, len(r.frames) // 50 if not r.done else -1, r.error] for r in rollouts.values()],
-        ]
-        dt = recording.flow_config.get("dt")
-        at = f"frame {frame} of {recording.frames[-1]}" + (
-            f", time {frame * dt:g}" if isinstance(dt, int | float) else ""
-        )
-        guessed = rollouts[CORRECTED].iterations[frame - 1 : frame] if CORRECTED in rollouts and frame else []
-        at += f", {guessed[0]} iterations from the guess" if guessed else ""
-        return (f"Computing: {status}" if status else ""), (no_update if ready == before else ready), at, tock
+        status, rollouts = comparison.progress(recording, run), comparison.requested(recording, run)
+        ready = [[len(r.frames) > frame, -1 if r.done else len(r.frames) // 50, r.error] for r in rollouts.values()]
+        ready, flow = [sim, run, *ready], comparison.flow(recording)
+        text = f"frame {frame} of {recording.frames[-1]}" + (f", time {frame * flow.dt:g}" if flow is not None else "")
+        if CORRECTED in rollouts and frame:
+            said = rollouts[CORRECTED].diagnostics.items()
+            text += "".join(f", {numbers[frame - 1]} {n}" for n, numbers in said if frame <= len(numbers))
+        return (f"Computing: {status}" if status else ""), (no_update if ready == before else ready), text, tock
+
+    def at_frame(sim, index) -> tuple[Recording, int]:
+        """The recording, and the number of the frame at a position of the slider."""
+        recording = comparison.recording(sim)
+        return recording, recording.frames[min(index or 0, len(recording.frames) - 1)]
 
     steady_clock(dash, "cmp")
     play(dash)
+
+
+def example(site, recording: Recording, field: str) -> Values | None:
+    """Some values of a field; None if its first frame can't be read."""
+    shown = site.comparison.values(recording, None, field, recording.frames[0]).values()
+    return next((v for v in shown if isinstance(v, Values)), None)
 
 
 def play(dash):
@@ -200,13 +162,8 @@ def play(dash):
             return frame >= last ? 0 : frame + 1;
         }""",
         Output("cmp-frame", "value", allow_duplicate=True),
-        Input("cmp-beat", "n_intervals"),
-        Input("cmp-back", "n_clicks"),
-        Input("cmp-next", "n_clicks"),
-        State("cmp-playing", "data"),
-        State("cmp-frame", "value"),
-        State("cmp-frame", "max"),
-        State("cmp-shown", "data"),
+        *at(Input, "cmp", "beat.n_intervals back.n_clicks next.n_clicks"),
+        *at(State, "cmp", "playing.data frame.value frame.max shown.data"),
         prevent_initial_call=True,
     )
     dash.clientside_callback(
@@ -214,19 +171,13 @@ def play(dash):
             const now = playing === 'playing' ? 'paused' : 'playing';
             return [now, now === 'playing' ? 'Pause' : 'Play', now !== 'playing'];
         }""",
-        Output("cmp-playing", "data"),
-        Output("cmp-play", "children"),
-        Output("cmp-beat", "disabled"),
-        Input("cmp-play", "n_clicks"),
-        State("cmp-playing", "data"),
+        *at(Output, "cmp", "playing.data play.children beat.disabled"),
+        *at(Input, "cmp", "play.n_clicks"),
+        *at(State, "cmp", "playing.data"),
         prevent_initial_call=True,
     )
-    dash.clientside_callback(
-        "function(speed) { return 1000 / speed; }",
-        Output("cmp-beat", "interval"),
-        Input("cmp-speed", "value"),
-        prevent_initial_call=True,
-    )
+    interval, speed = Output("cmp-beat", "interval"), Input("cmp-speed", "value")
+    dash.clientside_callback("function(speed) { return 1000 / speed; }", interval, speed, prevent_initial_call=True)
 
 
 def frame_marks(frames: list[int]) -> dict[int, str]:
@@ -240,65 +191,32 @@ def page(site) -> html.Div:
     site.catalogue.scan()
     recordings = {k: r for k, r in site.catalogue.recordings.items() if r.frames}
     if not recordings:
-        return html.Div(
-            [
-                html.H1("Compare"),
-                html.P("There are no recorded simulations in the given folders.", className="empty", id="cmp-empty"),
-            ],
-            className="page",
-        )
+        return nothing("Compare", "There are no recorded simulations in the given folders.", id="cmp-empty")
     names = {k: f"{k} ({r.state})" for k, r in recordings.items()}
     key, recording = next(iter(recordings.items()))
-    fields = site.comparison.fields(recording)
-    first = [
-        v
-        for v in site.comparison.values(recording, None, fields[0], recording.frames[0]).values()
-        if isinstance(v, Values)
+    fields, runs = site.comparison.fields(recording), site.comparison.runs(recording)
+    values = example(site, recording, fields[0])
+    drawn = site.comparison.drawn(recording) if values is not None else ()
+    frames = slider("cmp-frame", 0, len(recording.frames) - 1, 1, 0, frame_marks(recording.frames))
+    player = [
+        html.Button("Play", id="cmp-play"),
+        html.Button("‹", id="cmp-back", title="one frame back"),
+        html.Button("›", id="cmp-next", title="one frame on"),
+        labelled("frames per second", dropdown("cmp-speed", [1, 2, 5, 10], 5), width=130),
+        labelled("", frames),
+        html.Div(id="cmp-label", className="note", style={"width": 190}),
     ]
-    runs = site.comparison.runs(recording)
-    drawn = recording.drawn() if first else ()
-    return html.Div(
-        [
-            html.Div(
-                [
-                    labelled("simulation", dropdown("cmp-sim", names, key)),
-                    labelled("corrector", dropdown("cmp-run", [*runs, NO_RUN], next(iter(runs), NO_RUN)), width=330),
-                ],
-                className="row",
-            ),
-            view_controls("cmp", fields, first[-1] if first else None, drawn, fixed=True),
-            html.Div(id="cmp-message", className="error"),
-            dcc.Loading(dcc.Graph(id="cmp-panels", config=GRAPH), delay_show=1500),
-            html.Div(
-                [
-                    html.Button("Play", id="cmp-play"),
-                    html.Button("‹", id="cmp-back", title="one frame back"),
-                    html.Button("›", id="cmp-next", title="one frame on"),
-                    labelled("frames per second", dropdown("cmp-speed", [1, 2, 5, 10], 5), width=130),
-                    labelled(
-                        "",
-                        dcc.Slider(
-                            id="cmp-frame",
-                            min=0,
-                            max=len(recording.frames) - 1,
-                            step=1,
-                            value=0,
-                            marks=frame_marks(recording.frames),
-                            updatemode="drag",
-                        ),
-                    ),
-                    html.Div(id="cmp-label", className="note", style={"width": 190}),
-                ],
-                className="row player",
-            ),
-            html.Div(id="cmp-status", className="status"),
-            dcc.Graph(id="cmp-errors", config=GRAPH),
-            *clock("cmp", POLL),
-            dcc.Interval(id="cmp-beat", interval=200, disabled=True),
-            dcc.Store(id="cmp-playing", data="paused"),
-            dcc.Store(id="cmp-shown"),
-            dcc.Store(id="cmp-ready"),
-            dcc.Store(id="cmp-wanted-run"),
-        ],
-        className="page",
+    corrector = dropdown("cmp-run", [*runs, NO_RUN], next(iter(runs), NO_RUN))
+    return page_of(
+        row(labelled("simulation", dropdown("cmp-sim", names, key)), labelled("corrector", corrector, width=330)),
+        view_controls("cmp", fields, values, drawn, fixed=True),
+        html.Div(id="cmp-message", className="error"),
+        dcc.Loading(graph("cmp-panels"), delay_show=1500),
+        row(*player, player=True),
+        html.Div(id="cmp-status", className="status"),
+        graph("cmp-errors"),
+        *clock("cmp", POLL),
+        dcc.Interval(id="cmp-beat", interval=200, disabled=True),
+        dcc.Store(id="cmp-playing", data="paused"),
+        *stores("cmp", "shown", "ready", "wanted-run"),
     )

@@ -6,7 +6,9 @@ from dash import dcc, html
 
 from ...errors import InputError
 from ...storage.frames import DESCRIPTION
+from ...tasks import task_of_results
 from ..catalogue import Run
+from .parts import page_of
 
 ONE_STEP = ("non", "phy", "pre", "pre-sr")  # methods that unroll nothing
 
@@ -22,35 +24,27 @@ def page(site) -> html.Div:
     catalogue = site.catalogue
     sections = [html.H1("What there is to see"), _folders(site)]
     if catalogue.runs:
+        head = ["run", "scene", "method", "network", "training", "loss", ""]
         rows = [
             [dcc.Link(k, href=f"/training?run={quote(k)}"), *_run_cells(r), _compare_link(site, k, r)]
             for k, r in catalogue.runs.items()
         ]
-        sections += [
-            html.H2("Runs"),
-            _table(["run", "scene", "method", "network", "training", "loss", ""], rows, "runs"),
-        ]
+        sections += [html.H2("Runs"), _table(head, rows, id="runs")]
     for key in catalogue.evaluations:
         sections += [html.H2(f"Evaluation: {key}"), _evaluation(site, key)]
     simulations = {k: r for k, r in catalogue.recordings.items() if not r.full_resolution}
     if simulations:
+        head = ["simulation", "parameters", "frames", "fields"]
         rows = [
             [dcc.Link(k, href=f"/compare?sim={quote(k)}"), _parameters(r), r.state, ", ".join(r.fields)]
             for k, r in simulations.items()
         ]
-        sections += [
-            html.H2("Simulations"),
-            _table(["simulation", "parameters", "frames", "fields"], rows, "simulations"),
-        ]
+        sections += [html.H2("Simulations"), _table(head, rows, id="simulations")]
     if not (catalogue.runs or catalogue.recordings):
         known = ", ".join(catalogue.experiments)
-        sections.append(
-            html.P(
-                f"No runs and no simulations of {known} yet: 'phi-sol generate {known}' makes some. The live page needs none.",
-                className="empty",
-            )
-        )
-    return html.Div(sections, className="page")
+        text = f"No runs and no simulations of {known} yet: 'phi-sol generate {known}' makes some."
+        sections.append(html.P(f"{text} The live page needs none.", className="empty"))
+    return page_of(*sections)
 
 
 def _folders(site) -> html.P:
@@ -60,20 +54,15 @@ def _folders(site) -> html.P:
 
 
 def _run_cells(run: Run) -> list:
-    losses = run.curves().get("loss", [])
-    method, unroll = run.config.get("method", "?"), run.config.get("unroll")
+    losses, config = run.curves().get("loss", []), run.config
+    method, unroll = config.get("method", "?"), config.get("unroll")
     method = f"{method}-{unroll}" if method not in ONE_STEP and unroll else method
-    return [
-        run.config.get("scene", "?"),
-        method,
-        run.config.get("network", "?"),
-        run.state,
-        f"{losses[-1]:.2e}" if losses else "none yet",
-    ]
+    loss = f"{losses[-1]:.2e}" if losses else "none yet"
+    return [config.get("scene", "?"), method, config.get("network", "?"), run.state, loss]
 
 
 def _compare_link(site, key: str, run: Run):
-    if not run.has_corrector:
+    if not run.is_trained:
         return "no corrector yet"
     for name, recording in site.catalogue.recordings.items():
         if key in site.comparison.runs(recording):
@@ -82,47 +71,19 @@ def _compare_link(site, key: str, run: Run):
 
 
 def _parameters(recording) -> str:
-    if recording.parameters:
-        return ", ".join(
-            f"{n} {v:g}" if isinstance(v, int | float) else f"{n} {v}" for n, v in recording.parameters.items()
-        )
-    return "" if (recording.folder / DESCRIPTION).is_file() else f"no {DESCRIPTION}"
+    shown = [f"{n} {v:g}" if isinstance(v, int | float) else f"{n} {v}" for n, v in recording.parameters.items()]
+    return ", ".join(shown) or ("" if (recording.folder / DESCRIPTION).is_file() else f"no {DESCRIPTION}")
 
 
 def _evaluation(site, key: str):
     try:
         results = site.catalogue.results(key)
-        solvers = results["solvers"]
-        if "guesses" in results:  # of a Poisson problem
-            from ...tasks.guess.tables import tables
-
-            return html.Div(
-                [
-                    part
-                    for t in tables(results)
-                    for part in (html.P(t.title, className="note"), _table(t.columns, t.rows, ""))
-                ]
-            )
-        steps = list(solvers["SRC"]["mae"])
-        rows = []
-        for name, entry in solvers.items():
-            mae = entry.get("mae", {})
-            rows.append([name, *[_number(mae.get(s)) if mae else "" for s in steps], f"{entry['ms_per_step']:.2f}"])
-        title = f"{results.get('scene', '')}: velocity MAE over {len(results.get('parameters', []))} simulations"
-        return html.Div(
-            [
-                html.P(title, className="note"),
-                _table(["solver", *[f"{s} frames" for s in steps], "ms / step"], rows, ""),
-            ]
-        )
+        tables = task_of_results(results).tables(results)
+        return html.Div([p for t in tables for p in (html.P(t.title, className="note"), _table(t.columns, t.rows))])
     except (InputError, KeyError, TypeError, ValueError, AttributeError) as err:
         return html.P(f"results.json can't be shown: {err}", className="error")
 
 
-def _number(value) -> str:
-    return "blew up" if value is None else f"{value:.4f}"
-
-
-def _table(head: list, rows: list[list], id: str) -> html.Table:
+def _table(head: list, rows: list[list], **options) -> html.Table:
     body = html.Tbody([html.Tr([html.Td(c) for c in row]) for row in rows])
-    return html.Table([html.Thead(html.Tr([html.Th(h) for h in head])), body], **({"id": id} if id else {}))
+    return html.Table([html.Thead(html.Tr([html.Th(h) for h in head])), body], **options)

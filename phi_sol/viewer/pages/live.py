@@ -4,26 +4,33 @@ import inspect
 import math
 
 from dash import ALL, Input, Output, State, ctx, dcc, html, no_update
-from plotly import graph_objects as go
 
 from ...errors import InputError
 from ...flows.base import SEED
-from ..figures import curves, panels
+from ...pictures.panels import Ranges, View, colour_range, default_quantity, make_rows, make_view
+from ...pictures.values import Values, quantities
+from ..figures import curves, notice, panels
 from ..live import CORRECTED, REFERENCE, SOLVERS, SOURCE
-from ..values import colour_range, is_signed, quantities
-from ..views import DIFFERENCE, Ranges, default_quantity, make_view
-from .parts import FIXED, GRAPH, clock, dropdown, labelled, steady_clock, view_controls
+from .parts import (
+    FIXED,
+    VIEW,
+    at,
+    clock,
+    dropdown,
+    graph,
+    labelled,
+    nothing,
+    page_of,
+    row,
+    slider,
+    steady_clock,
+    stores,
+    view_controls,
+)
 
 REFRESH = 400  # ms between two pictures
-NO_CORRECTOR = "none"
-BUTTONS = {
-    "live-play": "Play",
-    "live-pause": "Pause",
-    "live-step": "Step",
-    "live-reset": "Reset",
-    "live-poke": "Poke",
-    "live-save": "Save scene",
-}
+NO_CORRECTOR, INITIAL = "none", "initial state"
+BUTTONS = {"play": "Play", "pause": "Pause", "step": "Step", "reset": "Reset", "poke": "Poke", "save": "Save scene"}
 
 
 def register(site):
@@ -34,34 +41,34 @@ def register(site):
     dash, live, model = site.app.dash, site.live, site.model
     kept: dict[tuple, Ranges] = {}
 
-    @dash.callback(Output("live-did", "data"), [Input(b, "n_clicks") for b in BUTTONS], prevent_initial_call=True)
+    @dash.callback(
+        *at(Output, "live", "did.data"),
+        *at(Input, "live", " ".join(f"{b}.n_clicks" for b in BUTTONS)),
+        prevent_initial_call=True,
+    )
     def act(*_):
-        button = ctx.triggered_id
         if not ctx.triggered or not ctx.triggered[0]["value"]:
             return no_update
-        if button == "live-play":
-            model.report("")
-            site.app.play()
-        elif button == "live-pause":
-            site.app.pause()
-        elif button == "live-step":
+        button = ctx.triggered_id.removeprefix("live-")
+        if button in ("play", "step"):
             if not site.app.play_status:
                 model.report("")
-                site.app.play(max_steps=1)
+                site.app.play(max_steps=1 if button == "step" else None)
+        elif button == "pause":
+            site.app.pause()
         else:
-            if button == "live-reset":
+            if button == "reset":
                 site.app.pause()
-            model.run_action({"live-reset": "reset", "live-poke": "poke", "live-save": "save_scene"}[button])
+            model.run_action("save_scene" if button == "save" else button)
         return live.version
 
     @dash.callback(
-        Output("live-set", "data"),
-        Input("live-gain", "value"),
+        *at(Output, "live", "set.data"),
+        *at(Input, "live", "gain.value corrector.value"),
         Input({"type": "live-parameter", "name": ALL}, "value"),
-        Input("live-corrector", "value"),
         prevent_initial_call=True,
     )
-    def control(gain, _values, corrector):
+    def control(gain, corrector, _values):
         trigger = ctx.triggered_id
         if trigger == "live-gain":
             model.set_control_value("gain", gain)
@@ -72,34 +79,29 @@ def register(site):
             model.set_control_value(name, value if name == SEED else 10.0**value)
         return live.version
 
-    @dash.callback(Output("live-parameters", "children"), Input("live-start", "value"), prevent_initial_call=True)
+    @dash.callback(
+        *at(Output, "live", "parameters.children"), *at(Input, "live", "start.value"), prevent_initial_call=True
+    )
     def start(value):
         site.app.pause()
         model.in_background(lambda: model.safely("Start", lambda: live.choose(start="" if value == INITIAL else value)))
         return parameter_controls(site)
 
     @dash.callback(
-        Output("live-quantity", "options"),
-        Output("live-quantity", "value"),
-        Input("live-field", "value"),
-        State("live-quantity", "value"),
+        *at(Output, "live", "quantity.options quantity.value"),
+        *at(Input, "live", "field.value"),
+        *at(State, "live", "quantity.value"),
     )
     def choose_field(field, quantity):
-        names = quantities(site.example(field))
+        names = quantities(live.examples[field])
         return names, default_quantity(names, quantity)
 
     steady_clock(dash, "live")
 
     @dash.callback(
-        Output("live-panels", "figure"),
-        Output("live-curves", "figure"),
-        Output("live-status", "children"),
-        Output("live-error", "children"),
-        Output("live-shown", "data"),
-        Output("live-tock", "data"),
-        [Input(f"live-{n}", "value") for n in ("field", "quantity", "show", "scale", "across", "position", "full")],
-        Input("live-tick", "data"),
-        State("live-shown", "data"),
+        *at(Output, "live", "panels.figure curves.figure status.children error.children shown.data tock.data"),
+        *at(Input, "live", f"{VIEW} full.value tick.data"),
+        *at(State, "live", "shown.data"),
     )
     def draw(field, quantity, show, scale, across, share, full, tick, before):
         status, error = _status(site)
@@ -111,77 +113,38 @@ def register(site):
             shown = {s: live.values(s)[field] for s in SOLVERS}
             view = make_view(shown[SOURCE], field, quantity, site.drawn, show, across, share)
             ranges = _kept_ranges(kept, view, shown) if scale == FIXED else Ranges()
-            figure = panels(shown, view, ranges, REFERENCE, site.flow)
-            if full and show != DIFFERENCE:  # differences stay on the source grid
-                _replace_reference(figure, view, live.values(REFERENCE, full=True)[field])
+            finer = {REFERENCE: live.values(REFERENCE, full=True)[field]} if full else {}
+            figure = panels(make_rows(shown, view, ranges, REFERENCE, live.flow, finer))
         except InputError as err:
-            figure = _waiting(str(err))
-        lines = {
-            n: tuple(zip(*c, strict=True))
-            for n, c in live.curves.items()
-            if len(c) and (n == SOURCE or live.correctors)
-        }
-        return (
-            figure,
-            curves(lines, "step", "velocity MAE (length / time)", empty="not started"),
-            status,
-            error,
-            settings,
-            tock,
-        )
+            figure = notice(str(err))
+        drawn = {n: c for n, c in live.curves.items() if len(c) and (n == SOURCE or live.correctors)}
+        lines = {n: tuple(zip(*c, strict=True)) for n, c in drawn.items()}
+        errors = curves(lines, "step", "velocity MAE (length / time)", empty="not started")
+        return figure, errors, status, error, settings, tock
 
 
 def _status(site) -> tuple[list, str]:
     """The line on what runs how fast, and what went wrong."""
     live = site.live
     speeds, message = live.speeds(), live.message or site.model.message or ""
-    line = [
-        html.B(
-            f"{'Running' if site.app.play_status else 'Paused'}, step {live.steps}, time {live.steps * live.pair.source.dt:g}"
-        )
-    ]
-    line += [html.Span(f"{n} {v:.4g}") for n, v in live.parameters.items()]
-    line += [html.Span(f"{n}: {speeds[n]:.{0 if speeds[n] >= 10 else 1}f} steps/s") for n in SOLVERS if n in speeds]
-    line += (
-        [html.Span(f"{CORRECTED}: {live.iterations} iterations from the guess")] if live.iterations is not None else []
-    )
-    return (line, message) if "failed" in message else ([*line, html.Span(message)], "")
+    doing = "Running" if site.app.play_status else "Paused"
+    line = [html.B(f"{doing}, step {live.steps}, time {live.steps * live.flow.dt:g}")]
+    said = [f"{n} {v:.4g}" for n, v in live.parameters.items()]
+    said += [f"{n}: {speeds[n]:.{0 if speeds[n] >= 10 else 1}f} steps/s" for n in SOLVERS if n in speeds]
+    said += [f"{CORRECTED}: {v} {n}" for n, v in live.diagnostics.items()]
+    failed = "failed" in message
+    return [*line, *map(html.Span, said if failed else [*said, message])], message if failed else ""
 
 
-INITIAL = "initial state"
-
-
-def _kept_ranges(kept: dict, view, shown) -> Ranges:
+def _kept_ranges(kept: dict[tuple, Ranges], view: View, shown: dict[str, Values]) -> Ranges:
     """Ranges of the first picture of a quantity, widened when values leave them."""
-    key = (view.field, view.quantity, view.across)
-    wholes = {s: view.whole(v) for s, v in shown.items()}
-    dimensions = len(view.drawn)
-    new = Ranges(
-        colour_range(list(wholes.values()), is_signed(view.quantity, dimensions)),
-        colour_range([wholes[s] - wholes[REFERENCE] for s in (SOURCE, CORRECTED)], True),
-    )
-    old = kept.get(key, new)
-    kept[key] = Ranges(
-        *[(min(a[0], b[0]), max(a[1], b[1])) for a, b in ((old.fields, new.fields), (old.difference, new.difference))]
-    )
+    key, wholes = (view.field, view.quantity, view.across), {s: view.whole(v) for s, v in shown.items()}
+    fields = colour_range(list(wholes.values()), view.is_signed)
+    difference = colour_range([wholes[s] - wholes[REFERENCE] for s in (SOURCE, CORRECTED)], True)
+    old = kept.get(key, Ranges(fields, difference))
+    pairs = ((old.fields, fields), (old.difference, difference))
+    kept[key] = Ranges(*((min(a[0], b[0]), max(a[1], b[1])) for a, b in pairs))
     return kept[key]
-
-
-def _replace_reference(figure: go.Figure, view, full):
-    """Draws the reference panel at full resolution, in the colours of the others."""
-    content = view.flat(view.whole(full))
-    for trace in figure.data:
-        if trace.name == REFERENCE and trace.type == "heatmap":
-            vertical, horizontal = content.coordinates.values()
-            trace.update(x=horizontal, y=vertical, z=content.values)
-
-
-def _waiting(text: str) -> go.Figure:
-    figure = go.Figure(layout=dict(height=420, template="simple_white", xaxis_visible=False, yaxis_visible=False))
-    figure.add_annotation(
-        text=text, x=0.5, y=0.5, xref="paper", yref="paper", showarrow=False, font=dict(size=16, color="#555")
-    )
-    return figure
 
 
 def parameter_controls(site) -> list:
@@ -190,33 +153,18 @@ def parameter_controls(site) -> list:
     for name, value in site.live.parameters.items():
         id = {"type": "live-parameter", "name": name}
         if name == SEED:
-            result.append(
-                labelled(
-                    "seed (starts anew)",
-                    dcc.Input(id=id, type="number", value=int(value), min=0, step=1, debounce=True),
-                    width=140,
-                )
-            )
+            entry = dcc.Input(id=id, type="number", value=int(value), min=0, step=1, debounce=True)
+            result.append(labelled("seed (starts anew)", entry, width=140))
             continue
         lower, upper = (math.log10(v) for v in site.ranges[name])
         marks = {m: f"{10**m:.4g}" for m in (lower, (lower + upper) / 2, upper)}
         # Dash 4 shows the number beside the slider, which would be the logarithm; the status line has the value
-        plain = (
-            {"allow_direct_input": False}
-            if "allow_direct_input" in inspect.signature(dcc.Slider.__init__).parameters
-            else {}
+        known = "allow_direct_input" in inspect.signature(dcc.Slider.__init__).parameters
+        options = {"allow_direct_input": False} if known else {}
+        step, position = (upper - lower) / 200, math.log10(value)
+        result.append(
+            labelled(f"{name} (logarithmic)", slider(id, lower, upper, step, position, marks, "mouseup", **options))
         )
-        slider = dcc.Slider(
-            id=id,
-            min=lower,
-            max=upper,
-            step=(upper - lower) / 200,
-            value=math.log10(value),
-            marks=marks,
-            updatemode="mouseup",
-            **plain,
-        )
-        result.append(labelled(f"{name} (logarithmic)", slider))
     return result
 
 
@@ -224,67 +172,29 @@ def page(site) -> html.Div:
     """The page of the live simulation."""
     live = site.live
     if live is None:
-        return html.Div(
-            [html.H1("Live"), html.P(f"No live simulation: {site.no_live}", className="empty", id="live-empty")],
-            className="page",
-        )
-    fields = [f for f in live.pair.source.fields if f != "time"]
-    correctors = [*live.correctors, NO_CORRECTOR]
-    can_poke = "velocity" in live.pair.source.staggered
-    buttons = [
-        html.Button(text, id=id, style={} if can_poke or id != "live-poke" else {"display": "none"})
-        for id, text in BUTTONS.items()
-    ]
-    return html.Div(
-        [
-            html.Div(
-                [
-                    *buttons,
-                    labelled("start from", dropdown("live-start", [INITIAL, *live.starts], live.start or INITIAL)),
-                    labelled(
-                        "corrector", dropdown("live-corrector", correctors, live.corrector or NO_CORRECTOR), width=260
-                    ),
-                ],
-                className="row player",
-            ),
-            html.Div(
-                [
-                    html.Div(parameter_controls(site), id="live-parameters", className="row", style={"flex": 2}),
-                    labelled(
-                        "correction gain",
-                        dcc.Slider(
-                            id="live-gain",
-                            min=0,
-                            max=1,
-                            step=0.05,
-                            value=live.gain,
-                            marks={0: "0", 0.5: "0.5", 1: "1"},
-                            updatemode="drag",
-                        ),
-                    ),
-                ],
-                className="row",
-            ),
-            html.Div(
-                [
-                    view_controls("live", fields, site.example(fields[0]), site.drawn, fixed=False),
-                    dcc.Checklist(
-                        id="live-full",
-                        options=[{"label": " reference at full resolution", "value": "full"}],
-                        value=[],
-                        className="check",
-                    ),
-                ],
-                className="row",
-            ),
-            html.Div(id="live-status", className="status"),
-            html.Div(id="live-error", className="error"),
-            dcc.Graph(id="live-panels", config=GRAPH),
-            dcc.Graph(id="live-curves", config=GRAPH),
-            *clock("live", REFRESH),
-            dcc.Store(id="live-did"),
-            dcc.Store(id="live-set"),
-            dcc.Store(id="live-shown"),
-        ],
-        className="page",
+        return nothing("Live", f"No live simulation: {site.no_live}", id="live-empty")
+    fields = list(live.examples)
+    starts = dropdown("live-start", [INITIAL, *live.starts], live.start or INITIAL)
+    correctors = dropdown("live-corrector", [*live.correctors, NO_CORRECTOR], live.corrector or NO_CORRECTOR)
+    hidden = {} if live.can_poke else {"poke": {"display": "none"}}
+    buttons = [html.Button(text, id=f"live-{b}", style=hidden.get(b, {})) for b, text in BUTTONS.items()]
+    gain = slider("live-gain", 0, 1, 0.05, live.gain, {0: "0", 0.5: "0.5", 1: "1"})
+    full = [{"label": " reference at full resolution", "value": "full"}]
+    start, corrector = labelled("start from", starts), labelled("corrector", correctors, width=260)
+    return page_of(
+        row(*buttons, start, corrector, player=True),
+        row(
+            html.Div(parameter_controls(site), id="live-parameters", className="row", style={"flex": 2}),
+            labelled("correction gain", gain),
+        ),
+        row(
+            view_controls("live", fields, live.examples[fields[0]], site.drawn, fixed=False),
+            dcc.Checklist(id="live-full", options=full, value=[], className="check"),
+        ),
+        html.Div(id="live-status", className="status"),
+        html.Div(id="live-error", className="error"),
+        graph("live-panels"),
+        graph("live-curves"),
+        *clock("live", REFRESH),
+        *stores("live", "did", "set", "shown"),
     )

@@ -1,43 +1,56 @@
-"""Pieces that several pages share: view controls, labels, the header."""
+"""Pieces that several pages share: view controls, labels, clocks, the header."""
 
 from dash import Input, Output, State, dcc, html
 
-from ..values import Values, quantities
-from ..views import BOTH, DIFFERENCE, FIELDS, VOLUME, default_quantity
+from ...pictures.panels import BOTH, DIFFERENCE, FIELDS, VOLUME, default_quantity
+from ...pictures.values import Values, quantities
 
 OWN = {"/": "Runs", "/compare": "Compare", "/live": "Live", "/training": "Training"}
-PHIFLOW = {
-    "/fields": "Fields",
-    "/side-by-side": "Side by side",
-    "/quad": "Quad",
-    "/info": "Info",
-    "/log": "Log",
-    "/board": "Board",
-}
+PHIFLOW = {"/fields": "Fields", "/side-by-side": "Side by side", "/quad": "Quad"}
+PHIFLOW |= {"/info": "Info", "/log": "Log", "/board": "Board"}
 SHOW = {FIELDS: "fields", DIFFERENCE: "differences", BOTH: "both"}
 PER_FRAME, FIXED = "frame", "fixed"
-GRAPH = {"displaylogo": False, "responsive": True}
+VIEW = "field.value quantity.value show.value scale.value across.value position.value"  # see `view_controls`
+
+
+def at(kind: type[Input | Output | State], prefix: str, names: str) -> list:
+    """Inputs, outputs or states of components, `NAME.PROPERTY` each."""
+    return [kind(f"{prefix}-{n}", p) for n, p in (name.split(".") for name in names.split())]
+
+
+def page_of(*children) -> html.Div:
+    return html.Div(list(children), className="page")
+
+
+def nothing(title: str, text: str, **options) -> html.Div:
+    """A page that only says why it is empty."""
+    return page_of(html.H1(title), html.P(text, className="empty", **options))
+
+
+def row(*children, player: bool = False) -> html.Div:
+    return html.Div(list(children), className="row player" if player else "row")
+
+
+def graph(id: str) -> dcc.Graph:
+    return dcc.Graph(id=id, config={"displaylogo": False, "responsive": True})
+
+
+def slider(id, lower: float, upper: float, step: float, value: float, marks: dict, mode: str = "drag", **options):
+    return dcc.Slider(id=id, min=lower, max=upper, step=step, value=value, marks=marks, updatemode=mode, **options)
 
 
 def header(own: dict[str, str] = OWN, others: dict[str, str] = PHIFLOW) -> html.Div:
     """Links to all pages: those of phi_sol, and those of PhiFlow."""
     links = [dcc.Link(name, href=path, className="own") for path, name in own.items()]
-    links += [html.Span("PhiFlow:", className="note")] * bool(others) + [
-        dcc.Link(name, href=path) for path, name in others.items()
-    ]
+    links += [html.Span("PhiFlow:", className="note")] * bool(others)
+    links += [dcc.Link(name, href=path) for path, name in others.items()]
     return html.Div([html.Span("phi_sol", className="brand"), *links], className="header")
 
 
-def labelled(name: str, *children, width: int | None = None, hidden: bool = False, id: str = "") -> html.Div:
+def labelled(name: str, child, width: int | None = None, hidden: bool = False, **options) -> html.Div:
     """A control with its name above."""
-    style = {"width": width} if width else {"flex": 1}
-    identity = {"id": id} if id else {}
-    return html.Div(
-        [html.Label(name), *children],
-        className="control",
-        style=style | ({"display": "none"} if hidden else {}),
-        **identity,
-    )
+    style = ({"width": width} if width else {"flex": 1}) | ({"display": "none"} if hidden else {})
+    return html.Div([html.Label(name), child], className="control", style=style, **options)
 
 
 def dropdown(id: str, options: list | dict, value, **kwargs) -> dcc.Dropdown:
@@ -45,52 +58,27 @@ def dropdown(id: str, options: list | dict, value, **kwargs) -> dcc.Dropdown:
     return dcc.Dropdown(id=id, options=given, value=value, clearable=False, **kwargs)
 
 
-def view_controls(
-    prefix: str, fields: list[str], values: Values | None, drawn: tuple[str, ...], fixed: bool
-) -> html.Div:
+def view_controls(prefix: str, fields: list[str], values: Values | None, drawn: tuple[str, ...], fixed: bool):
     """Field, quantity, what is shown, colours, and in 3D the slice."""
-    field = fields[0] if fields else None
     names = quantities(values) if values is not None else []
-    three_d = values is not None and len(values.axes) == 3
-    axis = max(drawn) if three_d else ""
+    flat = values is None or len(values.axes) < 3
     colours = {FIXED: "fixed", PER_FRAME: "of this frame"} if fixed else {PER_FRAME: "of this frame", FIXED: "kept"}
-    return html.Div(
-        [
-            labelled("field", dropdown(f"{prefix}-field", fields, field), width=130),
-            labelled("quantity", dropdown(f"{prefix}-quantity", names, default_quantity(names)), width=190),
-            labelled("show", dropdown(f"{prefix}-show", SHOW, BOTH), width=140),
-            labelled("colour scale", dropdown(f"{prefix}-scale", colours, next(iter(colours))), width=150),
-            labelled(
-                "3D",
-                dropdown(f"{prefix}-across", across_options(drawn), axis or None),
-                width=180,
-                hidden=not three_d,
-                id=f"{prefix}-across-box",
-            ),
-            labelled(
-                "position of the slice",
-                dcc.Slider(
-                    id=f"{prefix}-position",
-                    min=0,
-                    max=1,
-                    step=0.01,
-                    value=0.5,
-                    marks={0: "0", 0.5: "½", 1: "1"},
-                    updatemode="drag",
-                ),
-                hidden=not three_d,
-                id=f"{prefix}-position-box",
-            ),
-        ],
-        className="row",
+    across = dropdown(f"{prefix}-across", across_options(drawn), None if flat else max(drawn))
+    position = slider(f"{prefix}-position", 0, 1, 0.01, 0.5, {0: "0", 0.5: "½", 1: "1"})
+    return row(
+        labelled("field", dropdown(f"{prefix}-field", fields, fields[0]), width=130),
+        labelled("quantity", dropdown(f"{prefix}-quantity", names, default_quantity(names)), width=190),
+        labelled("show", dropdown(f"{prefix}-show", SHOW, BOTH), width=140),
+        labelled("colour scale", dropdown(f"{prefix}-scale", colours, next(iter(colours))), width=150),
+        labelled("3D", across, width=180, hidden=flat, id=f"{prefix}-across-box"),
+        labelled("position of the slice", position, hidden=flat, id=f"{prefix}-position-box"),
     )
 
 
 def steady_clock(dash, prefix: str):
     """
-    A clock for updates: `PREFIX-tick` changes with the interval `PREFIX-clock`, but not before the last update
-        was answered by
-    `PREFIX-tock`, so that requests never pile up however slow the machine is.
+    A clock for updates: `PREFIX-tick` changes with the interval `PREFIX-clock`, but not before the last update was
+    answered by `PREFIX-tock`, so that requests never pile up however slow the machine is.
     """
     dash.clientside_callback(
         """function(interval, tick, tock) {
@@ -98,26 +86,24 @@ def steady_clock(dash, prefix: str):
             if (tick && tick.n !== tock && now - tick.at < 20000) return dash_clientside.no_update;
             return {n: tick ? tick.n + 1 : 1, at: now};
         }""",
-        Output(f"{prefix}-tick", "data"),
-        Input(f"{prefix}-clock", "n_intervals"),
-        State(f"{prefix}-tick", "data"),
-        State(f"{prefix}-tock", "data"),
+        *at(Output, prefix, "tick.data"),
+        *at(Input, prefix, "clock.n_intervals"),
+        *at(State, prefix, "tick.data tock.data"),
     )
 
 
 def clock(prefix: str, milliseconds: int) -> list:
     """The components of a steady clock."""
-    return [
-        dcc.Interval(id=f"{prefix}-clock", interval=milliseconds),
-        dcc.Store(id=f"{prefix}-tick"),
-        dcc.Store(id=f"{prefix}-tock"),
-    ]
+    return [dcc.Interval(id=f"{prefix}-clock", interval=milliseconds), *stores(prefix, "tick", "tock")]
+
+
+def stores(prefix: str, *names: str) -> list[dcc.Store]:
+    return [dcc.Store(id=f"{prefix}-{n}") for n in names]
 
 
 def across_options(drawn: tuple[str, ...]) -> list[dict]:
     """Choices of the 3D dropdown."""
     if len(drawn) < 3:
         return []
-    return [{"label": f"slice across {d}", "value": d} for d in sorted(drawn, reverse=True)] + [
-        {"label": "volume", "value": VOLUME}
-    ]
+    slices = [{"label": f"slice across {d}", "value": d} for d in sorted(drawn, reverse=True)]
+    return [*slices, {"label": "volume", "value": VOLUME}]

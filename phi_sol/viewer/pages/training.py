@@ -6,7 +6,7 @@ from dash import Input, Output, State, dcc, html
 
 from ..catalogue import POSITIONS
 from ..figures import curves
-from .parts import GRAPH, clock, labelled, steady_clock
+from .parts import at, clock, graph, labelled, nothing, page_of, steady_clock
 
 REFRESH = 2000  # ms
 VALIDATION = "val_"
@@ -24,13 +24,8 @@ def register(site):
         return [run] if run in site.catalogue.runs else chosen
 
     @dash.callback(
-        Output("train-loss", "figure"),
-        Output("train-validation", "figure"),
-        Output("train-rate", "figure"),
-        Output("train-state", "children"),
-        Output("train-tock", "data"),
-        Input("train-runs", "value"),
-        Input("train-tick", "data"),
+        *at(Output, "train", "loss.figure validation.figure rate.figure state.children tock.data"),
+        *at(Input, "train", "runs.value tick.data"),
     )
     def draw(keys, tick):
         site.catalogue.scan()
@@ -38,17 +33,13 @@ def register(site):
         columns = {k: run.curves() for k, run in runs.items()}
         states = [html.Div([html.B(k), run.state, _progress(columns[k])]) for k, run in runs.items()]
         time = "iteration" if any("step" in c for c in columns.values()) else "epoch"
-        loss = curves(
-            lines(columns, ["loss"]),
-            "iteration",
-            "loss per unrolled step",
-            logarithmic=True,
-            empty="nothing is logged yet" if runs else "choose a run",
+        empty = "nothing is logged yet" if runs else "choose a run"
+        loss = curves(lines(columns, ["loss"]), "iteration", "loss per unrolled step", logarithmic=True, empty=empty)
+        names, empty = (
+            sorted({n for c in columns.values() for n in c if n.startswith(VALIDATION)}),
+            "the log has no validation columns",
         )
-        names = sorted({n for c in columns.values() for n in c if n.startswith(VALIDATION)})
-        validation = curves(
-            lines(columns, names), time, "validation error", logarithmic=True, empty="the log has no validation columns"
-        )
+        validation = curves(lines(columns, names), time, "validation error", logarithmic=True, empty=empty)
         rate = curves(lines(columns, ["unroll"]), time, "unrolled steps", empty="nothing is logged yet")
         return loss, validation, rate, states, tick["n"] if tick else None
 
@@ -68,10 +59,8 @@ def lines(columns: dict[str, dict[str, list[float]]], names: list[str]) -> dict[
             ]
             points = points[:: max(1, len(points) // POINTS)]
             if points:
-                title = " ".join(
-                    ([run] if len(columns) > 1 else []) + ([name] if len(names) > 1 or len(columns) == 1 else [])
-                )
-                result[title] = ([p[0] for p in points], [p[1] for p in points])
+                named = [run] * (len(columns) > 1) + [name] * (len(names) > 1 or len(columns) == 1)
+                result[" ".join(named)] = ([p[0] for p in points], [p[1] for p in points])
     return result
 
 
@@ -85,21 +74,11 @@ def page(site) -> html.Div:
     site.catalogue.scan()
     keys = [k for k, run in site.catalogue.runs.items() if run.has_training]
     if not keys:
-        return html.Div(
-            [html.H1("Training"), html.P("There are no runs in the given folders.", className="empty")],
-            className="page",
-        )
-    return html.Div(
-        [
-            labelled("runs", dcc.Dropdown(id="train-runs", options=keys, value=keys[:3], multi=True)),
-            html.Div(id="train-state", className="status"),
-            html.H2("Loss"),
-            dcc.Graph(id="train-loss", config=GRAPH),
-            html.H2("Validation"),
-            dcc.Graph(id="train-validation", config=GRAPH),
-            html.H2("Unrolled steps"),
-            dcc.Graph(id="train-rate", config=GRAPH),
-            *clock("train", REFRESH),
-        ],
-        className="page",
+        return nothing("Training", "There are no runs in the given folders.")
+    figures = {"Loss": "loss", "Validation": "validation", "Unrolled steps": "rate"}
+    return page_of(
+        labelled("runs", dcc.Dropdown(id="train-runs", options=keys, value=keys[:3], multi=True)),
+        html.Div(id="train-state", className="status"),
+        *[part for title, name in figures.items() for part in (html.H2(title), graph(f"train-{name}"))],
+        *clock("train", REFRESH),
     )

@@ -2,6 +2,7 @@
 
 import logging
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
@@ -10,14 +11,14 @@ import numpy as np
 from phi.math import EMPTY_SHAPE, spatial
 from phi.vis._vis_base import Action, Control, VisModel
 
-from ..errors import InputError
-from ..flows.base import SEED
+from ...errors import InputError
+from ...flows.base import SEED
+from ...pictures.panels import FIELDS, VOLUME, View, colour_range, drawn_axes
+from ...pictures.values import MAGNITUDE, VALUE, Values, quantities
+from ..figures import single
+from ..live import SOLVERS, Live
+from ..recording import Recording
 from .compat import Notice, Shown, one_line
-from .figures import single
-from .live import SOLVERS, Live
-from .recording import Recording, drawn_order
-from .values import MAGNITUDE, VALUE, Values, colour_range, quantities
-from .views import FIELDS, VOLUME, View
 
 
 class LiveControl(Control):
@@ -37,29 +38,60 @@ def control(name: str, kind: type, limits: tuple, current: Callable, description
     return LiveControl(name, kind, None, limits, description, options | {"current": current})
 
 
+def control_of(name: str, given) -> tuple[object, object, dict]:
+    """(value, range, options) of a control that is given as a value, or (value, lowest, highest), or (text, texts)."""
+    value, *limits = given if isinstance(given, tuple) else (given,)
+    kind = type(value)
+    if kind not in (bool, int, float, str):
+        raise InputError(f"The control {name!r} must start with a number, a truth value or a text, not {value!r}.")
+    if kind is bool:
+        return value, None, {}
+    if kind is str:
+        return value, tuple(limits[0]) if limits else None, {}
+    if len(limits) not in (0, 2):
+        raise InputError(f"The control {name!r} must be a value or (value, lowest, highest), not {given!r}.")
+    lower, upper = limits or ((0, 2 * value) if value > 0 else (2 * value, -2 * value) if value < 0 else (-1, 1))
+    if not lower <= value <= upper or lower == upper:
+        raise InputError(f"The control {name!r} needs lowest <= value <= highest, not {given!r}.")
+    return value, (kind(lower), kind(upper)), {"log": False} if kind is float else {}
+
+
+def end_play(app, patience: float = 10.0):
+    """Pauses PhiFlow's player and waits until the step that it is at has ended."""
+    app.pause()
+    deadline = time.monotonic() + patience
+    while app.play_status and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
 class BaseModel(VisModel):
     """
-    Log file, safe reading of fields, and steps that report what goes wrong instead of raising it; by itself it
-    shows nothing.
+    Log file, safe reading of fields, and steps that report what goes wrong instead of raising it; by itself it shows
+    nothing.
     """
 
     field_names: tuple = ()
     curve_names: tuple = ()
     controls: tuple = ()
     actions: tuple = ()
+    drawn: tuple[str, ...] = ()
 
     def __init__(self, name: str, description: str):
         super().__init__(name, description)
         self.stop: Callable[[], None] = lambda: None
         self._folder = tempfile.TemporaryDirectory(prefix="phi_sol_view_")
         self.log_file = str(Path(self._folder.name) / "view.log")
-        self.log = logging.getLogger(f"{__name__}.{id(self)}")
-        self.log.setLevel(logging.INFO)
-        self.log.propagate = False
-        handler = logging.FileHandler(self.log_file)
-        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
-        self.log.addHandler(handler)
+        self.log = logging.Logger(f"{__name__}.{name}", logging.INFO)  # one that logging does not keep for ever
+        self._handler = logging.FileHandler(self.log_file)
+        self._handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+        self.log.addHandler(self._handler)
         self.log.info("viewer started")
+
+    def close(self):
+        """Removes the log."""
+        self.log.removeHandler(self._handler)
+        self._handler.close()
+        self._folder.cleanup()
 
     @property
     def can_progress(self) -> bool:
@@ -116,51 +148,36 @@ class BaseModel(VisModel):
         """Fields that share a colour scale with one."""
         return [name]
 
-    def drawn(self, axes: list[str]) -> tuple[str, ...]:
-        """Axes in the order in which they are drawn."""
-        return drawn_order(axes, None)
-
     def _figure(self, name: str, selection: dict[str, int], component: str | None):
         values = self.values(name)
-        quantity = (
-            MAGNITUDE if values.is_vector and component in (None, "abs") else component if values.is_vector else VALUE
-        )
+        quantity = VALUE if not values.is_vector else MAGNITUDE if component in (None, "abs") else component
         if quantity not in quantities(values):
             raise InputError(f"{name} has no component {quantity}. Components: {', '.join(values.parts)}.")
         across, index = next(iter(selection.items()), (VOLUME if len(values.axes) == 3 else "", 0))
         position = values.bounds[across][0] + (index + 0.5) * values.spacing[across] if across in values.axes else 0.0
-        view = View(name, quantity, self.drawn(values.axes), FIELDS, across, position)
-        lengths = [colour_range([view.whole(self.values(n))], False) for n in self.peers(name)]
-        limits = min(a for a, _ in lengths), max(b for _, b in lengths)
+        view = View(name, quantity, drawn_axes(values.axes, self.drawn), FIELDS, across, position)
+        limits = colour_range([view.whole(self.values(n)) for n in self.peers(name)], False)
         return single(values, view, limits, arrows=values.is_vector and component is None)
 
 
 class LiveModel(BaseModel):
     """Source, corrected and reference simulation, stepped by PhiFlow's player."""
 
-    def __init__(
-        self,
-        live: Live,
-        name: str,
-        description: str,
-        save_folder: Callable[[], Path],
-        ranges: dict[str, tuple[float, float]],
-    ):
+    def __init__(self, live: Live, name: str, description: str, save_folder: Callable[[], Path], ranges: dict):
         """
         Args:
             live: The simulations.
             name: Title of PhiFlow's pages.
             description: Text below it.
             save_folder: Where scenes are saved; may raise InputError.
-            ranges: Range of each parameter's slider.
+            ranges: (lowest, highest) value of each parameter's slider.
         """
         super().__init__(name, description)
-        self.live, self.save_folder, self.ranges = live, save_folder, ranges
+        self.live, self.save_folder, self.ranges, self.drawn = live, save_folder, ranges, live.flow.drawn
 
     @property
     def field_names(self) -> tuple:
-        fields = [f for f in self.live.pair.source.fields if f != "time"]
-        return tuple(f"{s} {f}" for f in fields for s in SOLVERS)
+        return tuple(f"{s} {f}" for f in self.live.examples for s in SOLVERS)
 
     def values(self, name: str) -> Values:
         solver, _, field = name.partition(" ")
@@ -168,9 +185,6 @@ class LiveModel(BaseModel):
 
     def peers(self, name: str) -> list[str]:
         return [f"{s} {name.partition(' ')[2]}" for s in SOLVERS]
-
-    def drawn(self, axes: list[str]) -> tuple[str, ...]:
-        return drawn_order(axes, type(self.live.pair.source).__name__)
 
     def progress(self):
         with self.progress_lock:
@@ -183,20 +197,18 @@ class LiveModel(BaseModel):
         return tuple(f"{n}_velocity_MAE" for n, c in self.live.curves.items() if len(c))
 
     def get_curve(self, name: str) -> tuple:
-        points = np.array(self.live.curves[name.partition("_")[0]])
-        return points[:, 0], points[:, 1]
+        return tuple(np.array(self.live.curves[name.partition("_")[0]]).T)
 
     @property
     def controls(self) -> tuple:
-        result = []
-        for name in self.live.parameters:
-            kind = int if name == SEED else float
-            options = {} if name == SEED else {"log": True}
-            result.append(
-                control(name, kind, self.ranges[name], lambda n=name, k=kind: k(self.live.parameters[n]), **options)
-            )
-        gain = control("gain", float, (0.0, 1.0), lambda: self.live.gain, "Factor of the correction", log=False)
-        return (*result, *([gain] if self.live.correctors else []))
+        live, result = self.live, []
+        for name in live.parameters:
+            kind, options = (int, {}) if name == SEED else (float, {"log": True})
+            current = lambda n=name, k=kind: k(live.parameters[n])  # noqa: E731
+            result.append(control(name, kind, self.ranges[name], current, **options))
+        if live.correctors:
+            result.append(control("gain", float, (0.0, 1.0), lambda: live.gain, "Factor of the correction", log=False))
+        return tuple(result)
 
     def get_control_value(self, name: str):
         return self.live.gain if name == "gain" else self.live.parameters[name]
@@ -207,22 +219,19 @@ class LiveModel(BaseModel):
 
     @property
     def actions(self) -> tuple:
-        can_poke = "velocity" in self.live.pair.source.staggered
-        return (
-            Action("reset", "Back to the start"),
-            *([Action("poke", "Adds a swirl to all three")] if can_poke else []),
-            Action("save_scene", "Saves all three"),
-        )
+        poke = [Action("poke", "Adds a swirl to all three")] if self.live.can_poke else []
+        return (Action("reset", "Back to the start"), *poke, Action("save_scene", "Saves all three"))
 
     def run_action(self, name: str):
         self.in_background(lambda: self._act(name))
 
     def _act(self, name: str):
-        if name == "save_scene":
-            self.safely(
-                "Saving", lambda: self.report(f"Saved step {self.live.steps} in {self.live.save(self.save_folder())}.")
-            )
-        elif self.safely(name.capitalize(), {"reset": self.live.reset, "poke": self.live.poke}[name]):
+        def save():
+            self.report(f"Saved step {self.live.steps} in {self.live.save(self.save_folder())}.")
+
+        calls = {"reset": ("Reset", self.live.reset), "poke": ("Poke", self.live.poke), "save_scene": ("Saving", save)}
+        what, call = calls[name]
+        if self.safely(what, call) and name != "save_scene":
             self.report({"reset": "Reset.", "poke": "Poked."}[name])
         self.steps = self.live.steps
 
@@ -230,9 +239,9 @@ class LiveModel(BaseModel):
 class RecordedModel(BaseModel):
     """The frames of a PhiFlow scene, one after the other."""
 
-    def __init__(self, recording: Recording, name: str, description: str):
+    def __init__(self, recording: Recording, name: str, description: str, drawn: tuple[str, ...]):
         super().__init__(name, description)
-        self.recording = recording
+        self.recording, self.drawn = recording, drawn
 
     @property
     def field_names(self) -> tuple:
@@ -243,9 +252,6 @@ class RecordedModel(BaseModel):
         if not frames:
             raise InputError("There is no complete frame yet.")
         return self.recording.read(name, frames[min(self.steps, len(frames) - 1)])
-
-    def drawn(self, axes: list[str]) -> tuple[str, ...]:
-        return drawn_order(axes, self.recording.flow_config.get("type"))
 
     def progress(self):
         with self.progress_lock:

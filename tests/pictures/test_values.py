@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from phi_sol import BuoyantPlume, WakeFlow
 from phi_sol.errors import InputError
-from phi_sol.viewer.values import Picture, Values, colour_range, drawn_axes, label, picture, quantities
-from phi_sol.viewer.views import View, make_view
+from phi_sol.pictures.panels import View, colour_range, drawn_axes, make_view
+from phi_sol.pictures.values import Picture, Values, label, picture, quantities
 
 BOUNDS = {"y": (0.0, 4.0), "x": (0.0, 3.0)}
 
@@ -101,9 +102,9 @@ def test_colour_ranges():
 
 
 def test_plumes_are_upright_and_streams_go_to_the_right():
-    assert drawn_axes(["y", "x", "z"], streamwise=True) == ("y", "x", "z")
-    assert drawn_axes(["y", "x"], buoyant=True) == ("x", "y")
-    assert drawn_axes(["y", "x", "z"], buoyant=True) == ("x", "z", "y")
+    assert drawn_axes(["y", "x", "z"], WakeFlow.drawn) == ("y", "x", "z")
+    assert drawn_axes(["y", "x"], BuoyantPlume.drawn) == ("x", "y")
+    assert drawn_axes(["y", "x", "z"], BuoyantPlume.drawn) == ("x", "z", "y")
     assert drawn_axes(["y", "x"]) == ("x", "y")
 
 

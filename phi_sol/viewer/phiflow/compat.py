@@ -1,9 +1,6 @@
 """
-Mends for PhiFlow's web interface (`phi.vis._dash`), which no longer runs as shipped.
-
-Each mend says which PhiFlow versions need it and finds out by itself whether the installed one does: where
-    PhiFlow works,
-nothing is changed. `install` applies them; what is found here and nowhere else in phi_sol knows PhiFlow's internals.
+Mends for PhiFlow's web interface (`phi.vis._dash`), which no longer runs as shipped. Each says which PhiFlow versions
+need it and finds out by itself whether the installed one does: where PhiFlow works, nothing is changed.
 """
 
 import importlib
@@ -19,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError, MissingError
+from ...errors import InputError, MissingError
 
 INCH = 70  # pixels that PhiFlow's Plotly figures take for one
 MARKS = 11  # labels on a slider
@@ -36,12 +33,10 @@ class Notice:
 @dataclass(frozen=True)
 class Shown:
     """
-    A field whose figure is made without PhiFlow: PhiML's operations are not safe in several threads, and a
-        simulation runs in another.
+    A field whose figure is made without PhiFlow: PhiML is not safe in threads, and a simulation runs in another one.
 
     Attributes:
-        figure: Makes the Plotly figure of a component (`x`, `y`, `z`, `abs` or None for all); raises InputError
-            if there is none.
+        figure: Makes the Plotly figure of a component (`x`, `y`, `z`, `abs`, None: all); InputError if there is none.
         component: The component that was chosen.
     """
 
@@ -51,13 +46,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Mend:
-    """
-    Attributes:
-        name: What is mended.
-        versions: PhiFlow versions that are known to need it.
-        needed: Whether the installed version does.
-        apply: Mends it.
-    """
+    """What is mended, the PhiFlow versions known to need it, whether the installed one does, and what mends it."""
 
     name: str
     versions: str
@@ -72,15 +61,7 @@ def one_line(err: BaseException) -> str:
 
 
 def install() -> list[str]:
-    """
-    Applies the mends that the installed PhiFlow needs.
-
-    Returns:
-        Names of the mends that were applied by this call; empty if nothing was left to mend.
-
-    Raises:
-        MissingError: if Dash or Plotly are not installed.
-    """
+    """Applies the mends that the installed PhiFlow needs; returns the names of those that this call applied."""
     require_dash()
     applied = [m.name for m in MENDS if m.needed() and (m.apply() or True)]
     LOG.debug("mended PhiFlow's interface: %s", ", ".join(applied) or "nothing")
@@ -88,15 +69,11 @@ def install() -> list[str]:
 
 
 def require_dash():
-    """
-    Raises:
-        MissingError: if Dash or Plotly are not installed.
-    """
+    """Raises MissingError if Dash or Plotly are not installed."""
     missing = [p for p in ("dash", "plotly") if find_spec(p) is None]
     if missing:
-        raise MissingError(
-            f"The viewer needs {' and '.join(missing)}, which is not installed: pip install phi-sol[view]"
-        )
+        text = f"The viewer needs {' and '.join(missing)}, which is not installed: pip install phi-sol[view]"
+        raise MissingError(text)
 
 
 def _dash(module: str):
@@ -118,27 +95,17 @@ def _alias():
             sys.modules[alias] = importlib.import_module(module)
 
 
-# --- figures ---
-
-
-class _Native:
+def _native(figure) -> SimpleNamespace:
     """A Plotly figure with the method `native` that PhiFlow's viewer calls."""
-
-    def __init__(self, figure):
-        self.figure = figure
-
-    def native(self):
-        return self.figure
+    return SimpleNamespace(native=lambda: figure)
 
 
 def _plot_needed() -> bool:
     from plotly.graph_objects import Figure
 
-    return (
-        not hasattr(Figure, "native")
-        and ".native()" in inspect.getsource(_dash("viewer").build_viewer)
-        and not hasattr(_dash("viewer").plot, "mended")
-    )
+    viewer = _dash("viewer")
+    calls = ".native()" in inspect.getsource(viewer.build_viewer)
+    return calls and not hasattr(Figure, "native") and not hasattr(viewer.plot, "__wrapped__")
 
 
 def _mend_plot():
@@ -151,13 +118,13 @@ def _mend_plot():
 
         if isinstance(value, Shown):
             try:
-                return _Native(value.figure(value.component))
+                return _native(value.figure(value.component))
             except InputError as err:
                 value = Notice(str(err))
         if isinstance(value, Notice):
             hidden = dict(visible=False)
-            return _Native(Figure(layout=dict(title_text=value.text, xaxis=hidden, yaxis=hidden, plot_bgcolor="white")))
-        return _Native(plot(value, size=None if size is None else [s / INCH for s in size], **options))
+            return _native(Figure(layout=dict(title_text=value.text, xaxis=hidden, yaxis=hidden, plot_bgcolor="white")))
+        return _native(plot(value, size=None if size is None else [s / INCH for s in size], **options))
 
     @wraps(select_channel)
     def mended_select(value, channel):
@@ -165,11 +132,7 @@ def _mend_plot():
             return replace(value, component=channel)
         return value if isinstance(value, Notice) else select_channel(value, channel)
 
-    mended_plot.mended = True
     viewer.plot, viewer.select_channel = mended_plot, mended_select
-
-
-# --- controls ---
 
 
 def _marks_needed() -> bool:
@@ -205,7 +168,7 @@ def _mend_marks():
 
 def _late_needed() -> bool:
     build = _dash("dash_gui").build_model_controls
-    return not hasattr(build, "mended") and "initialize-controls" in inspect.getsource(build)
+    return not hasattr(build, "__wrapped__") and "initialize-controls" in inspect.getsource(build)
 
 
 def _mend_late():
@@ -248,16 +211,10 @@ def _mend_late():
         layout = build(SimpleNamespace(model=app.model, dash=dash))
         if dash.make is None:  # a model without controls
             return layout
-        return html.Div(
-            Fresh(dash.make, style={"margin": "15px 2%"}),
-            style={"width": "75%", "margin": "auto", "backgroundColor": "#F0F0F0"},
-        )
+        style = {"width": "75%", "margin": "auto", "backgroundColor": "#F0F0F0"}
+        return html.Div(Fresh(dash.make, style={"margin": "15px 2%"}), style=style)
 
-    build_model_controls.mended = True
     gui.build_model_controls = build_model_controls
-
-
-# --- curves ---
 
 
 def _join_needed() -> bool:
@@ -267,9 +224,8 @@ def _join_needed() -> bool:
 
 def _mend_join():
     gap = np.full((1, 2), np.nan)
-    _dash("_plotly_plots").join_curves = lambda curves: np.concatenate(
-        [p for c in curves for p in (np.asarray(c, float), gap)][:-1]
-    )
+    join = lambda curves: np.concatenate([p for c in curves for p in (np.asarray(c, float), gap)][:-1])  # noqa: E731
+    _dash("_plotly_plots").join_curves = join
 
 
 def _smooth_needed() -> bool:
@@ -296,9 +252,6 @@ def _fails(call: Callable, error: type[Exception]) -> bool:
     return False
 
 
-# --- crashes ---
-
-
 def _play_needed() -> bool:
     from phi.vis._vis_base import AsyncPlay
 
@@ -308,7 +261,7 @@ def _play_needed() -> bool:
         def progress(self):
             raise ArithmeticError("probe")
 
-    return not hasattr(AsyncPlay.__call__, "mended") and _fails(AsyncPlay(Crashing(), 1, None), ArithmeticError)
+    return not hasattr(AsyncPlay.__call__, "__wrapped__") and _fails(AsyncPlay(Crashing(), 1, None), ArithmeticError)
 
 
 def _mend_play():
@@ -316,6 +269,7 @@ def _mend_play():
 
     play = AsyncPlay.__call__
 
+    @wraps(play)
     def __call__(self):
         try:
             play(self)
@@ -325,7 +279,6 @@ def _mend_play():
         finally:
             self._finished = True
 
-    __call__.mended = True
     AsyncPlay.__call__ = __call__
 
 

@@ -1,0 +1,241 @@
+"""
+The model of panels: which quantity of which field is drawn, in which plane, beside what, and in which colours.
+`drawing` renders it with Matplotlib, `viewer.figures` with Plotly.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from phi import math
+from phi.geom import Geometry
+from phi.math import channel, instance
+
+from ..errors import InputError
+from ..flows import Flow
+from .values import VORTICITY, Picture, Values, is_signed, label, picture, quantities
+
+FIELDS, DIFFERENCE, BOTH = "fields", "difference", "both"
+VOLUME = "volume"
+DISPLAY_LIMIT = 128  # cells per axis of a picture; finer fields are averaged over blocks
+VOLUME_LIMIT = 24  # cells per axis of a volume rendering
+PLAIN, SIGNED, ERROR = "viridis", "RdBu_r", "magma_r"  # known to Matplotlib and to Plotly
+
+
+def drawn_axes(axes: list[str], order: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """
+    Axes as they are drawn, in a flow's order (`Flow.drawn`): after slicing, the first that is left is horizontal, the
+    second vertical.
+    """
+    order = (*(order or Flow.drawn), *axes)
+    return tuple(sorted(axes, key=order.index))
+
+
+@dataclass(frozen=True)
+class View:
+    """
+    What is drawn.
+
+    Attributes:
+        field: Name of the field.
+        quantity: One of `values.quantities`.
+        drawn: Axes in the order in which they are drawn.
+        show: `fields`, `difference` (to the reference) or `both`.
+        across: In 3D the axis that is sliced, or `volume`.
+        position: Where it is sliced, in domain units.
+    """
+
+    field: str
+    quantity: str
+    drawn: tuple[str, ...]
+    show: str = BOTH
+    across: str = ""
+    position: float = 0.0
+
+    @property
+    def is_volume(self) -> bool:
+        return self.across == VOLUME
+
+    @property
+    def is_signed(self) -> bool:
+        return is_signed(self.quantity, len(self.drawn))
+
+    @property
+    def sliced(self) -> str:
+        """The axis that is sliced, or nothing."""
+        return (self.across or max(self.drawn)) if len(self.drawn) == 3 and not self.is_volume else ""
+
+    def whole(self, values: Values) -> Picture:
+        """The quantity over the whole grid."""
+        return picture(values, self.quantity, self.drawn)
+
+    def flat(self, whole: Picture, limit: int = DISPLAY_LIMIT) -> Picture:
+        """What is drawn of it: itself, a slice, or a volume; with at most `limit` entries per axis of a plane."""
+        if self.is_volume:
+            return whole.ordered(tuple(d for d in self.drawn if d in whole.coordinates)).coarsened(VOLUME_LIMIT)
+        if len(whole.coordinates) == 3:
+            whole = whole.cut(self.sliced, self.position)
+        axes = tuple(d for d in self.drawn if d in whole.coordinates)
+        return whole.ordered(tuple(reversed(axes))).coarsened(limit)  # rows are vertical
+
+
+def default_quantity(names: list[str], wanted: str | None = None) -> str | None:
+    """The quantity to begin with: the one that was chosen before, the vorticity, or the first."""
+    return wanted if wanted in names else VORTICITY if VORTICITY in names else names[0] if names else None
+
+
+def make_view(
+    values: Values, field: str, quantity: str | None, drawn: tuple, show: str, across: str | None, share: float | None
+) -> View:
+    """
+    The view that controls ask for; what is not possible (yet) is replaced by something that is.
+
+    Args:
+        values: An example of the field.
+        field: Its name.
+        quantity, drawn, show, across: See `View`.
+        share: Where it is sliced, from 0 to 1.
+
+    Raises:
+        InputError: for a field without quantities.
+    """
+    quantity = default_quantity(quantities(values), quantity)
+    if quantity is None:
+        raise InputError(f"{field} can't be shown.")
+    across = across if across in (*drawn, VOLUME) and len(drawn) == 3 else max(drawn) if len(drawn) == 3 else ""
+    lower, upper = values.bounds.get(across, (0.0, 0.0))
+    return View(field, quantity, drawn, show, across, lower + (0.5 if share is None else share) * (upper - lower))
+
+
+Range = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Ranges:
+    """Colour ranges of the fields and of their differences; None: of what is drawn."""
+
+    fields: Range | None = None
+    difference: Range | None = None
+
+
+def colour_range(pictures: list[Picture], signed: bool) -> Range:
+    """
+    One colour range for all pictures: their finite extremes; around zero if `signed`, and then without the outermost
+    half per cent, so that a few strong vortices or wall cells don't make all else pale.
+    """
+    finite = [f for p in pictures if (f := p.values[np.isfinite(p.values)]).size]
+    if not finite:
+        return 0.0, 1.0
+    if signed:
+        limit = max(float(np.percentile(np.abs(f), 99.5)) for f in finite)
+        return (-limit, limit) if limit > 0 else (-1.0, 1.0)
+    lower, upper = min(float(f.min()) for f in finite), max(float(f.max()) for f in finite)
+    return (lower, upper) if upper > lower else (lower - 0.5, lower + 0.5)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """
+    Attributes:
+        limits: Values of the first and the last colour.
+        colours: Name of the colours.
+        label: Of the colour bar.
+    """
+
+    limits: Range
+    colours: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """
+    Panels side by side. Rows with equal scales share a colour bar.
+
+    Attributes:
+        panels: Pictures, or the reason why there is none, by title.
+        scale: Their colours.
+        name: What stands left of them.
+        outline: Distance to the surface of obstacles, negative inside; None if there are none.
+    """
+
+    panels: dict[str, Picture | str]
+    scale: Scale
+    name: str = ""
+    outline: Picture | None = field(default=None, repr=False)
+
+    @property
+    def pictures(self) -> list[Picture]:
+        return [p for p in self.panels.values() if isinstance(p, Picture)]
+
+
+def make_rows(
+    shown: dict[str, Values | str],
+    view: View,
+    ranges: Ranges | None = None,
+    reference: str = "",
+    flow: Flow | None = None,
+    full: dict[str, Values] | None = None,
+) -> list[Row]:
+    """
+    Panels with one colour scale, and below their differences to the reference with another.
+
+    Args:
+        shown: Values, or the reason why there are none, by title.
+        view: What is drawn.
+        ranges: Fixed colour ranges.
+        reference: Title of the panel that the others are compared with.
+        flow: Gives obstacles.
+        full: Values that are drawn in the place of some of those shown, but not compared.
+    """
+    wholes = {t: view.whole(v) for t, v in shown.items() if isinstance(v, Values)}
+    drawn = wholes | {t: view.whole(v) for t, v in (full or {}).items()}
+    base, ranges, rows = wholes.get(reference), ranges or Ranges(), []
+    name = label(view.field, view.quantity)
+
+    def add(panels: dict[str, Picture | str], given: Range | None, signed: bool, text: str):
+        limits = given or colour_range([p for p in panels.values() if isinstance(p, Picture)], signed)
+        rows.append(Row(panels, Scale(limits, SIGNED if signed else PLAIN, text), outline=outline))
+
+    outline = None if flow is None or view.is_volume else outline_of(flow, view)
+    if view.show != DIFFERENCE or not reference:
+        panels = {t: view.flat(drawn[t]) if t in drawn else v for t, v in shown.items()}
+        add(panels, ranges.fields, view.is_signed, name)
+    if view.show != FIELDS and reference:
+        panels = {}
+        for title, value in shown.items():
+            if title == reference:
+                continue
+            there = title in wholes and wholes[title].fits(base)
+            reason = next((v for v in (value, shown[reference]) if isinstance(v, str)), "no reference on this grid")
+            panels[f"{title} − {reference}"] = view.flat(wholes[title] - base) if there else reason
+        add(panels, ranges.difference, True, f"difference{name[name.rfind(' (') :] if '(' in name else ''}")
+    return rows
+
+
+def outline_of(flow: Flow, view: View, cells: int = 200) -> Picture | None:
+    """
+    The cut of the obstacles themselves, on a raster finer than the grid: the distance to their surface, negative
+    inside, in the part of the drawn plane that holds them; None if there are none.
+    """
+    given = flow.obstacles if isinstance(flow.obstacles, list | tuple) else [flow.obstacles]
+    solids = [g for o in given if isinstance(g := getattr(o, "geometry", o), Geometry)]
+    if not solids:
+        return None
+    across, longest = view.sliced, max(flow.size.values())
+    horizontal, vertical = [d for d in view.drawn if d != across]
+    lines = {
+        d: (np.arange(n) + 0.5) * flow.size[d] / n
+        for d in (vertical, horizontal)
+        for n in [max(8, round(cells * flow.size[d] / longest))]
+    }
+    points = dict(zip(lines, (p.ravel() for p in np.meshgrid(*lines.values(), indexing="ij")), strict=True))
+    others = {across: view.position} if across else {d: s / 2 for d, s in flow.size.items() if d not in lines}
+    points |= {d: np.full(points[vertical].shape, p) for d, p in others.items()}
+    # PhiML's settings are those of all threads, and a simulation may run in another one: they stay as they are
+    where = math.wrap(np.stack([points[d] for d in flow.size], -1), instance("points"), channel(vector=list(flow.size)))
+    distance = np.min([s.approximate_signed_distance(where).numpy("points") for s in solids], 0)
+    distance = distance.reshape([len(c) for c in lines.values()])
+    if not (distance <= 0).any():
+        return None
+    cut = [slice(max(0, hits.min() - 1), hits.max() + 2) for hits in np.nonzero(distance <= 0)]
+    return Picture({d: c[s] for (d, c), s in zip(lines.items(), cut, strict=True)}, distance[tuple(cut)])

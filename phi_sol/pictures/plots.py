@@ -1,0 +1,94 @@
+"""`phi_sol.plot`: figures for notebooks."""
+
+from ..errors import InputError
+from ..stepping.state import State
+from .drawing import Drawing
+from .panels import BOTH, FIELDS, drawn_axes, make_rows, make_view
+from .values import HIDDEN, MAGNITUDE, Values, quantities
+
+
+def plot(
+    *what,
+    field: str | None = None,
+    quantity: str | None = None,
+    reference: str | None = None,
+    across: str | None = None,
+    position: float = 0.5,
+):
+    """
+    Fields side by side in one figure, with one colour scale for all.
+
+    Args:
+        what: States, PhiFlow grids, dictionaries of such by title, or lists of such. A batch is taken apart.
+        field: Which field of states; default: `velocity`, or the first.
+        quantity: A component (`x`), `magnitude`, `vorticity`; default: the magnitude of vectors.
+        reference: Title of the panel that the others are compared with, in a second row.
+        across: In 3D the axis that is sliced; default: the last.
+        position: Where, from 0 to 1.
+
+    Returns:
+        A Matplotlib figure, which notebooks show and `savefig` writes.
+
+    Raises:
+        InputError: for what can't be drawn, or grids of different dimension.
+    """
+    shown = _collected(what, field)
+    if not shown:
+        raise InputError("There is nothing to plot.")
+    name = field or next((n for n, _ in shown.values() if n), "")
+    values = {t: v for t, (_, v) in shown.items()}
+    first = next(iter(values.values()))
+    if any(v.axes != first.axes for v in values.values()):
+        axes = "; ".join(f"{t}: {', '.join(v.axes)}" for t, v in values.items())
+        raise InputError(f"Only fields with the same axes can share a figure: {axes}")
+    if len(first.axes) == 1:
+        raise InputError("1D fields can't be plotted here: use phi.vis.plot.")
+    if reference is not None and reference not in values:
+        raise InputError(f"There is no panel {reference!r} to compare with. Panels: {', '.join(values)}.")
+    wanted = quantity or (MAGNITUDE if first.is_vector else None)
+    if wanted and wanted not in quantities(first):
+        raise InputError(f"There is no quantity {wanted!r}. Known: {', '.join(quantities(first))}.")
+    if across is not None and across not in first.axes:
+        raise InputError(f"There is no axis {across!r}. Axes: {', '.join(first.axes)}.")
+    show = BOTH if reference else FIELDS
+    view = make_view(first, name, wanted, drawn_axes(first.axes), show, across, position)
+    return Drawing(make_rows(values, view, reference=reference or "")).figure
+
+
+def _collected(what, field: str | None) -> dict[str, tuple[str, Values]]:
+    """(field name, values) by title, from anything that `plot` takes."""
+    result: dict[str, tuple[str, Values]] = {}
+
+    def add(title: str, item):
+        if isinstance(item, dict):
+            for name, value in item.items():
+                add(f"{title} {name}".strip(), value)
+        elif isinstance(item, list | tuple):
+            for i, value in enumerate(item):
+                add(f"{title} {i}".strip(), value)
+        elif isinstance(item, State):
+            names = [n for n in item.fields if n not in HIDDEN]
+            name = field or ("velocity" if "velocity" in names else names[0])
+            if name not in names:
+                raise InputError(f"This state has no field {name!r}. It has {', '.join(names)}.")
+            add_field(title, name, item.fields[name])
+        elif isinstance(item, Values):
+            put(title, "", item)
+        else:
+            add_field(title, "", item)
+
+    def add_field(title: str, name: str, grid):
+        shape = getattr(getattr(grid, "shape", None), "batch", ())
+        for index in list(shape.meshgrid()) if shape else [{}]:
+            suffix = ", ".join(f"{d} {i}" for d, i in index.items())
+            put(f"{title} {suffix}".strip() or name, name, Values.of_field(grid, index))
+
+    def put(title: str, name: str, values: Values):
+        unique, count = title or "field", 2
+        while unique in result:
+            unique, count = f"{title or 'field'} ({count})", count + 1
+        result[unique] = (name, values)
+
+    for item in what:
+        add("", item)
+    return result

@@ -1,0 +1,89 @@
+"""The variables of a running script that a viewer shows, followed by the objects that they hold."""
+
+from collections.abc import Callable
+from types import FrameType
+
+from ..errors import InputError
+from ..pictures.values import HIDDEN, Values
+from ..stepping.state import State
+
+
+class Variables:
+    """
+    What is shown of a script.
+
+    Attributes:
+        frame: The script's, or that of the function that asked for the viewer.
+        sources: By title, a function that finds a field among all variables.
+    """
+
+    def __init__(self, frame: FrameType):
+        self.frame = frame
+        self.sources: dict[str, Callable[[dict], object]] = {}
+
+    @property
+    def all(self) -> dict:
+        return {**self.frame.f_globals, **self.frame.f_locals}
+
+    def read(self) -> dict[str, Values | str]:
+        """The values that all sources have now, or why there are none."""
+        variables = self.all if self.sources else {}
+        return {name: shown(source(variables)) for name, source in self.sources.items()}
+
+    def set(self, name: str, value):
+        """Sets a variable of a script (PhiFlow's controls are such); those of functions can't be set."""
+        if name in self.frame.f_globals and self.frame.f_locals is self.frame.f_globals:
+            self.frame.f_globals[name] = value
+
+    def follow(self, item):
+        """
+        Args:
+            item: A state or field, names of variables, or a dictionary of fields or functions.
+
+        Raises:
+            InputError: if there is no such variable.
+        """
+        variables = self.all
+        if isinstance(item, str):
+            for name in (v.strip() for v in item.split(",")):
+                if name not in variables:
+                    raise InputError(f"There is no variable {name!r} to view.")
+                self._add(name, variables[name], lambda v, n=name: v.get(n))
+        elif isinstance(item, dict):
+            for name, value in item.items():
+                is_function = callable(value) and not hasattr(value, "shape")
+                self.sources[name] = (lambda _, f=value: f()) if is_function else self._source(value)
+        else:
+            self._add(self._holder(item), item, self._source(item))
+
+    def _holder(self, item) -> str:
+        return next((n for n, v in self.all.items() if v is item and not n.startswith("_")), "")
+
+    def _source(self, value) -> Callable[[dict], object]:
+        """Looks up the variable that holds a value; without one it stays what it is."""
+        variable = self._holder(value)
+        return (lambda v: v.get(variable)) if variable else (lambda _: value)
+
+    def _add(self, variable: str, value, source: Callable[[dict], object]):
+        if not isinstance(value, State):
+            self.sources[variable or f"field {len(self.sources) + 1}"] = source
+            return
+        taken = set(self.sources)
+        for name in parts(value):
+            title = f"{variable} {name}".strip() if name in taken else name
+            self.sources[title] = lambda v, n=name: parts(source(v)).get(n)
+
+
+def parts(item: State | dict) -> dict[str, object]:
+    """The fields of a state or dictionary by name."""
+    fields = item.fields if isinstance(item, State) else item
+    return {n: v for n, v in fields.items() if n not in HIDDEN}
+
+
+def shown(value) -> Values | str:
+    """Values of a field, the first of a batch, or why there are none."""
+    try:
+        first = {d: 0 for d in value.shape.batch.names} if hasattr(value, "shape") else None
+        return value if isinstance(value, Values) else Values.of_field(value, first)
+    except InputError as err:
+        return str(err)
