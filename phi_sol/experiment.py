@@ -242,7 +242,7 @@ def load_experiment(scene: str) -> Experiment:
             raise MissingError(f"There is no scene file {scene!r}.")
         name = f"phi_sol_scene_{path.stem}_{sha256(str(path.resolve()).encode()).hexdigest()[:8]}"
         spec = importlib.util.spec_from_file_location(name, path)
-        if spec is None:
+        if spec is None or spec.loader is None:
             raise InputError(f"The scene file {scene!r} must be a Python file (.py).")
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module  # where dataclasses look up what their annotations mean

@@ -107,6 +107,36 @@ def test_public_names_exist():
         _ = phi_sol.nonsense
 
 
+def test_scripts_that_use_public_names_are_type_checked(tmp_path):
+    pytest.importorskip("mypy")
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import phi_sol\n"
+        "flow: phi_sol.WakeFlow = phi_sol.WakeFlow(y=16, x=8)\n"
+        "frames = phi_sol.rollout(flow, flow.initial_state(reynolds=[200.0, 400.0]), steps=2)\n"
+        "state: phi_sol.State = frames.last\n"
+        "pair = phi_sol.SolverPair(phi_sol.WakeFlow, dict(y=16, x=8), dt=0.5)\n"
+        "hybrid = phi_sol.HybridSolver(pair.source, phi_sol.Corrector.load('run'))\n"
+        "hybrid.corrector.save('copy')\n"
+        "phi_sol.WakeFlo(y=16, x=8)\n"
+        "wrong: phi_sol.SmokeBox = flow\n"
+        "phi_sol.rollout(pair, state, steps=2)\n"
+        "hybrid.corrector.sav('copy')\n"
+    )
+    where = {"MYPYPATH": str(REPOSITORY)} if (REPOSITORY / "setup.cfg").is_file() else {}
+    options = ["--config-file=", "--ignore-missing-imports", "--follow-imports=silent", f"--cache-dir={tmp_path}"]
+    checked = subprocess.run(
+        [sys.executable, "-m", "mypy", *options, str(script)],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=os.environ | where,
+    )
+    refused = [line.removeprefix("script.py:") for line in checked.stdout.splitlines() if ": error:" in line]
+    assert [line.partition(":")[0] for line in refused] == ["8", "9", "10", "11"], checked.stdout + checked.stderr
+    assert '"WakeFlo"' in refused[0]
+
+
 def test_editable_install_has_the_scenes(tmp_path):
     code = "import phi_sol.scenes, phi_sol.scenes.karman_2d as k; print(k.experiment.name, phi_sol.scenes.__path__[0])"
     name, path = run_python(code, cwd=tmp_path).split(maxsplit=1)

@@ -56,7 +56,7 @@ def evaluate(
     task = task_of(experiment)
     for folder in run or []:
         task.require(folder, scene)
-    options = {} if numerics is None else {"numerics": numerics}
+    options: dict = {} if numerics is None else {"numerics": numerics}
     task.check_evaluation(experiment, options)
     with progress_bar() as bar:
         folder = out if out is not None else root / "evaluation"

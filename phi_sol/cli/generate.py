@@ -72,8 +72,8 @@ def generate(
     with progress_bar("steps/s") as bar:
         for s, generator in generators.items():
             total = len(generator.jobs) * generator.steps
-            task = bar.add_task(f"{experiment.name} {s}", total=total, completed=total - generator.plan()["steps"])
-            generator.run(lambda done, total, task=task: bar.update(task, completed=done))
+            bar.add_task(f"{experiment.name} {s}", total=total, completed=total - generator.plan()["steps"])
+            generator.run(lambda done, total: bar.update(bar.tasks[-1].id, completed=done))
     for s, generator in generators.items():
         typer.echo(f"{len(generator.jobs)} simulations with {generator.frames} frames in {folders[s]}")
 

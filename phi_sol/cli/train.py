@@ -111,7 +111,7 @@ def train(
     from ..errors import InputError
     from ..experiment import load_experiment
 
-    how = {"placement": placement, "project": project or None, "truncate": truncate, "push_forward": push_forward}
+    how: dict = {"placement": placement, "project": project or None, "truncate": truncate, "push_forward": push_forward}
     how |= {"noise": noise, "loss_weights": loss_weights, "gradient_loss": gradient_loss}
     how |= {"spectral_loss": spectral_loss, "step_weights": step_weights, "remat": remat}
     experiment = load_experiment(scene)

@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import keras
 
@@ -90,7 +90,7 @@ def load_runs(
     result: dict[str, Trained] = {}
     for run in runs:
         name = Path(run).resolve().name
-        trained = load(run)
+        trained: Any = load(run)
         try:
             trained.check_flow(flow)
         except InputError as err:

@@ -22,10 +22,11 @@ def baselines(experiment: Experiment) -> dict[str, Solver]:
     already, and on a finer grid (`SRC-2x`, by the smallest factor that divides the pair's ratio), if there is one
     between source and reference.
     """
-    result, source, ratio = {}, experiment.pair.source, experiment.pair.ratio
+    result: dict[str, Solver] = {}
+    source, ratio = experiment.pair.source, experiment.pair.ratio
     advects = "velocity" in source.fields and "advection" in inspect.signature(experiment.flow.__init__).parameters
     if advects and source.advection != SECOND_ORDER:
-        result["SRC-MC"] = experiment.flow(**source.resolution, **experiment.options | {"advection": SECOND_ORDER})
+        result["SRC-MC"] = experiment.flow(**experiment.options | source.resolution | {"advection": SECOND_ORDER})
     factor = next((f for f in range(2, ratio) if ratio % f == 0), None)
     if factor is not None:
         pair = SolverPair(experiment.flow, source.resolution, factor, **experiment.options)

@@ -117,8 +117,8 @@ def evaluate_corrections(
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / "results.json", results)
-    show = lambda done, total: progress("report", done, total + 1)  # noqa: E731
-    pictures = write_pictures(groups, measures, reference_ms, out, experiment.name, show)
+    draw = lambda done, total: progress("report", done, total + 1)  # noqa: E731
+    pictures = write_pictures(groups, measures, reference_ms, out, experiment.name, draw)
     reports = write_reports(flow_report(results, pictures), out)
     progress("report", len(pictures) + 1, len(pictures) + 1)
     return Evaluation(results, rollouts, [out / "results.json", *reports, *pictures])
@@ -157,7 +157,7 @@ def data_hash(data: Dataset, frames: int) -> str:
     known = hashlib.sha256()
     for name in sorted(data.arrays):
         for simulation in data.arrays[name]:
-            known.update(np.ascontiguousarray(simulation[: frames + 1]))
+            known.update(np.ascontiguousarray(simulation[: frames + 1]).data)
     return known.hexdigest()
 
 

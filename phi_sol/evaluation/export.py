@@ -56,7 +56,7 @@ def to_xarray(flow: Flow, frames: dict[int, Arrays], **attributes):
     numbers, dims, unit = sorted(frames), list(flow.resolution), {"units": "domain units"}
     stacked = {n: np.stack([frames[f][n] for f in numbers]) for n in frames[numbers[0]]}
     time = unit | {"long_name": "time since frame 0", "axis": "T"}
-    coordinates = {"time": ("time", flow.dt * np.array(numbers, float), time), "frame": ("time", numbers)}
+    coordinates: dict = {"time": ("time", flow.dt * np.array(numbers, float), time), "frame": ("time", numbers)}
     for d, n in flow.resolution.items():  # with an axis, VTK takes x and y for angles
         h = flow.spacing[d]
         coordinates[d] = (d, (np.arange(n) + 0.5) * h, unit | {"long_name": f"{d} of cell centres"})
@@ -78,7 +78,7 @@ def to_xarray(flow: Flow, frames: dict[int, Arrays], **attributes):
             add(f"{field}_{d}_face", where, values, units=units, long_name=f"{d} component on faces")
         for d, values in centred(flow, stacked, field).items():
             add(f"{field}_{d}", dims, values, units=units, long_name=f"{d} component at cell centres")
-    about = {"Conventions": "CF-1.8", "source": f"phi_sol {versions()['phi_sol']}"}
+    about: dict = {"Conventions": "CF-1.8", "source": f"phi_sol {versions()['phi_sol']}"}
     about |= {"dt": flow.dt, "flow": json.dumps(flow.config())}
     return xarray.Dataset(variables, coordinates, about | attributes)
 
@@ -158,7 +158,7 @@ class Exporter:
     def _write(self, name: str, simulation: int, frames: dict[int, Arrays]):
         source, parameters = self.data.folders[simulation].name, self.data.simulations[simulation]
         folder, flow = self.out / name, self.data.pair.source
-        if self.kind == "netcdf":
+        if self._format is None:
             folder.mkdir(parents=True, exist_ok=True)
             about = {"title": f"{name}, {source}", "solver": name, "simulation": source} | parameters
             content = to_xarray(flow, frames, **about)
@@ -166,7 +166,7 @@ class Exporter:
             _fixed_length_texts(content).to_netcdf(part, engine="h5netcdf", encoding=packed)
             part.replace(folder / f"{source}.nc")
             return
-        scene, given = folder / source, {n: np.float32([v]) for n, v in parameters.items()}
+        scene, given = folder / source, {n: np.array([v], np.float32) for n, v in parameters.items()}
         scene.mkdir(parents=True)
         for frame, arrays in frames.items():
             state = unpack(flow, {n: a[None] for n, a in arrays.items()}, given, batch(batch=1))

@@ -70,9 +70,10 @@ def mean_and_deviation(values: list[float | None]) -> tuple[float | None, float 
     """
     Mean and standard deviation (of a sample) of values; None if one of them is, and no deviation of a single value.
     """
-    if not values or any(v is None for v in values):
+    known = [v for v in values if v is not None]
+    if not known or len(known) < len(values):
         return None, None
-    return float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else None
+    return float(np.mean(known)), float(np.std(known, ddof=1)) if len(known) > 1 else None
 
 
 def group_runs(records: dict[str, Record], descriptions: dict[str, dict]) -> list[Group]:

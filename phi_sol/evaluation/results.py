@@ -12,7 +12,7 @@ from .records import Record
 
 def solver_results(record: Record, frames: int, measures: Measures | None = None) -> dict:
     """The entry of one solver in `results.json`. What a simulation that blew up takes part in is None."""
-    result = {
+    result: dict = {
         "mae": {str(n): record.mean(n) for n in milestones(frames)},
         "mae_per_parameter": record.mean_per_simulation(frames),
         "ms_per_step": number(record.ms_per_step),

@@ -98,7 +98,7 @@ def physics_table(results: dict) -> Table | None:
     others = [n for n in results["solvers"]["SRC"].get("fields", {}) if not n.startswith("velocity")]
     if compared(results) != "velocity" and len(others) == 1:
         others = []  # whose error the first table has
-    columns = [("fields", f"{n} MAE", lambda e, n=n: decimal(e[n]["mae"], missing="")) for n in others]
+    columns: list = [("fields", f"{n} MAE", lambda e, n=n: decimal(e[n]["mae"], missing="")) for n in others]
     columns += [
         (f["entry"], f"{f['column']}{f' ({unit})' if (unit := f['unit']) else ''}", shown) for f in own.values()
     ]

@@ -7,6 +7,7 @@ without scatter (`interpolation.py`).
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from phi import math
 from phi.field import Field, sample
@@ -92,7 +93,7 @@ def _within(velocity: Field, dt: Tensor | float, reach: int):
     Whether no displacement exceeds `reach` cells, as a native scalar: judged by the stored velocities and the boundary
     values, of which all others are weighted means. False where there is a NaN.
     """
-    greatest = 0.0
+    greatest: Any = 0.0
     layout = Layout("velocity", velocity)
     for d, h in _spacing(layout).items():
         values = velocity.values[{"~vector": d}] if velocity.is_staggered else velocity.values.vector[d]

@@ -19,6 +19,7 @@ from ..pressure import Projection
 from ..stepping.arrays import check_state
 from ..stepping.solver import Solver
 from ..stepping.state import Fields, State
+from ..stepping.system import System
 from .advection import REACH, SCHEMES
 from .definition import definition
 from .parameters import SEED, integer, is_real, parameter_tensors
@@ -28,7 +29,7 @@ __all__ = ["MAX_CFL", "SEED", "Flow"]
 MAX_CFL = 10.0  # cells per step; semi-Lagrangian lookups stay stable beyond, but have little to do with the flow
 
 
-class Flow(Solver):
+class Flow(Solver, System):
     """
     One PDE system with its domain, boundary conditions, obstacles, parameters and time step, on a grid.
 
@@ -56,6 +57,7 @@ class Flow(Solver):
     """Cells that `|v| dt` may cross until advection needs a gather; the result is the same."""
     drawn: tuple[str, ...] = ("x", "y", "z")
     """Axes in the order in which pictures show them: of those that a slice leaves, the first to the right."""
+    _options: dict
     size: dict[str, float]
     """
     Size of the domain per axis, in domain units. A class may name three axes: a flow with a resolution for the first

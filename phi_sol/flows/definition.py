@@ -45,14 +45,14 @@ def definition(flow: Flow) -> dict:
     """
     if "_outline" not in vars(flow):  # found once: PhiML's settings are those of all threads
         with math.NUMPY, math.precision(64):
-            flow._outline = {
+            vars(flow)["_outline"] = {
                 "obstacles": _obstacles(flow),
                 "boundaries": {n: _boundary(layout) for n, layout in flow.layouts.items()},
             }
     return {
         "options": {n: describe(v) for n, v in _options(flow).items()},
         "attributes": {n: describe(v) for n, v in sorted(_attributes(flow).items())},
-        **flow._outline,
+        **vars(flow)["_outline"],
         "code": _code(flow),
     }
 
@@ -142,8 +142,8 @@ def _array(value: np.ndarray, digits: int = 12) -> Any:
         return describe(np.array(rounded, object).reshape(value.shape).tolist())
     finite = value.astype(float)[np.isfinite(value)]
     scale = float(f"{np.abs(finite).max(initial=0):.{SINGLE}g}") or 1.0
-    rounded = np.round(value.astype(float) / scale, SINGLE) + 0.0  # the last digits of a profile depend on the machine
-    return f"<array {'x'.join(map(str, value.shape))} {_hash([scale, rounded.tobytes().hex()])}>"
+    scaled = np.round(value.astype(float) / scale, SINGLE) + 0.0  # the last digits of a profile depend on the machine
+    return f"<array {'x'.join(map(str, value.shape))} {_hash([scale, scaled.tobytes().hex()])}>"
 
 
 def _hash(content: Any) -> str:
@@ -203,7 +203,7 @@ def _is_data(value: Any) -> bool:
 
 def _options(flow: Flow) -> dict[str, Any]:
     """Without those that were passed on to the constructor of a base class though they are its defaults."""
-    inits = [inspect.signature(c.__init__).parameters for c in type(flow).__mro__ if "__init__" in vars(c)]
+    inits = [inspect.signature(vars(c)["__init__"]).parameters for c in type(flow).__mro__ if "__init__" in vars(c)]
     defaults = {n: p.default for parameters in reversed(inits[1:]) for n, p in parameters.items()}
     defaults = {n: getattr(type(flow), n, None) if v is None else v for n, v in defaults.items()}
     return {

@@ -137,7 +137,7 @@ class ForcedAdvection(Flow):
         return State({n: math.expand(f, shape) for n, f in fields.items()}, parameters)
 
     def _smooth_velocity(self, rng: np.random.Generator, component: str, where: Intervals) -> np.ndarray:
-        total = {}
+        total: dict = {}
         for c in "yxz":  # all of them whatever the grid, so that every component has numbers of its own
             periods, phases, parts = (
                 rng.integers(-3, 4, (MODES, 3)),

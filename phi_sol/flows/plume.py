@@ -123,7 +123,7 @@ class BuoyantPlume(Flow):
             for factor in factors[1:]:
                 blob = blob[..., None] * factor
             total = total + amounts[i] * blob
-        return total
+        return np.asarray(total)
 
     def check_stability(self, dt: float, seed: float, buoyancy: float):
         """

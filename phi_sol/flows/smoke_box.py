@@ -51,7 +51,7 @@ class SmokeBox(BuoyantPlume):
         Raises:
             InputError: as `Flow` does.
         """
-        super().__init__(dt, advection, **resolution)
+        super().__init__(dt, advection, **resolution)  # type: ignore[arg-type]  # axes are no options of a plume
 
     @property
     def boundaries(self):

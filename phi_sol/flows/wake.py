@@ -172,6 +172,6 @@ class WakeFlow(Flow):
         return state.with_fields(velocity=velocity, marker=marker)
 
     def config(self) -> dict:
-        three_d = {"obstacle": self.obstacle} if "z" in self.size else {}
+        three_d: dict = {"obstacle": self.obstacle} if "z" in self.size else {}
         three_d |= {"inclination": self.inclination} if self.obstacle == "inclined" else {}
         return super().config() | {"speed": self.speed, "radius": self.radius, "center": dict(self.center)} | three_d

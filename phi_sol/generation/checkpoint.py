@@ -38,14 +38,12 @@ class Checkpoint:
         """Replaces the entries of these simulations; the others stay."""
         self.entries |= entries
         buffer = BytesIO()
-        np.savez(
-            buffer,
-            **{
-                f"{key}/{n}": a
-                for key, (step, arrays) in self.entries.items()
-                for n, a in ({"step": step} | arrays).items()
-            },
-        )
+        content: dict = {
+            f"{key}/{n}": a
+            for key, (step, arrays) in self.entries.items()
+            for n, a in ({"step": step} | arrays).items()
+        }
+        np.savez(buffer, **content)
         write_atomic(self.path, buffer.getvalue())
 
     def drop(self, keys: list[str]):

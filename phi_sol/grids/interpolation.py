@@ -4,6 +4,7 @@ arrays.
 """
 
 import itertools
+from typing import Any
 
 import numpy as np
 from phi import math
@@ -167,8 +168,8 @@ class Interpolation:
         Per corner: index into the flat array; per axis: r, and the derivative of r with respect to s (0 where clipped).
         """
         backend, w = self.backend, self.width
-        strides = [int(np.prod(f.shape[axis + 2 :])) for axis in range(len(s))]
-        position, r, moves = 0, [], []
+        strides, r, moves = [int(np.prod(f.shape[axis + 2 :])) for axis in range(len(s))], [], []
+        position: Any = 0
         for axis, (n, x) in enumerate(zip(self.sizes, s, strict=True)):
             index = np.arange(n).reshape([-1 if i == axis else 1 for i in range(len(s))])
             x = x + backend.cast(backend.as_tensor(index.astype(np.float64)), backend.dtype(x))

@@ -50,7 +50,7 @@ def side_of(boundary: Extrapolation, dim: str, upper: bool) -> str:
     return OTHER if normal.is_copy_pad(dim, upper) or normal.is_flexible else CLOSED
 
 
-class _Sides(type(combine_sides(x=0, y=1))):
+class _Sides(type(combine_sides(x=0, y=1))):  # type: ignore[misc]  # a class that PhiML makes
     """
     A boundary with an entry for every side, also where all are the same. PhiML takes a wall that is given for both
     sides of an axis, or for all sides, for tangential wherever it is, or can't take components of it.
@@ -242,8 +242,8 @@ class Layout:
         """
         with math.precision(8 * choose_backend(array).dtype(array).itemsize):
             values = reshaped_tensor(array, [batch("batch"), *[spatial(d) for d in self.dims]], convert=False)
-            widths = {d: tuple(w) for d, w in widths.items()}
-            return self.extend(values, component, widths).native(["batch", *self.dims])
+            pairs = {d: (lower, upper) for d, (lower, upper) in widths.items()}
+            return self.extend(values, component, pairs).native(["batch", *self.dims])
 
     def continued(self, array, component: str, dim: str, widths: Sequence[int]):
         """A native array with layers beyond both sides of one axis, see `extended`."""

@@ -22,7 +22,7 @@ def kinetic_energy(flow: Flow, arrays: Arrays) -> np.ndarray:
         weights[[0, -1]] = 0.5
         weighted = squares @ weights / weights.sum()
         result = result + 0.5 * weighted.reshape(len(u), -1).mean(1)
-    return result
+    return np.asarray(result)
 
 
 def energy_spectrum(flow: Flow, arrays: Arrays) -> tuple[np.ndarray, np.ndarray]:
@@ -50,7 +50,7 @@ def energy_spectrum(flow: Flow, arrays: Arrays) -> tuple[np.ndarray, np.ndarray]
     dims = list(flow.resolution)
     width = 2 * np.pi / min(flow.size.values())
     count = 2 + int(np.sqrt(sum((np.pi / h) ** 2 for h in flow.spacing.values())) / width)
-    energy = 0.0
+    energy = np.zeros((1, 1))
     for component in dims:
         u = np.float64(arrays[f"velocity.{component}"])
         axes = tuple(range(1, u.ndim))

@@ -27,9 +27,8 @@ def acceleration(flow: Flow, arrays: Arrays, viscosity: np.ndarray) -> Arrays:
     dims = list(flow.resolution)
     u = {c: surrounded(flow, arrays, c) for c in dims}
     nu = np.reshape(viscosity, (-1,) + (1,) * len(dims))
-    result = {}
+    result: dict = dict.fromkeys(dims, 0.0)
     for c in dims:
-        total = 0.0
         for e in dims:
             axis, h = axis_of(flow, e), flow.spacing[e]
             others = [d for d in dims if d != e]
@@ -39,11 +38,10 @@ def acceleration(flow: Flow, arrays: Arrays, viscosity: np.ndarray) -> Arrays:
             else:
                 across = pair_means(_inner(flow, u[e], [e, *[d for d in others if d != c]]), axis_of(flow, c))
                 carried = across * pair_means(_inner(flow, u[c], others), axis)
-            total = total + np.diff(nu * gradient - carried, axis=axis) / h
+            result[c] = result[c] + np.diff(nu * gradient - carried, axis=axis) / h
         for place, kind in zip((0, -1), flow.layouts["velocity"].sides[c], strict=True):
             if kind == CLOSED:
-                total[(slice(None),) * axis_of(flow, c) + (place,)] = 0.0
-        result[c] = total
+                result[c][(slice(None),) * axis_of(flow, c) + (place,)] = 0.0
     return result
 
 

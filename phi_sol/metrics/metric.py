@@ -41,14 +41,14 @@ class Metric:
     """
 
     name: str
-    compute: Callable[[Flow, dict, dict], Any] | None = None
-    compare: Callable[[Flow, dict, dict, list[str]], np.ndarray] | None = None
+    compute: Callable[[Any, dict, dict], Any] | None = None
+    compare: Callable[[Any, dict, dict, list[str]], Any] | None = None
     unit: str = ""
     better: str = "smaller"
-    column: str | dict[str, Callable[[Any], str]] = ""
+    column: str | dict[str, Callable[..., str]] = ""
     applies: Callable[[Flow], bool] = lambda flow: True
     per_field: bool = False
-    summary: Callable[[Flow, dict, dict], dict] | None = None
+    summary: Callable[[Any, dict, dict], dict] | None = None
     entry: str = ""
     table: str = ""
     note: str = ""
@@ -65,7 +65,7 @@ class Metric:
         object.__setattr__(self, "entry", self.entry or (self.name if self.compare else f"{self.name}_error"))
 
     @property
-    def columns(self) -> dict[str, Callable[[Any], str]]:
+    def columns(self) -> dict[str, Callable[..., str]]:
         """Headings, and what makes a cell from the entry."""
         return {self.column: shown} if isinstance(self.column, str) and self.column else self.column or {}
 

@@ -54,7 +54,8 @@ class Wake:
 
 def _measured(flow: WakeFlow, arrays: Arrays, parameters: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Coefficients of drag and lift, the velocity at the probe, and the profiles of all stations and components."""
-    wake, drawn = Wake.of(flow), force(flow, arrays, np.float64(flow.viscosity(parameters["reynolds"])))
+    wake, drawn = Wake.of(flow), force(flow, arrays, np.asarray(flow.viscosity(parameters["reynolds"]), np.float64))
+    assert wake is not None  # of a WakeFlow
     return {
         "drag": force_coefficient(drawn["y"], wake.speed, wake.area),
         "lift": force_coefficient(drawn["x"], wake.speed, wake.area),
@@ -66,7 +67,8 @@ def _measured(flow: WakeFlow, arrays: Arrays, parameters: dict[str, np.ndarray])
 def _summary(flow: WakeFlow, series: dict[str, np.ndarray], reference: dict[str, np.ndarray]) -> dict:
     """Strouhal number, drag, lift and profiles of a solver (or of the reference itself) and their errors."""
     wake, dt = Wake.of(flow), flow.dt
-    result = {
+    assert wake is not None  # of a WakeFlow
+    result: dict = {
         "strouhal": _strouhal_numbers(series["probe"], reference["probe"], wake, dt),
         "drag": numbers(series["drag"].mean(0)),
         "lift_rms": numbers(series["lift"].std(0)),

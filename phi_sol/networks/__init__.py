@@ -100,7 +100,8 @@ def build_network(
         else:
             build, start = NETWORKS[network].build if isinstance(network, str) else network, layers.start(inputs)
             end = build(layers, start, outputs)
-    wanted = [(None, *(grid or [None] * rank), n) for n in (inputs, outputs)]
+    sizes: Sequence[int | None] = grid or [None] * rank
+    wanted = [(None, *sizes, n) for n in (inputs, outputs)]
     found = [getattr(t, "shape", None) for t in (start, end)]
     if not all(map(_fits, found, wanted)):
         raise InputError(f"The network {name!r} maps {found[0]} to {found[1]}; {wanted[0]} to {wanted[1]} is needed.")
@@ -138,7 +139,7 @@ def network_name(network: str | keras.Model | Callable) -> str:
 def _fits(shape: Sequence[int | None] | None, wanted: Sequence[int | None]) -> bool:
     """Whether a shape has the channels and, where both are known, the sizes that are wanted."""
     known = shape is not None and len(shape) == len(wanted) and shape[-1] == wanted[-1]
-    return known and all(a is None or b is None or a == b for a, b in zip(shape, wanted, strict=True))
+    return known and all(a is None or b is None or a == b for a, b in zip(shape or (), wanted, strict=True))
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from phi.math.backend import Backend
@@ -33,10 +34,10 @@ class Iterations:
             sample came to rest; None if they were not kept.
     """
 
-    p: object
-    size: object
-    count: object
-    history: object = None
+    p: Any
+    size: Any
+    count: Any
+    history: Any = None
 
 
 class Recurrence:

@@ -95,7 +95,7 @@ class DirectPoisson:
             raise ValueError("The obstacle leaves no fluid cell in the domain.")
         self.fluid = ~solid
         self._fluid = self.fluid.astype(np.float64)
-        self.sides = {d: tuple(sides[d]) for d in self.dims}
+        self.sides = {d: (lower, upper) for d in self.dims for lower, upper in [sides[d]]}
         for d, (lower, upper) in self.sides.items():
             check_sides(lower, upper, d)
         self.spacing = {d: float(spacing[d]) for d in self.dims}

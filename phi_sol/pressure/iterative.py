@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from phi.math import DType, Tensor, expand, precision, reshaped_tensor, spatial
@@ -35,12 +36,12 @@ class Solution:
             asked for.
     """
 
-    p: object
-    iterations: object
-    residual: object
-    converged: object
-    stagnated: object
-    history: object = None
+    p: Any
+    iterations: Any
+    residual: Any
+    converged: Any
+    stagnated: Any
+    history: Any = None
 
 
 class ConjugateGradients:
@@ -169,7 +170,7 @@ class ConjugateGradients:
         natives = [x if x is None else expand(x, others).native([others, *dims]) for x in (b, guess)]
         backend = choose_backend(*[n for n in natives if n is not None])
         natives = [n if n is None else backend.as_tensor(n) for n in natives]
-        found = self.solve(*natives, tolerance, relative, max_iterations, norm, history)
+        found = self.solve(natives[0], natives[1], tolerance, relative, max_iterations, norm, history)
         shapes = [
             [others, *[b.shape[d] for d in dims]],
             [others],
@@ -218,11 +219,10 @@ class ConjugateGradients:
         def operator(p):
             return self.operator(backend, p)
 
-        return (
-            Recurrence(backend, operator)
-            if self._precondition is None
-            else Recurrence(backend, operator, lambda r: self._precondition(backend, r))
-        )
+        precondition = self._precondition
+        if precondition is None:
+            return Recurrence(backend, operator)
+        return Recurrence(backend, operator, lambda r: precondition(backend, r))
 
     def _runner(self, backend: Backend, max_iterations: int, norm: str, keep_history: bool, bits: int):
         recurrence, rounding = self._recurrence(backend), EPSILON[bits] * self.operator.norm

@@ -92,7 +92,7 @@ def warn_of_leaks(velocity: Field, geometries: list[Geometry], solid: np.ndarray
         return
     whole, dims = union(geometries), velocity.resolution.names
     centre, spacing = velocity.geometry.center.vector[dims].numpy([*dims, "vector"]), velocity.dx.numpy("vector")
-    reach = np.linalg.norm(spacing)
+    reach = float(np.linalg.norm(spacing))
     near = _near(whole, centre, dims, reach) & ~solid
     index, free, walls = np.arange(solid.size).reshape(solid.shape), [], []
     for axis, h in enumerate(spacing):
@@ -105,8 +105,8 @@ def warn_of_leaks(velocity: Field, geometries: list[Geometry], solid: np.ndarray
             crossed[close] |= _lies_inside(whole, start + part * h * np.eye(len(dims))[axis], dims)
         free.append(np.stack([lower, upper], 1)[~crossed])
         walls.append(np.stack([lower, upper], 1)[crossed])
-    free, walls = np.concatenate(free), np.concatenate(walls)
-    if any(not _way_around(a, b, free, solid.shape) for a, b in walls):
+    ways = np.concatenate(free)
+    if any(not _way_around(a, b, ways, solid.shape) for a, b in np.concatenate(walls)):
         cell = " x ".join(f"{h:g}" for h in spacing)
         warnings.warn(
             f"An obstacle is thinner than the cells ({cell}) resolve: fluid leaks through its wall. Use smaller cells, "

@@ -37,20 +37,19 @@ class Passes:
             extents = [upper[i] - lower[i] for i in ([] if self.swept is None else [self.swept]) + order]
             local = [cut.coordinates[i] - lower[i] for i in ([] if self.swept is None else [self.swept]) + order]
             self.block_shape = tuple(int(n) for n in extents)
-            if self.rows:
-                self._set_up_rows(axes[names[self.swept]], eigenvalues.ravel())
+            if self.swept is not None and self.rows is not None:
+                self._set_up_rows(axes[names[self.swept]], eigenvalues.ravel(), *self.rows)
             self.cells_in_block = np.ravel_multi_index(local, self.block_shape).astype(np.int32)
             self.block_to_cells = np.full(
                 int(np.prod(self.block_shape)), len(cut.cells), np.int32
             )  # default: a zero appended below
             self.block_to_cells[self.cells_in_block] = np.arange(len(cut.cells))
 
-    def _set_up_rows(self, axis: Axis, others: np.ndarray):
+    def _set_up_rows(self, axis: Axis, others: np.ndarray, first: int, last: int):
         """
         The swept systems for sources in the rows of the obstacle only: the rows above and below are eliminated in
         advance.
         """
-        first, last = self.rows
         diagonal = axis.diagonal(others)
         block = diagonal[first:last].copy()
         above, below = (

@@ -36,6 +36,8 @@ class Projection:
     same small constant everywhere.
     """
 
+    checked: bool
+
     def __init__(self, velocity: Field, obstacles=()):
         """
         Args:
@@ -214,11 +216,11 @@ class _Domain:
         layout = Layout("velocity", velocity)
         if any(OTHER in sides for sides in layout.sides.values()):
             raise InputError(_unknown(layout))
-        box = (velocity.bounds.lower, velocity.bounds.upper)
+        lower, upper = velocity.bounds.lower, velocity.bounds.upper
         return cls(
             tuple(layout.dims),
             solid.shape,
-            tuple(tuple(float(x.vector[d]) for x in box) for d in layout.dims),
+            tuple((float(lower.vector[d]), float(upper.vector[d])) for d in layout.dims),
             tuple(layout.sides[d] for d in layout.dims),
             tuple(layout.missing(d) for d in layout.dims),
             solid.tobytes(),

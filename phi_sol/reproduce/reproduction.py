@@ -4,7 +4,7 @@ import gc
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -76,12 +76,13 @@ class Reproduction:
         """
         if seeds < 1:
             raise InputError(f"The number of seeds must be at least 1, not {seeds}.")
-        if budget is None and experiment.paper is None:
+        schedule = experiment.paper if budget is None else experiment.schedule
+        if schedule is None:
             raise InputError(
                 f"The paper's schedule of {experiment.name!r} is not known: give a --budget for the trainings, e.g. 2h."
             )
         self.experiment, self.out, self.data, self.budget, self.seeds = experiment, Path(out), Path(data), budget, seeds
-        self.schedule: Schedule = experiment.schedule if budget is not None else experiment.paper
+        self.schedule: Schedule = schedule
         check_no_file_in_the_way(self.out, "Name another folder with --out.")
         self.task = task_of(experiment)
         self.shares = self.task.reproduced(experiment)
@@ -89,7 +90,7 @@ class Reproduction:
         if not self.methods:
             raise InputError(f"There is nothing to reproduce of {experiment.name!r}: its task compares no methods.")
         self.trainings = [self._training(m, seed) for m in self.methods for seed in range(seeds)]
-        config = {"scene": experiment.name, "budget": budget, "seeds": seeds, "methods": self.methods}
+        config: dict = {"scene": experiment.name, "budget": budget, "seeds": seeds, "methods": self.methods}
         config |= {"schedule": asdict(self.schedule), "data": str(self.data), "pair": experiment.pair.config}
         if (self.out / PLAN_FILE).is_file():
             stored = read_json(self.out / PLAN_FILE)
@@ -131,6 +132,7 @@ class Reproduction:
         if total:
             ms = 1e3 * self._reference_step
             result.append(Cost(f"reference simulations: {total} steps of {ms:.3g} ms", total * ms / 1e3))
+        frames, jobs = self.generators["train"].frames, len(self.generators["train"].jobs)
         for method in self.methods:
             left = [t for t in waiting if t.method == method]
             if not left:
@@ -139,12 +141,11 @@ class Reproduction:
             count, plan = len(left), left[0].plan
             name = f"{left[0].folder.name.partition('_')[0]}: {count} training{'s' if count > 1 else ''}"
             if plan.budget is None:
-                text, spent = f"{name} of {plan.steps} iterations", first + plan.steps * seconds
+                text, spent = f"{name} of {plan.steps} iterations", first + (plan.steps or 0) * seconds
             else:
                 text, spent = f"{name} of about {max(0, (plan.budget - first) / seconds):.0f} iterations", plan.budget
             result.append(Cost(f"{text} of {seconds:.3g} s", count * spent))
-            frames, jobs = self.generators["train"].frames, len(self.generators["train"].jobs)
-            result += task.preparation(frames, lambda n=jobs: n * self._reference_step)
+            result += task.preparation(frames, lambda: jobs * self._reference_step)
         test = self.generators["test"]
         return [*result, self.task.evaluation_cost(self.experiment, len(self.trainings), test.frames, len(test.jobs))]
 
@@ -187,7 +188,7 @@ class Reproduction:
         self.out.mkdir(parents=True, exist_ok=True)
         write_json(self.out / PLAN_FILE, self.config)
         for split, generator in self.generators.items():
-            generator.run(lambda done, total, s=split: progress(s, done, total))
+            generator.run(partial(progress, split))
 
     def train(self, training: Training, callbacks: Callable[[Trainer], Sequence] = lambda trainer: (), show=None):
         """

@@ -1,6 +1,7 @@
 """The hybrid solver: a step of any solver with a corrector after it, inside it, or in its place."""
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
 
 import tensorflow as tf
 
@@ -20,23 +21,29 @@ PLACEMENTS = {
 class Correction(Protocol):
     """What a hybrid solver asks of a corrector (`phi_sol.Corrector` is one)."""
 
-    placement: str
-    project: bool
+    @property
+    def placement(self) -> str:
+        """One of `PLACEMENTS`."""
+
+    @property
+    def project(self) -> bool:
+        """Whether the corrected velocity is projected."""
 
     @property
     def outputs(self) -> tuple[str, ...]:
         """Names of the arrays that are corrected."""
-        ...
 
     def check_flow(self, flow):
         """Raises InputError if the corrector does not belong to a flow."""
 
     def __call__(self, arrays: Arrays, parameters: Arrays, weights: list[tf.Tensor] | None = None) -> Arrays:
         """The correction of each corrected array."""
-        ...
 
 
-class HybridSolver(Solver):
+Corrects = TypeVar("Corrects", bound=Correction)
+
+
+class HybridSolver(Solver, Generic[Corrects]):
     """
     A solver with a corrector in its loop. With P the step of the solver (as a rule, of the source flow) and C the
     corrector, by the corrector's placement:
@@ -58,7 +65,7 @@ class HybridSolver(Solver):
         corrector: The corrector.
     """
 
-    def __init__(self, solver: Solver, corrector: Correction, remat: bool = False):
+    def __init__(self, solver: Solver, corrector: Corrects, remat: bool = False):
         """
         Args:
             solver: The source flow, or any solver of its states.
@@ -113,7 +120,8 @@ class HybridSolver(Solver):
         return self._corrected(self.solver.advance(arrays, parameters, dt), parameters, weights)
 
     def _inside(self, arrays: Arrays, parameters: Arrays, dt: tf.Tensor, weights: list[tf.Tensor] | None) -> Arrays:
-        return self.solver.advance(arrays, parameters, dt, correction=self.corrector(arrays, parameters, weights))
+        advance: Callable = self.solver.advance  # of a solver that takes a correction
+        return advance(arrays, parameters, dt, correction=self.corrector(arrays, parameters, weights))
 
     def _instead(self, arrays: Arrays, parameters: Arrays, dt: tf.Tensor, weights: list[tf.Tensor] | None) -> Arrays:
         others = [n for n in self.names if n not in self.corrector.outputs]

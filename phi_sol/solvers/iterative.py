@@ -27,7 +27,6 @@ class Guess(Protocol):
 
     def native(self, b: tf.Tensor) -> tf.Tensor:
         """The guess of the pressure for right-hand sides of shape (batch, *spatial)."""
-        ...
 
 
 class IterativeFlow(Solver):
@@ -43,6 +42,7 @@ class IterativeFlow(Solver):
         iterations: Those of the last `step`, one number per simulation. Rollouts have them among their `diagnostics`.
     """
 
+    flow: SmokeBox
     diagnostics = ("iterations",)
 
     def __init__(

@@ -53,11 +53,10 @@ class SolverPair:
             raise InputError(
                 "A solver pair needs the resolution of its source or that of its reference, one of the two."
             )
-        if reference is not None:
-            source = _coarsened(reference, ratio)
+        coarse = dict(source or {}) if reference is None else _coarsened(reference, ratio)
         self.ratio = ratio
-        self.source = flow(**source, **options)
-        self.reference = flow(**{d: n * ratio for d, n in self.source.resolution.items()}, **options)
+        self.source: Flow = flow(**coarse, **options)
+        self.reference: Flow = flow(**options | {d: n * ratio for d, n in self.source.resolution.items()})
 
     def restrict(self, state: State) -> State:
         """
@@ -144,7 +143,7 @@ class SolverPair:
         return f"SolverPair(source={self.source}, ratio={self.ratio})"
 
 
-def _coarsened(reference: dict[str, int], ratio: int) -> dict[str, int]:
+def _coarsened(reference: dict, ratio: int) -> dict:
     reference = {dim: plain(n) for dim, n in reference.items()}
     for dim, n in reference.items():
         if isinstance(n, int) and n % ratio:

@@ -1,6 +1,7 @@
 """What stepping asks of a flow."""
 
-from typing import Any, Protocol
+from abc import ABC, abstractmethod
+from typing import Any
 
 from phi.field import Field
 
@@ -8,8 +9,16 @@ from ..grids.layout import Layout
 from .state import State
 
 
-class System(Protocol):
-    """A flow, as solvers see it (`phi_sol.flows.Flow` is one)."""
+class System(ABC):
+    """
+    A flow, as solvers see it (`phi_sol.flows.Flow` is one).
+
+    Attributes:
+        layouts: The layout of each field.
+        templates: A zero field per name that carries grid and boundary.
+        projection: The pressure projection of the velocity.
+        compiled: The compiled step, a `CompiledFlow`.
+    """
 
     fields: tuple[str, ...]
     staggered: tuple[str, ...]
@@ -18,22 +27,15 @@ class System(Protocol):
     dt: float
     obstacles: Any
     incompressible: bool
+    layouts: dict[str, Layout]
+    templates: dict[str, Field]
+    projection: Any
+    compiled: Any
 
-    @property
-    def layouts(self) -> dict[str, Layout]:
-        """The layout of each field."""
-        ...
+    @abstractmethod
+    def advance(self, arrays: dict, parameters: dict, dt: Any, correction: Any = None, only: Any = None) -> dict:
+        """One step of native arrays."""
 
-    @property
-    def templates(self) -> dict[str, Field]:
-        """A zero field per name that carries grid and boundary."""
-        ...
-
-    @property
-    def projection(self) -> Any:
-        """The pressure projection of the velocity."""
-        ...
-
-    def physics(self, state: State, dt: Any, *correction: Any) -> State:
+    @abstractmethod
+    def physics(self, state: State, dt: Any, correction: Any = None) -> State:
         """One time step, in PhiFlow operators."""
-        ...

@@ -12,7 +12,7 @@ from .frames import DESCRIPTION, REFERENCE, read_frame
 from .packed import Packed, combine
 
 
-def find_simulations(folder: Path, split: str) -> list[Path]:
+def find_simulations(folder: str | Path, split: str) -> list[Path]:
     """
     The simulation folders in `folder`, or in its sub-folder `split`.
 

@@ -48,7 +48,8 @@ class Rehearsal:
     @property
     def tensors(self) -> tuple[Arrays, Arrays]:
         """What a solver starts from: arrays of shape (count, *spatial), and parameters."""
-        return tuple({n: tf.constant(a) for n, a in group.items()} for group in (self.start, self.parameters))
+        arrays, parameters = ({n: tf.constant(a) for n, a in g.items()} for g in (self.start, self.parameters))
+        return arrays, parameters
 
     def __len__(self) -> int:
         return len(self.simulations)

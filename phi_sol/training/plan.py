@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
-from math import isfinite
+from math import inf, isfinite
 from numbers import Integral, Real
 
 import keras
@@ -116,7 +116,7 @@ class Plan:
 
     def progress(self, step: int, seconds: float) -> float:
         """Fraction of the training that is done, 0 to 1."""
-        return min(1.0, step / self.steps if self.steps is not None else seconds / self.budget)
+        return min(1.0, step / self.steps if self.steps is not None else seconds / (self.budget or inf))
 
     def stage(self, progress: float) -> int:
         """Index of the stage at a progress."""

@@ -242,7 +242,7 @@ class Task(ABC):
         raise InputError(f"{folder} holds {article(cls.product)}, which can't step a simulation.")
 
     @classmethod
-    def evaluate(cls, experiment: Any, runs: Any, data: Path, out: Path, **options) -> Any:
+    def evaluate(cls, experiment: Any, runs: Any, data: str | Path, out: str | Path | None = None, **options) -> Any:
         """
         Measures what was trained on the test simulations, and writes `results.json` and a report into `out`.
 
@@ -250,7 +250,7 @@ class Task(ABC):
             experiment: The scene.
             runs: Folders of runs.
             data: Folder of the data.
-            out: Folder for the results.
+            out: Folder for the results; None: nothing is written.
             options: `frames`, `command` (for the record), `progress` (called with part, done, in all), and those of the
                 task.
 

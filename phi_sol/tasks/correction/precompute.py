@@ -75,15 +75,15 @@ def targets(
         _compute(data, correct, temporal, result, show)
         return result
     try:
-        result = {n: open_memmap(_file(part, n), "w+", np.float32, shape) for n, shape in shapes.items()}
-        _compute(data, correct, temporal, result, show)
-        for array in result.values():
+        maps: dict = {n: open_memmap(_file(part, n), "w+", np.float32, shape) for n, shape in shapes.items()}
+        _compute(data, correct, temporal, maps, show)
+        for array in maps.values():
             array.flush()
         shutil.rmtree(place, ignore_errors=True)  # one that could not be read
         part.rename(place)
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    return _read(place, shapes)
+    return _read(place, shapes) or maps
 
 
 def _file(folder: Path, name: str) -> Path:
@@ -111,8 +111,8 @@ def _compute(data: Dataset, correct: Sequence[str], temporal: float, result: dic
         frame = {f"state:{n}": a.numpy() for n, a in state.items()}
         for f, fit in fits.items():
             own = field_arrays(flow, f)
-            before[f] = fit([state[n].numpy() for n in own], [fine[n].numpy() for n in own], before[f])
-            for n, c in zip(own, before[f], strict=True):
+            corrections = before[f] = fit([state[n].numpy() for n in own], [fine[n].numpy() for n in own], before[f])
+            for n, c in zip(own, corrections, strict=True):
                 frame[f"correction:{n}"] = c.astype(np.float32)
                 state[n] = state[n] + frame[f"correction:{n}"]
         for n in result:

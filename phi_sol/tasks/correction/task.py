@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -210,13 +211,13 @@ class Correction(Task):
         for field in self.correct:
             fit, names = LeastSquares(pair, field, 0.0), field_arrays(self.flow, field)
             given = [[a[n] for n in names] for a in (coarse, fine)]
-            seconds += median_seconds(lambda f=fit, g=given: f(*g, None)) * len(self.data) / count
+            seconds += median_seconds(partial(fit, given[0], given[1], None)) * len(self.data) / count
         return [Cost(f"corrections for PRE: {frames} frames of {1e3 * seconds:.3g} ms", frames * seconds)]
 
     @classmethod
     def evaluation_cost(cls, experiment, runs: int, frames: int, simulations: int) -> Cost:
         data = Rehearsal(experiment.pair, experiment.simulations("test"), simulations)
-        task = cls(data, "non", experiment.schedule.network, experiment.correct)
+        task = cls(data, "non", experiment.schedule.network, experiment.correct)  # type: ignore[arg-type]
         task.set_up(Setting(range(simulations), rehearsal=True))
         step = 1e-3 * time_step(task.hybrid, *data.tensors, seconds=0, steps=5)
         return Cost(f"rollouts of {runs} correctors, and the report", step * min(frames, FRAMES) * runs)

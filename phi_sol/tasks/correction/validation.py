@@ -23,7 +23,7 @@ def rollout_error(
     total = 0.0
     for i, arrays in enumerate(solver.frames(start, parameters, frames), 1):
         values = {n: arrays[n].numpy() for n in names}
-        total += mean_absolute_error(values, {n: data.arrays[n][chosen, i] for n in names}, names).mean()
+        total += mean_absolute_error(values, {n: data.arrays[n][chosen, i] for n in names}, list(names)).mean()
         if not np.isfinite(total):
             return float("inf")
     return float(total / frames)

@@ -206,7 +206,7 @@ def time_solves(
         return [found.p]
 
     solve, direct = tf.function(from_guess, autograph=False, jit_compile=True), _direct(domain)
-    runs = {
+    runs: dict[str, Callable] = {
         ZERO: lambda b, previous: solve(b, tf.zeros_like(b)),
         PREVIOUS: lambda b, previous: solve(b, previous),
     }

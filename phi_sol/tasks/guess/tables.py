@@ -105,14 +105,15 @@ def verdicts(results: dict) -> list[str]:
     """What the numbers say, line by line."""
     solvers, at = results["solvers"], f"{results['tolerance']:g}"
     times = {n: e["ms_per_solve"] for n, e in solvers.items()}
-    fastest = min(times, key=times.get)
+    fastest = min(times, key=times.__getitem__)
     first = (
         f"One solve takes {times[fastest]:.2g} ms with the fastest solver ({fastest}), {times[ZERO]:.2g} ms from zero"
     )
     once = [n for n, g in results["guesses"].items() if g["passes"] == 1]
     if not once:
         return [f"{first}.", f"No guess was evaluated: train one with 'phi-sol train {results['scene']}'."]
-    best, guess = min(once, key=lambda n: _share(solvers, n, at)), min(results["guesses"], key=times.get)
+    best = min(once, key=lambda n: solvers[n]["iterations"][at]["mean"])
+    guess = min(results["guesses"], key=times.__getitem__)
     known = published(results, best) if at == PUBLISHED_AT else None
     beside = f" (published: {_percent(known[0] / PUBLISHED[ZERO][0])})" if known else ""
     share = _percent(_share(solvers, best, at))
