@@ -25,6 +25,10 @@ def frame_file(folder: Path, name: str, frame: int) -> Path:
     return folder / f"{name}_{frame:06d}.npz"
 
 
+def missing(path: Path) -> MissingError:
+    return MissingError(f"Frame {path} is missing: run 'phi-sol generate' again to restore it.")
+
+
 class FrameFormat:
     """
     PhiFlow's file format for the fields of one flow.
@@ -76,7 +80,7 @@ def read_frame(flow: Flow, folder: Path, frame: int) -> dict[str, np.ndarray]:
     for name, layout in flow.layouts.items():
         path = frame_file(folder, name, frame)
         if not path.is_file():
-            raise MissingError(f"Frame {path} is missing: run 'phi-sol generate' again to restore it.")
+            raise missing(path)
         try:
             with np.load(path, allow_pickle=False) as stored:
                 data = stored["data"]
