@@ -41,10 +41,8 @@ def main(arguments: list[str]) -> int:
     try:
         command = typer.main.get_command(app)
         return command.main(arguments or ["--help"], prog_name="phi-sol", standalone_mode=False) or 0
-    except InputError as err:
-        return fail(err, 2)
-    except DivergedError as err:
-        return fail(err, 1)
+    except (InputError, DivergedError) as err:
+        return fail(err, 2 if isinstance(err, InputError) else 1)
     except Exception as err:
         if type(err).__name__ == "Abort":  # what typer makes of Ctrl-C
             return 130

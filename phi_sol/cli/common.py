@@ -4,40 +4,36 @@ import logging
 import os
 import sys
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+
+def option(help: str, default: str | bool = True, *names: str):
+    """An option whose default is shown as a text."""
+    return typer.Option(*names, help=help, show_default=default)
+
+
 SceneArgument = Annotated[str, typer.Argument(metavar="SCENE", help="Name of a known scene, or path of a scene file.")]
-OutOption = Annotated[Path | None, typer.Option(help="Folder for the output.", show_default=False)]
-DataOption = Annotated[Path | None, typer.Option(help="Data folder. Default: data/SCENE.", show_default=False)]
+OutOption = Annotated[Path | None, option("Folder for the output.", False)]
+DataOption = Annotated[Path | None, option("Data folder. Default: data/SCENE.", False)]
 
 
 def progress_bar(unit: str = "", visible: bool = True):
-    """
-    A rich progress display on stderr, from its first task on: bar, share, speed in `unit` or the task's `info`, elapsed
-    and remaining time.
-    """
+    """Shows bar, share, speed in `unit` or the task's `info`, elapsed and remaining time on stderr, from a task on."""
+    from rich import progress
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        Progress,
-        ProgressColumn,
-        TaskProgressColumn,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
     from rich.table import Column
     from rich.text import Text
 
-    class Info(ProgressColumn):
+    class Info(progress.ProgressColumn):
         def render(self, task):
             speed = task.finished_speed or task.speed
             return Text(task.fields.get("info", f"{speed:.0f} {unit}" if speed and unit else ""), no_wrap=True)
 
-    class Display(Progress):
+    class Display(progress.Progress):
         def __enter__(self):
             return self
 
@@ -49,18 +45,10 @@ def progress_bar(unit: str = "", visible: bool = True):
             if self.tasks:
                 super().stop()
 
-    console = Console(stderr=True)
-    name = TextColumn("{task.description}", table_column=Column(no_wrap=True))
-    return Display(
-        name,
-        BarColumn(10),
-        TaskProgressColumn(),
-        Info(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        disable=not visible,
-    )
+    name = progress.TextColumn("{task.description}", table_column=Column(no_wrap=True))
+    columns = [name, progress.BarColumn(10), progress.TaskProgressColumn(), Info()]
+    columns += [progress.TimeElapsedColumn(), progress.TimeRemainingColumn()]
+    return Display(*columns, console=Console(stderr=True), disable=not visible)
 
 
 def by_part(bar, prefix: str = ""):
@@ -95,32 +83,17 @@ def command_line() -> str:
 
 @contextmanager
 def progress_of(title: str, visible: bool = True):
-    """
-    Gives a function of (frames done, frames in all) that shows a progress display from its first call on, on a
-    terminal.
-    """
-    bar = progress_bar("frames/s", visible and sys.stderr.isatty())
-
-    def show(done: int, total: int):
-        if not bar.tasks:
-            bar.add_task(title, total=total)
-        bar.update(bar.tasks[0].id, completed=done)
-
-    try:
-        yield show
-    finally:
-        bar.stop()
+    """Gives a function of (frames done, frames in all) that shows a progress display on a terminal, from a call on."""
+    with progress_bar("frames/s", visible and sys.stderr.isatty()) as bar:
+        yield partial(by_part(bar), title)
 
 
 def quiet_tensorflow(device: str = "auto"):
     """
     Imports TensorFlow without the start-up notes that it prints before its own log filter is in place.
 
-    Args:
-        device: `gpu`, `cpu`, or `auto`.
-
     Raises:
-        InputError: for an unknown device, or `gpu` where TensorFlow finds none.
+        InputError: for a device other than `gpu`, `cpu` and `auto`, or `gpu` where TensorFlow finds none.
     """
     from ..errors import InputError
 
@@ -129,9 +102,7 @@ def quiet_tensorflow(device: str = "auto"):
     if device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    logging.getLogger("tensorflow").setLevel(
-        logging.ERROR
-    )  # it takes the first traces of several solvers for retracing
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it takes first traces of several solvers for retracing
     sys.stderr.flush()
     keep = os.dup(2)
     try:
@@ -144,6 +115,5 @@ def quiet_tensorflow(device: str = "auto"):
         os.dup2(keep, 2)
         os.close(keep)
     if device == "gpu" and not gpus:
-        raise InputError(
-            "TensorFlow finds no GPU: install phi_sol[gpu] and NVIDIA's driver, or leave out --device gpu."
-        )
+        advice = "install phi_sol[gpu] and NVIDIA's driver, or leave out --device gpu."
+        raise InputError(f"TensorFlow finds no GPU: {advice}")

@@ -5,16 +5,8 @@ from typing import Annotated
 
 import typer
 
-from .common import (
-    DataOption,
-    OutOption,
-    SceneArgument,
-    by_part,
-    command_line,
-    progress_bar,
-    quiet_tensorflow,
-    show_results,
-)
+from . import common
+from .common import DataOption, OutOption, SceneArgument, option
 
 
 def evaluate(
@@ -22,17 +14,15 @@ def evaluate(
     data: DataOption = None,
     run: Annotated[
         list[Path] | None,
-        typer.Option("--run", "--runs", help="Folder of a run; may be repeated. Default: all in runs/SCENE."),
+        option("Folder of a run; may be repeated. Default: all in runs/SCENE.", True, "--run", "--runs"),
     ] = None,
-    frames: Annotated[
-        int | None, typer.Option(help="Steps of the rollouts.", show_default="as recorded, at most 500")
-    ] = None,
+    frames: Annotated[int | None, option("Steps of the rollouts.", "as recorded, at most 500")] = None,
     numerics: Annotated[
         bool | None,
-        typer.Option(
+        option(
+            "Also run the source on a finer grid and with second-order advection.",
+            "numerics",
             "--numerics/--no-numerics",
-            help="Also run the source on a finer grid and with second-order advection.",
-            show_default="numerics",
         ),
     ] = None,
     out: OutOption = None,
@@ -48,9 +38,9 @@ def evaluate(
 
     experiment = load_experiment(scene)
     root = Path("runs") / experiment.name
-    data = data if data is not None else Path("data") / experiment.name
+    data = data or Path("data") / experiment.name
     find_simulations(data, "test")
-    quiet_tensorflow()
+    common.quiet_tensorflow()
     from ..tasks import task_of
 
     task = task_of(experiment)
@@ -58,10 +48,9 @@ def evaluate(
         task.require(folder, scene)
     options: dict = {} if numerics is None else {"numerics": numerics}
     task.check_evaluation(experiment, options)
-    with progress_bar() as bar:
-        folder = out if out is not None else root / "evaluation"
-        options |= {"frames": frames, "command": command_line(), "progress": by_part(bar)}
-        result = task.evaluate(experiment, list(run or task.find(root)), data, folder, **options)
-    show_results(task.tables(result.results), task.verdicts(result.results), task.width)
+    with common.progress_bar() as bar:
+        options |= {"frames": frames, "command": common.command_line(), "progress": common.by_part(bar)}
+        result = task.evaluate(experiment, list(run or task.find(root)), data, out or root / "evaluation", **options)
+    common.show_results(task.tables(result.results), task.verdicts(result.results), task.width)
     for file in result.files:
         typer.echo(str(file))

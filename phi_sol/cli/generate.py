@@ -5,28 +5,20 @@ from typing import Annotated
 
 import typer
 
-from .common import OutOption, SceneArgument, progress_bar, quiet_tensorflow
+from .common import OutOption, SceneArgument, option, progress_bar, quiet_tensorflow
 
 
 def generate(
     scene: SceneArgument,
-    split: Annotated[
-        str | None, typer.Option(help="train, test or all.", show_default="all, or train with --param")
-    ] = None,
+    split: Annotated[str | None, option("train, test or all.", "all, or train with --param")] = None,
     param: Annotated[
-        list[str] | None, typer.Option(help="Parameter values, e.g. reynolds=250,900, instead of the scene's.")
+        list[str] | None, option("Parameter values, e.g. reynolds=250,900, instead of the scene's.")
     ] = None,
-    frames: Annotated[
-        int | None, typer.Option(help="Recorded steps; frame 0 is the start.", show_default="the scene's")
-    ] = None,
-    warmup: Annotated[
-        int | None, typer.Option(help="Steps discarded before frame 0.", show_default="the scene's")
-    ] = None,
-    batch: Annotated[
-        int | None, typer.Option(help="Simulations computed together, at most.", show_default="as many as pay here")
-    ] = None,
+    frames: Annotated[int | None, option("Recorded steps; frame 0 is the start.", "the scene's")] = None,
+    warmup: Annotated[int | None, option("Steps discarded before frame 0.", "the scene's")] = None,
+    batch: Annotated[int | None, option("Simulations computed together, at most.", "as many as pay here")] = None,
     out: OutOption = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be written, and write nothing.")] = False,
+    dry_run: Annotated[bool, option("Print what would be written, and write nothing.", True, "--dry-run")] = False,
 ):
     """
     Compute reference simulations and store them as PhiFlow scenes.
@@ -53,9 +45,8 @@ def generate(
     if out is not None and split == "all" and out.is_dir():
         foreign = sorted({p.name for p in out.iterdir() if not p.name.startswith(".")} - set(SPLITS))
         if foreign:
-            raise InputError(
-                f"{out} is not a phi_sol data folder: it holds {foreign[0]!r}. Choose another folder with --out."
-            )
+            advice = "Choose another folder with --out."
+            raise InputError(f"{out} is not a phi_sol data folder: it holds {foreign[0]!r}. {advice}")
     quiet_tensorflow()
     from ..generation.generator import Generator
 
@@ -79,21 +70,16 @@ def generate(
 
 
 def parse_parameters(options: list[str]) -> dict[str, list[float]]:
-    """
-    `["reynolds=250,900"]` -> `{"reynolds": [250.0, 900.0]}`.
-
-    Raises:
-        InputError: if an option is not of this form.
-    """
+    """`["reynolds=250,900"]` -> `{"reynolds": [250.0, 900.0]}`; an InputError for an option of another form."""
     from ..errors import InputError
 
     result = {}
-    for option in options:
-        name, equals, values = option.partition("=")
+    for text in options:
+        name, equals, values = text.partition("=")
         if not equals or not name or not values.strip():
-            raise InputError(f"--param {option!r} must have the form NAME=VALUE,VALUE, e.g. reynolds=250,900.")
+            raise InputError(f"--param {text!r} must have the form NAME=VALUE,VALUE, e.g. reynolds=250,900.")
         try:
             result[name.strip()] = [float(v) for v in values.split(",")]
         except ValueError:
-            raise InputError(f"--param {option!r}: {values!r} is not a comma-separated list of numbers.") from None
+            raise InputError(f"--param {text!r}: {values!r} is not a comma-separated list of numbers.") from None
     return result

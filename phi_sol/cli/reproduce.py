@@ -5,16 +5,8 @@ from typing import Annotated
 
 import typer
 
-from .common import (
-    DataOption,
-    OutOption,
-    by_part,
-    command_line,
-    progress_bar,
-    progress_of,
-    quiet_tensorflow,
-    show_results,
-)
+from . import common
+from .common import DataOption, OutOption, option
 
 
 def reproduce(
@@ -26,17 +18,12 @@ def reproduce(
     ] = None,
     budget: Annotated[
         str | None,
-        typer.Option(
-            help="Time of all trainings of a scene together, e.g. 2h, instead of the paper's schedule.",
-            show_default=False,
-        ),
+        option("Time of all trainings of a scene together, e.g. 2h, instead of the paper's schedule.", False),
     ] = None,
-    seeds: Annotated[int, typer.Option(help="Training seeds.")] = 3,
+    seeds: Annotated[int, option("Training seeds.")] = 3,
     data: DataOption = None,
     out: OutOption = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Measure and print what it will cost, and do nothing.")
-    ] = False,
+    dry_run: Annotated[bool, option("Measure and print what it will cost, and do nothing.", True, "--dry-run")] = False,
 ):
     """
     Make the paper's table: generate, train from several seeds, evaluate.
@@ -53,14 +40,14 @@ def reproduce(
     experiments = [e for e in experiments if scene or e.paper is not None]
     if len(experiments) > 1 and (data is not None or out is not None):
         raise InputError("--data and --out are for one scene: name it, or leave them out.")
-    quiet_tensorflow()
+    common.quiet_tensorflow()
     from ..reproduce.reproduction import Reproduction
     from ..training.plan import parse_duration
 
     seconds = None if budget is None else parse_duration(budget)
     for e in experiments:
-        folder = out if out is not None else Path("runs") / e.name / "reproduction"
-        reproduction = Reproduction(e, folder, data if data is not None else Path("data") / e.name, seconds, seeds)
+        folder = out or Path("runs") / e.name / "reproduction"
+        reproduction = Reproduction(e, folder, data or Path("data") / e.name, seconds, seeds)
         typer.echo(f"{e.name}: measuring what it will cost")
         costs = reproduction.costs()
         for cost in costs:
@@ -75,19 +62,17 @@ def carry_out(reproduction):
     from ..training.callbacks import ProgressBar
 
     name = reproduction.experiment.name
-    with progress_bar("steps/s") as bar:
-        reproduction.generate(by_part(bar, f"{name} "))
+    with common.progress_bar("steps/s") as bar:
+        reproduction.generate(common.by_part(bar, f"{name} "))
     for training in reproduction.trainings:
         if training.finished:
             typer.echo(f"{training.folder} is finished.")
             continue
-        with progress_of("computing beforehand") as precomputed, progress_bar() as bar:
-            reproduction.train(
-                training, lambda trainer, b=bar, t=training: [ProgressBar(b, trainer, t.folder.name)], precomputed
-            )
-    with progress_bar() as bar:
-        results = reproduction.evaluate(command_line(), by_part(bar, f"{name} "))
-    show_results(reproduction.task.tables(results))
+        with common.progress_of("computing beforehand") as show, common.progress_bar() as bar:
+            reproduction.train(training, lambda t, b=bar, name=training.folder.name: [ProgressBar(b, t, name)], show)
+    with common.progress_bar() as bar:
+        results = reproduction.evaluate(common.command_line(), common.by_part(bar, f"{name} "))
+    common.show_results(reproduction.task.tables(results))
     typer.echo(str(reproduction.out / "evaluation" / "report.html"))
 
 

@@ -6,14 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from .common import DataOption, OutOption, SceneArgument, progress_bar, progress_of, quiet_tensorflow
+from .common import DataOption, OutOption, SceneArgument, option, progress_bar, progress_of, quiet_tensorflow
 
 SCENES = "the scene's"
-
-
-def option(help: str, default: str | bool = True, *names: str):
-    """An option whose default is shown as a text."""
-    return typer.Option(*names, help=help, show_default=default)
 
 
 def train(
@@ -23,8 +18,7 @@ def train(
         str, option("pre, pre-sr, non, nog, sol or pure; for poisson_2d non, phy, sol or sol-phy.")
     ] = "sol",
     unroll: Annotated[
-        int | None,
-        option("Unrolled steps n of NOG-n, SOL-n and PURE-n; steps of the solver for poisson_2d.", SCENES),
+        int | None, option("Unrolled steps n of NOG-n, SOL-n and PURE-n; steps of the solver for poisson_2d.", SCENES)
     ] = None,
     placement: Annotated[
         str | None, option("Where the correction enters: after the step, or inside as a force.", "after")
@@ -65,8 +59,7 @@ def train(
         ),
     ] = None,
     ramp: Annotated[
-        float | None,
-        option("Fraction of the training in which the learning rate rises.", SCENES, "--ramp", "--warmup"),
+        float | None, option("Fraction of the training in which the learning rate rises.", SCENES, "--ramp", "--warmup")
     ] = None,
     clip: Annotated[
         float | None, option("Largest norm of the gradient over all weights; inf: no limit.", SCENES)
@@ -110,66 +103,21 @@ def train(
     """
     from ..errors import InputError
     from ..experiment import load_experiment
+    from ..storage.dataset import Dataset, find_simulations
 
-    how: dict = {"placement": placement, "project": project or None, "truncate": truncate, "push_forward": push_forward}
-    how |= {"noise": noise, "loss_weights": loss_weights, "gradient_loss": gradient_loss}
-    how |= {"spectral_loss": spectral_loss, "step_weights": step_weights, "remat": remat}
     experiment = load_experiment(scene)
     for one, other in (({"--steps": steps}, {"--budget": budget}), ({"--unroll": unroll}, {"--stages": stages})):
         if None not in (*one.values(), *other.values()):
             raise InputError(f"Give either {next(iter(one))} or {next(iter(other))}, not both.")
-    name = f"inc-{method}" if placement == "inside" else method
-    folder = out if out is not None else Path("runs") / experiment.name / name
-    chosen = {"batch": batch, "learning_rate": learning_rate, "decay": decay, "ramp": ramp, "clip": clip}
-    chosen = {n: getattr(experiment.schedule, n) if v is None else v for n, v in chosen.items()}
-    chosen |= {"clip": None if chosen["clip"] == inf else chosen["clip"]}
-    chosen |= {"ema": ema, "precision": precision, "optimizer": optimizer}
-    checks = (validation, validation_frames, validate_every, patience)
-    run(
-        experiment,
-        data if data is not None else Path("data") / experiment.name,
-        folder,
-        method=method,
-        unroll=unroll,
-        stages=stages,
-        shorter_first=curriculum,
-        network=network,
-        how={n: v for n, v in how.items() if v is not None},
-        plan=chosen | {"steps": experiment.schedule.steps if steps is None else steps},
-        budget=budget,
-        checks=checks,
-        seed=seed,
-        resume=resume,
-        device=device,
-        strategy=strategy,
-        tensorboard=tensorboard,
-    )
-
-
-def run(
-    experiment: Any,
-    data: Path,
-    folder: Path,
-    *,
-    method: str,
-    unroll: int | None,
-    stages: str | None,
-    shorter_first: bool,
-    network: str | None,
-    how: dict,
-    plan: dict,
-    budget: str | None,
-    checks: tuple,
-    seed: int,
-    resume: bool,
-    device: str,
-    strategy: str,
-    tensorboard: bool,
-):
-    """Trains the task of a scene, with progress displays. Options as the command has them."""
-    from ..storage.dataset import Dataset, find_simulations
-
-    folders = find_simulations(data, "train")
+    how: dict[str, Any] = {"placement": placement, "project": project or None, "truncate": truncate, "noise": noise}
+    how |= {"push_forward": push_forward, "loss_weights": loss_weights, "gradient_loss": gradient_loss}
+    how |= {"spectral_loss": spectral_loss, "step_weights": step_weights, "remat": remat}
+    plan: dict[str, Any] = {"batch": batch, "learning_rate": learning_rate, "decay": decay, "ramp": ramp, "clip": clip}
+    plan = {n: getattr(experiment.schedule, n) if v is None else v for n, v in (plan | {"steps": steps}).items()}
+    plan |= {"clip": None if plan["clip"] == inf else plan["clip"]}
+    plan |= {"ema": ema, "precision": precision, "optimizer": optimizer}
+    folder = out or Path("runs") / experiment.name / (f"inc-{method}" if placement == "inside" else method)
+    folders = find_simulations(data or Path("data") / experiment.name, "train")
     quiet_tensorflow(device)
     from ..training.distribution import is_chief, make_strategy
 
@@ -180,17 +128,19 @@ def run(
     from ..training.trainer import Trainer
     from ..training.validation import Validation
 
-    kind, given = task_of(experiment), parse_stages(stages) if stages is not None else None
+    kind, given = task_of(experiment), None if stages is None else parse_stages(stages)
     longest = max(s.unroll for s in given) if given else experiment.schedule.unroll if unroll is None else unroll
     if budget is not None:
         plan |= {"steps": None, "budget": parse_duration(budget)}
-    chosen = Plan(given or kind.stages(method, longest, shorter_first), **plan)
+    chosen = Plan(given or kind.stages(method, longest, curriculum), **plan)
     with progress_of("unpacking frames", is_chief(devices)) as show:
         recorded = Dataset(experiment.pair, folders, progress=show)
+    how = {n: v for n, v in how.items() if v is not None}
     task = kind.create(experiment, recorded, method, longest, network, **how)
+    checks = Validation(validation, validation_frames, validate_every, patience)
     common = {"seed": seed, "scene": experiment.name, "resume": resume, "strategy": devices}
     with progress_of("computing beforehand", is_chief(devices)) as show:
-        trainer = Trainer(task, chosen, folder, validation=Validation(*checks), show=show, **common)
+        trainer = Trainer(task, chosen, folder, validation=checks, show=show, **common)
     if trainer.finished:
         typer.echo(f"The training in {folder} is finished ({trainer.step} iterations).")
         return

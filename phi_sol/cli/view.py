@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from .common import progress_bar, quiet_tensorflow
+from .common import option, progress_bar, quiet_tensorflow
 
 
 def view(
@@ -15,12 +15,9 @@ def view(
             metavar="PATH ...", help="Run, data, simulation or evaluation folders, any PhiFlow scene, or a scene."
         ),
     ],
-    data: Annotated[
-        Path | None,
-        typer.Option(help="Data to show with the runs. Default: their scene's test data.", show_default=False),
-    ] = None,
-    port: Annotated[int, typer.Option(help="Port; if it is in use, the next free one is taken.")] = 8051,
-    host: Annotated[str, typer.Option(help="Address to serve on. There is no authentication.")] = "127.0.0.1",
+    data: Annotated[Path | None, option("Data to show with the runs. Default: their scene's test data.", False)] = None,
+    port: Annotated[int, option("Port; if it is in use, the next free one is taken.")] = 8051,
+    host: Annotated[str, option("Address to serve on. There is no authentication.")] = "127.0.0.1",
 ):
     """
     Look at source, corrected and reference in a web browser: recorded, live, and training curves.
@@ -41,22 +38,14 @@ def view(
 
 def animate(
     paths: Annotated[list[str], typer.Argument(metavar="PATH ...", help="As for view.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="File to write: .mp4, .gif or .html.")],
-    data: Annotated[Path | None, typer.Option(help="As for view.", show_default=False)] = None,
-    simulation: Annotated[
-        str | None, typer.Option(help="Its name, or the end of it.", show_default="the first")
-    ] = None,
-    run: Annotated[
-        str | None, typer.Option(help="Corrector: its name, or the end of it.", show_default="the first")
-    ] = None,
-    field: Annotated[str | None, typer.Option(help="Field.", show_default="velocity, or the first")] = None,
-    quantity: Annotated[
-        str | None, typer.Option(help="A component, magnitude or vorticity.", show_default="vorticity, or the first")
-    ] = None,
-    frames: Annotated[
-        str | None, typer.Option(help="FIRST:LAST or FIRST:LAST:STEP.", show_default="all, at most 200")
-    ] = None,
-    fps: Annotated[float, typer.Option(help="Frames per second.")] = 20,
+    out: Annotated[Path, option("File to write: .mp4, .gif or .html.", True, "--out", "-o")],
+    data: Annotated[Path | None, option("As for view.", False)] = None,
+    simulation: Annotated[str | None, option("Its name, or the end of it.", "the first")] = None,
+    run: Annotated[str | None, option("Corrector: its name, or the end of it.", "the first")] = None,
+    field: Annotated[str | None, option("Field.", "velocity, or the first")] = None,
+    quantity: Annotated[str | None, option("A component, magnitude or vorticity.", "vorticity, or the first")] = None,
+    frames: Annotated[str | None, option("FIRST:LAST or FIRST:LAST:STEP.", "all, at most 200")] = None,
+    fps: Annotated[float, option("Frames per second.")] = 20,
 ):
     """Write a film of source, corrected and reference side by side, with their errors over time."""
     from ..viewer.catalogue import Catalogue

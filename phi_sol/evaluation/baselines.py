@@ -1,7 +1,4 @@
-"""
-Better numerics without a network, which a corrector has to beat: the source on a finer grid, and with second-order
-advection.
-"""
+"""Better numerics without a network, which a corrector has to beat: a finer grid, and second-order advection."""
 
 import inspect
 

@@ -22,8 +22,7 @@ def compare(a: dict, b: dict, compared: Callable[[dict], tuple[str, int, Values]
     beyond 2 s is marked with a star; where one side has a single seed there is no s and nothing is marked.
 
     Args:
-        a: Results, the content of a `results.json`.
-        b: Others.
+        a, b: Results, the content of a `results.json` each.
         compared: What they are judged by, its digits, and the values, see `Task.compared`.
 
     Raises:
@@ -39,18 +38,16 @@ def compare(a: dict, b: dict, compared: Callable[[dict], tuple[str, int, Values]
     rows, groups = [], {n for r in (a, b) for n in r.get("groups", {})}
     for name in dict.fromkeys([*_shown(a, left), *_shown(b, right)]):
         here, there = left.get(name), right.get(name)
-        if here is None or there is None:
-            rows.append([name, *("-" if e is None else spread(*e[:2], digits) for e in (here, there)), "", ""])
-            continue
-        cells = [spread(*e[:2], digits) for e in (here, there)]
-        if here[0] is None or there[0] is None:
-            rows.append([name, *cells, "", "* blows up in one" if here[0] != there[0] else ""])
-            continue
-        change, mark = there[0] - here[0], "one seed" if name in groups else ""
-        if here[1] is not None and there[1] is not None:
-            error = (here[1] ** 2 / here[2] + there[1] ** 2 / there[2]) ** 0.5
-            mark = "*" if abs(change) > SIGMAS * error else "within the deviation"
-        rows.append([name, *cells, f"{100 * change / here[0]:+.1f} %" if here[0] else decimal(change, digits), mark])
+        shown, mark = "", ""
+        if here and there and here[0] is not None and there[0] is not None:
+            change, mark = there[0] - here[0], "one seed" if name in groups else ""
+            if here[1] is not None and there[1] is not None:
+                error = (here[1] ** 2 / here[2] + there[1] ** 2 / there[2]) ** 0.5
+                mark = "*" if abs(change) > SIGMAS * error else "within the deviation"
+            shown = f"{100 * change / here[0]:+.1f} %" if here[0] else decimal(change, digits)
+        elif here and there and here[0] != there[0]:
+            mark = "* blows up in one"
+        rows.append([name, *("-" if e is None else spread(*e[:2], digits) for e in (here, there)), shown, mark])
     note = f"* beyond {SIGMAS} standard errors over training seeds."
     if any(a.get("data", {}).get(key) != b.get("data", {}).get(key) for key in ("sha256", "fingerprints")):
         note += " The test data of the two differ."

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -30,12 +31,7 @@ FRAMES = 500  # of a rollout unless it is said
 
 @dataclass
 class Evaluation:
-    """
-    Attributes:
-        results: The content of `results.json`.
-        runs: Record per solver, `SRC` first.
-        files: Files that were written.
-    """
+    """`results`: the content of `results.json`; `runs`: record per solver, `SRC` first; `files` that were written."""
 
     results: dict
     runs: dict[str, Record]
@@ -58,21 +54,14 @@ def evaluate_corrections(
     Rolls out SRC, better numerics without a network (see `baselines`) and the given correctors over the test
     simulations, and writes `results.json`, pictures, `report.md` and `report.html` into `out`.
 
+    Errors are those of `phi_sol.evaluate`, and an InputError for more frames than are recorded.
+
     Args:
-        experiment: The scene.
         runs: Folders of correctors, which are named after their folders; or by name a corrector, any solver of the
             source flow's states, or a folder. Without any, SRC and the numerics are evaluated alone.
-        data: Data folder with the test simulations.
-        out: Folder for the results; None: nothing is written.
         frames: Steps of the rollouts; default: as many as recorded, at most 500.
-        command: For the record.
-        progress: Called with (solver, steps done, steps in all).
         numerics: Whether the source is also run on a finer grid and with second-order advection.
         metrics: Further metrics of one's own.
-
-    Raises:
-        InputError: if data or a corrector do not fit the scene, or more frames are asked for than are recorded.
-        MissingError: if data or a corrector are missing.
     """
     if frames is not None and frames < 1:
         raise InputError(f"The number of frames must be at least 1, not {frames}.")
@@ -88,10 +77,8 @@ def evaluate_corrections(
     solvers = {"SRC": flow} | (baselines(experiment) if numerics else {}) | trained
     rollouts = {}
     for name, solver in solvers.items():
-        done = iter(range(1, count + 1))
         start = start_of(solver, experiment, test)
-        show = lambda n=name, d=done: progress(n, next(d), count)  # noqa: E731
-        rollouts[name] = run_solver(solver, test, count, kept_frames(count), show, measures, start)
+        rollouts[name] = run_solver(solver, test, count, kept_frames(count), partial(progress, name), measures, start)
     reference_ms = time_reference(test)
     groups = group_runs(rollouts, descriptions)
     summary = group_results(groups, count)
@@ -162,8 +149,5 @@ def data_hash(data: Dataset, frames: int) -> str:
 
 
 def _facts(description: dict) -> dict:
-    names = ("method", "unroll", "network", "seed", "placement", "project", "correct")
-    return {n: description.get(n) for n in names} | {
-        "trained_with": description.get("versions"),
-        "chosen": description.get("chosen"),
-    }
+    names = ("method", "unroll", "network", "seed", "placement", "project", "correct", "chosen")
+    return {n: description.get(n) for n in names} | {"trained_with": description.get("versions")}

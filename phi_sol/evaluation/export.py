@@ -1,9 +1,8 @@
-"""
-Fields of recorded simulations and of rollouts for other programs: as NetCDF (xarray, ParaView) and as PhiFlow scenes.
-"""
+"""Fields of recordings and rollouts for other programs: as NetCDF (xarray, ParaView) and as PhiFlow scenes."""
 
 import json
 from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -20,21 +19,8 @@ from ..storage.files import check_no_file_in_the_way, versions, write_json
 from ..storage.frames import FrameFormat
 
 FORMATS = ("netcdf", "phiflow")
-REFERENCE = "REF"
 UNITS = {"velocity": "length / time", "forcing": "length / time^2"}
 HIDDEN = ("time",)  # a field that is the same in every cell, and has the name of the coordinate
-
-
-def require_xarray():
-    """
-    Raises:
-        MissingError: if xarray or h5netcdf is not installed.
-    """
-    try:
-        import h5netcdf  # noqa: F401
-        import xarray  # noqa: F401
-    except ImportError as err:
-        raise MissingError(f"NetCDF needs xarray and h5netcdf ({err}): pip install phi_sol[netcdf].") from err
 
 
 def to_xarray(flow: Flow, frames: dict[int, Arrays], **attributes):
@@ -47,7 +33,6 @@ def to_xarray(flow: Flow, frames: dict[int, Arrays], **attributes):
     Coordinates are in domain units; `time` is since frame 0, and `frame` counts.
 
     Args:
-        flow: The flow whose fields they are.
         frames: Arrays of shape (*spatial) by frame number.
         attributes: What the file shall say about itself, such as parameters.
     """
@@ -84,9 +69,7 @@ def to_xarray(flow: Flow, frames: dict[int, Arrays], **attributes):
 
 
 class Exporter:
-    """
-    Writes the reference, SRC and correctors of all simulations of a data set, one solver and simulation at a time.
-    """
+    """Writes reference, SRC and correctors of all simulations of a data set, one solver and simulation at a time."""
 
     def __init__(
         self,
@@ -99,7 +82,6 @@ class Exporter:
     ):
         """
         Args:
-            data: Simulations.
             trained: Solvers to export beside reference and source, by name.
             out: Folder; gets `SOLVER/sim_000000.nc`, or for PhiFlow the scenes `SOLVER/sim_000000`.
             kind: `netcdf` or `phiflow`.
@@ -113,16 +95,18 @@ class Exporter:
         if kind not in FORMATS:
             raise InputError(f"Unknown format {kind!r}. Known: {', '.join(FORMATS)}.")
         if kind == "netcdf":
-            require_xarray()
+            try:
+                import h5netcdf  # noqa: F401
+                import xarray  # noqa: F401
+            except ImportError as err:
+                raise MissingError(f"NetCDF needs xarray and h5netcdf ({err}): pip install phi_sol[netcdf].") from err
         self.steps = data.frames if frames is None else frames
         if not 1 <= self.steps <= data.frames or not 1 <= every <= self.steps:
-            raise InputError(
-                f"Frames 1 to {data.frames} can be exported, every 1st to every last; "
-                f"not {self.steps} frames, every {every}th."
-            )
+            possible = f"Frames 1 to {data.frames} can be exported, every 1st to every last"
+            raise InputError(f"{possible}; not {self.steps} frames, every {every}th.")
         self.data, self.out, self.kind, self.every = data, Path(out), kind, every
         flow = data.pair.source
-        self.solvers = {REFERENCE: None, "SRC": flow} | trained
+        self.solvers = {"REF": None, "SRC": flow} | trained
         check_no_file_in_the_way(self.out, "Name another folder with --out.")
         for name in self.solvers:
             if (self.out / name).exists():
@@ -131,16 +115,14 @@ class Exporter:
 
     def run(self, progress: Callable[[int, int], None] = lambda done, total: None) -> list[str]:
         """Writes everything; returns a line for each rollout that is not finite any more from some frame on."""
-        notes, done, total = [], 0, len(self.solvers) * len(self.data)
-        for name, solver in self.solvers.items():
-            for i in range(len(self.data)):
-                frames = dict(self._frames(solver, i))
-                bad = [f for f, arrays in frames.items() if not all(np.isfinite(a).all() for a in arrays.values())]
-                if bad:
-                    notes.append(f"{name} blew up in {self.data.folders[i].name}: not finite from frame {bad[0]} on.")
-                self._write(name, i, frames)
-                done += 1
-                progress(done, total)
+        notes, jobs = [], list(product(self.solvers, range(len(self.data))))
+        for done, (name, i) in enumerate(jobs, 1):
+            frames = dict(self._frames(self.solvers[name], i))
+            bad = [f for f, arrays in frames.items() if not all(np.isfinite(a).all() for a in arrays.values())]
+            if bad:
+                notes.append(f"{name} blew up in {self.data.folders[i].name}: not finite from frame {bad[0]} on.")
+            self._write(name, i, frames)
+            progress(done, len(jobs))
         return notes
 
     def _frames(self, solver, simulation: int) -> Iterator[tuple[int, Arrays]]:
@@ -178,10 +160,7 @@ class Exporter:
 
 
 def _fixed_length_texts(content):
-    """
-    A dataset with texts of fixed length as attributes. VTK, and with it ParaView, reads no others, and would take the
-    time for space.
-    """
+    """With texts of fixed length as attributes: VTK (ParaView) reads no others, and would take the time for space."""
     content = content.copy()
     for holder in (content, *content.variables.values()):
         holder.attrs = {n: np.bytes_(v.encode()) if isinstance(v, str) else v for n, v in holder.attrs.items()}

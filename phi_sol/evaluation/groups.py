@@ -10,36 +10,17 @@ import numpy as np
 from ..storage.files import fingerprint
 from .records import Record
 
-DEFINING = (
-    "scene",
-    "method",
-    "unroll",
-    "training",
-    "network",
-    "correct",
-    "placement",
-    "project",
-    "pair",
-    "data",
-    "plan",
-    "validation",
-    "passes",
-)
+DEFINING = {"scene", "pair", "data", "method", "unroll", "training", "network", "correct", "placement", "project"}
+DEFINING |= {"plan", "validation", "passes"}
 
 
 @dataclass(frozen=True)
 class Group:
-    """
-    Attributes:
-        label: What it is called in tables and figures.
-        runs: Records by the name of the solver, in order.
-        method: Name of the training method; empty for solvers without a corrector.
-        unroll: Its unrolled steps.
-    """
+    """Solvers that only differ in their seed, or one without a corrector."""
 
-    label: str
-    runs: dict[str, Record]
-    method: str = ""
+    label: str  # in tables and figures
+    runs: dict[str, Record]  # by the name of the solver, in order
+    method: str = ""  # of the training; empty without a corrector
     unroll: int = 0
 
     @property
@@ -47,9 +28,7 @@ class Group:
         return next(iter(self.runs.values()))
 
     def mean(self, measure: str) -> np.ndarray:
-        """
-        A measure averaged over simulations and runs, by frame: shape (frames, ...). NaN from where one of them blew up.
-        """
+        """A measure averaged over simulations and runs, by frame: shape (frames, ...). NaN from a blow-up on."""
         return np.mean([r.of(measure).mean(1) for r in self.runs.values()], 0)
 
     def deviation(self, measure: str) -> np.ndarray | None:
@@ -59,17 +38,12 @@ class Group:
         return np.std([r.of(measure).mean(1) for r in self.runs.values()], 0, ddof=1)
 
     def statistics(self, frames: int, measure: str = "mae") -> tuple[float | None, float | None]:
-        """
-        Mean and standard deviation over the runs of a measure over the first frames; None where a run blew up, or for a
-        deviation of one.
-        """
+        """As `mean_and_deviation`, over the runs, of a measure over the first frames; None where a run blew up."""
         return mean_and_deviation([r.mean(frames, measure) for r in self.runs.values()])
 
 
 def mean_and_deviation(values: list[float | None]) -> tuple[float | None, float | None]:
-    """
-    Mean and standard deviation (of a sample) of values; None if one of them is, and no deviation of a single value.
-    """
+    """Mean and standard deviation (of a sample) of values; None if one is, and no deviation of a single value."""
     known = [v for v in values if v is not None]
     if not known or len(known) < len(values):
         return None, None
@@ -79,11 +53,7 @@ def mean_and_deviation(values: list[float | None]) -> tuple[float | None, float 
 def group_runs(records: dict[str, Record], descriptions: dict[str, dict]) -> list[Group]:
     """
     Groups of solvers, in order: those without a corrector alone, correctors with all that were trained in the same way
-    on the same data but from other seeds.
-
-    Args:
-        records: By name of the solver.
-        descriptions: What each corrector was trained with, by name.
+    on the same data but from other seeds. Descriptions say what each corrector was trained with.
     """
     groups = []
     for label, names in trained_alike(records, descriptions).items():

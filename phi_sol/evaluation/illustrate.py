@@ -32,7 +32,6 @@ def shown_frames(frames: int) -> list[int]:
 
 
 def film_frames(frames: int) -> list[int]:
-    """Frames of the film."""
     return sorted({round(float(f)) for f in np.linspace(1, frames, min(frames, FILM_FRAMES))})
 
 
@@ -54,31 +53,22 @@ def write_pictures(
 
     Args:
         groups: Solvers, `SRC` first.
-        measures: What was measured, with the data.
-        reference_ms: Time per step of the reference.
-        out: Folder.
-        title: Name of the scene.
         progress: Called with (files written, files in all).
     """
-    simulation = len(measures.data) // 2
-    pictures = Pictures.of_errors(measures)
+    simulation, frames, pictures = len(measures.data) // 2, shown_frames(measures.frames), Pictures.of_errors(measures)
     panels = {g.label: g.first for g in groups[:MOST_PANELS]}
-    frames = shown_frames(measures.frames)
     fields = {n: [_arrays(r, measures, f, simulation) for f in frames] for n, r in panels.items()}
     recorded = [_recorded(measures, f, simulation) for f in frames]
     parameters = ", ".join(f"{n} {v:g}" for n, v in measures.data.simulations[simulation].items())
-    heading = f"{title}, {parameters}"
-    drawn, erring = pictures.quantity.capitalize(), f"Error of the {pictures.field}, {parameters}"
-    jobs: dict[str, Callable[[Path], None]] = {
-        "error_curves.png": lambda p: error_figure(groups, measures, p, title),
-        "fields.png": lambda p: fields_figure(pictures, fields, recorded, p, frames, f"{drawn}, {parameters}"),
-        "field_errors.png": lambda p: error_pictures(pictures, fields, recorded, p, frames, erring),
-    }
+    shown = (fields, recorded)
+    jobs: dict[str, Callable[[Path], None]] = {"error_curves.png": lambda p: error_figure(groups, measures, p, title)}
+    drawn, wrong = f"{pictures.quantity.capitalize()}, {parameters}", f"Error of the {pictures.field}, {parameters}"
+    jobs["fields.png"] = lambda p: fields_figure(pictures, *shown, p, frames, drawn)
+    jobs["field_errors.png"] = lambda p: error_pictures(pictures, *shown, p, frames, wrong)
     if "marker" in measures.fields and pictures.quantity != "marker":
-        jobs["marker.png"] = lambda p: fields_figure(
-            Pictures(measures.flow, "marker"), fields, recorded, p, frames, f"Marker, {parameters}"
-        )
-    jobs["film.gif"] = lambda p: _film(pictures, panels, measures, simulation, p, heading)
+        marker = Pictures(measures.flow, "marker")
+        jobs["marker.png"] = lambda p: fields_figure(marker, *shown, p, frames, f"Marker, {parameters}")
+    jobs["film.gif"] = lambda p: _film(pictures, panels, measures, simulation, p, f"{title}, {parameters}")
     if "spectrum" in measures.reference:
         jobs["spectra.png"] = lambda p: spectrum_figure(groups, measures, p, title)
     if drawn_totals(measures):

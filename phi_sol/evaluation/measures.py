@@ -22,9 +22,7 @@ class Measures:
     are from the reference.
 
     Attributes:
-        flow: The source flow.
         fields: Fields that are compared with the reference.
-        frames: Number of frames after frame 0.
         metrics: What is measured: those of `METRICS` that the flow has, and others.
         names: Arrays of the fields that are compared.
         compared: Those of them that the errors average over: of the velocity where there is one.
@@ -41,7 +39,6 @@ class Measures:
     ):
         """
         Args:
-            data: The recorded frames.
             frames: Number of frames after frame 0.
             fields: Fields that are compared besides the velocity. A flow without a velocity compares these or, if there
                 are none, all that are not prescribed.
@@ -73,14 +70,8 @@ class Measures:
 
     def of(self, arrays: Arrays, parameters: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """
-        What fields are, by themselves.
-
-        Args:
-            arrays: Shape (n, *spatial) each, n frames of any simulations.
-            parameters: Shape (n,) each.
-
-        Returns:
-            By name, shape (n, ...).
+        What fields are, by themselves: by name, shape (n, ...), from arrays of shape (n, *spatial) and parameters of
+        shape (n,), of n frames of any simulations.
         """
         result = {}
         for metric in self.metrics:
@@ -94,10 +85,8 @@ class Measures:
 
     def against(self, arrays: Arrays, reference: Arrays) -> dict[str, np.ndarray]:
         """
-        How far fields are from those of the reference; arguments of shape (n, *spatial) each.
-
-        Returns:
-            By name, shape (n,); with the name of an array behind it that of the array alone.
+        How far fields are from those of the reference, of shape (n, *spatial) each: by name, shape (n,); with the name
+        of an array behind it that of the array alone.
         """
         result = {}
         for m in self.metrics:
@@ -110,9 +99,8 @@ class Measures:
     @cached_property
     def reference(self) -> dict[str, np.ndarray]:
         """What the recorded frames 1, 2, ... are: see `of`, shape (frames, simulations, ...)."""
-        parts = []
-        for first in range(1, self.frames + 1, BLOCK):
-            parts.append(self.block(self.recorded(first, min(BLOCK, self.frames + 1 - first))))
+        end = self.frames + 1
+        parts = [self.block(self.recorded(first, min(BLOCK, end - first))) for first in range(1, end, BLOCK)]
         return {n: np.concatenate([p[n] for p in parts]) for n in parts[0]}
 
     def recorded(self, first: int, count: int) -> Arrays:
@@ -128,17 +116,16 @@ class Measures:
             InputError: if a metric does not give one value, or array of values, per state.
         """
         frames, simulations = next(iter(arrays.values())).shape[:2]
-        flat = {n: np.reshape(a, (-1, *a.shape[2:])) for n, a in arrays.items()}
-        parameters = {n: np.tile(p, frames) for n, p in self.data.parameters.items()}
-        result = self.of(flat, parameters)
-        if reference is not None:
-            result |= self.against(flat, {n: np.reshape(a, (-1, *a.shape[2:])) for n, a in reference.items()})
+        flat, right = (
+            {n: np.reshape(a, (-1, *a.shape[2:])) for n, a in group.items()} for group in (arrays, reference or {})
+        )
+        result = self.of(flat, {n: np.tile(p, frames) for n, p in self.data.parameters.items()})
+        result |= self.against(flat, right) if right else {}
         result = {n: np.array(v, np.float64) for n, v in result.items()}
         for n, v in result.items():
             if v.shape[:1] != (frames * simulations,):
-                raise InputError(
-                    f"The metric {n!r} gave an array of shape {v.shape} for {frames * simulations} states."
-                )
+                states = frames * simulations
+                raise InputError(f"The metric {n!r} gave an array of shape {v.shape} for {states} states.")
         return {n: v.reshape(frames, simulations, *v.shape[1:]) for n, v in result.items()}
 
     @cached_property

@@ -1,7 +1,4 @@
-"""
-The paper's figures: Um et al., NeurIPS 2020 (arXiv:2007.00016), table 1; mean and standard deviation of the velocity
-MAE.
-"""
+"""The paper's figures: Um et al., NeurIPS 2020 (arXiv:2007.00016), table 1; mean and deviation of the velocity MAE."""
 
 from dataclasses import dataclass
 
@@ -10,23 +7,15 @@ NOTE = (
     "them as approximate. Grids, networks, parameters and lengths of training differ, so compare the improvement over "
     "SRC."
 )
-Figure = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class PaperRow:
-    """
-    What the paper reports for one system.
+    """What the paper reports for one system."""
 
-    Attributes:
-        figures: (mean, standard deviation) by the name of the solver in the paper.
-        most: Unrolled steps of its longest training.
-        checked: Whether the figures were cross-checked.
-    """
-
-    figures: dict[str, Figure]
-    most: int
-    checked: bool
+    figures: dict[str, tuple[float, float]]  # mean, standard deviation by the name of the solver in the paper
+    most: int  # unrolled steps of its longest training
+    checked: bool  # whether the figures were cross-checked
 
     def match(self, method: str, unroll: int) -> str | None:
         """The solver of the paper that a method corresponds to: a SOL with as many steps, or with fewer."""
@@ -67,12 +56,7 @@ def improvement(mae: float | None, source: float | None) -> float | None:
 
 def comparison(scene: str, source: float | None, groups: dict[str, dict]) -> dict | None:
     """
-    Our results beside the paper's.
-
-    Args:
-        scene: Name of the scene.
-        source: MAE of SRC over all frames.
-        groups: Groups of runs, as in `results.json`: `method`, `unroll`, `mean`, `std`.
+    Our results beside the paper's: the MAE of SRC and of groups of runs as in `results.json`.
 
     Returns:
         `note`, whether the figures were `checked`, and `rows`: each with `solver`, `mae`, `std`, `improvement`, the

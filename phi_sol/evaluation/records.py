@@ -45,10 +45,7 @@ class Record:
         return [int(np.isnan(m).argmax()) + 1 if np.isnan(m).any() else None for m in self.mae.T]
 
     def mean(self, frames: int, measure: str = "mae") -> float | None:
-        """
-        Mean of the MAE or another measure over the first frames and all simulations; None if any of them blew up by
-        then.
-        """
+        """Mean of a measure over the first frames and all simulations; None if any of them blew up by then."""
         return number(self.of(measure)[:frames].mean())
 
     def mean_per_simulation(self, frames: int, measure: str = "mae") -> list[float | None]:
@@ -65,7 +62,7 @@ def run_solver(
     data: Dataset,
     frames: int,
     keep: list[int],
-    progress: Callable[[], None] = lambda: None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
     measures: Measures | None = None,
     start: dict[str, np.ndarray] | None = None,
     timed: bool = True,
@@ -76,10 +73,9 @@ def run_solver(
 
     Args:
         solver: Any solver whose rollouts are on the source grid.
-        data: Test simulations.
         frames: Number of steps.
         keep: Frames whose compared arrays are kept.
-        progress: Called after each step.
+        progress: Called with (steps done, steps in all).
         measures: What is measured; default: the MAE only.
         start: Arrays to start from instead of frame 0, shape (simulations, *spatial) each.
         timed: Whether the time per step is measured, afterwards.
@@ -88,16 +84,14 @@ def run_solver(
     names = measures.names
     arrays = {n: tf.constant(a) for n, a in (data.frame(0) if start is None else start).items()}
     parameters = {n: tf.constant(p) for n, p in data.parameters.items()}
-    parts = {f: field_arrays(data.pair.source, f) for f in measures.fields}
-    limits = {n: BLOW_UP * data.largest(together) for together in parts.values() for n in together}
+    parts = [field_arrays(data.pair.source, f) for f in measures.fields]
+    limits = {n: BLOW_UP * data.largest(together) for together in parts for n in together}
     series, kept, blown, done = {}, {}, np.zeros(len(data), bool), 0
     for block in solver.blocks(arrays, parameters, frames):
         block = {n: a.numpy() for n, a in block.items()}
-        count = len(block[names[0]])
-        gone = np.array(blown)[None] | np.zeros((count, 1), bool)
+        count, gone = len(block[names[0]]), blown
         for n in names:
-            largest = np.abs(block[n]).reshape(count, len(data), -1).max(2)
-            gone = gone | ~(largest <= limits[n])
+            gone = gone | ~(np.abs(block[n]).reshape(len(block[n]), len(data), -1).max(2) <= limits[n])
         gone = np.logical_or.accumulate(gone)
         for frame in set(keep) & set(range(done + 1, done + count + 1)):
             kept[frame] = {n: block[n][frame - done - 1] for n in names}
@@ -105,8 +99,8 @@ def run_solver(
         for name, values in measures.block(calm, measures.recorded(done + 1, count)).items():
             values[gone] = np.nan
             series.setdefault(name, np.full((frames, *values.shape[1:]), np.nan))[done : done + count] = values
-        for _ in range(count):
-            progress()
+        for step in range(done, done + count):
+            progress(step + 1, frames)
         blown, done = gone[-1], done + count
         if blown.all():
             break
@@ -116,29 +110,20 @@ def run_solver(
 
 def time_step(solver, arrays, parameters, seconds: float = 1.0, steps: int = 20) -> float:
     """
-    Median wall time of one step in milliseconds, in compiled loops of some steps, over at least 3 loops and about
-    `seconds`; tracing is not counted.
-
-    Args:
-        solver: Any solver.
-        arrays: State, batch size 1 for the time of one simulation.
-        parameters: Parameters of the state.
-        seconds: Time to spend.
-        steps: Steps of one loop.
+    Median wall time of one step in milliseconds, in compiled loops of so many steps, over at least 3 loops and about
+    `seconds`; tracing is not counted. The state has batch size 1 for the time of one simulation.
     """
     dt = tf.constant(solver.dt, next(iter(arrays.values())).dtype)
     solver.loop.steps(arrays, parameters, dt, steps)
     times, begin = [], time.perf_counter()
     while len(times) < 3 or time.perf_counter() - begin < seconds:
         t = time.perf_counter()
-        result = solver.loop.steps(arrays, parameters, dt, steps)
-        _ = next(iter(result.values())).numpy()
+        next(iter(solver.loop.steps(arrays, parameters, dt, steps).values())).numpy()
         times.append(time.perf_counter() - t)
     return 1e3 * float(np.median(times)) / steps
 
 
 def time_reference(data: Dataset) -> float:
     """Median wall time of one reference step of one simulation in milliseconds."""
-    flow = data.pair.reference
     arrays = {n: tf.constant(a[None].astype(np.float32)) for n, a in data.reference_frame(0, 0).items()}
-    return time_step(flow, arrays, {n: tf.constant(p[:1]) for n, p in data.parameters.items()})
+    return time_step(data.pair.reference, arrays, {n: tf.constant(p[:1]) for n, p in data.parameters.items()})

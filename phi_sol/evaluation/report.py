@@ -36,22 +36,13 @@ code { background: #f0f0f0; padding: 0.1rem 0.3rem; overflow-wrap: anywhere }
 
 @dataclass(frozen=True)
 class Report:
-    """
-    What a report shows, from top to bottom.
-
-    Attributes:
-        title: Heading.
-        lines: What the evaluation says, in a few sentences.
-        tables: Tables.
-        pictures: Picture files and their captions.
-        facts: What it was made of and with: names and texts. Empty ones are not shown.
-    """
+    """What a report shows, from top to bottom."""
 
     title: str
-    lines: list[str]
+    lines: list[str]  # what the evaluation says, in a few sentences
     tables: list[Table]
-    pictures: list[tuple[Path, str]]
-    facts: list[tuple[str, str]]
+    pictures: list[tuple[Path, str]]  # files and their captions
+    facts: list[tuple[str, str]]  # what it was made of and with: names and texts; empty ones are not shown
 
 
 def flow_report(results: dict, pictures: list[Path]) -> Report:
@@ -89,12 +80,13 @@ def facts(results: dict) -> list[tuple[str, str]]:
 
 def write_reports(report: Report, folder: Path) -> list[Path]:
     """Writes `report.html` and `report.md` into a folder; the pictures lie there."""
-    write_html(report, folder / "report.html")
-    write_markdown(report, folder / "report.md")
-    return [folder / "report.html", folder / "report.md"]
+    texts = {folder / "report.html": page(report), folder / "report.md": markdown(report)}
+    for path, text in texts.items():
+        write_atomic(path, text.encode())
+    return list(texts)
 
 
-def write_markdown(report: Report, path: Path):
+def markdown(report: Report) -> str:
     """A Markdown file, which shows the pictures beside it."""
     parts = [f"# {report.title}", *(f"- {line}" for line in report.lines), ""]
     for table in report.tables:
@@ -103,7 +95,7 @@ def write_markdown(report: Report, path: Path):
         parts += [f"![{caption}]({picture.name})", ""]
     made = [(n, f"`{text}`" if n == "Command" else text) for n, text in report.facts if text]
     parts += ["## Made from", "", *(f"- {n}: {text}" for n, text in made)]
-    write_atomic(path, ("\n".join(parts) + "\n").encode())
+    return "\n".join(parts) + "\n"
 
 
 def _markdown(table: Table) -> list[str]:
@@ -111,7 +103,7 @@ def _markdown(table: Table) -> list[str]:
     return ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
 
 
-def write_html(report: Report, path: Path):
+def page(report: Report) -> str:
     """One file that holds its pictures and asks no server for anything."""
     title = html.escape(report.title)
     parts = [f"<h1>{title}</h1>", "<ul>", *(f"<li>{html.escape(line)}</li>" for line in report.lines), "</ul>"]
@@ -127,8 +119,7 @@ def write_html(report: Report, path: Path):
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>'
     head += f'<link rel="icon" href="data:,"><style>{STYLE}</style>'
     body = "\n".join(parts)
-    page = f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head><body>\n{body}\n</body></html>\n'
-    write_atomic(path, page.encode())
+    return f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head><body>\n{body}\n</body></html>\n'
 
 
 def _html(table: Table) -> str:

@@ -34,9 +34,8 @@ def solver_results(record: Record, frames: int, measures: Measures | None = None
 def reference_results(measures: Measures, ms_per_step: float) -> dict:
     """The entry of the reference: its time per step, and what it is measured to be on the source grid."""
     result = {"ms_per_step": ms_per_step}
-    for metric in measures.metrics:
-        if metric.table:
-            result |= _entries(metric, measures, measures.reference)
+    for metric in (m for m in measures.metrics if m.table):
+        result |= _entries(metric, measures, measures.reference)
     return result
 
 
@@ -54,10 +53,9 @@ def _entries(metric: Metric, measures: Measures, series: dict[str, np.ndarray]) 
 def group_results(groups: list[Group], frames: int) -> dict:
     """Mean and standard deviation over training seeds of the MAE, for every group of correctors."""
     result = {}
-    for group in groups:
-        if group.method:
-            mae = {str(n): dict(zip(("mean", "std"), group.statistics(n), strict=True)) for n in milestones(frames)}
-            facts = {"runs": list(group.runs), "method": group.method, "unroll": group.unroll, "mae": mae}
-            blow_ups = sum(r.blow_ups for r in group.runs.values())
-            result[group.label] = facts | mae[str(frames)] | {"blow_ups": blow_ups}
+    for group in (g for g in groups if g.method):
+        mae = {str(n): dict(zip(("mean", "std"), group.statistics(n), strict=True)) for n in milestones(frames)}
+        facts = {"runs": list(group.runs), "method": group.method, "unroll": group.unroll, "mae": mae}
+        blow_ups = {"blow_ups": sum(r.blow_ups for r in group.runs.values())}
+        result[group.label] = facts | mae[str(frames)] | blow_ups
     return result

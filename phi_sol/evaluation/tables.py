@@ -10,13 +10,7 @@ from .milestones import milestones
 
 @dataclass(frozen=True)
 class Table:
-    """
-    Attributes:
-        title: What it shows.
-        columns: Headings; the first column holds names.
-        rows: Cells as text.
-        note: A line below it, or nothing.
-    """
+    """Cells as text under headings, names in the first column; with a note below, or nothing."""
 
     title: str
     columns: list[str]
@@ -26,14 +20,9 @@ class Table:
 
 def tables(results: dict) -> list[Table]:
     """All tables, the errors first."""
-    made = [
-        error_table(results),
-        seed_table(results),
-        physics_table(results),
-        *[metric_table(results, m.table, [m]) for m in METRICS.values() if m.table],
-        paper_table(results),
-    ]
-    return [t for t in made if t is not None and t.rows]
+    made = [error_table(results), seed_table(results), physics_table(results)]
+    made += [metric_table(results, m.table, [m]) for m in METRICS.values() if m.table]
+    return [t for t in (*made, paper_table(results)) if t is not None and t.rows]
 
 
 def compared(results: dict) -> str:
@@ -77,15 +66,10 @@ def seed_table(results: dict) -> Table | None:
     groups = {n: g for n, g in results.get("groups", {}).items() if len(g["runs"]) > 1}
     steps = [str(n) for n in milestones(results["frames"])]
     source = results["solvers"]["SRC"]["mae"][steps[-1]]
-    rows = [
-        [
-            name,
-            str(len(g["runs"])),
-            *[spread(*(g["mae"][n][k] for k in ("mean", "std"))) for n in steps],
-            against_source(g["mean"], source),
-        ]
-        for name, g in groups.items()
-    ]
+    rows = []
+    for name, group in groups.items():
+        errors = [spread(group["mae"][n]["mean"], group["mae"][n]["std"]) for n in steps]
+        rows.append([name, str(len(group["runs"])), *errors, against_source(group["mean"], source)])
     columns = ["trained alike", "seeds", *[f"{n} frames" for n in steps], "vs SRC"]
     what = compared(results).capitalize()
     return Table(f"{what} MAE, mean and standard deviation over training seeds", columns, rows)
@@ -114,14 +98,8 @@ def metric_table(
     notes: Iterable[str] = (),
 ) -> Table:
     """
-    A row for every solver that has entries of some metrics, a column for every heading that has an entry.
-
-    Args:
-        results: Content of `results.json`.
-        title: Of the table.
-        metrics: The metrics.
-        more: Further columns: key of the entry, heading, and what makes a cell from the entry.
-        notes: What is to be said below the table besides the notes of the metrics.
+    A row for every solver that has entries of some metrics, a column for every heading that has an entry, and for
+    `more`: key of the entry, heading, and what makes a cell from it. `notes` go below, after those of the metrics.
     """
     keys = {m.entry for m in metrics}
     solvers = {n: e for n, e in results["solvers"].items() if keys & e.keys()}
@@ -137,17 +115,11 @@ def paper_table(results: dict) -> Table | None:
     paper = results.get("paper")
     if paper is None:
         return None
-    rows = [
-        [
-            row["solver"] or "",
-            "" if row["solver"] is None else spread(row["mae"], row["std"]),
-            percent(row["improvement"]),
-            row["paper_solver"] or "",
-            "" if row["paper_mae"] is None else f"{row['paper_mae']:.3f} ± {row['paper_std']:.3f}",
-            percent(row["paper_improvement"]),
-        ]
-        for row in paper["rows"]
-    ]
+    rows = []
+    for row in paper["rows"]:
+        ours = [row["solver"] or "", "" if row["solver"] is None else spread(row["mae"], row["std"])]
+        theirs = [row["paper_solver"] or "", spread(row["paper_mae"], row["paper_std"], 3) if row["paper_mae"] else ""]
+        rows.append([*ours, percent(row["improvement"]), *theirs, percent(row["paper_improvement"])])
     columns = ["solver", "MAE", "below SRC by", "in the paper", "MAE there", "below SRC by"]
     doubt = "" if paper["checked"] else " (its figures are approximate)"
     title = f"Against the paper, ours over {results['frames']} frames{doubt}"
@@ -164,15 +136,10 @@ def verdicts(results: dict) -> list[str]:
             count = len(group["runs"]) * len(results["parameters"])
             lines.append(f"{label} blew up in {group['blow_ups']} of {count} rollouts.")
             continue
-        better, worse = (
-            [n for n, e in plain.items() if e["mae"][last] is not None and (group["mean"] < e["mae"][last]) == b]
-            for b in (True, False)
-        )
-        ranks = [
-            f"{word} {', '.join(_grid(n, results) for n in names)}"
-            for word, names in (("more accurate than", better), ("less accurate than", worse))
-            if names
-        ]
+        errors, ranks = {n: e["mae"][last] for n, e in plain.items() if e["mae"][last] is not None}, []
+        for word, better in (("more", True), ("less", False)):
+            names = [_grid(n, results) for n, mae in errors.items() if (group["mean"] < mae) == better]
+            ranks += [f"{word} accurate than {', '.join(names)}"] if names else []
         costs = [f"{ratio(cost / e['ms_per_step'])} times {n}" for n, e in solvers.items() if n in plain or n == "REF"]
         error = spread(group["mean"], group["mae"][last]["std"])
         lines.append(

@@ -20,11 +20,6 @@ class Checkpoint:
     """
 
     def __init__(self, path: Path, names: list[str]):
-        """
-        Args:
-            path: The file.
-            names: Names of the arrays of a state.
-        """
         self.path = path
         self.entries: dict[str, Entry] = {}
         try:
@@ -37,12 +32,10 @@ class Checkpoint:
     def save(self, entries: dict[str, Entry]):
         """Replaces the entries of these simulations; the others stay."""
         self.entries |= entries
+        content: dict = {}
+        for key, (step, arrays) in self.entries.items():
+            content |= {f"{key}/{n}": a for n, a in ({"step": step} | arrays).items()}
         buffer = BytesIO()
-        content: dict = {
-            f"{key}/{n}": a
-            for key, (step, arrays) in self.entries.items()
-            for n, a in ({"step": step} | arrays).items()
-        }
         np.savez(buffer, **content)
         write_atomic(self.path, buffer.getvalue())
 

@@ -64,14 +64,9 @@ class Generator:
             raise InputError(f"The number of warm-up steps can't be negative: {self.warmup}.")
         if batch is not None and batch < 1:
             raise InputError(f"The number of simulations in a batch must be at least 1, not {batch}.")
-        common = {
-            "scene": experiment.name,
-            "split": split,
-            "pair": self.pair.config,
-            "warmup": self.warmup,
-            "frames": self.frames,
-            "keep_reference_every": experiment.keep_reference_every,
-        }
+        every = experiment.keep_reference_every
+        common: dict = {"scene": experiment.name, "split": split, "pair": self.pair.config}
+        common |= {"warmup": self.warmup, "frames": self.frames, "keep_reference_every": every}
         for flow in (self.pair.source, self.pair.reference):
             if flow.incompressible and flow.obstacles:
                 _ = flow.projection  # refuses grids that are too coarse for the obstacle, before anything is computed
@@ -80,13 +75,9 @@ class Generator:
             self.pair.reference.check_stability(self.pair.reference.dt, **simulation)
         self.jobs = self._check_folder([common | {"parameters": s} for s in simulations])
         self.batch = batch or automatic_batch(self.pair.reference)
-        self._simulator = Simulator(self.pair, self.warmup, self.frames, experiment.keep_reference_every)
+        self.steps = self.warmup + self.frames  # of the reference in one simulation
+        self._simulator = Simulator(self.pair, self.warmup, self.frames, every)
         self._checkpoint = Checkpoint(self.folder / CHECKPOINT, array_names(self.pair.reference))
-
-    @property
-    def steps(self) -> int:
-        """Reference steps of one simulation."""
-        return self._simulator.steps
 
     def _check_folder(self, configs: list[dict]) -> list[Job]:
         advice = "Choose another folder with --out, or remove this one."
@@ -96,10 +87,8 @@ class Generator:
             if not (path.is_dir() and re.fullmatch(r"sim_\d{6}", path.name)):
                 raise InputError(f"{self.folder} is not a phi_sol data folder: it holds {path.name!r}. {advice}")
             if int(path.name[4:]) >= len(configs):
-                raise InputError(
-                    f"{self.folder} holds {len(present)} simulations of another configuration "
-                    f"({len(configs)} asked for). {advice}"
-                )
+                found = f"{len(present)} simulations of another configuration ({len(configs)} asked for)"
+                raise InputError(f"{self.folder} holds {found}. {advice}")
         return [self._job(sim_folder(self.folder, i), config, advice) for i, config in enumerate(configs)]
 
     def _job(self, folder: Path, config: dict, advice: str) -> Job:
@@ -146,11 +135,8 @@ class Generator:
         }
 
     def _batches(self) -> list[tuple[int, list[Job]]]:
-        """
-        What is to be computed together, and from which step on. The simulations are split into parts of about equal
-        size, whatever is finished, so that an interrupted run goes on with the same batches.
-        """
-        size = ceil(len(self.jobs) / ceil(len(self.jobs) / self.batch))
+        """What is computed together, and from which step on."""
+        size = ceil(len(self.jobs) / ceil(len(self.jobs) / self.batch))  # whatever is finished: the same batches again
         batches = []
         for first in range(0, len(self.jobs), size):
             starts: dict[int, list[Job]] = {}
@@ -167,13 +153,10 @@ class Generator:
 
     def run(self, progress: Callable[[int, int], None] = lambda done, total: None) -> list[Path]:
         """
-        Computes what is not there yet.
+        Computes what is not there yet, and returns the folders of all simulations.
 
         Args:
             progress: Called with (steps done, steps in all) of all simulations together, every few steps.
-
-        Returns:
-            The folders of all simulations.
 
         Raises:
             DivergedError: if simulations diverged. All others are complete then.
@@ -193,8 +176,6 @@ class Generator:
             diverged |= self._simulator.run(jobs, start, self._checkpoint, advanced)
         if diverged:
             names = "; ".join(f"{name} by step {step}" for name, step in diverged.items())
-            raise DivergedError(
-                f"{len(diverged)} of {len(self.jobs)} simulations diverged: {names}. "
-                "Use a smaller time step or a finer grid."
-            )
+            advice = "Use a smaller time step or a finer grid."
+            raise DivergedError(f"{len(diverged)} of {len(self.jobs)} simulations diverged: {names}. {advice}")
         return [job.folder for job in self.jobs]

@@ -40,19 +40,14 @@ class Job:
     def key(self) -> str:
         return fingerprint(self.config)
 
-    @property
-    def description(self) -> dict:
-        return self.config | {"versions": versions(), "fingerprint": self.key}
-
     def __str__(self):
         return ", ".join(f"{n}={v:g}" for n, v in self.config["parameters"].items())
 
 
 def automatic_batch(flow: Flow) -> int:
     """
-    How many simulations are computed together unless the user says otherwise: on a CPU as many as have states of 4 MiB
-    together and at most 8, which is where larger batches stop to pay (docs/performance.md); on a GPU, where nothing was
-    measured, 128 MiB and at most 64.
+    How many simulations are computed together by default: on a CPU as many as have states of 4 MiB together, at most 8,
+    where more stop to pay (docs/performance.md); on a GPU, where nothing was measured, 128 MiB and at most 64.
     """
     device = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
     cells = int(np.prod(list(flow.resolution.values())))
@@ -70,21 +65,15 @@ class Simulator:
 
     def __init__(self, pair: SolverPair, warmup: int, frames: int, keep_reference_every: int):
         self.pair, self.warmup, self.frames, self.every = pair, warmup, frames, keep_reference_every
-        self.coarse, self.fine = FrameFormat(pair.source), FrameFormat(pair.reference)
+        self.steps = warmup + frames  # of the reference in one simulation
+        self.coarse, self.fine = coarse, fine = FrameFormat(pair.source), FrameFormat(pair.reference)
         self._loop = Loop(
-            pair.reference.advance, True, lambda a, p: self.coarse.file_values(pair.restrict(self._state(a, p)))
+            pair.reference.advance, True, lambda a, p: coarse.file_values(pair.restrict(self._state(a, p)))
         )
-        self._full = tf.function(
-            lambda a, p: self.fine.file_values(self._state(a, p)), autograph=False, jit_compile=True
-        )
+        self._full = tf.function(lambda a, p: fine.file_values(self._state(a, p)), autograph=False, jit_compile=True)
 
     def _state(self, arrays: Arrays, parameters: Arrays) -> State:
         return unpack(self.pair.reference, arrays, parameters, batch(batch=next(iter(arrays.values())).shape[0]))
-
-    @property
-    def steps(self) -> int:
-        """Reference steps of one simulation."""
-        return self.warmup + self.frames
 
     def run(
         self, jobs: list[Job], start: int, checkpoint: Checkpoint, advanced: Callable[[int], None]
@@ -93,7 +82,6 @@ class Simulator:
         Computes a batch. A simulation that diverges takes no part from then on; the others go on.
 
         Args:
-            jobs: The simulations.
             start: Step at which all of them are in the checkpoint, or 0.
             checkpoint: Keeps their states every 100 steps.
             advanced: Called with the number of steps, of all simulations together, after each block.
@@ -108,7 +96,7 @@ class Simulator:
             arrays = {n: tf.constant(np.stack([checkpoint.entries[job.key][1][n] for job in jobs])) for n in arrays}
         dt = tf.constant(reference.dt, tf.float32)
         for job in jobs:
-            self._prepare(job)
+            _describe(job, complete=False)
         healthy, diverged, writing = list(range(len(jobs))), {}, []
         with ThreadPoolExecutor(WRITERS) as pool:
             for end, count, every in self._blocks(start):
@@ -119,29 +107,13 @@ class Simulator:
                 healthy = [i for i in healthy if i not in bad]
                 if not healthy:
                     break
-                # another one is computed twice instead: infinite speeds would send all to the slow branch of
-                # the advection
-                if bad:
+                if bad:  # another is computed twice: infinite speeds would send all to the advection's slow branch
                     rows = [i if i in healthy else healthy[0] for i in range(len(jobs))]
-                    arrays, parameters = (
-                        {n: tf.gather(a, rows) for n, a in group.items()} for group in (arrays, parameters)
-                    )
-                fine = (
-                    {n: a.numpy() for n, a in self._full(arrays, parameters).items()}
-                    if self._keeps_reference(end)
-                    else {}
-                )
+                    arrays, parameters = ({n: tf.gather(a, rows) for n, a in g.items()} for g in (arrays, parameters))
+                due = end >= self.warmup and (end - self.warmup) % self.every == 0
+                fine = {n: a.numpy() for n, a in self._full(arrays, parameters).items()} if due else {}
                 _wait(writing)
-                writing = [
-                    pool.submit(
-                        self._write,
-                        jobs[i].folder,
-                        end,
-                        {n: c[:, i] for n, c in coarse.items()},
-                        {n: f[i] for n, f in fine.items()},
-                    )
-                    for i in healthy
-                ]
+                writing = [pool.submit(self._write, jobs[i].folder, end, coarse, fine, i) for i in healthy]
                 if end % CHECKPOINT_EVERY == 0 and end < self.steps:
                     _wait(writing)
                     now = {n: a.numpy() for n, a in arrays.items()}
@@ -149,7 +121,7 @@ class Simulator:
                 advanced(len(jobs) * count * every)
             _wait(writing)
         for i in healthy:
-            self._finish(jobs[i])
+            _describe(jobs[i], complete=True)
         checkpoint.drop([job.key for job in jobs])
         return diverged
 
@@ -168,34 +140,22 @@ class Simulator:
                 yield end, end - step, 1
             step = end
 
-    def _keeps_reference(self, step: int) -> bool:
-        return step >= self.warmup and (step - self.warmup) % self.every == 0
-
-    def _write(self, folder: Path, end: int, coarse: dict[str, np.ndarray], fine: dict[str, np.ndarray]):
+    def _write(self, folder: Path, end: int, coarse: dict[str, np.ndarray], fine: dict[str, np.ndarray], row: int):
         """Writes what was kept up to step `end` of one simulation: the last entry of `coarse` belongs to it."""
         last, count = end - self.warmup, len(next(iter(coarse.values())))
-        for i in range(count):
-            frame = last - count + 1 + i
-            if frame >= 0:  # before, it was the warm-up
-                self.coarse.write(folder, frame, {n: c[i] for n, c in coarse.items()})
+        for frame in range(max(0, last - count + 1), last + 1):  # before, it was the warm-up
+            self.coarse.write(folder, frame, {n: c[frame - last - 1, row] for n, c in coarse.items()})
         if fine:
-            self.fine.write(folder / REFERENCE, last, fine)
-
-    @staticmethod
-    def _prepare(job: Job):
-        (job.folder / REFERENCE).mkdir(parents=True, exist_ok=True)
-        _remove_parts(job.folder)
-        write_json(job.folder / DESCRIPTION, job.description | {"complete": False})
-
-    @staticmethod
-    def _finish(job: Job):
-        _remove_parts(job.folder)
-        write_json(job.folder / DESCRIPTION, job.description | {"complete": True})
+            self.fine.write(folder / REFERENCE, last, {n: f[row] for n, f in fine.items()})
 
 
-def _remove_parts(folder: Path):
-    for part in (folder / PARTIAL, folder / REFERENCE / PARTIAL):
+def _describe(job: Job, complete: bool):
+    """Leaves a folder without parts of files, and a description in it."""
+    (job.folder / REFERENCE).mkdir(parents=True, exist_ok=True)
+    for part in (job.folder / PARTIAL, job.folder / REFERENCE / PARTIAL):
         shutil.rmtree(part, ignore_errors=True)
+    facts = {"versions": versions(), "fingerprint": job.key, "complete": complete}
+    write_json(job.folder / DESCRIPTION, job.config | facts)
 
 
 def _wait(writing: list[Future]):

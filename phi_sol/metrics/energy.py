@@ -17,11 +17,9 @@ def kinetic_energy(flow: Flow, arrays: Arrays) -> np.ndarray:
     """
     result = 0.0
     for dim, u in faces(flow, arrays).items():
-        squares, axis = np.moveaxis(u, axis_of(flow, dim), -1) ** 2, -1
-        weights = np.ones(squares.shape[axis])
-        weights[[0, -1]] = 0.5
-        weighted = squares @ weights / weights.sum()
-        result = result + 0.5 * weighted.reshape(len(u), -1).mean(1)
+        squares = np.moveaxis(u, axis_of(flow, dim), -1) ** 2
+        weights = np.r_[0.5, np.ones(squares.shape[-1] - 2), 0.5]
+        result = result + 0.5 * (squares @ weights / weights.sum()).reshape(len(u), -1).mean(1)
     return np.asarray(result)
 
 
@@ -29,22 +27,15 @@ def energy_spectrum(flow: Flow, arrays: Arrays) -> tuple[np.ndarray, np.ndarray]
     """
     Kinetic energy by wave number, in shells around k = 0 (radially averaged):
 
-        E_j = ½ Σ_c Σ_{k in shell j} |û_c(k)|²,   shell j: |k| in [(j - ½) Δk, (j + ½) Δk),   Δk = 2π /
-        (shortest side of the domain)
+        E_j = ½ Σ_c Σ_{k in shell j} |û_c(k)|²,   shell j: |k| in [(j - ½) Δk, (j + ½) Δk),   Δk = 2π / shortest side
 
     so that Σ_j E_j is the energy of what was transformed (Parseval). Along axes that are not periodic a Hann window w
     with mean square 1 is laid over the fluctuation, since a field that does not close would show a false k⁻² tail: Σ_j
-    E_j = ½ Σ_c (<u_c>² + <w² (u_c - <u_c>)²>); the mean flow is in shell 0. Along periodic axes nothing is done to the
-    field, and in a periodic box Σ_j E_j = ½ <|u|²>. Components are transformed as they are stored, without
-    interpolation, which would damp short waves.
-
-    Args:
-        flow: The flow whose velocity it is; 2D or 3D.
-        arrays: Velocity, shape (simulations, *faces) per component.
+    E_j = ½ Σ_c (<u_c>² + <w² (u_c - <u_c>)²>); the mean flow is in shell 0. In a periodic box Σ_j E_j = ½ <|u|²>.
+    Components are transformed as they are stored, without interpolation, which would damp short waves.
 
     Returns:
-        k: Wave numbers j Δk of the shells, in radians / length. Shells beyond π / (cell size) hold corners of the
-            spectrum only.
+        k: Wave numbers j Δk, in radians / length. Shells beyond π / (cell size) hold corners of the spectrum only.
         E: Shape (simulations, shells), in (length / time)².
     """
     dims = list(flow.resolution)
@@ -61,12 +52,10 @@ def energy_spectrum(flow: Flow, arrays: Arrays) -> tuple[np.ndarray, np.ndarray]
                 n = u.shape[axis]
                 window = np.sin(np.pi * (np.arange(n) + 0.5) / n) ** 2
                 window /= np.sqrt(np.mean(window**2))
-                fluctuation = fluctuation * window.reshape([-1 if a == axis else 1 for a in range(u.ndim)])
+                fluctuation = fluctuation * np.expand_dims(window, [a for a in range(u.ndim) if a != axis])
         power = 0.5 * np.abs(np.fft.fftn(fluctuation, axes=axes) / np.prod(u.shape[1:])) ** 2
         k = [2 * np.pi * np.fft.fftfreq(u.shape[a], flow.spacing[d]) for a, d in enumerate(dims, 1)]
-        length = np.sqrt(
-            sum(np.square(w).reshape([-1 if b == a else 1 for b in range(len(dims))]) for a, w in enumerate(k))
-        )
+        length = np.sqrt(sum(np.square(w) for w in np.ix_(*k)))
         shell = np.floor(length / width + 0.5).astype(int).ravel()
         energy = energy + np.stack([np.bincount(shell, p.ravel(), count) for p in power])
         energy[:, 0] += 0.5 * mean.reshape(-1) ** 2
@@ -84,8 +73,7 @@ def spectral_error(energy: np.ndarray, reference: np.ndarray) -> np.ndarray:
     energy.
 
     Args:
-        energy: E_j, shape (..., shells): those of `energy_spectrum` that are `resolved`; averaged over time first,
-            where there is time.
+        energy: E_j, shape (..., shells): those of `energy_spectrum` that are `resolved`, averaged over time first.
         reference: R_j, likewise.
 
     Returns:
@@ -94,10 +82,8 @@ def spectral_error(energy: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """
     there = np.asarray(reference) > 0
     with np.errstate(divide="ignore", invalid="ignore"):
-        decades = np.where(
-            there, np.abs(np.log10(np.where(there, energy, 1.0)) - np.log10(np.where(there, reference, 1.0))), 0.0
-        )
-        return decades.sum(-1) / there.sum(-1)
+        logarithms = [np.log10(np.where(there, e, 1.0)) for e in (energy, reference)]
+        return np.abs(logarithms[0] - logarithms[1]).sum(-1) / there.sum(-1)
 
 
 def _spectral_summary(flow: Flow, series: dict, reference: dict) -> dict:

@@ -22,10 +22,7 @@ def mean_absolute_error(arrays: Arrays, reference: Arrays, names: list[str]) -> 
 
 
 def root_mean_square_error(arrays: Arrays, reference: Arrays, names: list[str]) -> np.ndarray:
-    """
-    RMSE = sqrt(mean over components c of mean over faces of (u_c - T r_c)²). Arguments and result as for
-    `mean_absolute_error`.
-    """
+    """RMSE = sqrt(mean over components c of mean over faces of (u_c - T r_c)²), as `mean_absolute_error` else."""
     return np.sqrt(np.mean([_mean(np.square(d)) for d in _differences(arrays, reference, names)], axis=0))
 
 

@@ -13,12 +13,7 @@ def acceleration(flow: Flow, arrays: Arrays, viscosity: np.ndarray) -> Arrays:
     """
     a = ν ∇²u - ∇·(u u) on all faces, the ones of obstacles included: what the momentum of the control volume of each
     face gains through its surface, without pressure. Second-order central differences on the staggered grid (Harlow and
-    Welch, Phys. Fluids 8, 1965), conservative.
-
-    Args:
-        flow: An incompressible flow.
-        arrays: Velocity, shape (simulations, *faces) per component.
-        viscosity: ν, shape (simulations,).
+    Welch, Phys. Fluids 8, 1965), conservative. ν, the viscosity, has shape (simulations,).
 
     Returns:
         By axis, with n + 1 entries along the component's own axis, in length / time². Zero on faces at the boundary
@@ -31,14 +26,10 @@ def acceleration(flow: Flow, arrays: Arrays, viscosity: np.ndarray) -> Arrays:
     for c in dims:
         for e in dims:
             axis, h = axis_of(flow, e), flow.spacing[e]
-            others = [d for d in dims if d != e]
-            gradient = np.diff(_inner(flow, u[c], others), axis=axis) / h
-            if e == c:
-                carried = pair_means(_inner(flow, u[c], others), axis) ** 2
-            else:
-                across = pair_means(_inner(flow, u[e], [e, *[d for d in others if d != c]]), axis_of(flow, c))
-                carried = across * pair_means(_inner(flow, u[c], others), axis)
-            result[c] = result[c] + np.diff(nu * gradient - carried, axis=axis) / h
+            inner = _inner(flow, u[c], [d for d in dims if d != e])
+            gradient, across = np.diff(inner, axis=axis) / h, pair_means(inner, axis)
+            speed = across if e == c else pair_means(_inner(flow, u[e], [d for d in dims if d != c]), axis_of(flow, c))
+            result[c] = result[c] + np.diff(nu * gradient - speed * across, axis=axis) / h
         for place, kind in zip((0, -1), flow.layouts["velocity"].sides[c], strict=True):
             if kind == CLOSED:
                 result[c][(slice(None),) * axis_of(flow, c) + (place,)] = 0.0
@@ -49,12 +40,7 @@ def pressure(flow: Flow, arrays: Arrays, viscosity: np.ndarray) -> np.ndarray:
     """
     The pressure per density p that keeps the flow divergence-free at this moment: ∇²p = ∇·(ν ∇²u - ∇·(u u)), with no
     gradient across the faces of obstacles and fixed boundaries, and p = 0 beyond open sides. It follows from the
-    velocity alone, so that it can be had for any solver's fields.
-
-    Args:
-        flow: An incompressible flow.
-        arrays: Velocity, shape (simulations, *faces) per component.
-        viscosity: ν, shape (simulations,).
+    velocity alone, so that it can be had for any solver's fields. Arguments as for `acceleration`.
 
     Returns:
         Shape (simulations, *resolution), in (length / time)²; zero inside obstacles.
@@ -73,12 +59,7 @@ def force(flow: Flow, arrays: Arrays, viscosity: np.ndarray) -> Arrays:
     Σ A ν u / h of the faces beside it; what is carried along vanishes there with h. So the momentum of any box of cells
     around the obstacle is balanced exactly by F and the fluxes through the box. First order in h, since a curved
     surface is one of steps; on a grid with few cells across the obstacle it compares solvers on this grid rather than
-    measures the drag.
-
-    Args:
-        flow: An incompressible flow with obstacles, away from the boundary.
-        arrays: Velocity, shape (simulations, *faces) per component; it is set to zero in obstacles.
-        viscosity: ν, shape (simulations,).
+    measures the drag. Arguments as for `acceleration`; the obstacles are away from the boundary.
 
     Returns:
         By axis, shape (simulations,): force per density, in length^d (length / time)² / length.
@@ -95,19 +76,13 @@ def force(flow: Flow, arrays: Arrays, viscosity: np.ndarray) -> Arrays:
 
 
 def force_coefficient(force: np.ndarray, speed: float, area: float) -> np.ndarray:
-    """
-    C = F / (½ U² A) with F per density and A the frontal area (in 2D: the diameter): of drag if F is along the stream,
-    of lift across it.
-    """
+    """C = F / (½ U² A) with F per density, A the frontal area (2D: diameter): drag along the stream, lift across it."""
     return force / (0.5 * speed**2 * area)
 
 
 def _inner(flow: Flow, values: np.ndarray, dims: list[str]) -> np.ndarray:
     """Without the outermost layers along some axes."""
-    index = [slice(None)] * values.ndim
-    for dim in dims:
-        index[axis_of(flow, dim)] = slice(1, -1)
-    return values[tuple(index)]
+    return values[(slice(None), *(slice(1, -1) if d in dims else slice(None) for d in flow.resolution))]
 
 
 def _open_faces(flow: Flow) -> dict[str, np.ndarray]:
@@ -133,9 +108,7 @@ def _open(flow: Flow, values: Arrays) -> Arrays:
 
 
 def _pressure(flow: Flow, accelerations: Arrays) -> np.ndarray:
-    dims = list(flow.resolution)
     sources = sum(np.diff(a, axis=axis_of(flow, d)) / flow.spacing[d] for d, a in accelerations.items())
     with math.NUMPY, math.precision(64):
-        tensor = math.wrap(sources, batch("simulations"), flow.shape)
-        solved = flow.projection.solver.solve(tensor)
-        return -solved.numpy(["simulations", *dims])
+        solved = flow.projection.solver.solve(math.wrap(sources, batch("simulations"), flow.shape))
+        return -solved.numpy(["simulations", *flow.resolution])

@@ -59,9 +59,8 @@ class Metric:
         if callable(self.compute) == callable(self.compare):
             raise InputError(f"The metric {self.name!r} needs one function, either 'compute' or 'compare'.")
         if self.better not in ("smaller", "larger"):
-            raise InputError(
-                f"The metric {self.name!r} must be better when 'smaller' or 'larger', not {self.better!r}."
-            )
+            given = self.better
+            raise InputError(f"The metric {self.name!r} must be better when 'smaller' or 'larger', not {given!r}.")
         object.__setattr__(self, "entry", self.entry or (self.name if self.compare else f"{self.name}_error"))
 
     @property
@@ -90,9 +89,7 @@ def numbers(values) -> list[float | None]:
 
 
 def relative(errors: np.ndarray, scales: np.ndarray) -> float | None:
-    """
-    Mean over simulations of errors relative to scales; None where one of them is not finite, or its scale is zero.
-    """
+    """Mean over simulations of errors relative to scales; None where one of them is not finite, or a scale zero."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return number((errors / scales).mean())
 

@@ -17,20 +17,12 @@ PERIODS = 3  # of the shedding that a rollout must have for a Strouhal number
 
 @dataclass(frozen=True)
 class Wake:
-    """
-    The scales of a wake.
+    """The scales of a wake, in domain units."""
 
-    Attributes:
-        diameter: Of the obstacle, in domain units.
-        speed: Of the stream.
-        area: Frontal area of the obstacle; in 2D its diameter.
-        centre: Position of the obstacle.
-    """
-
-    diameter: float
-    speed: float
-    area: float
-    centre: dict[str, float]
+    diameter: float  # of the obstacle
+    speed: float  # of the stream
+    area: float  # frontal area of the obstacle; in 2D its diameter
+    centre: dict[str, float]  # position of the obstacle
 
     @staticmethod
     def of(flow: Flow) -> "Wake | None":
@@ -46,9 +38,7 @@ class Wake:
         return self.centre | {"y": self.centre["y"] + radii * self.diameter / 2}
 
     def profiles(self, flow: Flow, arrays: Arrays) -> dict[tuple[str, float], tuple[np.ndarray, np.ndarray]]:
-        """
-        Positions along x and values of shape (n, positions), by component and station (radii behind the obstacle).
-        """
+        """Positions along x and values of shape (n, positions), by component and station (in radii behind)."""
         return {(c, s): line(flow, arrays, c, "x", self.behind(s)) for c in "yx" for s in STATIONS}
 
 
@@ -75,16 +65,16 @@ def _summary(flow: WakeFlow, series: dict[str, np.ndarray], reference: dict[str,
     }
     if series is reference:
         return {"wake": result}
-    shedding = [s for s in range(len(result["strouhal"])) if result["strouhal"][s] is not None]
+    shedding = [s for s, known in enumerate(result["strouhal"]) if known is not None]
     errors = [strouhal_error(series["probe"][:, s], reference["probe"][:, s], dt) for s in shedding]
     blown = np.isnan(series["drag"]).any()
     result["strouhal_error"] = None if blown or not errors else number(np.mean(errors))
-    drag, lift = (reference[n] for n in ("drag", "lift"))
-    result["drag_error"] = relative(np.abs(series["drag"].mean(0) - drag.mean(0)), np.abs(drag.mean(0)))
-    result["lift_rms_error"] = relative(np.abs(series["lift"].std(0) - lift.std(0)), lift.std(0))
-    (mean, fluctuation), (r_mean, r_fluctuation) = (mean_and_fluctuation(s["profiles"]) for s in (series, reference))
-    result["mean_profile_error"] = number(np.abs(mean - r_mean).mean() / wake.speed)
-    result["fluctuation_profile_error"] = number(np.abs(fluctuation - r_fluctuation).mean() / wake.speed)
+    drag, lift = reference["drag"].mean(0), reference["lift"].std(0)
+    result["drag_error"] = relative(np.abs(series["drag"].mean(0) - drag), np.abs(drag))
+    result["lift_rms_error"] = relative(np.abs(series["lift"].std(0) - lift), lift)
+    profiles = zip(*(mean_and_fluctuation(s["profiles"]) for s in (series, reference)), strict=True)
+    for name, (ours, theirs) in zip(("mean", "fluctuation"), profiles, strict=True):
+        result[f"{name}_profile_error"] = number(np.abs(ours - theirs).mean() / wake.speed)
     return {"wake": result}
 
 

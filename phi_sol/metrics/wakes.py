@@ -11,8 +11,6 @@ def line(flow: Flow, arrays: Arrays, component: str, along: str, at: dict[str, f
     A velocity component along a line parallel to an axis, by linear interpolation between faces; second order.
 
     Args:
-        flow: The flow whose velocity it is.
-        arrays: Velocity, shape (simulations, *faces) per component.
         component: `y`, `x` or `z`.
         along: Axis of the line.
         at: Position along each of the other axes, in domain units.
@@ -37,26 +35,17 @@ def line(flow: Flow, arrays: Arrays, component: str, along: str, at: dict[str, f
 
 
 def probe(flow: Flow, arrays: Arrays, component: str, at: dict[str, float]) -> np.ndarray:
-    """
-    A velocity component at a point given by its position along all axes, by linear interpolation; second order. Shape
-    (simulations,).
-    """
-    along = component
-    positions, values = line(flow, arrays, component, along, at)
-    i = int(np.clip(np.searchsorted(positions, at[along]) - 1, 0, len(positions) - 2))
-    part = (at[along] - positions[i]) / (positions[i + 1] - positions[i])
+    """As `line`, at one point, given by its position along all axes. Shape (simulations,)."""
+    positions, values = line(flow, arrays, component, component, at)
+    i = int(np.clip(np.searchsorted(positions, at[component]) - 1, 0, len(positions) - 2))
+    part = (at[component] - positions[i]) / (positions[i + 1] - positions[i])
     return (1 - part) * values[:, i] + part * values[:, i + 1]
 
 
 def mean_and_fluctuation(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
-    Mean ū and root mean square of the fluctuation u - ū over time, as profiles in a wake are given.
-
-    Args:
-        samples: Shape (frames, ...), e.g. lines of several frames, stacked.
-
-    Returns:
-        Both of shape (...), in units of the samples.
+    Mean ū and root mean square of the fluctuation u - ū over time, as profiles in a wake are given: of shape (...) for
+    samples of shape (frames, ...), e.g. lines of several frames, stacked; in their units.
     """
     samples = np.asarray(samples, np.float64)
     return samples.mean(0), samples.std(0)
@@ -98,8 +87,6 @@ def strouhal_number(signal: np.ndarray, dt: float, length: float, speed: float) 
 
 
 def strouhal_error(signal: np.ndarray, reference: np.ndarray, dt: float) -> float:
-    """
-    |f - f_r| / f_r of two signals of the same length; NaN if the reference has no frequency. See `strouhal_number`.
-    """
+    """|f - f_r| / f_r of two signals of the same length, see `strouhal_number`; NaN if the reference has no f_r."""
     f, r = dominant_frequency(signal, dt), dominant_frequency(reference, dt)
     return abs(f - r) / r if r else float("nan")

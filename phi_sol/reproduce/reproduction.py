@@ -3,7 +3,7 @@
 import gc
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import tensorflow as tf
 from ..errors import InputError, MissingError
 from ..evaluation.records import time_step
 from ..experiment import SPLITS, Experiment, Schedule
+from ..flows.definition import describe
 from ..generation.generator import Generator
 from ..storage.dataset import Dataset, find_simulations
 from ..storage.files import check_no_file_in_the_way, first_difference, read_json, write_json
@@ -56,15 +57,13 @@ class Reproduction:
 
     Attributes:
         task: Class of the task.
-        methods: Methods in the order of the trainings.
-        trainings: In order.
+        methods: Methods in the order of the `trainings`.
         schedule: The paper's, or the scene's own where there is a budget.
     """
 
     def __init__(self, experiment: Experiment, out: Path, data: Path, budget: float | None = None, seeds: int = 3):
         """
         Args:
-            experiment: The scene.
             out: Folder of the reproduction: runs, `evaluation`, and `reproduction.json`, which says what it is.
             data: Folder of the data, with `train` and `test`.
             budget: Seconds of all trainings together, instead of the paper's schedule.
@@ -78,9 +77,8 @@ class Reproduction:
             raise InputError(f"The number of seeds must be at least 1, not {seeds}.")
         schedule = experiment.paper if budget is None else experiment.schedule
         if schedule is None:
-            raise InputError(
-                f"The paper's schedule of {experiment.name!r} is not known: give a --budget for the trainings, e.g. 2h."
-            )
+            advice = "give a --budget for the trainings, e.g. 2h."
+            raise InputError(f"The paper's schedule of {experiment.name!r} is not known: {advice}")
         self.experiment, self.out, self.data, self.budget, self.seeds = experiment, Path(out), Path(data), budget, seeds
         self.schedule: Schedule = schedule
         check_no_file_in_the_way(self.out, "Name another folder with --out.")
@@ -90,20 +88,21 @@ class Reproduction:
         if not self.methods:
             raise InputError(f"There is nothing to reproduce of {experiment.name!r}: its task compares no methods.")
         self.trainings = [self._training(m, seed) for m in self.methods for seed in range(seeds)]
-        config: dict = {"scene": experiment.name, "budget": budget, "seeds": seeds, "methods": self.methods}
-        config |= {"schedule": asdict(self.schedule), "data": str(self.data), "pair": experiment.pair.config}
+        self.config: dict = {"scene": experiment.name, "budget": budget, "seeds": seeds, "methods": self.methods}
+        self.config |= {
+            "schedule": describe(vars(self.schedule)),
+            "data": str(self.data),
+            "pair": experiment.pair.config,
+        }
         if (self.out / PLAN_FILE).is_file():
             stored = read_json(self.out / PLAN_FILE)
             stored["schedule"] = {EARLIER.get(n, n): v for n, v in stored.get("schedule", {}).items()}
-            difference = first_difference(stored, config)
+            difference = first_difference(stored, self.config)
             if difference:
-                raise InputError(
-                    f"{self.out} holds another reproduction: {difference}. "
-                    "Name another folder with --out, or remove this one."
-                )
+                advice = "Name another folder with --out, or remove this one."
+                raise InputError(f"{self.out} holds another reproduction: {difference}. {advice}")
         elif self.out.is_dir() and any(self.out.iterdir()):
             raise InputError(f"{self.out} is in use and holds no reproduction: name another folder with --out.")
-        self.config = config
         self.generators = {s: Generator(experiment, s, self.data / s) for s in SPLITS}
 
     def _training(self, method: str, seed: int) -> Training:
@@ -112,8 +111,7 @@ class Reproduction:
         seconds = None if self.budget is None else self.budget * shares[method] / sum(shares.values()) / self.seeds
         steps = None if self.budget is not None else how.steps
         plan = Plan(stages, how.batch, how.learning_rate, steps, seconds, how.decay, ramp=how.ramp, clip=how.clip)
-        longest = stages[-1].unroll
-        name = method if longest == 1 else f"{method}{longest}"
+        name = method if stages[-1].unroll == 1 else f"{method}{stages[-1].unroll}"
         return Training(method, seed, self.out / f"{name}_seed{seed}", plan)
 
     def _create(self, training: Training, data: Any):
@@ -124,17 +122,14 @@ class Reproduction:
     # --- what it will cost ---
 
     def costs(self) -> list[Cost]:
-        """
-        Measures a few steps and iterations of whatever is not finished yet; takes a minute or so, nothing is written.
-        """
+        """Measures a little of whatever is not finished yet; takes a minute or so, nothing is written."""
         total, result = sum(g.plan()["steps"] for g in self.generators.values()), []
-        waiting = [t for t in self.trainings if not t.finished]
         if total:
             ms = 1e3 * self._reference_step
             result.append(Cost(f"reference simulations: {total} steps of {ms:.3g} ms", total * ms / 1e3))
         frames, jobs = self.generators["train"].frames, len(self.generators["train"].jobs)
         for method in self.methods:
-            left = [t for t in waiting if t.method == method]
+            left = [t for t in self.trainings if t.method == method and not t.finished]
             if not left:
                 continue
             task, first, seconds = self.time_iteration(left[0])
@@ -195,7 +190,6 @@ class Reproduction:
         One training, from the start or from where it was interrupted.
 
         Args:
-            training: One of `trainings`.
             callbacks: Makes Keras callbacks for the trainer.
             show: Called with (steps done, steps in all) while a task computes something beforehand.
         """
@@ -208,10 +202,7 @@ class Reproduction:
         gc.collect()
 
     def evaluate(self, command: str, progress: Callable[[str, int, int], None]) -> dict:
-        """
-        The results of all trainings, as `results.json`; evaluated anew only if there is none that is younger than what
-        was trained.
-        """
+        """The results of all trainings, as `results.json`, which is made anew unless it is younger than they are."""
         folder, runs = self.out / "evaluation", [t.folder for t in self.trainings]
         results = folder / "results.json"
         youngest = max((r / f).stat().st_mtime for r in runs for f in self.task.files)

@@ -44,7 +44,6 @@ class Dataset:
         parameters: By parameter name, shape (simulations,), float32.
         simulations: Parameters of each simulation as they were given.
         fingerprints: Configuration fingerprint of each simulation.
-        keep_reference_every: Every so many frames the full-resolution state was kept, too.
     """
 
     def __init__(
@@ -71,18 +70,14 @@ class Dataset:
         descriptions = [self._check(f) for f in self.folders]
         recorded = min(d["frames"] for d in descriptions)
         if frames is not None and frames > recorded:
-            raise InputError(
-                f"{frames} frames are asked for, but {self.folders[0].parent} holds simulations of {recorded} frames."
-            )
+            place = self.folders[0].parent
+            raise InputError(f"{frames} frames are asked for, but {place} holds simulations of {recorded} frames.")
         self.frames = recorded if frames is None else frames
         self._packed = Packed(pair.source, self.folders, recorded, progress)
         self.arrays = {n: a[:, : self.frames + 1] for n, a in self._packed.arrays.items()}
-        self.parameters = {
-            p: np.array([d["parameters"][p] for d in descriptions], np.float32) for p in pair.source.parameters
-        }
-        self.simulations = [d["parameters"] for d in descriptions]
+        self.simulations = given = [d["parameters"] for d in descriptions]
+        self.parameters = {p: np.array([g[p] for g in given], np.float32) for p in pair.source.parameters}
         self.fingerprints = [d["fingerprint"] for d in descriptions]
-        self.keep_reference_every = descriptions[0]["keep_reference_every"]
 
     @classmethod
     def load(cls, pair: SolverPair, folder: str | Path, split: str = "train", frames: int | None = None) -> "Dataset":
@@ -105,29 +100,17 @@ class Dataset:
 
     def check_unseen(self, descriptions: Iterable[dict], kind: str):
         """
-        Args:
-            descriptions: Of what was trained, with the fingerprints of the `data` that it was trained on.
-            kind: What that is, for the message.
-
         Raises:
-            InputError: if one of the simulations is among these data.
+            InputError: if one of the simulations is in the `data` (fingerprints) of a description of what was trained.
         """
         seen = {f for description in descriptions for f in description.get("data", [])}
-        known = [
-            folder.name
-            for folder, fingerprint in zip(self.folders, self.fingerprints, strict=True)
-            if fingerprint in seen
-        ]
+        known = [p.name for p, f in zip(self.folders, self.fingerprints, strict=True) if f in seen]
         if known:
-            raise InputError(
-                f"{self.folders[0].parent} holds simulations that a {kind} was trained on ({', '.join(known)}): "
-                "evaluate on test data."
-            )
+            facts = f"holds simulations that a {kind} was trained on ({', '.join(known)})"
+            raise InputError(f"{self.folders[0].parent} {facts}: evaluate on test data.")
 
     def moments(self, simulations: Sequence[int] | None = None) -> dict[str, tuple[float, float]]:
-        """
-        Mean and standard deviation of each array over all recorded frames of the given simulations (all by default).
-        """
+        """Mean and standard deviation of each array over all recorded frames of the simulations (default: all)."""
         chosen = range(len(self)) if simulations is None else simulations
         moments = {n: [m[i] for i in chosen] for n, m in self._packed.moments.items()}
         return {n: combine([m["mean"] for m in ms], [m["std"] ** 2 for m in ms]) for n, ms in moments.items()}
@@ -146,10 +129,5 @@ class Dataset:
         return {n: a[:, index] for n, a in self.arrays.items()}
 
     def reference_frame(self, simulation: int, index: int) -> dict[str, np.ndarray]:
-        """
-        A full-resolution frame of one simulation.
-
-        Raises:
-            MissingError: if it was not kept.
-        """
+        """A full-resolution frame of one simulation. Raises a MissingError if it was not kept."""
         return read_frame(self.pair.reference, self.folders[simulation] / REFERENCE, index)

@@ -9,20 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from ..errors import InputError, MissingError
-from ..flows.comparison import first_difference, known_to, same_config
-
-__all__ = [
-    "PARTIAL",
-    "check_no_file_in_the_way",
-    "fingerprint",
-    "first_difference",
-    "known_to",
-    "read_json",
-    "same_config",
-    "versions",
-    "write_atomic",
-    "write_json",
-]
+from ..flows.comparison import first_difference as first_difference
 
 PARTIAL = ".partial"  # folder of files that are being written
 

@@ -25,6 +25,10 @@ def frame_file(folder: Path, name: str, frame: int) -> Path:
     return folder / f"{name}_{frame:06d}.npz"
 
 
+def missing(path: Path) -> MissingError:
+    return MissingError(f"Frame {path} is missing: run 'phi-sol generate' again to restore it.")
+
+
 class FrameFormat:
     """
     PhiFlow's file format for the fields of one flow.
@@ -78,8 +82,7 @@ def read_file(path: Path, *names: str, generated: bool = False) -> list[np.ndarr
         InputError: if it is damaged.
     """
     if not path.is_file():
-        again = ": run 'phi-sol generate' again to restore it" if generated else ""
-        raise MissingError(f"Frame {path} is missing{again}.")
+        raise missing(path) if generated else MissingError(f"Frame {path} is missing.")
     try:
         with np.load(path, allow_pickle=False) as stored:
             return [stored[n] for n in names]

@@ -19,10 +19,11 @@ from tempfile import TemporaryDirectory, mkdtemp
 
 import numpy as np
 
-from ..errors import InputError, MissingError
+from ..errors import InputError
 from ..flows import Flow
-from .files import fingerprint, known_to, read_json, write_json
-from .frames import frame_file, read_frame
+from ..flows.comparison import known_to
+from .files import fingerprint, read_json, write_json
+from .frames import frame_file, missing, read_frame
 
 PACKS, MANIFEST, FORMAT = ".packed", "manifest.json", 1
 ABANDONED = 86400  # seconds after which an unfinished pack counts as left behind by a process that was killed
@@ -50,8 +51,6 @@ class Packed:
         object, with a warning.
 
         Args:
-            flow: The source flow.
-            folders: Simulation folders.
             frames: Frames after frame 0.
             progress: Called with (frames unpacked, frames in all) while a pack is made.
 
@@ -67,11 +66,8 @@ class Packed:
             self._make(place, progress)
 
     def _key(self) -> str:
-        """
-        Changes with every frame file: sizes and times of modification. What version 0.1 did not know of a flow is left
-        out: whoever asks for a pack has compared it with the simulations' descriptions.
-        """
-        flow = known_to({}, self.flow.config())
+        """Changes with every frame file: sizes and times of modification."""
+        flow = known_to({}, self.flow.config())  # as version 0.1 had it: it is compared with the descriptions before
         known = hashlib.sha256(json.dumps([FORMAT, flow, self.names, self.frames]).encode())
         for folder in self.folders:
             for field in self.flow.fields:
@@ -80,9 +76,7 @@ class Packed:
                     try:
                         stat = path.stat()
                     except FileNotFoundError:
-                        raise MissingError(
-                            f"Frame {path} is missing: run 'phi-sol generate' again to restore it."
-                        ) from None
+                        raise missing(path) from None
                     known.update(f"{stat.st_size} {stat.st_mtime_ns} ".encode())
         return known.hexdigest()
 
@@ -103,14 +97,10 @@ class Packed:
             part = Path(mkdtemp(prefix=f"{place.name}.part-", dir=place.parent))
         except OSError as err:
             self._temporary = TemporaryDirectory(prefix="phi_sol-")
-            LOG.warning(
-                "Frames can't be unpacked into %s (%s): this is done in %s, for this time only.",
-                place.parent,
-                err.strerror,
-                self._temporary.name,
-            )
-            self._unpack(Path(self._temporary.name), progress)
-            self._open(Path(self._temporary.name))
+            elsewhere, words = Path(self._temporary.name), "this is done in %s, for this time only."
+            LOG.warning(f"Frames can't be unpacked into %s (%s): {words}", place.parent, err.strerror, elsewhere)
+            self._unpack(elsewhere, progress)
+            self._open(elsewhere)
             return
         try:
             self._unpack(part, progress)
@@ -136,16 +126,13 @@ class Packed:
                     for name, values in read_frame(self.flow, folder, i).items():
                         if not np.isfinite(values).all():
                             path = frame_file(folder, name.partition(".")[0], i)
-                            raise InputError(
-                                f"Frame {path} holds values that are not finite: "
-                                "delete it and run 'phi-sol generate' again."
-                            )
+                            advice = "delete it and run 'phi-sol generate' again."
+                            raise InputError(f"Frame {path} holds values that are not finite: {advice}")
                         if name not in files:
                             files[name] = stack.enter_context(open(part / f"{name}.npy", "wb"))
                             shape = (len(self.folders), self.frames + 1, *values.shape)
-                            np.lib.format.write_array_header_1_0(
-                                files[name], {"descr": "<f4", "fortran_order": False, "shape": shape}
-                            )
+                            header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+                            np.lib.format.write_array_header_1_0(files[name], header)
                         files[name].write(values.astype("<f4").tobytes())
                         means.setdefault(name, []).append(np.mean(values, dtype=np.float64))
                         variances.setdefault(name, []).append(np.var(values, dtype=np.float64))
@@ -157,14 +144,10 @@ class Packed:
             for file in files.values():
                 file.flush()
                 os.fsync(file.fileno())
-        write_json(
-            part / MANIFEST, {"key": self.key, "simulations": self.names, "frames": self.frames, "moments": moments}
-        )
+        facts = {"key": self.key, "simulations": self.names, "frames": self.frames, "moments": moments}
+        write_json(part / MANIFEST, facts)
 
 
 def combine(means, variances) -> tuple[float, float]:
-    """
-    Mean and standard deviation of a union of samples of equal size, from theirs: the variance is the mean of the
-    variances plus the variance of the means.
-    """
+    """Mean and standard deviation of a union of samples of equal size: σ² = <σ_i²> + the variance of the means."""
     return float(np.mean(means)), float(np.sqrt(np.mean(variances) + np.var(means)))
