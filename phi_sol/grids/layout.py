@@ -45,15 +45,14 @@ def side_of(boundary: Extrapolation, dim: str, upper: bool) -> str:
     for kind, name in zip(_COPIES, (PERIODIC, OPEN), strict=True):
         if isinstance(normal, kind):
             return name
-    if normal is extrapolation.NONE:
-        return OTHER
-    return OTHER if normal.is_copy_pad(dim, upper) or normal.is_flexible else CLOSED
+    other = normal is extrapolation.NONE or normal.is_copy_pad(dim, upper) or normal.is_flexible
+    return OTHER if other else CLOSED
 
 
 class _Sides(type(combine_sides(x=0, y=1))):
     """
-    A boundary with an entry for every side, also where all are the same. PhiML takes a wall that is given for both
-    sides of an axis, or for all sides, for tangential wherever it is, or can't take components of it.
+    A boundary with an entry for every side, also where all are the same: of a wall for both sides of an axis or for all
+    PhiML takes no components, or takes it for tangential wherever it is.
     """
 
     def __init__(self, given: Extrapolation, dims: Sequence[str]):
@@ -102,19 +101,13 @@ class Layout:
     """
 
     def __init__(self, name: str, template: Field, size: dict[str, float] | None = None):
-        """
-        Args:
-            name: Of the field.
-            template: Any field with the grid and the boundary.
-            size: Size of the domain per axis; None: that of the template.
-        """
+        """`template`: any field with the grid and the boundary; `size`: None for that of the template."""
         self.name, self.template, self._size = name, template, size
         dims = size or template.resolution.names
         self.resolution: dict[str, int] = {d: template.resolution.get_size(d) for d in dims}
         self.staggered: bool = template.is_staggered
         self.boundary = template.boundary
-        self._boundaries = {}
-        self.known = {}
+        self._boundaries, self.known = {}, {}
 
     @cached_property
     def size(self) -> dict[str, float]:
@@ -251,9 +244,8 @@ class Layout:
 
     def surrounded(self, array, component: str):
         """A component on all n + 1 faces across its axis, with one layer more beyond all sides."""
-        return self.extended(
-            array, component, {d: [1 + m * (d == component) for m in self.missing(d)] for d in self.dims}
-        )
+        widths = {d: [1 + m * (d == component) for m in self.missing(d)] for d in self.dims}
+        return self.extended(array, component, widths)
 
     def pad(self, array, component: str):
         """A component on all n + 1 faces across its axis, the inverse of `strip`; any other array as it is."""
@@ -281,8 +273,8 @@ class Layout:
         """The native arrays, without a batch axis, of what PhiFlow stores of a field."""
         if not self.staggered:
             return {self.name: data}
-        parts = {c: tuple(self.stored(c) if d == c else slice(0, -1) for d in self.dims) for c in self.components}
-        return {n: data[(*parts[c], i)] for i, (n, c) in enumerate(zip(self.arrays, self.components, strict=True))}
+        parts = [tuple(self.stored(c) if d == c else slice(0, -1) for d in self.dims) for c in self.components]
+        return {n: data[(*part, i)] for i, (n, part) in enumerate(zip(self.arrays, parts, strict=True))}
 
     @property
     def box(self) -> np.ndarray:

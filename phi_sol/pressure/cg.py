@@ -6,10 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from phi.math.backend import Backend
 
-NORMS = {
-    "max": "largest magnitude over cells",
-    "l2": "square root of the sum of squares over cells",
-}
+NORMS = {"max": "largest magnitude over cells", "l2": "square root of the sum of squares over cells"}
 
 
 def norm_of(backend: Backend, x, norm: str):
@@ -29,8 +26,7 @@ class Iterations:
         p: Approximate solution, shape (batch, *spatial).
         size: Norm of its residual as the recurrence has it, shape (batch, 1, ..., 1).
         count: Iterations until the sample rested, as floats, shape (batch, 1, ..., 1).
-        history: Norms of the residual after 0, 1, 2, ... iterations, shape (batch, max_iterations + 1), NaN after the
-            sample came to rest; None if they were not kept.
+        history: See `phi_sol.pressure.iterative.Solution`.
     """
 
     p: object
@@ -52,12 +48,7 @@ class Recurrence:
     """
 
     def __init__(self, backend: Backend, operator: Callable, preconditioner: Callable = lambda r: r):
-        """
-        Args:
-            backend: PhiML backend of the arrays.
-            operator: K, a function on arrays of shape (batch, *spatial).
-            preconditioner: M⁻¹, symmetric, positive, and close to the inverse of K.
-        """
+        """`operator`: K on arrays of shape (batch, *spatial); `preconditioner`: M⁻¹, symmetric, positive, near K⁻¹."""
         self.backend, self.operator, self.preconditioner = backend, operator, preconditioner
 
     def start(self, b, guess=None):
@@ -138,17 +129,10 @@ def iterate(
     size, peak = norm_of(backend, state[1], norm), largest(state[0])
     history = backend.zeros_like(size)
     if keep_history:
-        first = backend.as_tensor(np.where(numbers == 0, 0.0, np.nan))[None]
-        history = backend.cast(first, backend.dtype(b)) + backend.reshape(size, (-1, 1))
-    values = (
-        backend.any(moving(size, peak)),
-        backend.as_tensor(np.int64(0)),
-        size,
-        peak,
-        backend.zeros_like(size),
-        history,
-        *state,
-    )
+        history = backend.cast(backend.as_tensor(np.where(numbers == 0, 0.0, np.nan))[None], backend.dtype(b))
+        history = history + backend.reshape(size, (-1, 1))
+    first = backend.as_tensor(np.int64(0)), size, peak, backend.zeros_like(size), history
+    values = backend.any(moving(size, peak)), *first, *state
     _, _, size, _, count, history, p, *_ = backend.while_loop(loop, values, max_iterations)
     return Iterations(p, size, count, history if keep_history else None)
 
