@@ -83,14 +83,12 @@ class Experiment:
         source: Resolution of the source grid. (Or give that of the reference grid, `reference`.)
         ratio: Reference cells per source cell and axis.
         reference: Resolution of the reference grid instead of `source`; a multiple of `ratio` along every axis.
-        train: Parameter values of the training simulations, by parameter name: lists of equal length, or of one value
-            for all.
+        train: Parameter values of the training simulations, by name: lists of equal length, or of one value for all.
         test: The same for the test simulations; never seen in training.
         warmup: Reference steps that are discarded before the first frame.
         frames: Recorded steps; frame 0 is the state after the warm-up.
         keep_reference_every: Every so many frames the full-resolution reference state is stored, too.
-        correct: Fields that the corrector corrects. Default: the velocity, or all fields that are not prescribed where
-            there is none.
+        correct: Fields that are corrected; None: the velocity, or where there is none all that are not prescribed.
         schedule: Training schedule.
         paper: The training schedule of the paper, for `phi-sol reproduce`; None where it is not known.
         options: Further arguments of the flow, e.g. `dict(dt=0.5)`.

@@ -1,9 +1,7 @@
 """
-Advection of fields along a velocity: PhiFlow's semi-Lagrangian and MacCormack steps without scattered memory access.
-
-Both look up a field at `x - v dt`. While the displacement `|v| dt / dx` is at most a few cells, the interpolation is a
-sum over shifted copies of the field, most of them with the weight zero: dense arithmetic, no gather, and a gradient
-without scatter (`interpolation.py`).
+Advection of fields along a velocity: PhiFlow's semi-Lagrangian and MacCormack steps, which look up a field at
+`x - v dt`, without scattered memory access: for displacements of at most a few cells by sums over shifted copies of the
+field (`interpolation.py`).
 """
 
 from dataclasses import dataclass

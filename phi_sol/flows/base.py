@@ -133,13 +133,8 @@ class Flow(Solver):
 
     def step(self, state: State, dt: float | Tensor | None = None) -> State:
         """
-        Advances `state` by `dt` (default: the flow's own).
-
-        TensorFlow fields go through a step that is compiled once per batch size and precision (`CompiledFlow`),
-        whatever the parameters and dt; fields of other backends through PhiFlow's operators directly.
-
-        Raises:
-            InputError: if `state` does not belong to this flow and resolution, or dt can't be taken.
+        As `Solver.step`: TensorFlow fields go through a step that is compiled once per batch size and precision
+        (`CompiledFlow`), fields of other backends through PhiFlow's operators.
         """
         check_state(self, state)
         if "tensorflow" in sys.modules:

@@ -1,7 +1,4 @@
-"""
-What defines a flow besides grid and time step, as JSON-ready data: found by looking at it, so that the author of a flow
-need not think of it. Nothing depends on addresses, and numbers are kept to 12 digits, the same on every machine.
-"""
+"""What defines a flow besides grid and time step, as JSON-ready data that is the same on every machine."""
 
 from __future__ import annotations
 

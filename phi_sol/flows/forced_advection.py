@@ -102,25 +102,16 @@ class ForcedAdvection(Flow):
 
     def initial_state(self, seed, viscosity=0.1, amplitude=0.15) -> State:
         """
-        The random smooth velocity of a seed, and its forcing at t = 0.
-
-        Args:
-            seed: From 0 to 999.
-            viscosity: ν.
-            amplitude: A.
-
-        Raises:
-            InputError: for parameters that are not possible.
+        The random smooth velocity of a seed (0 to 999), and its forcing at t = 0. Raises InputError for parameters that
+        are not possible.
         """
         parameters = self.parameter_tensors({SEED: seed, "viscosity": viscosity, "amplitude": amplitude})
         self._check_seed(float(parameters[SEED].max))
         shape = math.merge_shapes(*parameters.values())
         parameters = {n: math.expand(p, shape) for n, p in parameters.items()}
-        fields = {
-            "velocity": seeded_field(self.layouts["velocity"], parameters[SEED], self._smooth_velocity),
-            "forcing": self.forcing(parameters[SEED], parameters["amplitude"], math.wrap(0.0)),
-            "time": self.field("time", 0.0),
-        }
+        velocity = seeded_field(self.layouts["velocity"], parameters[SEED], self._smooth_velocity)
+        forcing = self.forcing(parameters[SEED], parameters["amplitude"], math.wrap(0.0))
+        fields = {"velocity": velocity, "forcing": forcing, "time": self.field("time", 0.0)}
         return State({n: math.expand(f, shape) for n, f in fields.items()}, parameters)
 
     def _smooth_velocity(self, rng: np.random.Generator, component: str, where: Intervals) -> np.ndarray:
@@ -140,11 +131,9 @@ class ForcedAdvection(Flow):
 
     def check_stability(self, dt: float, seed: float, viscosity: float, amplitude: float):
         """
-        Raises:
-            InputError: if ν dt Σ_d 1/dx_d² > 1/2, where explicit diffusion amplifies the shortest waves; for a seed
-                beyond 999; or if lookups go beyond 10 cells per step at the speed 2 + sqrt(20 A λ): four times the
-                initial root mean square, and what half of the forcing's bound 20 A gives over a wave length
-                λ = 2π / 0.8.
+        Raises InputError if ν dt Σ_d 1/dx_d² > 1/2, where explicit diffusion amplifies the shortest waves; for a seed
+        beyond 999; or if lookups go beyond 10 cells per step at the speed 2 + sqrt(20 A λ): four times the initial root
+        mean square, and what half of the forcing's bound 20 A gives over a wave length λ = 2π / 0.8.
         """
         self._check_seed(seed)
         most = 0.5 / (dt * sum(1 / h**2 for h in self.spacing.values()))

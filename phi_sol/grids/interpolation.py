@@ -1,7 +1,4 @@
-"""
-Linear interpolation at displaced sample points, by shifted copies or by gather, with gradients of their own, on native
-arrays.
-"""
+"""Linear interpolation at displaced points of native arrays, by copies or gather, with gradients of its own."""
 
 import functools
 import itertools
@@ -22,12 +19,9 @@ class Interpolation:
         along each axis   (1 - r) f[i + c] + r f[i + c + 1],   c = floor(s), r = s - c.
 
     While |s| <= K, this is a sum over 2 K + 1 shifted copies per axis with the weights `1 - r` where c = o and `r`
-    where c = o - 1 for the shift o. Otherwise the 2^d corners are gathered. Which of the two is chosen at run time for
-    all values together; the results are equal up to the order of summation. Beyond the padding the outermost values go
-    on.
-
-    The derivative with respect to s is the slope of the interpolant, at sample points the one towards larger s. A NaN
-    in s gives a NaN in the value that it belongs to.
+    where c = o - 1 for the shift o. Otherwise the 2^d corners are gathered; one or the other for all values together,
+    equal up to the order of summation. Beyond the padding the outermost values go on. The derivative by s is the slope
+    of the interpolant, at sample points the one towards larger s. A NaN in s gives a NaN in its value only.
     """
 
     def __init__(self, backend: Backend, sizes: tuple[int, ...], periodic: tuple[bool, ...], reach: int, bits: int):

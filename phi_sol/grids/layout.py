@@ -225,22 +225,13 @@ class Layout:
 
     def extended(self, array, component: str, widths: dict[str, Sequence[int]]):
         """
-        A native array with layers beyond the sides: fixed values at closed sides, copies of the outermost ones at open
-        sides, the other end along periodic axes.
-
-        Args:
-            array: Shape (batch, *spatial), the stored values.
-            component: Axis of the component, or empty.
-            widths: Layers below and above, by axis.
+        The stored values, a native array (batch, *spatial), of a component with layers below and above its sides: fixed
+        values at closed sides, copies of the outermost ones at open sides, the other end along periodic axes.
         """
         with math.precision(8 * choose_backend(array).dtype(array).itemsize):
             values = reshaped_tensor(array, [batch("batch"), *[spatial(d) for d in self.dims]], convert=False)
             widths = {d: tuple(w) for d, w in widths.items()}
             return self.extend(values, component, widths).native(["batch", *self.dims])
-
-    def continued(self, array, component: str, dim: str, widths: Sequence[int]):
-        """A native array with layers beyond both sides of one axis, see `extended`."""
-        return self.extended(array, component, {dim: widths})
 
     def surrounded(self, array, component: str):
         """A component on all n + 1 faces across its axis, with one layer more beyond all sides."""
@@ -249,7 +240,7 @@ class Layout:
 
     def pad(self, array, component: str):
         """A component on all n + 1 faces across its axis, the inverse of `strip`; any other array as it is."""
-        return self.continued(array, component, component, self.missing(component)) if component else array
+        return self.extended(array, component, {component: self.missing(component)}) if component else array
 
     # --- the form of files ---
 

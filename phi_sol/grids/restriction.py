@@ -9,7 +9,7 @@ def restrict(array, fine: Layout, component: str, ratio: int):
     mean of the `ratio^(d-1)` fine faces that tile it, a coarse cell that of its `ratio^d` fine cells.
 
     Args:
-        array: Values on the fine grid, shape (batch, *spatial), of any backend; also while it is traced.
+        array: Values on the fine grid, shape (batch, *spatial), also traced.
         fine: Layout of the field on the fine grid.
         component: Axis of a component of a staggered field, or empty.
         ratio: Fine cells per coarse cell and axis.

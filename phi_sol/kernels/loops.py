@@ -10,11 +10,7 @@ Advance = Callable[[Arrays, Arrays, tf.Tensor], Arrays]
 
 
 class Loop:
-    """
-    Many steps in one compiled loop, so that nothing is dispatched between them.
-
-    Traced once per batch size, precision and number of kept frames; the numbers of steps are tensors.
-    """
+    """Many steps in one compiled loop, traced once per batch size, precision and number of kept frames."""
 
     def __init__(self, advance: Advance, jit_compile: bool | None, keep: Callable[[Arrays, Arrays], Arrays]):
         """
@@ -37,10 +33,8 @@ class Loop:
         self, arrays: Arrays, parameters: Arrays, dt: tf.Tensor, count: int, every: int, room: int
     ) -> tuple[Arrays, Arrays]:
         """
-        Runs `count * every` steps and keeps what `keep` makes of the arrays after every `every` of them.
-
-        Returns:
-            The last arrays, and the kept ones, of shape (room, batch, *spatial); entries from `count` on mean nothing.
+        The arrays after `count * every` steps, and what `keep` makes of them after every `every` of these, of shape
+        (room, batch, *spatial); entries from `count` on mean nothing.
         """
         return self._frames(arrays, parameters, dt, tf.constant(count), tf.constant(every), room)
 

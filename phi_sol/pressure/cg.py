@@ -95,11 +95,8 @@ def iterate(
     max_j ‖p_j‖ (A. Greenbaum, SIAM J. Matrix Anal. Appl. 18, 1997); a sample rests there, too.
 
     Args:
-        recurrence: Operator and preconditioner.
-        b: Right-hand side, shape (batch, *spatial).
-        guess: Initial guess, or None for zero.
+        b: Right-hand side, shape (batch, *spatial), as `guess` (None: zero).
         bound: Shape (batch, 1, ..., 1).
-        max_iterations: Steps at most.
         norm: A key of `NORMS`.
         rounding: ε ‖K‖; 0: samples rest at `bound` only.
         keep_history: Whether to keep the norm after every step.

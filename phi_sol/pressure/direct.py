@@ -1,9 +1,4 @@
-"""
-Direct solution of the discrete Poisson equation on a box-shaped grid with static obstacles.
-
-The operator is that of PhiFlow's `masked_laplace`: minus the finite-volume Laplacian, in which faces between a fluid
-and a solid cell, and the faces of closed sides, carry no flux.
-"""
+"""Direct solution of the discrete Poisson equation on a box-shaped grid with static obstacles."""
 
 import logging
 from functools import cached_property, partial
@@ -53,11 +48,10 @@ class DirectPoisson:
 
     A domain without an open side is singular as a whole: the means of `b` and of `p` over the fluid are removed.
 
-    All solves run in float64 inside, whatever the precision of `b`: in float32 the rounding of p alone, amplified by
-    1/dx², would leave a divergence near 1e-4 after an impulsive start. The result has the precision of `b`.
-
-    The operator is symmetric, so the reverse-mode gradient with respect to `b` is one more such solve, and can be
-    differentiated again. A NaN in `b` makes the whole p of that batch entry NaN, and no other.
+    All solves run in float64 inside, whatever the precision of `b` and p: in float32 the rounding of p alone, amplified
+    by 1/dx², would leave a divergence near 1e-4 after an impulsive start. The operator is symmetric, so the gradient
+    with respect to `b` is one more such solve, and can be differentiated again. A NaN in `b` makes the whole p of that
+    batch entry NaN, and no other.
 
     Source: B. L. Buzbee, F. W. Dorr, J. A. George, G. H. Golub, "The direct solution of the discrete Poisson equation
     on irregular regions", SIAM J. Numer. Anal. 8 (1971).
@@ -104,8 +98,8 @@ class DirectPoisson:
         self.cut_faces = self._free.count
         self.iterative = 8 * len(self._free.cells) ** 2 > budget
         if self.iterative:
-            message = "An obstacle with %d cut cells exceeds the budget of %d MiB for a direct pressure solve: %s."
-            LOG.warning(message, len(self._free.cells), budget // 2**20, "conjugate gradients take over")
+            size = f"An obstacle with {len(self._free.cells)} cut cells exceeds the budget of {budget // 2**20} MiB"
+            LOG.warning("%s for a direct pressure solve: conjugate gradients take over.", size)
 
     # --- set-up ---
 

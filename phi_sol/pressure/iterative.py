@@ -51,11 +51,8 @@ class ConjugateGradients:
     zero over it. What rounding leaves of the sum is removed, and the solution has mean zero there.
 
     Samples of a batch come to rest one by one. With TensorFlow all is compiled as one unit, and the gradient of `solve`
-    with respect to b is implicit: the same solve for the upstream gradient, to the same relative accuracy; the guess
-    has none. `steps` takes a fixed number of steps and has the gradient of each of them. Multigrid runs on the host, in
-    NumPy.
-
-    Equal to `scipy.sparse.linalg.cg`, step by step, for the same preconditioner.
+    by b is implicit: the same solve for the upstream gradient, to the same relative accuracy; the guess has none.
+    Multigrid runs on the host, in NumPy. Equal to `scipy.sparse.linalg.cg`, step by step, for the same preconditioner.
     """
 
     def __init__(self, problem, preconditioner: str = "none"):
@@ -99,8 +96,8 @@ class ConjugateGradients:
             history: Whether to keep the norm after every step.
 
         Raises:
-            InputError: for options that are not possible, b or a guess of another shape or not finite, or b that does
-                not sum to zero over a closed region. (Values are not looked at inside a function that is being traced.)
+            InputError: for options that are not possible, b or a guess of another shape or (unless traced) not finite,
+                or b that does not sum to zero over a closed region.
         """
         if norm not in NORMS:
             raise InputError(f"Unknown norm {norm!r}. Known: {', '.join(NORMS)}.")
@@ -219,6 +216,6 @@ class ConjugateGradients:
         which = np.flatnonzero(stagnated)
         if len(which):
             worst = which[np.argmax(residual[which])]
-            found = f"a residual of {residual[worst]:.2g}, not of {np.broadcast_to(bound, residual.shape)[worst]:.2g}"
-            begin = "Conjugate gradients stagnated for %d samples: rounding in this precision allows %s."
-            LOG.warning(begin, len(which), found)
+            allowed = f"a residual of {residual[worst]:.2g}, not of {np.broadcast_to(bound, residual.shape)[worst]:.2g}"
+            stopped = f"Conjugate gradients stagnated for {len(which)} samples"
+            LOG.warning("%s: rounding in this precision allows %s.", stopped, allowed)

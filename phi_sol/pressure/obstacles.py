@@ -51,9 +51,8 @@ def static_cells(velocity: Field, obstacle) -> np.ndarray:
     dims, shape = velocity.resolution.names, velocity.resolution.sizes
     needed = f"An obstacle mask must be boolean with one value per cell {shape}"
     if isinstance(obstacle, Obstacle):
-        raise InputError(
-            "A moving obstacle can't be part of a static domain: use make_incompressible, which hands it to PhiFlow."
-        )
+        instead = "use make_incompressible, which hands it to PhiFlow"
+        raise InputError(f"A moving obstacle can't be part of a static domain: {instead}.")
     cells = inside(velocity, obstacle) if isinstance(obstacle, Geometry) else obstacle
     if isinstance(cells, Tensor):
         if not cells.available:
@@ -70,10 +69,7 @@ def static_cells(velocity: Field, obstacle) -> np.ndarray:
 
 
 def warn_of_leaks(velocity: Field, geometries: list[Geometry], solid: np.ndarray):
-    """
-    Warns of a thin wall that the cells turn into a sieve: two neighbouring fluid cells with solid between their centres
-    and no way around within `WINDOW` cells (as there is around a curved surface that bulges into a fluid cell).
-    """
+    """Warns of walls between neighbouring fluid cells without a way around them (as a bulge has) within `WINDOW`."""
     if not geometries:
         return
     whole, dims = union(geometries), velocity.resolution.names

@@ -47,10 +47,7 @@ def make_preconditioner(name: str, operator, direct) -> Callable | None:
 
 
 def multigrid(matrix):
-    """
-    PyAMG's smoothed-aggregation solver for a sparse matrix that may be singular; empty rows (solid cells) get a one.
-    Raises InputError if PyAMG is not installed.
-    """
+    """PyAMG's smoothed-aggregation solver for a sparse matrix; it may be singular, empty rows get a one."""
     try:
         import pyamg
     except ImportError:

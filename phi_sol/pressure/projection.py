@@ -119,14 +119,13 @@ def make_incompressible(
     """
     PhiFlow's `fluid.make_incompressible` with a direct solve: the same arguments, and the same velocity to round-off.
 
-    Solves `∇²p = ∇·u*` and returns `u* - ∇p`. The set-up of a domain (see `DirectPoisson`) is kept for the domains that
-    were used last, as numbers: no field of the caller is kept alive. The exact solve takes the place of the iterative
-    one for a staggered velocity on a grid with static obstacles and the standard second-order stencil. Handed to
-    PhiFlow, with `solve`, are: obstacles that move, obstacles and boxes that differ between simulations or are being
-    traced, boundaries that depend on a mask, `active`, other orders and stencils, centred velocities, and meshes. As in
-    PhiFlow, the velocity is damped by the covered fraction of each face, an obstacle outside of the domain has no
-    effect, and in a domain without an open side the mean divergence stays. The faces of masked cells carry no flow at
-    all.
+    Solves `∇²p = ∇·u*` and returns `u* - ∇p`. The set-ups of the last domains (see `DirectPoisson`) are kept, as
+    numbers: no field of the caller stays alive. The exact solve is for a staggered velocity on a grid with static
+    obstacles and the standard second-order stencil. Handed to PhiFlow, with `solve`, are: obstacles that move,
+    obstacles and boxes that differ between simulations or are being traced, boundaries that depend on a mask, `active`,
+    other orders and stencils, centred velocities, and meshes. As in PhiFlow, the velocity is damped by the covered
+    fraction of each face, an obstacle outside of the domain has no effect, and in a domain without an open side the
+    mean divergence stays. The faces of masked cells carry no flow.
 
     Args:
         velocity: Velocity u*, with any batch dimensions. Its boundaries may be constants (also traced ones), zero

@@ -12,10 +12,7 @@ INCOMPATIBLE = 1e-4  # of the sum of magnitudes; a divergence in float32 sums to
 
 
 class ClosedRegions:
-    """
-    The connected regions of fluid without an open side: the null space of the operator. A right-hand side has a
-    solution if it sums to zero over each of them.
-    """
+    """The connected regions of fluid without an open side, over each of which a right-hand side must sum to zero."""
 
     def __init__(self, operator):
         """`operator`: has the attributes `fluid` (boolean) and `norm` and the method `matrix`."""
@@ -60,8 +57,7 @@ class ClosedRegions:
         wrong = np.argwhere(sums > INCOMPATIBLE * sizes)
         if len(wrong):
             sample, region = wrong[0]
-            raise InputError(
-                f"The right-hand side of sample {sample} has no solution: over the closed region of "
-                f"{int(self.indicators[region].sum())} cells it must sum to zero, but it sums to "
-                f"{values[sample] @ self.indicators[region]:.3g}. Subtract its mean, or open a side."
-            )
+            cells, total = int(self.indicators[region].sum()), values[sample] @ self.indicators[region]
+            why = f"over the closed region of {cells} cells it must sum to zero, but it sums to {total:.3g}"
+            fault = f"The right-hand side of sample {sample} has no solution: {why}"
+            raise InputError(f"{fault}. Subtract its mean, or open a side.")

@@ -26,10 +26,7 @@ class Tridiagonal:
         while reductions and len(d) % 2 == 0 and len(d) > 2:
             reductions -= 1
             gone = 1 / d[::2]
-            up, down = (
-                off[::2],
-                np.concatenate([off[1::2], np.zeros_like(off[:1])]),
-            )  # from a kept row to those beside it
+            up, down = off[::2], np.concatenate([off[1::2], np.zeros_like(off[:1])])  # from a kept row to both sides
             below = np.concatenate([gone[1:], np.zeros_like(gone[:1])])
             level = {"gone": gone, "up": up * gone, "down": down * below}
             level["from_above"] = np.concatenate([np.zeros_like(off[:1]), off[1::2]]) * gone

@@ -26,14 +26,12 @@ class Correction(Protocol):
     @property
     def outputs(self) -> tuple[str, ...]:
         """Names of the arrays that are corrected."""
-        ...
 
     def check_flow(self, flow):
         """Raises InputError if the corrector does not belong to a flow."""
 
     def __call__(self, arrays: Arrays, parameters: Arrays, weights: list[tf.Tensor] | None = None) -> Arrays:
         """The correction of each corrected array."""
-        ...
 
 
 class HybridSolver(Solver):
@@ -119,16 +117,15 @@ class HybridSolver(Solver):
 
 def check_placement(placement: str, project: bool = False, solver: Solver | None = None):
     """Raises InputError for an unknown placement, or one that does not fit a projected result or `solver`."""
+    leave_out = "leave out the projection of the result"
     if placement not in PLACEMENTS:
         raise InputError(f"Unknown placement {placement!r}. Known: {', '.join(PLACEMENTS)}.")
     if project and placement == "inside":
-        raise InputError(
-            "A correction inside the step is projected by the step already: leave out the projection of the result."
-        )
+        raise InputError(f"A correction inside the step is projected by the step already: {leave_out}.")
     if solver is not None and placement == "inside" and not solver.takes_correction:
         name, own = type(solver).__name__, solver.flow is solver
         why = f"{name}.physics has no argument 'correction'" if own else f"a {name} takes no correction"
         raise InputError(f"{why}, so that nothing can be corrected inside of its step.")
     if solver is not None and project and not solver.flow.incompressible:
         name = type(solver.flow).__name__
-        raise InputError(f"{name} has no pressure projection: leave out the projection of the result.")
+        raise InputError(f"{name} has no pressure projection: {leave_out}.")

@@ -26,7 +26,6 @@ class Guess(Protocol):
 
     def native(self, b: tf.Tensor) -> tf.Tensor:
         """The guess of the pressure for right-hand sides of shape (batch, *spatial)."""
-        ...
 
 
 class IterativeFlow(Solver):

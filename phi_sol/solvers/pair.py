@@ -60,14 +60,9 @@ class SolverPair:
 
     def restrict(self, state: State) -> State:
         """
-        Maps a reference state onto the source grid (T in the paper).
-
-        A coarse face value is the mean of the `ratio^(d-1)` fine faces that tile it, a coarse cell the mean of its
-        `ratio^d` fine cells. Face fluxes are kept exactly, so that the coarse divergence is the mean of the fine
-        divergences: the restriction of a divergence-free velocity is divergence-free.
-
-        Raises:
-            InputError: if `state` does not belong to the reference.
+        Maps a reference state onto the source grid (T in the paper), by the means of the fine faces or cells that tile
+        a coarse one: face fluxes are kept exactly, and a divergence-free velocity stays divergence-free. Raises
+        InputError if the state does not belong to the reference.
         """
         check_state(self.reference, state)
         shape = state.batch_shape
@@ -81,12 +76,7 @@ class SolverPair:
         return {n: restrict(a, *names[n], self.ratio) for n, a in arrays.items()}
 
     def prolong(self, state: State) -> State:
-        """
-        Maps a source state onto the reference grid by linear interpolation (second order; not conservative).
-
-        Raises:
-            InputError: if `state` does not belong to the source.
-        """
+        """A source state, checked, on the reference grid by linear interpolation (second order; not conservative)."""
         check_state(self.source, state)
         fields = self.reference.templates
         fields = {n: fields[n].with_values(state.fields[n].at(fields[n]).values) for n in self.source.fields}

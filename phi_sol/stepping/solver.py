@@ -85,10 +85,8 @@ class Solver(ABC):
 
     def step(self, state: State, dt: float | Tensor | None = None) -> State:
         """
-        One step of a PhiFlow state with any batch dimensions.
-
-        Raises:
-            InputError: if `state` does not belong to this solver's flow, or dt can't be taken.
+        One step of a PhiFlow state with any batch dimensions. Raises InputError if it does not belong to this solver's
+        flow, or dt can't be taken.
         """
         import tensorflow as tf
 

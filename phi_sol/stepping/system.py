@@ -22,18 +22,14 @@ class System(Protocol):
     @property
     def layouts(self) -> dict[str, Layout]:
         """The layout of each field."""
-        ...
 
     @property
     def templates(self) -> dict[str, Field]:
         """A zero field per name that carries grid and boundary."""
-        ...
 
     @property
     def projection(self) -> Any:
         """The pressure projection of the velocity."""
-        ...
 
     def physics(self, state: State, dt: Any, *correction: Any) -> State:
         """One time step, in PhiFlow operators."""
-        ...
