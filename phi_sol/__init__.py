@@ -10,9 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import lazy_loader
 
-os.environ.setdefault(
-    "TF_CPP_MIN_LOG_LEVEL", "2"
-)  # before TensorFlow is imported: no chatter at its start; errors stay
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow is imported: no chatter; errors stay
 
 try:
     __version__ = version("phi_sol")

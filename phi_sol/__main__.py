@@ -18,8 +18,7 @@ def main():
         print("phi-sol: interrupted; what is finished is kept.", file=sys.stderr)
         sys.stdout.flush()
         sys.stderr.flush()
-        # an interrupt that passed through an exec() somewhere in an import makes Python end by signal even if
-        # it was handled
+        # an interrupt through an exec() somewhere in an import makes Python end by signal even if it was handled
         os._exit(130)
     sys.exit(code)
 

@@ -5,6 +5,9 @@ import traceback
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 
 class InputError(ValueError):
@@ -28,6 +31,25 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     return f" Did you mean {close[0]!r}?" if close else ""
 
 
+def plain(value: Any) -> Any:
+    """A NumPy number, also as an array without axes, as one of Python; anything else as it is."""
+    return value.item() if isinstance(value, np.generic | np.ndarray) and value.ndim == 0 else value
+
+
+def integer(what: str, value: Any, least: int) -> int:
+    """An integer of Python or NumPy; raises InputError if it is none, or smaller than `least`."""
+    number = plain(value)
+    if isinstance(number, bool) or not isinstance(number, int) or number < least:
+        raise InputError(f"{what} must be an integer of at least {least}, not {number!r}.")
+    return number
+
+
+def is_real(value: Any) -> bool:
+    """Whether a value is a finite number of Python or NumPy."""
+    number = plain(value)
+    return not isinstance(number, bool) and isinstance(number, int | float) and bool(np.isfinite(number))
+
+
 def is_user_file(name: str) -> bool:
     """Whether a source file (`co_filename`) is neither phi_sol's nor that of a library."""
     if name.startswith("<"):
@@ -39,10 +61,7 @@ def is_user_file(name: str) -> bool:
 
 
 def user_error(err: BaseException) -> InputError | None:
-    """
-    An exception that went through code of the user (a scene file, a flow), as one line: file, line, type and message.
-    None if it did not.
-    """
+    """An exception that went through code of the user (a scene file, a flow), as one line; None if it did not."""
     frames = [(f.filename, f.lineno) for f in traceback.extract_tb(err.__traceback__) if is_user_file(f.filename)]
     if isinstance(err, SyntaxError) and err.filename and is_user_file(err.filename):
         frames.append((err.filename, err.lineno))

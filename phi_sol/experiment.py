@@ -12,9 +12,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from .errors import InputError, MissingError, suggestion, user_error
+from .errors import InputError, MissingError, integer, is_real, plain, suggestion, user_error
 from .flows import Flow
-from .flows.parameters import integer, is_real, kind_of, plain, possible
+from .flows.parameters import check_names, kind_of, possible
 from .solvers.pair import SolverPair
 
 SPLITS = ("train", "test")
@@ -23,8 +23,7 @@ NETWORK_NAMES = ("resnet", "small", "convnet", "unet", "deep-unet", "dilated", "
 DECAYS = ("cosine", "exponential", "step", "constant")
 
 
-def _set(frozen: Any, name: str, value: Any):
-    object.__setattr__(frozen, name, value)
+_set = object.__setattr__  # of frozen ones
 
 
 @dataclass(frozen=True)
@@ -84,14 +83,12 @@ class Experiment:
         source: Resolution of the source grid. (Or give that of the reference grid, `reference`.)
         ratio: Reference cells per source cell and axis.
         reference: Resolution of the reference grid instead of `source`; a multiple of `ratio` along every axis.
-        train: Parameter values of the training simulations, by parameter name: lists of equal length, or of one value
-            for all.
+        train: Parameter values of the training simulations, by name: lists of equal length, or of one value for all.
         test: The same for the test simulations; never seen in training.
         warmup: Reference steps that are discarded before the first frame.
         frames: Recorded steps; frame 0 is the state after the warm-up.
         keep_reference_every: Every so many frames the full-resolution reference state is stored, too.
-        correct: Fields that the corrector corrects. Default: the velocity, or all fields that are not prescribed where
-            there is none.
+        correct: Fields that are corrected; None: the velocity, or where there is none all that are not prescribed.
         schedule: Training schedule.
         paper: The training schedule of the paper, for `phi-sol reproduce`; None where it is not known.
         options: Further arguments of the flow, e.g. `dict(dt=0.5)`.
@@ -119,11 +116,8 @@ class Experiment:
             if not fits:
                 raise InputError(f"Scene {self.name!r}: {name} must be {kind}, not {getattr(self, name)!r}.")
 
-        check(
-            isinstance(self.name, str) and self.name.strip(". ") and "/" not in self.name,
-            "name",
-            "a name that folders can have",
-        )
+        named = isinstance(self.name, str) and self.name.strip(". ") and "/" not in self.name
+        check(named, "name", "a name that folders can have")
         check(isinstance(self.flow, type) and issubclass(self.flow, Flow), "flow", "a class of flows, such as WakeFlow")
         check(isinstance(self.options, dict), "options", "a dictionary")
         check(isinstance(self.schedule, Schedule), "schedule", "a Schedule")
@@ -143,10 +137,8 @@ class Experiment:
         for name in self.correct:
             if name not in free:
                 kind = "is prescribed" if name in self.flow.fields else "does not exist"
-                raise InputError(
-                    f"Scene {self.name!r} corrects {name!r}, but this {kind}: "
-                    f"{self.flow.__name__} has the fields {', '.join(free)}."
-                )
+                has = f"{self.flow.__name__} has the fields {', '.join(free)}"
+                raise InputError(f"Scene {self.name!r} corrects {name!r}, but this {kind}: {has}.")
         _ = self.pair  # refuses grids and options that the flow refuses
 
     def _values(self, name: str, given: Any) -> tuple:
@@ -166,41 +158,29 @@ class Experiment:
 
         Args:
             split: `train` or `test`.
-            parameters: Values that replace the scene's own, by name. A parameter that is not named keeps the scene's
-                value if this is the same for all simulations.
+            parameters: Values instead of the scene's own, by name. One that is not named keeps the scene's value if
+                this is the same for all simulations.
 
         Raises:
             InputError: for unknown names, values that are not possible, lists of unequal length, or equal simulations.
         """
         own = getattr(self, split)
         values = own if parameters is None else {n: v[:1] for n, v in own.items() if len(set(v)) == 1} | parameters
-        for name, given in values.items():
-            if name not in self.flow.parameters:
-                known = self.flow.parameters
-                raise InputError(
-                    f"Scene {self.name!r} has no parameter {name!r}.{suggestion(name, known)} "
-                    f"Its parameters: {', '.join(known)}."
-                )
-            for value in given:
-                if not possible(name, value):
-                    raise InputError(f"{name}={value!r} is not possible: it must be {kind_of(name)}.")
-        missing = [n for n in self.flow.parameters if not values.get(n)]
-        if missing:
+        check_names(f"Scene {self.name!r}", self.flow.parameters, values)
+        for name, value in ((n, v) for n, given in values.items() for v in given):
+            if not possible(name, value):
+                raise InputError(f"{name}={value!r} is not possible: it must be {kind_of(name)}.")
+        if missing := [n for n in self.flow.parameters if not values.get(n)]:
             raise InputError(f"Scene {self.name!r} needs values for {', '.join(missing)}.")
         if not values:
             return [{}]
         count = max(map(len, values.values()))
         if {len(v) for v in values.values()} - {1, count}:
-            raise InputError(
-                "All parameters need lists of the same length: "
-                + ", ".join(f"{n} has {len(v)}" for n, v in values.items())
-                + "."
-            )
+            found = ", ".join(f"{n} has {len(v)}" for n, v in values.items())
+            raise InputError(f"All parameters need lists of the same length: {found}.")
         columns = {n: values[n] if len(values[n]) == count else values[n] * count for n in self.flow.parameters}
-        simulations = [
-            dict(zip(columns, map(float, combination), strict=True))
-            for combination in zip(*columns.values(), strict=True)
-        ]
+        rows = zip(*columns.values(), strict=True)
+        simulations = [dict(zip(columns, map(float, row), strict=True)) for row in rows]
         for i, simulation in enumerate(simulations):
             if simulation in simulations[:i]:
                 shown = ", ".join(f"{n}={v:g}" for n, v in simulation.items())
@@ -210,18 +190,13 @@ class Experiment:
 
 def scene_names() -> list[str]:
     """Names of the scenes that come with the package."""
-    scenes = importlib.import_module("phi_sol.scenes")
-    return sorted(m.name for m in pkgutil.iter_modules(scenes.__path__))
+    return sorted(m.name for m in pkgutil.iter_modules(importlib.import_module("phi_sol.scenes").__path__))
 
 
 def scene_summaries() -> dict[str, str]:
-    """The first docstring line of every scene that comes with the package, by name; nothing is imported."""
-    scenes = importlib.import_module("phi_sol.scenes")
-    files = {
-        name: next(Path(p) / f"{name}.py" for p in scenes.__path__ if (Path(p) / f"{name}.py").is_file())
-        for name in scene_names()
-    }
-    return {name: (ast.get_docstring(ast.parse(f.read_text())) or "").partition("\n")[0] for name, f in files.items()}
+    """The first docstring line of every scene that comes with the package, by name; no scene is imported."""
+    files = {n: Path(importlib.util.find_spec(f"phi_sol.scenes.{n}").origin) for n in scene_names()}
+    return {n: (ast.get_docstring(ast.parse(f.read_text())) or "").partition("\n")[0] for n, f in files.items()}
 
 
 def load_experiment(scene: str) -> Experiment:
@@ -255,17 +230,10 @@ def load_experiment(scene: str) -> Experiment:
             raise (user_error(err) if isinstance(err, Exception) else None) or err from err
     else:
         if scene not in scene_names():
-            known = scene_names()
-            hint = suggestion(scene, known)
-            raise MissingError(
-                f"Unknown scene {scene!r}.{hint} Known scenes: {', '.join(known)}; "
-                "or give the path of a scene file (.py)."
-            )
+            known = f"Known scenes: {', '.join(scene_names())}; or give the path of a scene file (.py)."
+            raise MissingError(f"Unknown scene {scene!r}.{suggestion(scene, scene_names())} {known}")
         module = importlib.import_module(f"phi_sol.scenes.{scene}")
-    experiment = getattr(module, "experiment", None)
-    if not isinstance(experiment, Experiment):
-        raise InputError(
-            f"The scene file {scene!r} defines no experiment: it must contain 'experiment = Experiment(...)', "
-            "as phi_sol/scenes/karman_2d.py does."
-        )
+    if not isinstance(experiment := getattr(module, "experiment", None), Experiment):
+        needed = "it must contain 'experiment = Experiment(...)', as phi_sol/scenes/karman_2d.py does"
+        raise InputError(f"The scene file {scene!r} defines no experiment: {needed}.")
     return experiment

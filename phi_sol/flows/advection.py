@@ -1,9 +1,7 @@
 """
-Advection of fields along a velocity: PhiFlow's semi-Lagrangian and MacCormack steps without scattered memory access.
-
-Both look up a field at `x - v dt`. While the displacement `|v| dt / dx` is at most a few cells, the interpolation is a
-sum over shifted copies of the field, most of them with the weight zero: dense arithmetic, no gather, and a gradient
-without scatter (`interpolation.py`).
+Advection of fields along a velocity: PhiFlow's semi-Lagrangian and MacCormack steps, which look up a field at
+`x - v dt`, without scattered memory access: for displacements of at most a few cells by sums over shifted copies of the
+field (`interpolation.py`).
 """
 
 from dataclasses import dataclass
@@ -20,11 +18,7 @@ from ..errors import InputError
 from ..grids.interpolation import Interpolation
 from ..grids.layout import CLOSED, OTHER, Layout, by_side, side_of
 
-REACH = 1
-"""
-Default bound K in cells; measured on CPUs: with one cell the copies are twice as fast as the gather, with two they
-equal it.
-"""
+REACH = 1  # default bound K in cells; on CPUs one makes the copies twice as fast as the gather, two equally fast
 
 
 def semi_lagrangian(field: Field, velocity: Field, dt: Tensor | float, reach: int = REACH) -> Field:
@@ -53,8 +47,7 @@ def semi_lagrangian(field: Field, velocity: Field, dt: Tensor | float, reach: in
     if not field.is_staggered and isinstance(getattr(field.boundary, "field", None), Field):
         return advect.semi_lagrangian(field, velocity, dt)
     within = _within(velocity, dt, reach)
-    parts = [_Lookup(part, dt, reach).values(within) for part in _parts(field, velocity)]
-    return _assemble(field, parts)
+    return _assemble(field, [_Lookup(part, dt, reach).values(within) for part in _parts(field, velocity)])
 
 
 def mac_cormack(field: Field, velocity: Field, dt: Tensor | float, reach: int = REACH) -> Field:
@@ -73,8 +66,8 @@ def mac_cormack(field: Field, velocity: Field, dt: Tensor | float, reach: int = 
     Comput. 35 (2008).
     """
     parts, within = _parts(field, velocity), _within(velocity, dt, reach)
-    lookups = [_Lookup(part, dt, reach) for part in parts]
-    forward, lower, upper = zip(*[lookup.values_and_range(within) for lookup in lookups], strict=True)
+    found = [_Lookup(part, dt, reach).values_and_range(within) for part in parts]
+    forward, lower, upper = zip(*found, strict=True)
     # f₁ takes the boundary conditions of the field as a whole, so that it is put together before the way back
     moved = _assemble(field, list(forward))
     result = []
@@ -89,10 +82,7 @@ SCHEMES = {"semi_lagrangian": semi_lagrangian, "mac_cormack": mac_cormack}
 
 
 def _within(velocity: Field, dt: Tensor | float, reach: int):
-    """
-    Whether no displacement exceeds `reach` cells, as a native scalar: judged by the stored velocities and the boundary
-    values, of which all others are weighted means. False where there is a NaN.
-    """
+    """Whether no displacement exceeds `reach` cells (a native scalar), by stored and boundary values; NaN: no."""
     greatest: Any = 0.0
     layout = Layout("velocity", velocity)
     for d, h in _spacing(layout).items():
@@ -160,19 +150,16 @@ class _Lookup:
         displacement = [-(s * dt) for s in part.speed.values()]
         periodic = tuple(layout.is_periodic(d) for d in dims)
         width = max(reach, 1)  # of which the boundary gives one layer, and the outermost values go on
-        padded = layout.extend(
-            values, part.component, {d: (width if p else 1,) * 2 for d, p in zip(dims, periodic, strict=True)}
-        )
+        by_boundary = {d: (width if p else 1,) * 2 for d, p in zip(dims, periodic, strict=True)}
+        padded = layout.extend(values, part.component, by_boundary)
         if width > 1:
-            padded = math.pad(
-                padded, {d: (0 if p else width - 1,) * 2 for d, p in zip(dims, periodic, strict=True)}, ZERO_GRADIENT
-            )
+            padded = math.pad(padded, {d: (width - n,) * 2 for d, (n, _) in by_boundary.items()}, ZERO_GRADIENT)
         self.batch = math.merge_shapes(*[x.shape.without(dims) for x in (padded, *displacement)])
         self.shape = values.shape.only(dims, reorder=True)
         self.s = [math.expand(s, self.batch & self.shape).native([self.batch, *dims]) for s in displacement]
         backend = choose_backend(*self.s)
-        bits = backend.dtype(self.s[0]).precision
-        self.interpolation = Interpolation(backend, self.shape.sizes, periodic, reach, bits)
+        precision = backend.dtype(self.s[0]).precision
+        self.interpolation = Interpolation(backend, self.shape.sizes, periodic, reach, precision)
         self.f = math.expand(padded, self.batch).native([self.batch, *dims])
 
     def values(self, within) -> Tensor:

@@ -13,7 +13,7 @@ from phi.geom import Box, Geometry
 from phi.math import Shape, Tensor, spatial
 from phi.math.extrapolation import Extrapolation
 
-from ..errors import InputError
+from ..errors import InputError, integer, is_real
 from ..grids.layout import Layout, by_side
 from ..pressure import Projection
 from ..stepping.arrays import check_state
@@ -22,7 +22,7 @@ from ..stepping.state import Fields, State
 from ..stepping.system import System
 from .advection import REACH, SCHEMES
 from .definition import definition
-from .parameters import SEED, integer, is_real, parameter_tensors
+from .parameters import SEED, parameter_tensors
 
 __all__ = ["MAX_CFL", "SEED", "Flow"]
 
@@ -47,10 +47,7 @@ class Flow(Solver, System):
     inputs: tuple[str, ...] = ()
     """Those of `prescribed` that networks see, besides the fields that they correct."""
     parameters: tuple[str, ...] = ()
-    """
-    Names of the parameters that may differ between simulations: physical ones, which are positive, and `seed`, an
-    integer of at least 0 that random initial states are drawn from.
-    """
+    """Those that may differ between simulations: positive ones, and `seed` >= 0, which random states are drawn from."""
     incompressible = True
     """Whether a step ends in the pressure projection of `velocity`."""
     reach = REACH
@@ -59,10 +56,7 @@ class Flow(Solver, System):
     """Axes in the order in which pictures show them: of those that a slice leaves, the first to the right."""
     _options: dict
     size: dict[str, float]
-    """
-    Size of the domain per axis, in domain units. A class may name three axes: a flow with a resolution for the first
-    two of them is 2D, one with a resolution for all is 3D. Of a flow: its own axes only.
-    """
+    """By axis, in domain units; of a flow its own axes. With the first two of three axes a flow is 2D."""
 
     def __new__(cls, *args, **options):
         """Keeps what the constructor is called with, for `options`."""
@@ -99,14 +93,12 @@ class Flow(Solver, System):
         name, axes = type(self).__name__, list(self.size)
         if set(resolution) not in (set(axes), set(axes[:2])):
             known = f"{', '.join(axes[:2])}{f' (and {axes[2]} in 3D)' if axes[2:] else ''}"
-            raise InputError(
-                f"{name} needs a resolution for the axes {known}, not for {', '.join(resolution) or 'none'}."
-            )
+            given = ", ".join(resolution) or "none"
+            raise InputError(f"{name} needs a resolution for the axes {known}, not for {given}.")
         resolution = {d: integer(f"The resolution {d}={n!r} of {name}", n, 4) for d, n in resolution.items()}
         if not (is_real(dt) and dt > 0):
             raise InputError(f"The time step must be positive and finite, not {dt!r}.")
-        self.dt = float(dt)
-        self.advection = advection
+        self.dt, self.advection = float(dt), advection
         self.size = {d: float(self.size[d]) for d in axes if d in resolution}
         self.resolution = {d: resolution[d] for d in self.size}
 
@@ -139,29 +131,20 @@ class Flow(Solver, System):
         """
 
     def check_stability(self, dt: float, **parameters: float):
-        """
-        Raises:
-            InputError: if explicit terms are unstable at these parameters on this grid. The base class knows none.
-        """
+        """Raises InputError if explicit terms are unstable at these parameters on this grid; here: never."""
 
     # --- what every flow can do ---
 
     def step(self, state: State, dt: float | Tensor | None = None) -> State:
         """
-        Advances `state` by `dt` (default: the flow's own).
-
-        TensorFlow fields go through a step that is compiled once per batch size and precision (`CompiledFlow`),
-        whatever the parameters and dt; fields of other backends through PhiFlow's operators directly.
-
-        Raises:
-            InputError: if `state` does not belong to this flow and resolution, or dt can't be taken.
+        As `Solver.step`: TensorFlow fields go through a step that is compiled once per batch size and precision
+        (`CompiledFlow`), fields of other backends through PhiFlow's operators.
         """
         check_state(self, state)
         if "tensorflow" in sys.modules:
-            names = {
-                t.default_backend.name for t in [f.values for f in state.fields.values()] + [*state.parameters.values()]
-            }
-            if "tensorflow" in names | {math.backend.default_backend().name}:
+            tensors = [*(f.values for f in state.fields.values()), *state.parameters.values()]
+            backends = [math.backend.default_backend(), *(t.default_backend for t in tensors)]
+            if any(b.name == "tensorflow" for b in backends):
                 return super().step(state, dt)
         if not isinstance(dt, Tensor):
             self.check_dt(dt)
@@ -183,10 +166,7 @@ class Flow(Solver, System):
     def advance(
         self, arrays: dict, parameters: dict, dt, correction: dict | None = None, only: Sequence[str] | None = None
     ) -> dict:
-        """
-        One step of native arrays, see `Solver.advance`; with a correction, and only some of the arrays, as
-        `CompiledFlow` does.
-        """
+        """One step of native arrays, see `Solver.advance`; `correction` and `only` are those of `CompiledFlow`."""
         return self.compiled(arrays, parameters, dt, correction, only)
 
     def __call__(self, arrays: dict, parameters: dict, dt=None) -> dict:
@@ -259,23 +239,16 @@ class Flow(Solver, System):
     @staticmethod
     def corrected(name: str, field: Field, correction: Fields | None) -> Field:
         """`field` plus the increment for the field `name`, if there is one."""
-        if not correction or name not in correction:
-            return field
-        return field.with_values(field.values + correction[name].values)
+        added = (correction or {}).get(name)
+        return field if added is None else field.with_values(field.values + added.values)
 
     def check_cfl(self, dt: float, speed: float):
-        """
-        Raises:
-            InputError: if anything that moves with `speed` crosses more than `MAX_CFL` = 10 cells per step along an
-                axis.
-        """
+        """Raises InputError if what moves with `speed` crosses more than `MAX_CFL` = 10 cells per step on an axis."""
         finest = min(self.spacing.values())
         if speed * dt > MAX_CFL * finest:
-            raise InputError(
-                f"dt={dt:g} is too large for {self}: at speed {speed:.3g} the flow crosses "
-                f"{speed * dt / finest:.3g} cells per step, at most {MAX_CFL:g} are allowed: "
-                f"dt <= {MAX_CFL * finest / speed:.3g}."
-            )
+            cells = f"at speed {speed:.3g} the flow crosses {speed * dt / finest:.3g} cells per step"
+            allowed = f"at most {MAX_CFL:g} are allowed: dt <= {MAX_CFL * finest / speed:.3g}"
+            raise InputError(f"dt={dt:g} is too large for {self}: {cells}, {allowed}.")
 
     def parameter_tensors(self, given: dict) -> dict[str, Tensor]:
         """Checked parameter values as tensors, lists with a batch dimension; see `phi_sol.flows.parameters`."""
@@ -290,14 +263,9 @@ class Flow(Solver, System):
 
     def config(self) -> dict:
         """All that defines this flow, as JSON-ready data; its `definition` is found without the author's doing."""
-        return {
-            "type": type(self).__name__,
-            "resolution": dict(self.resolution),
-            "size": dict(self.size),
-            "dt": self.dt,
-            "advection": self.advection,
-            "definition": definition(self),
-        }
+        grid = {"resolution": dict(self.resolution), "size": dict(self.size)}
+        step = {"dt": self.dt, "advection": self.advection}
+        return {"type": type(self).__name__} | grid | step | {"definition": definition(self)}
 
     def __repr__(self):
         resolution = ", ".join(f"{d}={n}" for d, n in self.resolution.items())

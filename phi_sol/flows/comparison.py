@@ -10,23 +10,18 @@ LOG = logging.getLogger(__name__)
 
 
 def known_to(stored: dict, current: dict) -> dict:
-    """
-    `current` without the entries that came with later versions of phi_sol (`ADDED`) where `stored` does not know them:
-    they are not compared.
-    """
-    result = {}
-    for key, value in current.items():
-        if key in ADDED and key not in stored:
-            continue
-        inner = stored.get(key)
-        result[key] = known_to(inner, value) if isinstance(value, dict) and isinstance(inner, dict) else value
-    return result
+    """`current` without entries of later versions (`ADDED`) that `stored` does not know: they are not compared."""
+    return {
+        key: known_to(stored[key], value) if isinstance(value, dict) and isinstance(stored.get(key), dict) else value
+        for key, value in current.items()
+        if key in stored or key not in ADDED
+    }
 
 
 def first_difference(stored: dict, current: dict) -> str:
     """
-    Names the first entry in which a configuration on disk differs from the one of now, as 'radius is 0.25 instead of
-    0.45'; empty if there is none. Code that was changed is no difference, but is said, once.
+    The first entry in which a configuration on disk differs from that of now ("radius is 0.25 instead of 0.45"), or
+    nothing. Code that was changed is no difference, but is said, once.
     """
     difference = _difference(stored, known_to(stored, current), "")
     if not difference:
@@ -41,17 +36,13 @@ def same_config(stored: dict, current: dict) -> bool:
 
 
 def _difference(a: dict, b: dict, path: str) -> str:
-    for key in [*b, *[k for k in a if k not in b]]:
+    for key in [k for k in (b | a) if k != CODE]:
         here = "" if key == DEFINITION else path if not path and key in OWN_WORDS else f"{path}{key}"
-        if key == CODE:
-            continue
         if isinstance(a.get(key), dict) and isinstance(b.get(key), dict):
-            inner = _difference(a[key], b[key], f"{here}." if here else "")
-            if inner:
+            if inner := _difference(a[key], b[key], f"{here}." if here else ""):
                 return inner
         elif a.get(key) != b.get(key):
-            old, new = (group.get(key, "missing") for group in (a, b))
-            return f"{here} is {old} instead of {new}"
+            return f"{here} is {a.get(key, 'missing')} instead of {b.get(key, 'missing')}"
     return ""
 
 

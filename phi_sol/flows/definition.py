@@ -1,7 +1,4 @@
-"""
-What defines a flow besides grid and time step, as JSON-ready data: found by looking at it, so that the author of a flow
-need not think of it. Nothing depends on addresses, and numbers are kept to 12 digits, the same on every machine.
-"""
+"""What defines a flow besides grid and time step, as JSON-ready data that is the same on every machine."""
 
 from __future__ import annotations
 
@@ -45,10 +42,8 @@ def definition(flow: Flow) -> dict:
     """
     if "_outline" not in vars(flow):  # found once: PhiML's settings are those of all threads
         with math.NUMPY, math.precision(64):
-            vars(flow)["_outline"] = {
-                "obstacles": _obstacles(flow),
-                "boundaries": {n: _boundary(layout) for n, layout in flow.layouts.items()},
-            }
+            boundaries = {n: _boundary(layout) for n, layout in flow.layouts.items()}
+            vars(flow)["_outline"] = {"obstacles": _obstacles(flow), "boundaries": boundaries}
     return {
         "options": {n: describe(v) for n, v in _options(flow).items()},
         "attributes": {n: describe(v) for n, v in sorted(_attributes(flow).items())},
@@ -64,11 +59,7 @@ def describe(value: Any, inside: tuple[int, ...] = ()) -> Any:
     """
     Any value as JSON-ready data: numbers and texts as they are, short arrays as lists, long ones by a hash, functions
     by a hash of their source and of what they refer to, other objects by type and public attributes. Of what can be
-    trained, the type only.
-
-    Args:
-        value: What to describe.
-        inside: Identities of the objects around it, so that circles end.
+    trained, the type only. `inside`: identities of the objects around it, so that circles end.
     """
     if value is None or (isinstance(value, bool | int | str) and not isinstance(value, enum.Enum)):
         return value
@@ -127,11 +118,8 @@ def _tensor(value: Tensor) -> Any:
         return describe(value.native(value.shape) if value.shape else value.native())
     if not value.available:
         return f"<traced tensor {value.shape}>"
-    if not value.shape:
-        return _array(value.numpy(), SINGLE)
-    names = value.shape.item_names[0] if value.rank == 1 else None
-    if names:
-        return {n: _array(value[{value.shape.names[0]: n}].numpy(), SINGLE) for n in names}
+    if value.rank == 1 and value.shape.item_names[0]:
+        return {n: _array(value[{value.shape.names[0]: n}].numpy(), SINGLE) for n in value.shape.item_names[0]}
     return _array(value.numpy(value.shape), SINGLE)
 
 
@@ -157,17 +145,12 @@ def _function(function: FunctionType, inside: tuple[int, ...] = ()) -> list:
     """What a function does: its source without comments, its defaults, and the values and functions it refers to."""
     code = function.__code__
     cells = [c.cell_contents for c in function.__closure__ or ()]
-    used = {n: function.__globals__[n] for n in sorted(_names(code)) if n in function.__globals__}
-    return [
-        _source(function),
-        describe([function.__defaults__, function.__kwdefaults__, cells], inside),
-        {n: describe(v, inside) for n, v in used.items()},
-    ]
+    used = {n: describe(function.__globals__[n], inside) for n in sorted(_names(code)) if n in function.__globals__}
+    return [_source(function), describe([function.__defaults__, function.__kwdefaults__, cells], inside), used]
 
 
 def _names(code: CodeType) -> set[str]:
-    inner = [c for c in code.co_consts if isinstance(c, CodeType)]
-    return set(code.co_names).union(*map(_names, inner))
+    return set(code.co_names).union(*[_names(c) for c in code.co_consts if isinstance(c, CodeType)])
 
 
 def _source(function: FunctionType) -> str:
@@ -206,11 +189,8 @@ def _options(flow: Flow) -> dict[str, Any]:
     inits = [inspect.signature(vars(c)["__init__"]).parameters for c in type(flow).__mro__ if "__init__" in vars(c)]
     defaults = {n: p.default for parameters in reversed(inits[1:]) for n, p in parameters.items()}
     defaults = {n: getattr(type(flow), n, None) if v is None else v for n, v in defaults.items()}
-    return {
-        n: v
-        for n, v in flow.options.items()
-        if n in inits[0] or n not in defaults or describe(v) != describe(defaults[n])
-    }
+    passed_on = {n for n in defaults if n not in inits[0]}
+    return {n: v for n, v in flow.options.items() if n not in passed_on or describe(v) != describe(defaults[n])}
 
 
 def _attributes(flow: Flow) -> dict[str, Any]:
@@ -233,18 +213,17 @@ def _code(flow: Flow) -> dict[str, str]:
 
 def _obstacles(flow: Flow) -> dict[str, Any]:
     given = flow.obstacles if isinstance(flow.obstacles, list | tuple) else [flow.obstacles]
-    result: dict[str, Any] = {}
-    centres = UniformGrid(flow.shape, flow.bounds).center if given else None
+    names = [f"{type(o).__name__}{i + 1 if i else ''}" for i, o in enumerate(given)]
+    result: dict[str, Any] = {n: describe(o) for n, o in zip(names, given, strict=True)}
+    if not given:
+        return result
+    centres = UniformGrid(flow.shape, flow.bounds).center
     solid = np.zeros(list(flow.resolution.values()), bool)
-    for i, obstacle in enumerate(given):
-        described = describe(obstacle)
-        result[f"{type(obstacle).__name__}{i + 1 if i else ''}"] = described
-        geometry = getattr(obstacle, "geometry", obstacle)
+    for geometry in (getattr(o, "geometry", o) for o in given):
         if hasattr(geometry, "lies_inside"):
             inside = geometry.lies_inside(centres)
-            others = inside.shape.without(flow.shape)
-            solid |= math.expand(math.any(inside, others), flow.shape).numpy(flow.shape)
-    return result | ({"cells": f"{solid.sum()} {_hash(np.packbits(solid).tobytes().hex())}"} if given else {})
+            solid |= math.expand(math.any(inside, inside.shape.without(flow.shape)), flow.shape).numpy(flow.shape)
+    return result | {"cells": f"{solid.sum()} {_hash(np.packbits(solid).tobytes().hex())}"}
 
 
 def _boundary(layout: Layout) -> dict[str, Any]:

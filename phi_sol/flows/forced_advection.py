@@ -24,19 +24,15 @@ class ForcedAdvection(Flow):
 
         ∂u/∂t + u·∇u = ν ∇²u + f,   f_c(x, t) = A Σ_{j=1..20} a_jc sin(k_j·x - ω_j t + φ_j)
 
-    u (`velocity`, staggered) in domain units per time, f (`forcing`, staggered) in domain units per time², t
-    (`time`, centred, the same in every cell). Parameters: ν (`viscosity`, domain units² per time), A
-    (`amplitude`, as f) and `seed`, from which
-    the waves are drawn: direction angles (uniform in [0, π], in 3D with a uniform cosine to z), wave numbers
-        |k_j| (in [0.8,
-    1.6]), a_jc (in [-1, 1]), φ_j (in [0, 2π]) and ω_j (in [-0.4, 0.4]); and the initial velocity: 12 harmonics
-    of the box with up to 3 periods, root mean square 0.5 per component. The domain is [0, 32] along y, x (and
-    z), periodic. The
-    waves, as in the paper, are not: f jumps where the box closes.
+    u (`velocity`, staggered) in domain units per time, f (`forcing`, staggered) in domain units per time², t (`time`,
+    centred, the same in every cell). Parameters: ν (`viscosity`, domain units² per time), A (`amplitude`, as f) and
+    `seed`, from which are drawn the waves: direction angles (uniform in [0, π], in 3D with a uniform cosine to z), wave
+    numbers |k_j| (in [0.8, 1.6]), a_jc (in [-1, 1]), φ_j (in [0, 2π]) and ω_j (in [-0.4, 0.4]); and the initial
+    velocity: 12 harmonics of the box with up to 3 periods, root mean square 0.5 per component. The domain is [0, 32]
+    along y, x (and z), periodic. The waves, as in the paper, are not: f jumps where the box closes.
 
-    The forcing is known beforehand: it is stored with every frame, networks see it and never correct it. Each value is
-    the exact mean of f over its face, so that the restricted forcing of the reference is the forcing of the source. A
-    state's forcing belongs to the state's time.
+    The forcing, known beforehand, is stored with every frame; networks see it and never correct it. Each value is the
+    exact mean of f over its face at the state's time, so that the reference's restricts to the source's.
 
     One step: semi-Lagrangian advection of u by itself, addition of dt f at the old time, explicit diffusion, forcing at
     the new time. First order in time and, by the advection, in space at a fixed CFL number. Diffusion is stable for ν
@@ -63,9 +59,8 @@ class ForcedAdvection(Flow):
     @cached_property
     def waves(self) -> dict[str, Tensor]:
         """
-        Wave vectors `k`, angular `frequency`, `phase` and, per component of the forcing, `weight` (a_jc times the mean
-        of the wave over a face of this grid relative to its centre) for all seeds that the flow knows. Tables, so that
-        a compiled step looks them up by the seed, which is a tensor.
+        Tables, so that a compiled step can look them up by the seed: wave vectors `k`, angular `frequency`, `phase`
+        and, per component, `weight` (a_jc times the mean of the wave over a face relative to its centre).
         """
         dims = list(self.size)
         drawn = [_draw_waves(seed, dims) for seed in range(KNOWN_SEEDS)]
@@ -77,20 +72,16 @@ class ForcedAdvection(Flow):
                     weight[:, i] *= np.sinc(k[:, j] * self.spacing[d] / (2 * np.pi))
         table = instance("seeds"), dual(vector=dims), instance("waves")
         with math.NUMPY, math.precision(64):
-            scalars = {
-                n: math.wrap(np.stack([w[n] for w in drawn]), instance("seeds,waves")) for n in ("frequency", "phase")
-            }
+            scalars = {n: np.stack([w[n] for w in drawn]) for n in ("frequency", "phase")}
+            scalars = {n: math.wrap(values, instance("seeds,waves")) for n, values in scalars.items()}
             return scalars | {"k": math.wrap(k, *table), "weight": math.wrap(weight, *table)}
 
     @cached_property
     def positions(self) -> dict[str, dict[str, Tensor]]:
         """Coordinates of the face centres, per component and axis."""
         with math.NUMPY, math.precision(64):
-            where = {c: self.layouts["forcing"].intervals(c) for c in self.size}
-            return {
-                c: {d: math.wrap((lower + upper) / 2, spatial(d)) for d, (lower, upper) in w.items()}
-                for c, w in where.items()
-            }
+            where = {c: self.layouts["forcing"].intervals(c).items() for c in self.size}
+            return {c: {d: math.wrap((a + b) / 2, spatial(d)) for d, (a, b) in w} for c, w in where.items()}
 
     def forcing(self, seed: Tensor, amplitude: Tensor, time: Tensor) -> Field:
         """The forcing f at a time, as means over faces. Arguments without spatial dimensions."""
@@ -101,49 +92,33 @@ class ForcedAdvection(Flow):
             start = wave["phase"] - wave["frequency"] * math.to_float(time)
             for c in self.size:
                 sine, cosine = (f(start) * wave["weight"][{"~vector": c}] for f in (math.sin, math.cos))
-                *first, last = [
-                    (math.sin(wave["k"][{"~vector": d}] * x), math.cos(wave["k"][{"~vector": d}] * x))
-                    for d, x in self.positions[c].items()
-                ]
-                for s, k in first:  # sines of sums, axis by axis; the sum over the waves comes with the last one
-                    sine, cosine = sine * k + cosine * s, cosine * k - sine * s
-                components.append(
-                    math.dot(sine, "waves", last[1], "waves") + math.dot(cosine, "waves", last[0], "waves")
-                )
+                angles = [wave["k"][{"~vector": d}] * x for d, x in self.positions[c].items()]
+                *first, (s, k) = [(math.sin(a), math.cos(a)) for a in angles]
+                for s_d, k_d in first:  # sines of sums, axis by axis; the sum over the waves comes with the last one
+                    sine, cosine = sine * k_d + cosine * s_d, cosine * k_d - sine * s_d
+                components.append(math.dot(sine, "waves", k, "waves") + math.dot(cosine, "waves", s, "waves"))
         values = amplitude * math.to_float(math.stack(components, dual(vector=list(self.size))))
         return self.templates["forcing"].with_values(values)
 
     def initial_state(self, seed, viscosity=0.1, amplitude=0.15) -> State:
         """
-        The random smooth velocity of a seed, and its forcing at t = 0.
-
-        Args:
-            seed: Integer from 0 to 999, list (a batch of simulations) or PhiML tensor.
-            viscosity: ν, positive: number, list or PhiML tensor.
-            amplitude: A, positive: number, list or PhiML tensor.
-
-        Raises:
-            InputError: for parameters that are not possible.
+        The random smooth velocity of a seed (0 to 999), and its forcing at t = 0. Raises InputError for parameters that
+        are not possible.
         """
         parameters = self.parameter_tensors({SEED: seed, "viscosity": viscosity, "amplitude": amplitude})
         self._check_seed(float(parameters[SEED].max))
         shape = math.merge_shapes(*parameters.values())
         parameters = {n: math.expand(p, shape) for n, p in parameters.items()}
-        fields = {
-            "velocity": seeded_field(self.layouts["velocity"], parameters[SEED], self._smooth_velocity),
-            "forcing": self.forcing(parameters[SEED], parameters["amplitude"], math.wrap(0.0)),
-            "time": self.field("time", 0.0),
-        }
+        velocity = seeded_field(self.layouts["velocity"], parameters[SEED], self._smooth_velocity)
+        forcing = self.forcing(parameters[SEED], parameters["amplitude"], math.wrap(0.0))
+        fields = {"velocity": velocity, "forcing": forcing, "time": self.field("time", 0.0)}
         return State({n: math.expand(f, shape) for n, f in fields.items()}, parameters)
 
     def _smooth_velocity(self, rng: np.random.Generator, component: str, where: Intervals) -> np.ndarray:
         total: dict = {}
         for c in "yxz":  # all of them whatever the grid, so that every component has numbers of its own
-            periods, phases, parts = (
-                rng.integers(-3, 4, (MODES, 3)),
-                rng.uniform(0, 2 * np.pi, MODES),
-                rng.uniform(0.5, 1, MODES),
-            )
+            periods, phases = rng.integers(-3, 4, (MODES, 3)), rng.uniform(0, 2 * np.pi, MODES)
+            parts = rng.uniform(0.5, 1, MODES)
             periods[~periods[:, :2].any(1), 0] = 1
             total[c] = 0.0
             for m, phase, part in zip(periods, phases, parts, strict=True):
@@ -156,21 +131,15 @@ class ForcedAdvection(Flow):
 
     def check_stability(self, dt: float, seed: float, viscosity: float, amplitude: float):
         """
-        Besides diffusion, the lookups of the advection are held to at most 10 cells per step, at the speed 2 + sqrt(20
-        A λ): four times the initial root mean square, and what half of the forcing's bound 20 A gives over a wave
-        length λ = 2π / 0.8.
-
-        Raises:
-            InputError: if ν dt Σ_d 1/dx_d² > 1/2, where explicit diffusion amplifies the shortest waves, if a lookup
-                goes beyond 10 cells, or for a seed beyond 999.
+        Raises InputError if ν dt Σ_d 1/dx_d² > 1/2, where explicit diffusion amplifies the shortest waves; for a seed
+        beyond 999; or if lookups go beyond 10 cells per step at the speed 2 + sqrt(20 A λ): four times the initial root
+        mean square, and what half of the forcing's bound 20 A gives over a wave length λ = 2π / 0.8.
         """
         self._check_seed(seed)
         most = 0.5 / (dt * sum(1 / h**2 for h in self.spacing.values()))
         if viscosity > most:
-            raise InputError(
-                f"viscosity={viscosity:g} is too large for {self}: "
-                f"explicit diffusion needs viscosity <= {most:.4g} (or a smaller dt)."
-            )
+            needed = f"explicit diffusion needs viscosity <= {most:.4g} (or a smaller dt)"
+            raise InputError(f"viscosity={viscosity:g} is too large for {self}: {needed}.")
         self.check_cfl(dt, 4 * self.speed + (WAVES * amplitude * 2 * np.pi / 0.8) ** 0.5)
 
     @staticmethod
@@ -200,9 +169,5 @@ def _draw_waves(seed: int, dims: list[str]) -> dict:
     if "z" not in dims:
         cosine = np.zeros(WAVES)
     plane = number * np.sqrt(1 - cosine**2)
-    return {
-        "k": {"y": plane * np.sin(angle), "x": plane * np.cos(angle), "z": number * cosine},
-        "a": a,
-        "phase": phase,
-        "frequency": frequency,
-    }
+    k = {"y": plane * np.sin(angle), "x": plane * np.cos(angle), "z": number * cosine}
+    return {"k": k, "a": a, "phase": phase, "frequency": frequency}

@@ -1,39 +1,15 @@
-"""Numbers that users give: parameters of simulations, and NumPy's numbers as Python's."""
+"""The parameters of simulations, as users give them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from phi import math
 from phi.math import Tensor, batch
 
-from ..errors import InputError, suggestion
+from ..errors import InputError, is_real, suggestion
 
 SEED = "seed"  # the parameter of this name is an integer that random numbers are drawn from; networks don't see it
-
-
-def plain(value: Any) -> Any:
-    """A NumPy number, also as an array without axes, as one of Python; anything else as it is."""
-    return value.item() if isinstance(value, np.generic | np.ndarray) and value.ndim == 0 else value
-
-
-def integer(what: str, value: Any, least: int) -> int:
-    """
-    An integer of Python or NumPy.
-
-    Raises:
-        InputError: if it is none, or smaller than `least`.
-    """
-    number = plain(value)
-    if isinstance(number, bool) or not isinstance(number, int) or number < least:
-        raise InputError(f"{what} must be an integer of at least {least}, not {number!r}.")
-    return number
-
-
-def is_real(value: Any) -> bool:
-    """Whether a value is a finite number of Python or NumPy."""
-    number = plain(value)
-    return not isinstance(number, bool) and isinstance(number, int | float) and bool(np.isfinite(number))
 
 
 def possible(name: str, value: Any) -> bool:
@@ -48,24 +24,23 @@ def kind_of(name: str) -> str:
     return "an integer of at least 0 and below 2^24" if name == SEED else "positive and finite"
 
 
+def check_names(owner: str, known: Sequence[str], given: Iterable[str]):
+    """Raises InputError for a name that is none of the `known` parameters of `owner`."""
+    for name in given:
+        if name not in known:
+            has = f"Its parameters: {', '.join(known) or 'none'}."
+            raise InputError(f"{owner} has no parameter {name!r}.{suggestion(name, known)} {has}")
+
+
 def parameter_tensors(owner: str, known: Sequence[str], given: dict) -> dict[str, Tensor]:
     """
-    Checks parameter values and turns lists into tensors with a batch dimension `batch`.
-
-    Args:
-        owner: Name of the flow, for messages.
-        known: Names of its parameters.
-        given: Numbers, lists of numbers or PhiML tensors by name.
+    Checks the parameters that a flow (`owner`) is given, numbers, lists of numbers or PhiML tensors by name, and turns
+    them into tensors, lists with a batch dimension `batch`.
 
     Raises:
         InputError: for missing, unknown or not positive values, and seeds that are no integers of at least 0.
     """
-    for name in given:
-        if name not in known:
-            raise InputError(
-                f"{owner} has no parameter {name!r}.{suggestion(name, known)} "
-                f"Its parameters: {', '.join(known) or 'none'}."
-            )
+    check_names(owner, known, given)
     result = {}
     for name in known:
         if name not in given:
@@ -77,9 +52,8 @@ def parameter_tensors(owner: str, known: Sequence[str], given: dict) -> dict[str
             except (TypeError, ValueError):
                 raise InputError(f"The parameter {name}={value!r} must be a number or a list of numbers.") from None
             if array.ndim > 1 or array.size == 0:
-                raise InputError(
-                    f"The parameter {name} must be a number or a list of numbers, not of shape {array.shape}."
-                )
+                shape = f"not of shape {array.shape}"
+                raise InputError(f"The parameter {name} must be a number or a list of numbers, {shape}.")
             value = math.wrap(array, batch(batch=array.size) if array.ndim else math.EMPTY_SHAPE)
         if value.available:
             numbers = value.numpy(value.shape)

@@ -1,6 +1,6 @@
 """Smoke that rises in a box and stirs the air: a buoyant plume."""
 
-from functools import cached_property
+from functools import cached_property, reduce
 
 import numpy as np
 from phi import math
@@ -8,11 +8,11 @@ from phi.field import Field, resample
 from phi.math import Tensor
 from phi.math.extrapolation import ZERO, ZERO_GRADIENT, combine_sides
 
-from ..errors import InputError
+from ..errors import InputError, is_real
 from ..grids.sampling import Intervals, gaussian_mean, seeded_field
 from ..stepping.state import Fields, State
 from .base import Flow
-from .parameters import SEED, is_real
+from .parameters import SEED
 
 BLOBS = 4
 
@@ -32,11 +32,10 @@ class BuoyantPlume(Flow):
     in [40, 60].
 
     One step: semi-Lagrangian advection of marker and velocity by u, buoyancy of the new marker, pressure projection.
-    First order in time (Euler lookups; buoyancy is added after advection) and, by the linear interpolation of the
-    advection, first order in space at a fixed CFL number. Advection keeps the marker within the bounds that it had (no
-    new extrema), but not its mass: per step that changes by at most a fraction dt |∇u|, in practice by a few per cent
-    of this. Good values: buoyancy 0.01 to 0.1 with dt = 1; 64x32 (source) and 256x128 (reference), in 3D 32x16x16 and
-    128x64x64.
+    First order in time (Euler lookups; buoyancy after advection) and, by the advection, in space at a fixed CFL number.
+    Advection gives the marker no new extrema, but does not keep its mass: per step that changes by at most a fraction
+    dt |∇u|, in practice by a few per cent of this. Good values: buoyancy 0.01 to 0.1 with dt = 1; 64x32 (source) and
+    256x128 (reference), in 3D 32x16x16 and 128x64x64.
 
     Source: Um et al., NeurIPS 2020 (arXiv:2007.00016), appendix B.2; domain size and smoke volumes are phi_sol's.
     """
@@ -56,12 +55,11 @@ class BuoyantPlume(Flow):
         **resolution: int,
     ):
         """
+        As `Flow`, and:
+
         Args:
-            dt: Default time step in domain units, 1.
-            advection: Advection scheme, see `Flow`.
             top: `closed` (the default) or `open`.
             inflow: Marker that the source adds per unit time; 0, the default, for no source.
-            resolution: Cells per axis: `y=64, x=32`, or `y=32, x=16, z=16` for 3D.
 
         Raises:
             InputError: as `Flow` does, for another top, and for an inflow that is negative or not finite.
@@ -78,40 +76,23 @@ class BuoyantPlume(Flow):
     def boundaries(self):
         if self.top == "closed":
             return {"velocity": ZERO, "marker": ZERO_GRADIENT}
-        sides = [d + side for d in self.size for side in "-+" if d + side != "y+"]
-        velocity, marker = dict.fromkeys(sides, ZERO), dict.fromkeys(sides, ZERO_GRADIENT)
-        return {
-            "velocity": combine_sides(velocity | {"y+": ZERO_GRADIENT}),
-            "marker": combine_sides(marker | {"y+": ZERO}),
-        }
+        sides, top = [d + end for d in self.size for end in "-+" if d + end != "y+"], "y+"
+        velocity = combine_sides(dict.fromkeys(sides, ZERO) | {top: ZERO_GRADIENT})
+        return {"velocity": velocity, "marker": combine_sides(dict.fromkeys(sides, ZERO_GRADIENT) | {top: ZERO})}
 
     @cached_property
     def source(self) -> Field:
-        """
-        Marker added per unit time: the covered fraction of each cell times `inflow`, the same amount on every grid.
-        """
+        """Marker added per unit time: the covered fraction of each cell times `inflow`, the same on every grid."""
         box = dict(y=(10, 20), x=(40, 60), z=(40, 60))
         return self.field("marker", self.inflow * self.covered_fraction({d: box[d] for d in self.size}))
 
     def initial_state(self, seed, buoyancy=0.03) -> State:
-        """
-        Air at rest with blobs of smoke.
-
-        Args:
-            seed: Integer of at least 0, list (a batch of simulations) or PhiML tensor.
-            buoyancy: Acceleration of marker 1, positive: number, list or PhiML tensor.
-
-        Raises:
-            InputError: for parameters that are not possible.
-        """
+        """Air at rest with blobs of smoke. Raises InputError for parameters that are not possible."""
         parameters = self.parameter_tensors({SEED: seed, "buoyancy": buoyancy})
         marker = seeded_field(self.layouts["marker"], parameters[SEED], self._smoke)
         fields = {"velocity": self.field("velocity", 0.0), "marker": marker}
         shape = math.merge_shapes(*parameters.values())
-        return State(
-            {n: math.expand(f, shape) for n, f in fields.items()},
-            {n: math.expand(p, shape) for n, p in parameters.items()},
-        )
+        return State(*[{n: math.expand(v, shape) for n, v in group.items()} for group in (fields, parameters)])
 
     def _smoke(self, rng: np.random.Generator, component: str, where: Intervals) -> np.ndarray:
         amounts, widths = rng.uniform(0.5, 1, BLOBS), rng.uniform(5, 12, BLOBS)
@@ -119,19 +100,13 @@ class BuoyantPlume(Flow):
         total = 0.0
         for i in range(BLOBS):
             factors = [gaussian_mean(*where[d], centers[d][i], widths[i]) for d in where]
-            blob = factors[0]
-            for factor in factors[1:]:
-                blob = blob[..., None] * factor
-            total = total + amounts[i] * blob
+            total = total + amounts[i] * reduce(np.multiply.outer, factors)
         return np.asarray(total)
 
     def check_stability(self, dt: float, seed: float, buoyancy: float):
         """
-        Semi-Lagrangian advection is stable at any CFL number. It is held to at most 10 cells per step at the speed
-        sqrt(2 b H) of a parcel of marker 1 that rises freely through the height H.
-
-        Raises:
-            InputError: if sqrt(2 b H) dt is more than 10 cells.
+        Raises InputError if sqrt(2 b H) dt is more than 10 cells: the way of a parcel of marker 1 that has risen freely
+        through the height H. (Semi-Lagrangian advection is stable at any CFL number.)
         """
         self.check_cfl(dt, (2 * buoyancy * self.size["y"]) ** 0.5)
 

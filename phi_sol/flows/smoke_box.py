@@ -11,8 +11,7 @@ from ..stepping.state import Fields, State
 from .parameters import SEED
 from .plume import BuoyantPlume
 
-BLOBS = 12
-MODES = 6
+BLOBS, MODES = 12, 6
 
 
 class SmokeBox(BuoyantPlume):
@@ -28,29 +27,18 @@ class SmokeBox(BuoyantPlume):
     At the start a stream function of 6 x 6 sine waves with normal coefficients that fall with the wave number k (in
     radians per unit) as exp(-5 k) stirs the air, scaled to a root mean square speed of `SPEED` per component; 12
     Gaussian blobs of smoke (widths 3 to 8, amounts 0.5 to 1) lie anywhere. Both are functions of space that the seed
-    defines; the velocity is exactly divergence-free on every grid.
-
-    Orders of accuracy are those of `BuoyantPlume`. Good values: 64x64 cells, buoyancy 0.1, dt = 1.
+    defines; the velocity is exactly divergence-free on every grid. Good values: 64x64 cells, buoyancy 0.1, dt = 1.
 
     Source: after Um et al., NeurIPS 2020 (arXiv:2007.00016), appendix B.4, where smoke and velocity start as
     band-limited noise.
     """
 
     SPEED = 1.0
-
     fields = ("velocity", "marker", "divergence", "pressure")
     size = {"y": 64.0, "x": 64.0}
 
     def __init__(self, dt: float | None = None, advection: str | None = None, **resolution: int):
-        """
-        Args:
-            dt: Default time step in domain units, 1.
-            advection: Advection scheme, see `Flow`.
-            resolution: Cells per axis, `y=64, x=64`.
-
-        Raises:
-            InputError: as `Flow` does.
-        """
+        """As `Flow`; its top is closed, and nothing flows in."""
         super().__init__(dt, advection, **resolution)  # type: ignore[arg-type]  # axes are no options of a plume
 
     @property
@@ -58,38 +46,22 @@ class SmokeBox(BuoyantPlume):
         return {"velocity": ZERO, "marker": ZERO_GRADIENT, "divergence": ZERO_GRADIENT, "pressure": ZERO_GRADIENT}
 
     def initial_state(self, seed, buoyancy=0.1) -> State:
-        """
-        Moving air with blobs of smoke.
-
-        Args:
-            seed: Integer of at least 0, list (a batch of simulations) or PhiML tensor.
-            buoyancy: Acceleration of marker 1, positive: number, list or PhiML tensor.
-
-        Raises:
-            InputError: for parameters that are not possible.
-        """
+        """Moving air with blobs of smoke. Raises InputError for parameters that are not possible."""
         state = super().initial_state(seed, buoyancy)
         velocity = seeded_field(self.layouts["velocity"], state.parameters[SEED], self._stirring)
-        nothing = {
-            n: state.marker.with_values(math.zeros_like(state.marker.values)) for n in ("divergence", "pressure")
-        }
-        return State({"velocity": velocity, "marker": state.marker} | nothing, state.parameters)
+        zero = state.marker.with_values(math.zeros_like(state.marker.values))
+        fields = {"velocity": velocity, "marker": state.marker, "divergence": zero, "pressure": zero}
+        return State(fields, state.parameters)
 
     def _smoke(self, rng: np.random.Generator, component: str, where: Intervals) -> np.ndarray:
         amounts, widths = rng.uniform(0.5, 1, BLOBS), rng.uniform(3, 8, BLOBS)
-        centers = {d: rng.uniform(0, self.size[d], BLOBS) for d in ("y", "x")}
-        y, x = (
-            np.stack([gaussian_mean(*where[d], c, w) for c, w in zip(centers[d], widths, strict=True)])
-            for d in ("y", "x")
-        )
+        blobs = {d: list(zip(rng.uniform(0, self.size[d], BLOBS), widths, strict=True)) for d in "yx"}
+        y, x = (np.stack([gaussian_mean(*where[d], *blob) for blob in blobs[d]]) for d in "yx")
         return np.einsum("b,by,bx->yx", amounts, y, x)
 
     def _stirring(self, rng: np.random.Generator, component: str, where: Intervals) -> np.ndarray:
-        """
-        u_y = ∂ψ/∂x, u_x = -∂ψ/∂y with ψ = Σ a sin(k_y y) sin(k_x x). The mean over a face is a difference of ψ between
-        its ends.
-        """
-        numbers = {d: np.pi * np.arange(1, MODES + 1) / self.size[d] for d in ("y", "x")}
+        """u_y = ∂ψ/∂x, u_x = -∂ψ/∂y with ψ = Σ a sin(k_y y) sin(k_x x); means over faces are differences of ψ."""
+        numbers = {d: np.pi * np.arange(1, MODES + 1) / self.size[d] for d in "yx"}
         ky, kx = numbers["y"][:, None], numbers["x"][None, :]
         a = rng.normal(size=(MODES, MODES)) * np.exp(-5 * np.hypot(ky, kx))
         # the mean square of a velocity component over the box, of both together half each: Σ a² k² / 8
@@ -101,19 +73,12 @@ class SmokeBox(BuoyantPlume):
         return (1 if component == "y" else -1) * np.einsum("mn,my,nx->yx", a, means["y"], means["x"])
 
     def check_stability(self, dt: float, seed: float, buoyancy: float):
-        """
-        As for `BuoyantPlume`, with the speed of the stirred air (three times its root mean square) on top.
-
-        Raises:
-            InputError: if this is more than 10 cells per step.
-        """
+        """As for `BuoyantPlume`, with the speed of the stirred air (three times its root mean square) on top."""
         self.check_cfl(dt, 3 * self.SPEED + (2 * buoyancy * self.size["y"]) ** 0.5)
 
     def physics(self, state: State, dt: Tensor, correction: Fields | None = None) -> State:
         velocity, marker = self.before_projection(state, dt, correction)
         sources = divergence(velocity)
         velocity, pressure = self.projection(velocity)
-        problem = {
-            n: state.fields[n].with_values(f.values) for n, f in (("divergence", sources), ("pressure", pressure))
-        }
-        return state.with_fields(velocity=velocity, marker=marker, **problem)
+        sources, pressure = (state.divergence.with_values(f.values) for f in (sources, pressure))
+        return state.with_fields(velocity=velocity, marker=marker, divergence=sources, pressure=pressure)

@@ -54,43 +54,29 @@ class WakeFlow(Flow):
         self, dt: float | None = None, advection: str | None = None, obstacle: str | None = None, **resolution: int
     ):
         """
-        Args:
-            dt: Default time step in domain units, 1.
-            advection: Advection scheme, see `Flow`.
-            obstacle: `cylinder` (along z in 3D, the default) or, in 3D, `inclined` (a cylinder) or `sphere`.
-            resolution: Cells per axis: `y=64, x=32`, or `y=32, x=16, z=16` for 3D.
-
-        Raises:
-            InputError: as `Flow` does, and for an obstacle that does not exist in this dimension.
+        As `Flow`, and `obstacle`: `cylinder` (along z in 3D, the default) or, in 3D, `inclined` (a cylinder) or
+        `sphere`. Raises InputError for an obstacle that does not exist in this dimension, too.
         """
         super().__init__(dt, advection, **resolution)
         obstacle = self.obstacle if obstacle is None else obstacle
         known = ("cylinder", "inclined", "sphere") if "z" in self.size else ("cylinder",)
         if obstacle not in known:
-            raise InputError(
-                f"A {len(self.size)}D {type(self).__name__} has no obstacle {obstacle!r}. Known: {', '.join(known)}."
-            )
+            kind = f"{len(self.size)}D {type(self).__name__}"
+            raise InputError(f"A {kind} has no obstacle {obstacle!r}. Known: {', '.join(known)}.")
         self.obstacle = obstacle
         self.center = {d: self.center[d] for d in self.size}
 
     @property
     def boundaries(self):
         with math.NUMPY, math.precision(64):
-            inlet = combine_by_direction(normal=self.speed, tangential=0.0)
-            if "z" not in self.size:
-                wall = combine_by_direction(normal=0.0, tangential=self.speed)
-                velocity = combine_sides({"y-": inlet, "y+": ZERO_GRADIENT, "x-": wall, "x+": wall})
-            else:  # the two tangential components of a wall differ
+            wall, ends, marker = combine_by_direction(normal=0.0, tangential=self.speed), {}, ZERO_GRADIENT
+            if "z" in self.size:  # the two tangential components of a wall differ
                 wall = math.vec(**{d: self.speed if d == "y" else 0.0 for d in self.size})
-                span = PERIODIC if self.obstacle == "cylinder" else wall
-                velocity = combine_sides(
-                    {"y-": inlet, "y+": ZERO_GRADIENT, "x-": wall, "x+": wall, "z-": span, "z+": span}
-                )
-            marker = (
-                combine_sides({"y": ZERO_GRADIENT, "x": ZERO_GRADIENT, "z": PERIODIC})
-                if self.span_is_periodic
-                else ZERO_GRADIENT
-            )
+                ends = dict.fromkeys(("z-", "z+"), PERIODIC if self.span_is_periodic else wall)
+            if self.span_is_periodic:
+                marker = combine_sides({"y": ZERO_GRADIENT, "x": ZERO_GRADIENT, "z": PERIODIC})
+            inlet = combine_by_direction(normal=self.speed, tangential=0.0)
+            velocity = combine_sides({"y-": inlet, "y+": ZERO_GRADIENT, "x-": wall, "x+": wall} | ends)
         return {"velocity": velocity, "marker": marker}
 
     @property
@@ -118,7 +104,7 @@ class WakeFlow(Flow):
         Uniform stream plus a sideways poke behind the obstacle that breaks the symmetry, made divergence-free.
 
         Args:
-            reynolds: Number, list (a batch of simulations) or PhiML tensor; positive.
+            reynolds: Positive.
             poke: Sideways speed behind the obstacle, in y in [62.5, 87.5], x in [44, 56], before the projection.
             span: In 3D the poke varies along z by this fraction, as Σ_m sin(2π m z / 100 + m²) / 2 for m = 1, 3, and so
                 does a poke along z with cosines, so that the flow becomes 3D; 0 leaves the wake of a cylinder 2D.
@@ -148,20 +134,14 @@ class WakeFlow(Flow):
 
     def check_stability(self, dt: float, reynolds: float):
         """
-        Lookups of the advection are held to at most 10 cells per step at twice the speed of the stream.
-
-        Raises:
-            InputError: if ν dt Σ_d 1/dx_d² > 1/2, where explicit diffusion amplifies the shortest waves, or if a lookup
-                goes beyond 10 cells.
+        Raises InputError if ν dt Σ_d 1/dx_d² > 1/2, where explicit diffusion amplifies the shortest waves, or if
+        lookups of the advection go beyond 10 cells per step at twice the speed of the stream.
         """
         self.check_cfl(dt, 2 * self.speed)
-        inverse = sum(1 / h**2 for h in self.spacing.values())
-        least = 2 * self.speed * self.radius * dt * inverse
+        least = 2 * self.speed * self.radius * dt * sum(1 / h**2 for h in self.spacing.values())
         if reynolds < least:
-            raise InputError(
-                f"reynolds={reynolds:g} is too viscous for {self}: "
-                f"explicit diffusion needs reynolds >= {least:.4g} (or a smaller dt)."
-            )
+            needed = f"explicit diffusion needs reynolds >= {least:.4g} (or a smaller dt)"
+            raise InputError(f"reynolds={reynolds:g} is too viscous for {self}: {needed}.")
 
     def physics(self, state: State, dt: Tensor, correction: Fields | None = None) -> State:
         velocity = diffuse.explicit(state.velocity, self.viscosity(state.reynolds), dt)

@@ -1,9 +1,8 @@
-"""
-Linear interpolation at displaced sample points, by shifted copies or by gather, with gradients of their own, on native
-arrays.
-"""
+"""Linear interpolation at displaced points of native arrays, by copies or gather, with gradients of its own."""
 
+import functools
 import itertools
+import operator
 from typing import Any
 
 import numpy as np
@@ -21,12 +20,9 @@ class Interpolation:
         along each axis   (1 - r) f[i + c] + r f[i + c + 1],   c = floor(s), r = s - c.
 
     While |s| <= K, this is a sum over 2 K + 1 shifted copies per axis with the weights `1 - r` where c = o and `r`
-    where c = o - 1 for the shift o. Otherwise the 2^d corners are gathered. Which of the two is chosen at run time for
-    all values together; the results are equal up to the order of summation. Beyond the padding the outermost values go
-    on.
-
-    The derivative with respect to s is the slope of the interpolant, at sample points the one towards larger s. A NaN
-    in s gives a NaN in the value that it belongs to.
+    where c = o - 1 for the shift o. Otherwise the 2^d corners are gathered; one or the other for all values together,
+    equal up to the order of summation. Beyond the padding the outermost values go on. The derivative by s is the slope
+    of the interpolant, at sample points the one towards larger s. A NaN in s gives a NaN in its value only.
     """
 
     def __init__(self, backend: Backend, sizes: tuple[int, ...], periodic: tuple[bool, ...], reach: int, bits: int):
@@ -39,7 +35,8 @@ class Interpolation:
             bits: Floating-point precision of the arrays.
         """
         self.backend, self.kernels = backend, kernels_for(backend)
-        self.sizes, self.periodic, self.reach, self.bits = sizes, periodic, reach, bits
+        self.sizes, self.periodic, self.reach = sizes, periodic, reach
+        self._precise = math.precision(bits)  # a decorator: gradients are computed when the caller's choice is over
         self.width = max(reach, 1)  # of the padding that `f` needs
 
     def values(self, f, s: list, within):
@@ -52,30 +49,16 @@ class Interpolation:
         Returns:
             Shape (batch, *sizes).
         """
-        blend = self._at_precision(
-            self.kernels.with_gradient(self._at_precision(self._blend), self._at_precision(self._blend_gradient))
-        )
-        gather = self._at_precision(
-            self.kernels.with_gradient(self._at_precision(self._gather), self._at_precision(self._gather_gradient))
-        )
-        return self._choose(within, blend, gather, f, s)
+        ways = (self._blend, self._blend_gradient), (self._gather, self._gather_gradient)
+        return self._choose(within, *[self.kernels.with_gradient(*map(self._precise, way)) for way in ways], f, s)
 
     def values_and_range(self, f, s: list, within):
-        """
-        The same values with the least and the greatest of the corners that each was interpolated from, shape (3, batch,
-        *sizes).
-        """
-        return self._choose(within, self._at_precision(self._blend_range), self._at_precision(self._gather_range), f, s)
+        """The same with the least and the greatest corner of each value, shape (3, batch, *sizes)."""
+        return self._choose(within, self._blend_range, self._gather_range, f, s)
 
     def _choose(self, within, blend, gather, f, s: list):
+        blend, gather = self._precise(blend), self._precise(gather)
         return self.kernels.branch(self.backend, within, blend, gather, f, *s) if self.reach else gather(f, *s)
-
-    def _at_precision(self, function):
-        def result(*given):
-            with math.precision(self.bits):  # gradients are computed when the caller's choice is over
-                return function(*given)
-
-        return result
 
     # --- shifted copies ---
 
@@ -87,8 +70,11 @@ class Interpolation:
         """Per axis and shift: weight, its derivative with respect to s, and whether the copy is a corner."""
         backend, K = self.backend, self.reach
 
-        def per_shift(lower, upper, join):  # of the lower and of the upper corner, by cell
-            return [lower[0], *[join(a, b) for a, b in zip(lower[1:], upper[:-1], strict=True)], upper[-1]]
+        def per_shift(lower, upper, join=operator.add):  # of the lower and of the upper corner, by cell
+            return [lower[0], *map(join, lower[1:], upper[:-1]), upper[-1]]
+
+        def each(value, cells, other):
+            return [backend.where(cell, value, other) for cell in cells]
 
         weights, slopes, corners = [], [], []
         for x in s:
@@ -96,20 +82,14 @@ class Interpolation:
             r = x - cell
             zero, one = backend.zeros_like(r), backend.ones_like(r)
             at = [cell == o for o in range(-K, K)]
-            add = lambda a, b: a + b  # noqa: E731
-            weights.append(
-                per_shift([backend.where(a, 1 - r, zero) for a in at], [backend.where(a, r, zero) for a in at], add)
-            )
-            slopes.append(
-                per_shift([backend.where(a, -one, zero) for a in at], [backend.where(a, one, zero) for a in at], add)
-            )
-            corners.append(per_shift(at, at, lambda a, b: a | b))
+            weights.append(per_shift(each(1 - r, at, zero), each(r, at, zero)))
+            slopes.append(per_shift(each(-one, at, zero), each(one, at, zero)))
+            corners.append(per_shift(at, at, operator.or_))
         return weights, slopes, corners
 
     def _copy(self, f, shift: tuple[int, ...]):
-        return f[
-            (slice(None), *(slice(self.width + o, self.width + o + n) for o, n in zip(shift, self.sizes, strict=True)))
-        ]
+        starts = [self.width + o for o in shift]
+        return f[(slice(None), *(slice(i, i + n) for i, n in zip(starts, self.sizes, strict=True)))]
 
     def _blend(self, f, *s):
         weights, _, _ = self._weights(s)
@@ -137,14 +117,11 @@ class Interpolation:
             """The transpose of taking shifted copies: each share goes back to where it came from."""
             if axis == len(s):
                 return x
-            width = [[(0, 0)] * (axis + 1), [(0, 0)] * (len(s) - axis - 1)]
-            parts = [
-                self.backend.pad(
-                    spread(axis + 1, x * w), (*width[0], (self.width + o, self.width - o), *width[1]), "constant", 0
-                )
-                for w, o in zip(weights[axis], self._shifts, strict=True)
-            ]
-            return sum(parts)
+            total, widths = 0, [(0, 0)] * (len(s) + 1)
+            for w, o in zip(weights[axis], self._shifts, strict=True):
+                widths[axis + 1] = self.width + o, self.width - o
+                total = total + self.backend.pad(spread(axis + 1, x * w), tuple(widths), "constant", 0)
+            return total
 
         return [spread(0, upstream), *[upstream * slope for slope in totals(0, ())[1:]]]
 
@@ -154,19 +131,15 @@ class Interpolation:
         infinite = backend.zeros_like(s[0]) + np.inf
         low, high = infinite, -infinite
         for shift in itertools.product(self._shifts, repeat=len(s)):
-            inside = corners[0][shift[0] + self.reach]
-            for corner, o in zip(corners[1:], shift[1:], strict=True):
-                inside = inside & corner[o + self.reach]
+            inside = functools.reduce(operator.and_, [c[o + self.reach] for c, o in zip(corners, shift, strict=True)])
             low = backend.minimum(low, backend.where(inside, self._copy(f, shift), infinite))
             high = backend.maximum(high, backend.where(inside, self._copy(f, shift), -infinite))
         return backend.stack([self._blend(f, *s), low, high], 0)
 
     # --- gather ---
 
-    def _lookups(self, f, s) -> tuple[list, list, list]:
-        """
-        Per corner: index into the flat array; per axis: r, and the derivative of r with respect to s (0 where clipped).
-        """
+    def _lookups(self, f, s) -> tuple[dict, list, list]:
+        """Per corner the index into the flat array; per axis r, and its derivative by s (0 where clipped)."""
         backend, w = self.backend, self.width
         strides, r, moves = [int(np.prod(f.shape[axis + 2 :])) for axis in range(len(s))], [], []
         position: Any = 0
@@ -175,30 +148,24 @@ class Interpolation:
             x = x + backend.cast(backend.as_tensor(index.astype(np.float64)), backend.dtype(x))
             if self.periodic[axis]:
                 x = x - n * backend.floor(x / n)
-                least, greatest = 0, n - 1
                 moves.append(backend.ones_like(x))
             else:
                 moves.append(backend.cast((x >= -1) & (x <= n), backend.dtype(x)))
                 x = backend.clip(x, -1, n)
-                least, greatest = -1, n - 1
-            cell = backend.clip(backend.floor(x), least, greatest)
+            cell = backend.clip(backend.floor(x), 0 if self.periodic[axis] else -1, n - 1)
             cell = backend.where(backend.isfinite(cell), cell, backend.zeros_like(cell))  # a NaN stays in r
             r.append(x - cell)
             position = position + (backend.cast(cell, DType(int, 32)) + w) * strides[axis]
         index = backend.reshape(position, (position.shape[0], -1))
         corners = itertools.product((0, 1), repeat=len(s))
-        return (
-            [index + sum(c * stride for c, stride in zip(corner, strides, strict=True)) for corner in corners],
-            r,
-            moves,
-        )
+        return {c: index + int(np.dot(c, strides)) for c in corners}, r, moves
 
     def _corners(self, f, s) -> tuple[dict, list]:
         """Values by corner, and r per axis."""
         index, r, _ = self._lookups(f, s)
         flat = self.backend.reshape(f, (f.shape[0], -1))
-        values = [self.backend.reshape(self.kernels.gather(self.backend, flat, i), s[0].shape) for i in index]
-        return dict(zip(itertools.product((0, 1), repeat=len(s)), values, strict=True)), r
+        values = {c: self.kernels.gather(self.backend, flat, i) for c, i in index.items()}
+        return {c: self.backend.reshape(v, s[0].shape) for c, v in values.items()}, r
 
     def _mix(self, corners: dict, r: list, corner: tuple[int, ...] = (), slope: int | None = None):
         """The interpolated value from those at the corners, or its derivative with respect to r of the axis `slope`."""
@@ -223,8 +190,8 @@ class Interpolation:
             for end, x in zip(corner, r, strict=True):
                 share = share * (x if end else 1 - x)
             shares.append(backend.reshape(share, (share.shape[0], -1)))
-        size = int(np.prod(f.shape[1:]))
-        spread = self.kernels.scatter_add(backend, backend.concat(index, 1), backend.concat(shares, 1), size)
+        size, index = int(np.prod(f.shape[1:])), backend.concat(list(index.values()), 1)
+        spread = self.kernels.scatter_add(backend, index, backend.concat(shares, 1), size)
         return [backend.reshape(spread, f.shape), *slopes]
 
     def _gather_range(self, f, *s):

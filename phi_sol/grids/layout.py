@@ -45,15 +45,14 @@ def side_of(boundary: Extrapolation, dim: str, upper: bool) -> str:
     for kind, name in zip(_COPIES, (PERIODIC, OPEN), strict=True):
         if isinstance(normal, kind):
             return name
-    if normal is extrapolation.NONE:
-        return OTHER
-    return OTHER if normal.is_copy_pad(dim, upper) or normal.is_flexible else CLOSED
+    other = normal is extrapolation.NONE or normal.is_copy_pad(dim, upper) or normal.is_flexible
+    return OTHER if other else CLOSED
 
 
 class _Sides(type(combine_sides(x=0, y=1))):  # type: ignore[misc]  # a class that PhiML makes
     """
-    A boundary with an entry for every side, also where all are the same. PhiML takes a wall that is given for both
-    sides of an axis, or for all sides, for tangential wherever it is, or can't take components of it.
+    A boundary with an entry for every side, also where all are the same: of a wall for both sides of an axis or for all
+    PhiML takes no components, or takes it for tangential wherever it is.
     """
 
     def __init__(self, given: Extrapolation, dims: Sequence[str]):
@@ -102,19 +101,13 @@ class Layout:
     """
 
     def __init__(self, name: str, template: Field, size: dict[str, float] | None = None):
-        """
-        Args:
-            name: Of the field.
-            template: Any field with the grid and the boundary.
-            size: Size of the domain per axis; None: that of the template.
-        """
+        """`template`: any field with the grid and the boundary; `size`: None for that of the template."""
         self.name, self.template, self._size = name, template, size
         dims = size or template.resolution.names
         self.resolution: dict[str, int] = {d: template.resolution.get_size(d) for d in dims}
         self.staggered: bool = template.is_staggered
         self.boundary = template.boundary
-        self._boundaries = {}
-        self.known = {}
+        self._boundaries, self.known = {}, {}
 
     @cached_property
     def size(self) -> dict[str, float]:
@@ -232,32 +225,22 @@ class Layout:
 
     def extended(self, array, component: str, widths: dict[str, Sequence[int]]):
         """
-        A native array with layers beyond the sides: fixed values at closed sides, copies of the outermost ones at open
-        sides, the other end along periodic axes.
-
-        Args:
-            array: Shape (batch, *spatial), the stored values.
-            component: Axis of the component, or empty.
-            widths: Layers below and above, by axis.
+        The stored values, a native array (batch, *spatial), of a component with layers below and above its sides: fixed
+        values at closed sides, copies of the outermost ones at open sides, the other end along periodic axes.
         """
         with math.precision(8 * choose_backend(array).dtype(array).itemsize):
             values = reshaped_tensor(array, [batch("batch"), *[spatial(d) for d in self.dims]], convert=False)
             pairs = {d: (lower, upper) for d, (lower, upper) in widths.items()}
             return self.extend(values, component, pairs).native(["batch", *self.dims])
 
-    def continued(self, array, component: str, dim: str, widths: Sequence[int]):
-        """A native array with layers beyond both sides of one axis, see `extended`."""
-        return self.extended(array, component, {dim: widths})
-
     def surrounded(self, array, component: str):
         """A component on all n + 1 faces across its axis, with one layer more beyond all sides."""
-        return self.extended(
-            array, component, {d: [1 + m * (d == component) for m in self.missing(d)] for d in self.dims}
-        )
+        widths = {d: [1 + m * (d == component) for m in self.missing(d)] for d in self.dims}
+        return self.extended(array, component, widths)
 
     def pad(self, array, component: str):
         """A component on all n + 1 faces across its axis, the inverse of `strip`; any other array as it is."""
-        return self.continued(array, component, component, self.missing(component)) if component else array
+        return self.extended(array, component, {component: self.missing(component)}) if component else array
 
     # --- the form of files ---
 
@@ -281,8 +264,8 @@ class Layout:
         """The native arrays, without a batch axis, of what PhiFlow stores of a field."""
         if not self.staggered:
             return {self.name: data}
-        parts = {c: tuple(self.stored(c) if d == c else slice(0, -1) for d in self.dims) for c in self.components}
-        return {n: data[(*parts[c], i)] for i, (n, c) in enumerate(zip(self.arrays, self.components, strict=True))}
+        parts = [tuple(self.stored(c) if d == c else slice(0, -1) for d in self.dims) for c in self.components]
+        return {n: data[(*part, i)] for i, (n, part) in enumerate(zip(self.arrays, parts, strict=True))}
 
     @property
     def box(self) -> np.ndarray:

@@ -9,7 +9,7 @@ def restrict(array, fine: Layout, component: str, ratio: int):
     mean of the `ratio^(d-1)` fine faces that tile it, a coarse cell that of its `ratio^d` fine cells.
 
     Args:
-        array: Values on the fine grid, shape (batch, *spatial), of any backend; also while it is traced.
+        array: Values on the fine grid, shape (batch, *spatial), also traced.
         fine: Layout of the field on the fine grid.
         component: Axis of a component of a staggered field, or empty.
         ratio: Fine cells per coarse cell and axis.
@@ -17,14 +17,10 @@ def restrict(array, fine: Layout, component: str, ratio: int):
     Returns:
         Shape (batch, *coarse), with the faces that the same boundary stores there.
     """
-    if component:
-        first = ratio - 1 if fine.missing(component)[0] else 0
-        array = _every(array, fine.axis(component), first, ratio)
-    for dim in fine.dims:
-        if dim != component:
-            array = sum(_every(array, fine.axis(dim), k, ratio) for k in range(ratio)) / ratio
+    for dim in sorted(fine.dims, key=lambda d: d != component):  # what is left out first
+        before = (slice(None),) * fine.axis(dim)
+        if dim == component:
+            array = array[(*before, slice(ratio - 1 if fine.missing(dim)[0] else 0, None, ratio))]
+        else:
+            array = sum(array[(*before, slice(k, None, ratio))] for k in range(ratio)) / ratio
     return array
-
-
-def _every(array, axis: int, first: int, step: int):
-    return array[(slice(None),) * axis + (slice(first, None, step),)]

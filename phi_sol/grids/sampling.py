@@ -1,9 +1,8 @@
 """
 Random functions of space that a seed defines, as exact means over the cells and faces of any grid.
 
-A value of a centred field is the mean over its cell, a value of a staggered field the mean over its face. The mean of
-fine values that tile a coarse cell or face is then the coarse value: initial states on the reference grid restrict to
-those on the source grid.
+A value of a centred field is the mean over its cell, one of a staggered field over its face. Then the mean of the fine
+values that tile a coarse one is the coarse one: initial states on the reference grid restrict to those on the source.
 """
 
 from collections.abc import Callable
@@ -31,16 +30,13 @@ def seeded_field(
     layout: Layout, seed: Tensor, means: Callable[[np.random.Generator, str, Intervals], np.ndarray]
 ) -> Field:
     """
-    A field of random functions, one per seed.
+    A field of random functions, one per seed, with the batch dimensions of `seed`.
 
     Args:
         layout: Gives grid and boundary.
         seed: Integers of at least 0, of any batch shape; they must be known, not traced.
         means: Called with (random generator of the seed, component or "", intervals); returns the means over the
             intervals. It draws the same numbers whatever the grid and the component.
-
-    Returns:
-        Field with the batch dimensions of `seed`.
     """
     seeds, arrays = seed.numpy([seed.shape]), {}
     for name, component in zip(layout.arrays, layout.components, strict=True):

@@ -8,19 +8,16 @@ ways, looked up by the name of the backend; TensorFlow's are imported when its t
 from functools import cache
 
 from .generic import Kernels
+from .numpy import NumpyKernels
 
 
 @cache
 def _by_name(name: str) -> Kernels:
-    if name == "numpy":
-        from .numpy import NumpyKernels
-
-        return NumpyKernels()
     if name == "tensorflow":
         from .tensorflow import TensorFlowKernels
 
         return TensorFlowKernels()
-    return Kernels()
+    return NumpyKernels() if name == "numpy" else Kernels()
 
 
 def kernels_for(backend) -> Kernels:

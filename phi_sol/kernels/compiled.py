@@ -1,6 +1,7 @@
 """Functions of native TensorFlow tensors, compiled by XLA as one unit with their gradients."""
 
 from collections.abc import Callable
+from functools import cache
 
 import tensorflow as tf
 from phi.tf import TENSORFLOW  # noqa: F401  registers the backend without making it the default
@@ -19,6 +20,20 @@ except ImportError:  # not public; without it nothing but a little time is lost
 Arrays = dict[str, tf.Tensor]
 
 
+def upstream_product(function: Callable, count: int) -> Callable:
+    """Upstream gradients times the Jacobian of `function` of `count` tensors: a function of these and of those."""
+
+    def gradient(*given: tf.Tensor):
+        inputs, upstream = given[:count], given[count:]
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            results = function(*inputs)
+        upstream = list(upstream) if isinstance(results, list | tuple) else upstream[0]
+        return tape.gradient(results, inputs, upstream, unconnected_gradients="zero")
+
+    return gradient
+
+
 def differentiable(function: Callable) -> Callable:
     """
     `function`, compiled by XLA as one unit, and so is its gradient.
@@ -31,29 +46,11 @@ def differentiable(function: Callable) -> Callable:
         function: Of floating-point tensors, returns a list of tensors.
     """
     compiled = tf.function(function, autograph=False, jit_compile=True)
-    backward = None  # made when it is first needed
-
-    def gradient(*given: tf.Tensor) -> list[tf.Tensor]:
-        values, upstream = given[: len(given) - outputs], given[len(given) - outputs :]
-        with tf.GradientTape() as tape:
-            tape.watch(values)
-            results = function(*values)
-        return tape.gradient(results, values, list(upstream), unconnected_gradients=tf.UnconnectedGradients.ZERO)
-
-    outputs = 0
+    backward = cache(lambda inputs: differentiable(upstream_product(function, inputs)))  # made when it is first needed
 
     @tf.custom_gradient
     def recorded(*values):
-        nonlocal backward, outputs
-        results = compiled(*values)
-        outputs = len(results)
-
-        def grad(*upstream):
-            nonlocal backward
-            backward = backward or differentiable(gradient)
-            return backward(*values, *upstream)
-
-        return results, grad
+        return compiled(*values), lambda *upstream: backward(len(values))(*values, *upstream)
 
     def result(*values):
         if tf.executing_eagerly() and not could_possibly_record():

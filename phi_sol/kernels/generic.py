@@ -7,14 +7,10 @@ from phi.math.backend import Backend
 
 
 class Kernels:
-    """
-    Operations on native arrays of one backend.
-
-    Attributes:
-        sweeps: Whether loops over the rows of a grid (`sweep`) and real Fourier transforms are there and pay off.
-    """
+    """Operations on native arrays of one backend."""
 
     sweeps = False
+    """Whether loops over the rows of a grid (`sweep`) and real Fourier transforms are there and pay off."""
 
     def constant(self, backend: Backend, array: np.ndarray):
         """A NumPy array as a native one."""
@@ -48,21 +44,13 @@ class Kernels:
         return function
 
     def self_adjoint(self, backend: Backend, function: Callable) -> Callable:
-        """
-        `function`, which must be linear and self-adjoint, with itself as its gradient; here: with the gradient of its
-        parts.
-        """
+        """A linear and self-adjoint `function` with itself as its gradient; here: with the gradient of its parts."""
         return function
 
     def sweep(self, b, lower, upper):
         """
         Gaussian elimination row by row: `y_i = b_i + lower_i y_{i-1}` downwards, then `p_i = y_i + upper_i p_{i+1}`
-        upwards.
-
-        Args:
-            b: Shape (rows, batch, columns).
-            lower: Shape (rows, 1, columns).
-            upper: Shape (rows, 1, columns).
+        upwards, for b of shape (rows, batch, columns), lower and upper of shape (rows, 1, columns).
         """
         raise NotImplementedError
 

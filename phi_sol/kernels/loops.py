@@ -10,23 +10,14 @@ Advance = Callable[[Arrays, Arrays, tf.Tensor], Arrays]
 
 
 class Loop:
-    """
-    Many steps in one compiled loop, so that nothing is dispatched between them.
+    """Many steps in one compiled loop, traced once per batch size, precision and number of kept frames."""
 
-    Traced once per batch size, precision and number of kept frames; the numbers of steps are tensors.
-    """
-
-    def __init__(
-        self,
-        advance: Advance,
-        jit_compile: bool | None,
-        keep: Callable[[Arrays, Arrays], Arrays] = lambda arrays, parameters: arrays,
-    ):
+    def __init__(self, advance: Advance, jit_compile: bool | None, keep: Callable[[Arrays, Arrays], Arrays]):
         """
         Args:
             advance: One step: arrays, from arrays, parameters and dt.
             jit_compile: Whether XLA compiles the loop as a whole.
-            keep: What `frames` keeps of the arrays (and parameters) of a step, such as their restriction; default: all.
+            keep: What `frames` keeps of the arrays and parameters after a step, such as their restriction.
         """
         from phi.tf import TENSORFLOW  # noqa: F401  registers the backend, not as the default: in a trace this fails
 
@@ -42,10 +33,8 @@ class Loop:
         self, arrays: Arrays, parameters: Arrays, dt: tf.Tensor, count: int, every: int, room: int
     ) -> tuple[Arrays, Arrays]:
         """
-        Runs `count * every` steps and keeps what `keep` makes of the arrays after every `every` of them.
-
-        Returns:
-            The last arrays, and the kept ones, of shape (room, batch, *spatial); entries from `count` on mean nothing.
+        The arrays after `count * every` steps, and what `keep` makes of them after every `every` of these, of shape
+        (room, batch, *spatial); entries from `count` on mean nothing.
         """
         return self._frames(arrays, parameters, dt, tf.constant(count), tf.constant(every), room)
 
@@ -56,9 +45,8 @@ class Loop:
         return tf.while_loop(lambda i, _: i < steps, body, (0, arrays), parallel_iterations=1)[1]
 
     def _keep(self, arrays, parameters, dt, count, every, room: int):
-        kept = {
-            n: tf.TensorArray(a.dtype, room, element_shape=a.shape) for n, a in self.keep(arrays, parameters).items()
-        }
+        likes = self.keep(arrays, parameters)
+        kept = {n: tf.TensorArray(a.dtype, room, element_shape=a.shape) for n, a in likes.items()}
 
         def body(i, arrays, kept):
             arrays = self._advance(arrays, parameters, dt, every)

@@ -5,8 +5,7 @@ imports this one.
 - Grappler's remapper is off. TensorFlow 2.21's fuses convolution, bias, addition and leaky ReLU on CPUs into one
   operation that forgets the slope (it takes 0.2): residual networks then compute something else in a `tf.function` than
   in eager mode. Without the fusion a step takes 3 % longer.
-- `TF_CPP_MIN_LOG_LEVEL=2` in the environment, unless it is set, before TensorFlow is imported (`phi_sol/__init__.py`):
-  no chatter at its start; errors stay.
+- `TF_CPP_MIN_LOG_LEVEL=2`, unless it is set, see `phi_sol/__init__.py`.
 """
 
 import tensorflow as tf
@@ -17,7 +16,7 @@ tf.config.optimizer.set_experimental_options({"remapping": False})
 
 def compile_whole() -> bool | None:
     """
-    Whether XLA compiles a whole step with its network: on a GPU yes. On a CPU it is for the solver only, since XLA runs
-    convolutions many times slower than TensorFlow's own kernels there; the solver stays a compiled unit inside.
+    Whether XLA compiles a whole step with its network: on a GPU yes; on a CPU, where XLA's convolutions are many times
+    slower than TensorFlow's own, only (None) the solver inside.
     """
     return True if tf.config.list_physical_devices("GPU") else None

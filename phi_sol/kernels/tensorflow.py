@@ -4,23 +4,21 @@ import weakref
 
 import tensorflow as tf
 
+from .compiled import upstream_product
 from .generic import Kernels
 
 LARGE = 2**18  # bytes
 
 
 class TensorFlowKernels(Kernels):
-    """
-    Loops and branches of the graph, which XLA compiles; on GPUs, where a loop costs a kernel launch a row, no sweeps.
-    """
+    """Loops and branches of the graph, compiled by XLA; on GPUs, where a loop launches a kernel a row, no sweeps."""
 
     def __init__(self):
         self._constants = {}
         self.sweeps = not tf.config.list_physical_devices("GPU")
 
     def constant(self, backend, array):
-        # large ones are captured by graphs instead of being copied into each of them (graphs end at 2 GB, and
-        # XLA tries to fold them)
+        # graphs capture large ones instead of holding copies (graphs end at 2 GB, and XLA tries to fold them)
         if array.nbytes < LARGE:
             return tf.constant(array)
         key = id(array)
@@ -31,14 +29,13 @@ class TensorFlowKernels(Kernels):
         return self._constants[key]
 
     def branch(self, backend, condition, yes, no, *inputs):
-        # the gradient of tf.cond keeps what happened inside, in a form that XLA refuses across compiled units;
-        # this one chooses anew
+        # the gradient of tf.cond keeps what happened inside, as XLA refuses it across units; this one chooses anew
         @tf.custom_gradient
         def result(*inputs):
             fixed = _fixed(inputs)
             value = tf.cond(condition, lambda: yes(*fixed), lambda: no(*fixed))
             return value, lambda *upstream: self.branch(
-                backend, condition, _gradient(yes, len(inputs)), _gradient(no, len(inputs)), *inputs, *upstream
+                backend, condition, *[upstream_product(way, len(inputs)) for way in (yes, no)], *inputs, *upstream
             )
 
         return result(*inputs)
@@ -50,11 +47,9 @@ class TensorFlowKernels(Kernels):
 
     def scatter_add(self, backend, index, values, size):
         count = index.shape[0]
-        offset = tf.range(count)[:, None] * size
-        return tf.reshape(
-            tf.math.unsorted_segment_sum(tf.reshape(values, [-1]), tf.reshape(index + offset, [-1]), count * size),
-            (count, size),
-        )
+        index = tf.reshape(index + tf.range(count)[:, None] * size, [-1])
+        sums = tf.math.unsorted_segment_sum(tf.reshape(values, [-1]), index, count * size)
+        return tf.reshape(sums, (count, size))
 
     def with_gradient(self, function, gradient):
         @tf.custom_gradient
@@ -99,21 +94,3 @@ class TensorFlowKernels(Kernels):
 def _fixed(inputs):
     """The same values, unknown to gradient tapes: what happens inside a custom gradient must not be recorded, too."""
     return [tf.stop_gradient(x) for x in inputs]
-
-
-def _gradient(function, count: int):
-    """
-    The product of upstream gradients with the Jacobian of `function` of `count` tensors: a function of both, in this
-    order.
-    """
-
-    def gradient(*given):
-        inputs, upstream = given[:count], given[count:]
-        with tf.GradientTape() as tape:
-            tape.watch(inputs)
-            value = function(*inputs)
-        return tape.gradient(
-            value, inputs, upstream if isinstance(value, list | tuple) else upstream[0], unconnected_gradients="zero"
-        )
-
-    return gradient

@@ -1,7 +1,5 @@
 """One axis of the discrete Laplacian: its eigenvalues, its eigenvectors, and fast products with them."""
 
-from collections.abc import Callable
-
 import numpy as np
 
 from ..grids.layout import CLOSED, OPEN, PERIODIC
@@ -33,8 +31,7 @@ class Axis:
         Args:
             size: Number of cells n.
             spacing: Cell size h.
-            lower: Side at the first cell: `open`, `closed` or `periodic`.
-            upper: Side at the last cell.
+            lower: Side at the first cell: `open`, `closed` or `periodic`; `upper` at the last one.
             way: `dense`, `parity` or `fourier`.
 
         Raises:
@@ -59,10 +56,10 @@ class Axis:
     def _modes(self) -> tuple[np.ndarray, np.ndarray]:
         n, j, k = self.size, np.arange(self.size)[:, None], np.arange(self.size)
         if self.lower == PERIODIC:
-            below = n // 2 + 1
+            below, shift = n // 2 + 1, 0.5 if self.way == "parity" else 0
             theta = 2 * np.pi * np.concatenate([k[:below], np.arange(1, n - below + 1)]) / n
-            basis = np.cos(theta * (j + (0.5 if self.way == "parity" else 0)))
-            basis[:, below:] = np.sin(theta[below:] * (j + (0.5 if self.way == "parity" else 0)))
+            basis = np.cos(theta * (j + shift))
+            basis[:, below:] = np.sin(theta[below:] * (j + shift))
             if self.way == "parity":
                 basis[:, below - 1] = (-1.0) ** j[:, 0]
         elif self.lower == self.upper == CLOSED:
@@ -74,8 +71,7 @@ class Axis:
         else:
             theta = np.pi * (2 * k + 1) / (2 * n + 1)
             basis = np.cos(theta * (j + 0.5))
-            if self.lower == OPEN:
-                basis = basis[::-1]
+            basis = basis[::-1] if self.lower == OPEN else basis
         return theta, basis / np.linalg.norm(basis, axis=0)
 
     def matrix(self) -> np.ndarray:
@@ -102,9 +98,8 @@ class Axis:
         if self.way == "parity":
             half = self.size // 2
             low, high = x[..., :half], backend.flip(x[..., half:], (x.ndim - 1,))
-            return backend.concat(
-                [_times(backend, low + high, self._even), _times(backend, low - high, self._odd)], x.ndim - 1
-            )
+            parts = _times(backend, low + high, self._even), _times(backend, low - high, self._odd)
+            return backend.concat(parts, x.ndim - 1)
         return _times(backend, x, self.basis)
 
     def inverse(self, backend, kernels, x):
@@ -112,11 +107,8 @@ class Axis:
         if self.way == "fourier":
             return self._fourier_inverse(backend, kernels, x)
         if self.way == "parity":
-            half = self.size // 2
-            even, odd = (
-                _times(backend, x[..., : self.size - half], self._even.T),
-                _times(backend, x[..., self.size - half :], self._odd.T),
-            )
+            first = self.size - self.size // 2
+            even, odd = _times(backend, x[..., :first], self._even.T), _times(backend, x[..., first:], self._odd.T)
             return backend.concat([even + odd, backend.flip(even - odd, (x.ndim - 1,))], x.ndim - 1)
         return _times(backend, x, self.basis.T)
 
@@ -127,12 +119,10 @@ class Axis:
         if self.lower == OPEN:
             return self._sine(backend, kernels, x)
         if self.lower == PERIODIC:
-            real, imaginary = kernels.rfft(x)
-            scale = np.sqrt(np.where((np.arange(n // 2 + 1) % (n // 2)) == 0, 1, 2) / n)
+            (real, imaginary), scale = kernels.rfft(x), self._scale(n // 2)
             return backend.concat([real * scale, -imaginary[..., 1 : n // 2] * scale[1 : n // 2]], last)
         # Makhoul: a Fourier transform of the values in the order 0, 2, 4, ... 5, 3, 1, turned by w
-        v = backend.concat([x[..., ::2], backend.flip(x[..., 1::2], (last,))], last)
-        real, imaginary = kernels.rfft(v)
+        real, imaginary = kernels.rfft(backend.concat([x[..., ::2], backend.flip(x[..., 1::2], (last,))], last))
         cos, sin = self._turn()
         return backend.concat([real * cos + imaginary * sin, (real * sin - imaginary * cos)[..., 1 : n // 2]], last)
 
@@ -143,29 +133,28 @@ class Axis:
         first, second = x[..., : n // 2 + 1], x[..., n // 2 + 1 :]
         zero = backend.zeros_like(first[..., :1])
         if self.lower == PERIODIC:
-            scale = np.sqrt(np.where((np.arange(n // 2 + 1) % (n // 2)) == 0, 1, 2) / n)
+            scale = self._scale(n // 2)
             return kernels.irfft(first / scale, backend.concat([zero, -second / scale[1 : n // 2], zero], last), n)
         cos, sin = self._turn()
         norm = cos**2 + sin**2
-        middle = first[..., n // 2 :]
-        c, s = first, backend.concat([zero, second, middle * 1.0], last)
+        c, s = first, backend.concat([zero, second, first[..., n // 2 :] * 1.0], last)
         # c = Re(w V), s = -Im(w V), so that V = conj(w) (c - i s) / |w|²
         v = kernels.irfft((c * cos + s * sin) / norm, (c * sin - s * cos) / norm, n)
         half = backend.stack([v[..., : n // 2], backend.flip(v[..., n // 2 :], (last,))], last + 1)
         return backend.reshape(half, x.shape)
 
+    def _scale(self, period: int) -> np.ndarray:
+        """The norms of the modes of the real transform, where those with a k that `period` divides stand alone."""
+        return np.sqrt(np.where(np.arange(self.size // 2 + 1) % period == 0, 1, 2) / self.size)
+
     def _turn(self) -> tuple[np.ndarray, np.ndarray]:
-        """
-        Parts of the factor w = cos - i sin that turns the Fourier transform into the orthonormal cosine transform.
-        """
-        n, k = self.size, np.arange(self.size // 2 + 1)
-        scale = np.sqrt(np.where(k == 0, 1, 2) / n)
+        """Parts of the factor w = cos - i sin that turns the Fourier into the orthonormal cosine transform."""
+        n, k, scale = self.size, np.arange(self.size // 2 + 1), self._scale(self.size)
         return scale * np.cos(np.pi * k / (2 * n)), scale * np.sin(np.pi * k / (2 * n))
 
     def _sine(self, backend, kernels, x):
-        n, last = self.size, x.ndim - 1
-        zeros = [(0, 0)] * last
-        _, imaginary = kernels.rfft(backend.pad(x, (*zeros, (1, n + 1)), "constant", 0))
+        n, widths = self.size, [(0, 0)] * (x.ndim - 1)
+        _, imaginary = kernels.rfft(backend.pad(x, (*widths, (1, n + 1)), "constant", 0))
         return -np.sqrt(2 / (n + 1)) * imaginary[..., 1 : n + 1]
 
 
@@ -174,10 +163,7 @@ def _times(backend, x, matrix: np.ndarray):
 
 
 def check_sides(lower: str, upper: str, dim: str = ""):
-    """
-    Raises:
-        ValueError: for an unknown kind of side, or an axis that is periodic at one end only.
-    """
+    """Raises ValueError for an unknown kind of side, or an axis that is periodic at one end only."""
     for side in (lower, upper):
         if side not in (OPEN, CLOSED, PERIODIC):
             raise ValueError(f"The sides of axis {dim!r} must be {OPEN!r}, {CLOSED!r} or {PERIODIC!r}, not {side!r}.")
@@ -185,11 +171,8 @@ def check_sides(lower: str, upper: str, dim: str = ""):
         raise ValueError(f"Axis {dim!r} is periodic on both sides or on none, not {lower!r} and {upper!r}.")
 
 
-def choose_way(size: int, lower: str, upper: str, fourier: Callable[[int], bool]) -> str:
-    """
-    The fastest way of an axis: Fourier where `fourier(size)` says that it pays and the sides allow it, else even and
-    odd modes, else dense.
-    """
+def choose_way(size: int, lower: str, upper: str, fourier: bool) -> str:
+    """The fastest way of an axis: where its sides allow it Fourier, if that pays, or parity; else dense."""
     if lower != upper or size % 2:
         return "dense"
-    return "fourier" if fourier(size) else "parity"
+    return "fourier" if fourier else "parity"

@@ -7,10 +7,7 @@ from typing import Any
 import numpy as np
 from phi.math.backend import Backend
 
-NORMS = {
-    "max": "largest magnitude over cells",
-    "l2": "square root of the sum of squares over cells",
-}
+NORMS = {"max": "largest magnitude over cells", "l2": "square root of the sum of squares over cells"}
 
 
 def norm_of(backend: Backend, x, norm: str):
@@ -30,8 +27,7 @@ class Iterations:
         p: Approximate solution, shape (batch, *spatial).
         size: Norm of its residual as the recurrence has it, shape (batch, 1, ..., 1).
         count: Iterations until the sample rested, as floats, shape (batch, 1, ..., 1).
-        history: Norms of the residual after 0, 1, 2, ... iterations, shape (batch, max_iterations + 1), NaN after the
-            sample came to rest; None if they were not kept.
+        history: See `phi_sol.pressure.iterative.Solution`.
     """
 
     p: Any
@@ -53,12 +49,7 @@ class Recurrence:
     """
 
     def __init__(self, backend: Backend, operator: Callable, preconditioner: Callable = lambda r: r):
-        """
-        Args:
-            backend: PhiML backend of the arrays.
-            operator: K, a function on arrays of shape (batch, *spatial).
-            preconditioner: M⁻¹, symmetric, positive, and close to the inverse of K.
-        """
+        """`operator`: K on arrays of shape (batch, *spatial); `preconditioner`: M⁻¹, symmetric, positive, near K⁻¹."""
         self.backend, self.operator, self.preconditioner = backend, operator, preconditioner
 
     def start(self, b, guess=None):
@@ -105,11 +96,8 @@ def iterate(
     max_j ‖p_j‖ (A. Greenbaum, SIAM J. Matrix Anal. Appl. 18, 1997); a sample rests there, too.
 
     Args:
-        recurrence: Operator and preconditioner.
-        b: Right-hand side, shape (batch, *spatial).
-        guess: Initial guess, or None for zero.
+        b: Right-hand side, shape (batch, *spatial), as `guess` (None: zero).
         bound: Shape (batch, 1, ..., 1).
-        max_iterations: Steps at most.
         norm: A key of `NORMS`.
         rounding: ε ‖K‖; 0: samples rest at `bound` only.
         keep_history: Whether to keep the norm after every step.
@@ -139,17 +127,10 @@ def iterate(
     size, peak = norm_of(backend, state[1], norm), largest(state[0])
     history = backend.zeros_like(size)
     if keep_history:
-        first = backend.as_tensor(np.where(numbers == 0, 0.0, np.nan))[None]
-        history = backend.cast(first, backend.dtype(b)) + backend.reshape(size, (-1, 1))
-    values = (
-        backend.any(moving(size, peak)),
-        backend.as_tensor(np.int64(0)),
-        size,
-        peak,
-        backend.zeros_like(size),
-        history,
-        *state,
-    )
+        history = backend.cast(backend.as_tensor(np.where(numbers == 0, 0.0, np.nan))[None], backend.dtype(b))
+        history = history + backend.reshape(size, (-1, 1))
+    first = backend.as_tensor(np.int64(0)), size, peak, backend.zeros_like(size), history
+    values = backend.any(moving(size, peak)), *first, *state
     _, _, size, _, count, history, p, *_ = backend.while_loop(loop, values, max_iterations)
     return Iterations(p, size, count, history if keep_history else None)
 

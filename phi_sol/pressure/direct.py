@@ -1,12 +1,7 @@
-"""
-Direct solution of the discrete Poisson equation on a box-shaped grid with static obstacles.
-
-The operator is that of PhiFlow's `masked_laplace`: minus the finite-volume Laplacian, in which faces between a fluid
-and a solid cell, and the faces of closed sides, carry no flux.
-"""
+"""Direct solution of the discrete Poisson equation on a box-shaped grid with static obstacles."""
 
 import logging
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import scipy.sparse as sp
@@ -26,8 +21,7 @@ LOG = logging.getLogger(__name__)
 # Chosen from `benchmarks/run.py pressure` on two cores: from these sizes on, the other way is faster.
 SWEEP_FROM = 48
 FOURIER_FROM = 96
-CAPACITANCE_BUDGET = 512 * 2**20
-"""Bytes that the capacitance matrix of an obstacle may take; beyond it conjugate gradients take over."""
+CAPACITANCE_BUDGET = 512 * 2**20  # bytes of an obstacle's capacitance matrix; beyond, conjugate gradients take over
 
 
 class DirectPoisson:
@@ -48,17 +42,16 @@ class DirectPoisson:
     is singular once per enclosed region (its pressure is free up to a constant); the pseudo-inverse leaves these
     constants out.
 
-    Set-up and memory: for m cut cells and as many cut faces 8 m² bytes, O(m³) operations, and about four times this
-    memory on the way. Where 8 m² exceeds `budget` (at 512 MiB: m > 8192, a large obstacle in 3D), conjugate gradients
-    on K, preconditioned by K₀⁻¹, take the place of the capacitance matrix: a warning says so once.
+    For m cut cells, and as many cut faces, set-up takes O(m³) operations and the matrix 8 m² bytes, and about four
+    times this on the way. Where 8 m² exceeds `budget` (at 512 MiB: m > 8192, a large obstacle in 3D), conjugate
+    gradients on K, preconditioned by K₀⁻¹, take its place: a warning says so once.
 
     A domain without an open side is singular as a whole: the means of `b` and of `p` over the fluid are removed.
 
-    All solves run in float64 inside, whatever the precision of `b`: in float32 the rounding of p alone, amplified by
-    1/dx², would leave a divergence near 1e-4 after an impulsive start. The result has the precision of `b`.
-
-    The operator is symmetric, so the reverse-mode gradient with respect to `b` is one more such solve, and can be
-    differentiated again. A NaN in `b` makes the whole p of that batch entry NaN, and no other.
+    All solves run in float64 inside, whatever the precision of `b` and p: in float32 the rounding of p alone, amplified
+    by 1/dx², would leave a divergence near 1e-4 after an impulsive start. The operator is symmetric, so the gradient
+    with respect to `b` is one more such solve, and can be differentiated again. A NaN in `b` makes the whole p of that
+    batch entry NaN, and no other.
 
     Source: B. L. Buzbee, F. W. Dorr, J. A. George, G. H. Golub, "The direct solution of the discrete Poisson equation
     on irregular regions", SIAM J. Numer. Anal. 8 (1971).
@@ -86,8 +79,7 @@ class DirectPoisson:
         Raises:
             ValueError: if no fluid cell is left or the shapes do not fit.
         """
-        self.dims = tuple(resolution)
-        self.shape = tuple(resolution.values())
+        self.dims, self.shape = tuple(resolution), tuple(resolution.values())
         solid = np.zeros(self.shape, bool) if solid is None else np.asarray(solid, bool)
         if solid.shape != self.shape:
             raise ValueError(f"The obstacle mask has shape {solid.shape} but the grid has {self.shape}.")
@@ -106,56 +98,38 @@ class DirectPoisson:
         self.cut_faces = self._free.count
         self.iterative = 8 * len(self._free.cells) ** 2 > budget
         if self.iterative:
-            LOG.warning(
-                "An obstacle with %d cut cells exceeds the budget of %d MiB for a direct pressure solve: "
-                "conjugate gradients take over.",
-                len(self._free.cells),
-                budget // 2**20,
-            )
+            size = f"An obstacle with {len(self._free.cells)} cut cells exceeds the budget of {budget // 2**20} MiB"
+            LOG.warning("%s for a direct pressure solve: conjugate gradients take over.", size)
 
     # --- set-up ---
 
     def ways(self, sweeps: bool) -> dict[str, str]:
-        """
-        How each axis is treated: `sweep`, `dense`, `parity` or `fourier`. `sweeps`: whether loops and Fourier
-        transforms pay.
-        """
-        result = {}
-        candidates = [
-            d for d, n in zip(self.dims, self.shape, strict=True) if n >= SWEEP_FROM and PERIODIC not in self.sides[d]
-        ]
-        # an axis that is open at one end only has no Fourier transform, so it is the first to be swept; then
-        # the longest
-        swept = (
-            max(candidates, key=lambda d: (len(set(self.sides[d])), self.shape[self.dims.index(d)]), default=None)
-            if sweeps
-            else None
-        )
-        for d, n in zip(self.dims, self.shape, strict=True):
-            result[d] = (
-                "sweep" if d == swept else choose_way(n, *self.sides[d], lambda size: sweeps and size >= FOURIER_FROM)
-            )
+        """How each axis is treated (see `__init__`); `sweeps`: whether loops and Fourier transforms pay."""
+        sizes = dict(zip(self.dims, self.shape, strict=True))
+        result = {d: choose_way(n, *self.sides[d], sweeps and n >= FOURIER_FROM) for d, n in sizes.items()}
+        candidates = [d for d, n in sizes.items() if sweeps and n >= SWEEP_FROM and PERIODIC not in self.sides[d]]
+        if candidates:  # first one that is open at one end only, which has no Fourier transform; then the longest
+            result[max(candidates, key=lambda d: (len(set(self.sides[d])), sizes[d]))] = "sweep"
         return result | self._forced_ways
 
     def _passes_of(self, sweeps: bool) -> Passes:
         if sweeps not in self._passes:
             ways = self.ways(sweeps)
-            axes = {
-                d: Axis(n, self.spacing[d], *self.sides[d], "dense" if ways[d] == "sweep" else ways[d])
-                for d, n in zip(self.dims, self.shape, strict=True)
-            }
-            self._passes[sweeps] = Passes(axes, ways, self._free)
+            self._passes[sweeps] = Passes(self._axes({d: w for d, w in ways.items() if w != "sweep"}), ways, self._free)
         return self._passes[sweeps]
+
+    def _axes(self, ways: dict[str, str]) -> dict[str, Axis]:
+        sizes = zip(self.dims, self.shape, strict=True)
+        return {d: Axis(n, self.spacing[d], *self.sides[d], ways.get(d, "dense")) for d, n in sizes}
 
     @cached_property
     def capacitance(self) -> np.ndarray:
         """`C S⁺ Cᵀ` between the cut cells."""
-        cut, C = self._free, self._free.columns()
-        G = self._free_inverse()
-        S = -(C.T @ (C.T @ G).T)  # C is sparse
+        C = self._free.columns()
+        S = -(C.T @ (C.T @ self._free_inverse()).T)  # C is sparse
         S[np.diag_indices_from(S)] += 1
         # for each region without an open side, the indicator χ of its cells gives a null vector Cᵀ χ of S
-        null, _ = np.linalg.qr(C.T @ cut.regions(self.fluid, self.sides))
+        null, _ = np.linalg.qr(C.T @ self._free.regions(self.fluid, self.sides))
         S += null @ null.T
         factor, info = lapack.dpotrf(S, lower=True, overwrite_a=True)
         inverse, info = lapack.dpotri(factor, lower=True, overwrite_c=True) if info == 0 else (factor, info)
@@ -167,19 +141,16 @@ class DirectPoisson:
 
     def _free_inverse(self) -> np.ndarray:
         """K₀⁻¹ between the cut cells, row pair by row pair of the first axis."""
-        axes = [Axis(n, self.spacing[d], *self.sides[d]) for d, n in zip(self.dims, self.shape, strict=True)]
+        axes = list(self._axes({}).values())
         rows, *columns = self._free.coordinates
-        modes = np.ones((len(rows), 1))
-        others = np.zeros(1)
+        modes, others = np.ones((len(rows), 1)), np.zeros(1)
         for axis, j in zip(axes[1:], columns, strict=True):
             modes = (modes[:, :, None] * axis.basis[j][:, None, :]).reshape(len(rows), -1)
             others = (others[:, None] + axis.eigenvalues).ravel()
         total = axes[0].eigenvalues[:, None] + others
         inverse = np.divide(1, total, out=np.zeros_like(total), where=total > 1e-12 * total.max())
-        G = np.empty((len(rows), len(rows)))
-        used = np.unique(rows)
+        G, used, first = np.empty((len(rows), len(rows))), np.unique(rows), axes[0].basis
         at = {r: np.flatnonzero(rows == r) for r in used}
-        first = axes[0].basis
         for r in used:
             profile = (first[used] * first[r]) @ inverse  # (rows, modes): K₀⁻¹ from row r to the others, per mode
             for s, p in zip(used, profile, strict=True):
@@ -192,15 +163,11 @@ class DirectPoisson:
 
     def solve(self, b: Tensor) -> Tensor:
         """
-        The solution p of `-∇² p = b`, zero in solid cells.
+        The solution p of `-∇² p = b`, zero in solid cells, in the shape and precision of b.
 
         Args:
             b: Right-hand side with the spatial dimensions of the grid and any batch dimensions. Values in solid cells
-                are ignored. In a domain without an open side its mean over the fluid is removed; if a region enclosed
-                by obstacles has no open side, `b` must sum to zero over it.
-
-        Returns:
-            Tensor of the shape and precision of `b`.
+                are ignored. If a region enclosed by obstacles has no open side, `b` must sum to zero over it.
         """
         batch = b.shape.without(self.dims)
         native = b.native([batch, *self.dims])
@@ -229,25 +196,19 @@ class DirectPoisson:
         b = backend.where(backend.cast(fluid, DType(bool)), b, backend.zeros_like(b))
         if self.singular:
             b = b - fluid * (backend.sum(b, axes, keepdims=True) / self.fluid.sum())
-        passes = self._passes_of(kernels.sweeps)
         if self.iterative:
-            operator = self.operator
-            recurrence = Recurrence(
-                backend, lambda p: operator(backend, p), lambda r: self.solve_without_obstacles(backend, r)
-            )
+            operator, approximate = partial(self.operator, backend), partial(self.solve_without_obstacles, backend)
+            recurrence = Recurrence(backend, operator, approximate)
             p = iterate(recurrence, b, None, 1e-13 * norm_of(backend, b, "l2"), 500).p
         else:
-            p = passes.solve(backend, b, self.capacitance if self.cut_faces else None)
+            p = self._passes_of(kernels.sweeps).solve(backend, b, self.capacitance if self.cut_faces else None)
         p = p * fluid
         if self.singular:  # with the mean over the fluid, not over all cells, the whole operation is symmetric
             p = p - fluid * (backend.sum(p, axes, keepdims=True) / self.fluid.sum())
         return p
 
     def solve_without_obstacles(self, backend: Backend, b):
-        """
-        The solution for native right-hand sides (batch, *spatial) in float64 if there were no obstacle, cut to the
-        fluid cells.
-        """
+        """The solution for native b (batch, *spatial) in float64 if there were no obstacle, cut to the fluid cells."""
         kernels = kernels_for(backend)
         return kernels.constant(backend, self._fluid) * self._passes_of(kernels.sweeps).solve(backend, b)
 
@@ -257,7 +218,5 @@ class DirectPoisson:
         return MaskedLaplace(self.fluid, list(self.spacing.values()), list(self.sides.values()))
 
     def matrix(self) -> sp.csr_matrix:
-        """
-        K as a `scipy.sparse` matrix over all cells, for checks and for other solvers; rows of solid cells are zero.
-        """
+        """K over all cells in C order, for checks and other solvers; rows of solid cells are zero."""
         return sp.csr_matrix(self.operator.matrix())

@@ -2,13 +2,14 @@
 
 import logging
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from phi.math import DType, Tensor, expand, precision, reshaped_tensor, spatial
 from phi.math.backend import Backend, choose_backend
 
-from ..errors import InputError
+from ..errors import InputError, integer
 from ..kernels import kernels_for
 from .cg import NORMS, Recurrence, fixed_steps, iterate, norm_of
 from .direct import DirectPoisson
@@ -23,8 +24,7 @@ EPSILON = {32: float(np.finfo(np.float32).eps), 64: float(np.finfo(np.float64).e
 @dataclass
 class Solution:
     """
-    What `ConjugateGradients.solve` gives; numbers per sample, as arrays (batch,) or tensors, as the right-hand side was
-    given.
+    What `ConjugateGradients.solve` gives; numbers per sample, in arrays (batch,) or tensors, as the right-hand side is.
 
     Attributes:
         p: The solution. Where the system leaves constants free (see `ConjugateGradients`), with mean zero.
@@ -52,11 +52,8 @@ class ConjugateGradients:
     zero over it. What rounding leaves of the sum is removed, and the solution has mean zero there.
 
     Samples of a batch come to rest one by one. With TensorFlow all is compiled as one unit, and the gradient of `solve`
-    with respect to b is implicit: the same solve for the upstream gradient, to the same relative accuracy; the guess
-    has none. `steps` takes a fixed number of steps and has the gradient of each of them. Multigrid runs on the host, in
-    NumPy.
-
-    Equal to `scipy.sparse.linalg.cg`, step by step, for the same preconditioner.
+    by b is implicit: the same solve for the upstream gradient, to the same relative accuracy; the guess has none.
+    Multigrid runs on the host, in NumPy. Equal to `scipy.sparse.linalg.cg`, step by step, for the same preconditioner.
     """
 
     def __init__(self, problem, preconditioner: str = "none"):
@@ -100,40 +97,31 @@ class ConjugateGradients:
             history: Whether to keep the norm after every step.
 
         Raises:
-            InputError: for options that are not possible, b or a guess of another shape or not finite, or b that does
-                not sum to zero over a closed region. (Values are not looked at inside a function that is being traced.)
+            InputError: for options that are not possible, b or a guess of another shape or (unless traced) not finite,
+                or b that does not sum to zero over a closed region.
         """
         if norm not in NORMS:
             raise InputError(f"Unknown norm {norm!r}. Known: {', '.join(NORMS)}.")
         for name, value in (("tolerance", tolerance), ("relative tolerance", relative)):
             if isinstance(value, int | float | np.number) and not (np.isfinite(value) and value >= 0):
                 raise InputError(f"The {name} must be finite and at least 0, not {value!r}.")
-        if isinstance(max_iterations, bool) or not isinstance(max_iterations, int | np.integer) or max_iterations < 1:
-            raise InputError(f"The number of iterations must be an integer of at least 1, not {max_iterations!r}.")
+        max_iterations = integer("The number of iterations", max_iterations, 1)
         if isinstance(b, Tensor):
             return self._solve_tensor(b, guess, tolerance, relative, max_iterations, norm, history)
         backend, b, guess = self._checked(b, guess)
-        key = backend.name, int(max_iterations), norm, history, 8 * backend.dtype(b).itemsize
+        key = backend.name, max_iterations, norm, history, 8 * backend.dtype(b).itemsize
         if key not in self._functions:
-            kernels, run = kernels_for(backend), self._runner(backend, *key[1:])
-            self._functions[key] = run if self.preconditioner in HOST else kernels.compiled(run)
-        limits = [
-            backend.cast(backend.as_tensor(np.float64(v) if isinstance(v, int | float) else v), backend.dtype(b))
-            for v in (tolerance, relative)
-        ]
-        p, residual, size, count, bound, *kept = self._functions[key](
-            b, backend.zeros_like(b) if guess is None else guess, *limits
-        )
-        flat = [
-            x.reshape(-1) if isinstance(x, np.ndarray) else backend.reshape(x, (-1,))
-            for x in (residual, size, count, bound)
-        ]
-        residual, size, count, bound = flat
-        converged = size <= bound
+            run = self._runner(backend, *key[1:])
+            self._functions[key] = run if self.preconditioner in HOST else kernels_for(backend).compiled(run)
+        limits = [np.float64(v) if isinstance(v, int | float) else v for v in (tolerance, relative)]
+        limits = [backend.cast(backend.as_tensor(v), backend.dtype(b)) for v in limits]
+        guess = backend.zeros_like(b) if guess is None else guess
+        p, *numbers, kept = self._functions[key](b, guess, *limits)
+        residual, size, count, bound = (backend.reshape(x, (-1,)) for x in numbers)
         stagnated = (size > bound) & (count < max_iterations)
         self._report(backend, residual, bound, stagnated)
         count = backend.cast(count, DType(int, 32))
-        return Solution(p, count, residual, converged, stagnated, kept[0] if kept else None)
+        return Solution(p, count, residual, size <= bound, stagnated, kept if history else None)
 
     def steps(self, b, guess=None, steps: int = 1):
         """
@@ -147,13 +135,10 @@ class ConjugateGradients:
         Raises:
             InputError: as `solve` does, and for less than one step.
         """
-        if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 1:
-            raise InputError(
-                f"The number of steps of conjugate gradients must be an integer of at least 1, not {steps!r}."
-            )
+        steps = integer("The number of steps of conjugate gradients", steps, 1)
         backend, b, guess = self._checked(b, guess)
         with precision(8 * backend.dtype(b).itemsize):
-            b, guess = self._regions.remove(backend, b), None if guess is None else self._regions.remove(backend, guess)
+            b, guess = (None if x is None else self._regions.remove(backend, x) for x in (b, guess))
             return fixed_steps(self._recurrence(backend), b, guess, steps)
 
     def _solve_tensor(
@@ -161,34 +146,29 @@ class ConjugateGradients:
     ) -> Solution:
         dims = list(self.domain.dims) if self.domain else []
         if b.shape.spatial.untyped_dict != dict(zip(dims, self.operator.fluid.shape, strict=False)):
-            raise InputError(
-                f"The right-hand side has the spatial dimensions {b.shape.spatial}, but the domain {self._shape}."
-            )
+            names = self.domain.dims if self.domain else ["n"]
+            own = ", ".join(f"{d}={n}" for d, n in zip(names, self.operator.fluid.shape, strict=True))
+            raise InputError(f"The right-hand side has the spatial dimensions {b.shape.spatial}, but the domain {own}.")
         if guess is not None and not isinstance(guess, Tensor):
             raise InputError(f"The guess must be a tensor as the right-hand side is, not {type(guess).__name__}.")
         others = b.shape.without(dims) if guess is None else (b.shape & guess.shape).without(dims)
         natives = [x if x is None else expand(x, others).native([others, *dims]) for x in (b, guess)]
         backend = choose_backend(*[n for n in natives if n is not None])
         natives = [n if n is None else backend.as_tensor(n) for n in natives]
-        found = self.solve(natives[0], natives[1], tolerance, relative, max_iterations, norm, history)
-        shapes = [
-            [others, *[b.shape[d] for d in dims]],
-            [others],
-            [others],
-            [others],
-            [others],
-            [others, spatial(iterations=max_iterations + 1)],
-        ]
-        values = [found.p, found.iterations, found.residual, found.converged, found.stagnated, found.history]
-        return Solution(
-            *[None if v is None else reshaped_tensor(v, s, convert=False) for v, s in zip(values, shapes, strict=True)]
+        found = self.solve(
+            natives[0],
+            natives[1],
+            tolerance,
+            relative=relative,
+            max_iterations=max_iterations,
+            norm=norm,
+            history=history,
         )
-
-    @property
-    def _shape(self) -> str:
-        sizes = self.operator.fluid.shape
-        names = self.domain.dims if self.domain else ["n"]
-        return ", ".join(f"{d}={n}" for d, n in zip(names, sizes, strict=True))
+        shapes = {"p": [b.shape[d] for d in dims], "history": [spatial(iterations=max_iterations + 1)]}
+        values = {n: v for n, v in vars(found).items() if v is not None}
+        return Solution(
+            **{n: reshaped_tensor(v, [others, *shapes.get(n, [])], convert=False) for n, v in values.items()}
+        )
 
     def _checked(self, b, guess):
         """Backend and arrays in one precision; on the host where multigrid works."""
@@ -204,72 +184,47 @@ class ConjugateGradients:
             if x is None:
                 continue
             if tuple(x.shape[1:]) != shape or len(x.shape) != len(shape) + 1:
-                raise InputError(
-                    f"The {name} has shape {tuple(x.shape)}, but the system needs "
-                    f"(batch, {', '.join(map(str, shape))})."
-                )
+                needed = f"(batch, {', '.join(map(str, shape))})"
+                raise InputError(f"The {name} has shape {tuple(x.shape)}, but the system needs {needed}.")
             if backend.is_available(x):
                 self._regions.check(name, backend.numpy(x))
-        dtype = backend.dtype(b)
-        if guess is not None:
-            guess = backend.cast(guess, dtype)
-        return backend, b, guess
+        return backend, b, None if guess is None else backend.cast(guess, backend.dtype(b))
 
     def _recurrence(self, backend: Backend) -> Recurrence:
-        def operator(p):
-            return self.operator(backend, p)
-
-        precondition = self._precondition
-        if precondition is None:
-            return Recurrence(backend, operator)
-        return Recurrence(backend, operator, lambda r: precondition(backend, r))
+        functions = [f for f in (self.operator, self._precondition) if f is not None]
+        return Recurrence(backend, *[partial(f, backend) for f in functions])
 
     def _runner(self, backend: Backend, max_iterations: int, norm: str, keep_history: bool, bits: int):
         recurrence, rounding = self._recurrence(backend), EPSILON[bits] * self.operator.norm
 
-        def solve(b, guess, tolerance, relative):
-            with precision(bits):  # here, since it is traced later
-                return run(b, guess, tolerance, relative)
-
-        def gradient(*given):
-            with precision(bits):
-                return run_gradient(*given)
-
+        @precision(bits)  # here, since it is traced later
         def run(b, guess, tolerance, relative):
             b, guess = self._regions.remove(backend, b), self._regions.remove(backend, guess)
             bound = backend.maximum(tolerance, relative * norm_of(backend, b, norm))
             found = iterate(recurrence, b, guess, bound, max_iterations, norm, rounding, keep_history)
             p = self._regions.remove(backend, found.p)
             residual = norm_of(backend, b - recurrence.operator(p), norm)
-            return (p, residual, found.size, found.count, bound, *([found.history] if keep_history else []))
+            return p, residual, found.size, found.count, bound, found.size if found.history is None else found.history
 
-        def run_gradient(b, guess, tolerance, relative, upstream, *_):
+        @precision(bits)
+        def gradient(b, guess, tolerance, relative, upstream, *_):
             g = self._regions.remove(backend, upstream)
             size = norm_of(backend, self._regions.remove(backend, b), norm)
             share = backend.divide_no_nan(backend.maximum(tolerance, relative * size), size)
             found = iterate(recurrence, g, None, share * norm_of(backend, g, norm), max_iterations, norm, rounding)
-            zero = backend.zeros_like(guess)
-            return (
-                self._regions.remove(backend, found.p),
-                zero,
-                backend.zeros_like(tolerance),
-                backend.zeros_like(relative),
-            )
+            return self._regions.remove(backend, found.p), *map(backend.zeros_like, (guess, tolerance, relative))
 
-        return kernels_for(backend).with_gradient(solve, gradient)
+        return kernels_for(backend).with_gradient(run, gradient)
 
     @staticmethod
     def _report(backend: Backend, residual, bound, stagnated):
         """One line in the log about samples that rounding stopped."""
         if not backend.is_available(residual):
             return
-        which = np.flatnonzero(backend.numpy(stagnated))
+        residual, bound, stagnated = (backend.numpy(x) for x in (residual, bound, stagnated))
+        which = np.flatnonzero(stagnated)
         if len(which):
-            worst = which[np.argmax(backend.numpy(residual)[which])]
-            LOG.warning(
-                "Conjugate gradients stagnated for %d samples: rounding in this precision allows a residual of %.2g, "
-                "not of %.2g.",
-                len(which),
-                float(backend.numpy(residual)[worst]),
-                float(np.broadcast_to(backend.numpy(bound), backend.numpy(residual).shape)[worst]),
-            )
+            worst = which[np.argmax(residual[which])]
+            allowed = f"a residual of {residual[worst]:.2g}, not of {np.broadcast_to(bound, residual.shape)[worst]:.2g}"
+            stopped = f"Conjugate gradients stagnated for {len(which)} samples"
+            LOG.warning("%s: rounding in this precision allows %s.", stopped, allowed)

@@ -3,6 +3,7 @@
 from functools import cached_property
 
 import numpy as np
+import scipy.sparse as sp
 from phi.math.backend import Backend
 
 from ..kernels import kernels_for
@@ -18,12 +19,7 @@ class MaskedLaplace:
     """
 
     def __init__(self, fluid: np.ndarray, spacing: list[float], sides: list[tuple[str, str]]):
-        """
-        Args:
-            fluid: Boolean, shape (*spatial).
-            spacing: Cell size per axis.
-            sides: (lower, upper) per axis, each `open`, `closed` or `periodic`.
-        """
+        """`fluid`: boolean, shape (*spatial); by axis `spacing` and (lower, upper) `sides` as for `DirectPoisson`."""
         self.fluid, self.spacing, self.sides = fluid, spacing, sides
         self._fluid = fluid.astype(np.float64)
         self.weights = []  # per axis, on the n + 1 faces: open_f / h²
@@ -46,47 +42,30 @@ class MaskedLaplace:
         p = p * constant(self._fluid)
         result = 0.0
         for axis, (weight, (lower, _)) in enumerate(zip(self.weights, self.sides, strict=True)):
-            n = p.shape[axis + 1]
-            ends = [p[_at(p, axis + 1, slice(n - 1, n))], p[_at(p, axis + 1, slice(0, 1))]]
+            before = (slice(None),) * (axis + 1)
+            n, above, below = p.shape[axis + 1], (*before, slice(1, None)), (*before, slice(None, -1))
+            ends = [p[(*before, slice(n - 1, n))], p[(*before, slice(0, 1))]]
             if lower != PERIODIC:
                 ends = [backend.zeros_like(e) for e in ends]
             padded = backend.concat([ends[0], p, ends[1]], axis + 1)
-            flux = (padded[_at(p, axis + 1, slice(1, None))] - padded[_at(p, axis + 1, slice(None, -1))]) * constant(
-                weight
-            )
-            result = result - flux[_at(p, axis + 1, slice(1, None))] + flux[_at(p, axis + 1, slice(None, -1))]
+            flux = (padded[above] - padded[below]) * constant(weight)
+            result = result - flux[above] + flux[below]
         return result
 
     @cached_property
     def norm(self) -> float:
         """The largest row sum of |K|: twice its largest diagonal entry."""
-        at = [(np.moveaxis(w, axis, 0)[:-1], np.moveaxis(w, axis, 0)[1:]) for axis, w in enumerate(self.weights)]
-        return float(2 * sum(np.moveaxis(lower + upper, 0, axis) for axis, (lower, upper) in enumerate(at)).max())
+        weights = [np.moveaxis(w, axis, 0) for axis, w in enumerate(self.weights)]
+        return float(2 * sum(np.moveaxis(w[:-1] + w[1:], 0, axis) for axis, w in enumerate(weights)).max())
 
     def matrix(self):
         """K as a sparse matrix in COO form over all cells in C order."""
-        import scipy.sparse as sp
-
         index = np.arange(self.fluid.size).reshape(self.fluid.shape)
-        rows, columns, values = [], [], []
+        entries = []
         for axis, weight in enumerate(self.weights):
-            lower = np.moveaxis(np.roll(index, 1, axis), axis, 0)
-            here, weight = np.moveaxis(index, axis, 0), np.moveaxis(weight, axis, 0)
-            for neighbour, w, inside in (
-                (lower, weight[:-1], slice(1, None)),
-                (np.moveaxis(np.roll(index, -1, axis), axis, 0), weight[1:], slice(None, -1)),
-            ):
-                rows.append(here.ravel()), columns.append(here.ravel()), values.append(w.ravel())
+            weight, here = np.moveaxis(weight, axis, 0), np.moveaxis(index, axis, 0)
+            for shift, w, inside in ((1, weight[:-1], slice(1, None)), (-1, weight[1:], slice(None, -1))):
                 part = slice(None) if self.sides[axis][0] == PERIODIC else inside
-                (
-                    rows.append(here[part].ravel()),
-                    columns.append(neighbour[part].ravel()),
-                    values.append(-w[part].ravel()),
-                )
-        return sp.coo_matrix(
-            (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))), shape=(self.fluid.size,) * 2
-        )
-
-
-def _at(x, axis: int, part: slice) -> tuple[slice, ...]:
-    return tuple(part if i == axis else slice(None) for i in range(x.ndim))
+                entries += [(here, here, w), (here[part], np.roll(here, shift, 0)[part], -w[part])]
+        rows, columns, values = (np.concatenate([x.ravel() for x in group]) for group in zip(*entries, strict=True))
+        return sp.coo_matrix((values, (rows, columns)), shape=(self.fluid.size,) * 2)

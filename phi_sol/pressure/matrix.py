@@ -11,10 +11,7 @@ class MatrixOperator:
     """A sparse matrix as an operator on NumPy arrays (batch, n)."""
 
     def __init__(self, matrix):
-        """
-        Raises:
-            InputError: for a matrix that is not square, not finite or not symmetric.
-        """
+        """Raises InputError for a matrix that is not square, not finite or not symmetric."""
         matrix = sp.csr_matrix(matrix)
         if matrix.shape[0] != matrix.shape[1]:
             raise InputError(f"Conjugate gradients need a square matrix, not one of shape {matrix.shape}.")
@@ -24,10 +21,8 @@ class MatrixOperator:
         self.norm = float(abs(matrix).sum(1).max())
         if difference.nnz and difference.data.max() > 1e-10 * self.norm:
             i, j = (int(index[difference.data.argmax()]) for index in (difference.row, difference.col))
-            raise InputError(
-                f"Conjugate gradients need a symmetric matrix: its entries at ({i}, {j}) and ({j}, {i}) are "
-                f"{matrix[i, j]:g} and {matrix[j, i]:g}."
-            )
+            found = f"its entries at ({i}, {j}) and ({j}, {i}) are {matrix[i, j]:g} and {matrix[j, i]:g}"
+            raise InputError(f"Conjugate gradients need a symmetric matrix: {found}.")
         self._matrix = matrix
         self.fluid = np.asarray(abs(matrix).sum(1)).ravel() > 0
 

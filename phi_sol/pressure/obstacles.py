@@ -13,19 +13,12 @@ from scipy.sparse.csgraph import connected_components
 
 from ..errors import InputError
 
-SAMPLES = 33
-"""Points between two neighbouring centres at which a thin wall is looked for."""
-WINDOW = 2
-"""Cells around two neighbours within which a way around a wall counts as one."""
+SAMPLES = 33  # points between two neighbouring centres at which a thin wall is looked for
+WINDOW = 2  # cells around two neighbours within which a way around a wall counts as one
 
 
 def parts_of(obstacles) -> list:
-    """
-    Obstacles as a list of geometries, masks and moving obstacles, from one of them or a sequence.
-
-    Raises:
-        InputError: for what is no obstacle.
-    """
+    """A list of geometries, masks and moving obstacles, from one or a sequence; raises InputError for others."""
     single = isinstance(obstacles, Obstacle | Geometry | Tensor | np.ndarray | str)
     try:
         given = [obstacles] if single else list(() if obstacles is None else obstacles)
@@ -33,9 +26,8 @@ def parts_of(obstacles) -> list:
         given = [obstacles]
     for o in given:
         if not isinstance(o, Obstacle | Geometry | Tensor | np.ndarray):
-            raise InputError(
-                f"An obstacle is a geometry, an Obstacle or a boolean mask of cells, not {type(o).__name__} {o!r:.40}."
-            )
+            found = f"{type(o).__name__} {o!r:.40}"
+            raise InputError(f"An obstacle is a geometry, an Obstacle or a boolean mask of cells, not {found}.")
     return [o.geometry if isinstance(o, Obstacle) and o.is_stationary else o for o in given]
 
 
@@ -43,90 +35,76 @@ def inside(velocity: Field, geometry: Geometry) -> Tensor:
     """Whether the centre of each cell of a grid lies in a geometry; for several ones and in traces, too."""
     dims, own = velocity.resolution.names, geometry.shape.get_item_names("vector")
     if set(own or dims) != set(dims):
-        raise InputError(
-            f"The obstacle ({type(geometry).__name__}) lives in {', '.join(own)}, but the grid in {', '.join(dims)}."
-        )
+        where = f"lives in {', '.join(own)}, but the grid in {', '.join(dims)}"
+        raise InputError(f"The obstacle ({type(geometry).__name__}) {where}.")
     return geometry.lies_inside(velocity.geometry.center)
 
 
 def static_cells(velocity: Field, obstacle) -> np.ndarray:
     """
-    The cells of one obstacle, as a boolean array in the order of the grid's axes: those whose centre lies in a
-    geometry, or those of a mask.
+    The cells of a mask, or whose centre lies in a geometry, as a boolean array in the order of the grid's axes.
 
     Raises:
-        InputError: if it moves, or a geometry or mask differs between simulations or is being traced, or a mask is not
-            boolean with one value per cell.
+        InputError: if the obstacle moves, differs between simulations or is being traced, or a mask is not boolean with
+            one value per cell.
     """
     dims, shape = velocity.resolution.names, velocity.resolution.sizes
+    needed = f"An obstacle mask must be boolean with one value per cell {shape}"
     if isinstance(obstacle, Obstacle):
-        raise InputError(
-            "A moving obstacle can't be part of a static domain: use make_incompressible, which hands it to PhiFlow."
-        )
+        instead = "use make_incompressible, which hands it to PhiFlow"
+        raise InputError(f"A moving obstacle can't be part of a static domain: {instead}.")
     cells = inside(velocity, obstacle) if isinstance(obstacle, Geometry) else obstacle
     if isinstance(cells, Tensor):
         if not cells.available:
             raise InputError("The obstacles of a static domain must be known before a function is traced.")
         if set(cells.shape.names) != set(dims):
             if isinstance(obstacle, Geometry) and cells.shape.only(dims).rank == len(dims):
-                raise InputError(
-                    f"The obstacle ({type(obstacle).__name__}) has the batch dimensions {cells.shape.without(dims)}: "
-                    "a static domain has the same obstacles in all simulations."
-                )
-            raise InputError(f"An obstacle mask must be boolean with one value per cell {shape}, not {cells.shape}.")
+                found = f"The obstacle ({type(obstacle).__name__}) has the batch dimensions {cells.shape.without(dims)}"
+                raise InputError(f"{found}: a static domain has the same obstacles in all simulations.")
+            raise InputError(f"{needed}, not {cells.shape}.")
         cells = cells.numpy(dims)
     if cells.shape != shape or cells.dtype != bool:
-        raise InputError(
-            f"An obstacle mask must be boolean with one value per cell {shape}, not {cells.dtype} of {cells.shape}."
-        )
+        raise InputError(f"{needed}, not {cells.dtype} of {cells.shape}.")
     return cells
 
 
 def warn_of_leaks(velocity: Field, geometries: list[Geometry], solid: np.ndarray):
-    """
-    Warns of a thin wall that the cells turn into a sieve: of two neighbouring fluid cells with solid between their
-    centres, and no other way from one to the other within `WINDOW` cells. A curved surface that bulges into a fluid
-    cell is no such wall.
-    """
+    """Warns of walls between neighbouring fluid cells without a way around them (as a bulge has) within `WINDOW`."""
     if not geometries:
         return
     whole, dims = union(geometries), velocity.resolution.names
     centre, spacing = velocity.geometry.center.vector[dims].numpy([*dims, "vector"]), velocity.dx.numpy("vector")
-    reach = float(np.linalg.norm(spacing))
-    near = _near(whole, centre, dims, reach) & ~solid
+    near = _near(whole, centre, dims, float(np.linalg.norm(spacing))) & ~solid
     index, free, walls = np.arange(solid.size).reshape(solid.shape), [], []
     for axis, h in enumerate(spacing):
-        lower, upper = (np.moveaxis(index, axis, 0)[part].ravel() for part in (slice(None, -1), slice(1, None)))
-        fluid = ~solid.flat[lower] & ~solid.flat[upper]
-        lower, upper = lower[fluid], upper[fluid]
-        crossed, close = np.zeros(len(lower), bool), near.flat[lower] | near.flat[upper]
-        start = centre.reshape(-1, len(dims))[lower[close]]
+        pairs = np.stack([np.moveaxis(index, axis, 0)[part].ravel() for part in (slice(None, -1), slice(1, None))], 1)
+        pairs = pairs[~solid.flat[pairs].any(1)]
+        crossed, close = np.zeros(len(pairs), bool), near.flat[pairs].any(1)
+        start = centre.reshape(-1, len(dims))[pairs[close, 0]]
         for part in np.linspace(0, 1, SAMPLES + 2)[1:-1] if len(start) else ():
-            crossed[close] |= _lies_inside(whole, start + part * h * np.eye(len(dims))[axis], dims)
-        free.append(np.stack([lower, upper], 1)[~crossed])
-        walls.append(np.stack([lower, upper], 1)[crossed])
+            points = _points(start + part * h * np.eye(len(dims))[axis], dims)
+            crossed[close] |= whole.lies_inside(points).numpy("points")
+        free.append(pairs[~crossed])
+        walls.append(pairs[crossed])
     ways = np.concatenate(free)
     if any(not _way_around(a, b, ways, solid.shape) for a, b in np.concatenate(walls)):
         cell = " x ".join(f"{h:g}" for h in spacing)
-        warnings.warn(
-            f"An obstacle is thinner than the cells ({cell}) resolve: fluid leaks through its wall. Use smaller cells, "
-            "or make the obstacle at least as thick as the diagonal of a cell.",
-            stacklevel=4,
-        )
+        fault = f"An obstacle is thinner than the cells ({cell}) resolve: fluid leaks through its wall."
+        cure = "Use smaller cells, or make the obstacle at least as thick as the diagonal of a cell."
+        warnings.warn(f"{fault} {cure}", stacklevel=4)
 
 
 def _near(geometry: Geometry, centre: np.ndarray, dims: tuple[str, ...], reach: float) -> np.ndarray:
     """Cells whose centre is not farther than `reach` from the surface; all where a geometry does not say."""
     try:
-        points = math.wrap(centre.reshape(-1, len(dims)), instance("points"), channel(vector=dims))
-        distance = geometry.approximate_signed_distance(points).numpy("points")
+        distance = geometry.approximate_signed_distance(_points(centre, dims)).numpy("points")
     except (NotImplementedError, AttributeError):
         return np.ones(centre.shape[:-1], bool)
     return (np.abs(distance) <= reach).reshape(centre.shape[:-1])
 
 
-def _lies_inside(geometry: Geometry, points: np.ndarray, dims: tuple[str, ...]) -> np.ndarray:
-    return geometry.lies_inside(math.wrap(points, instance("points"), channel(vector=dims))).numpy("points")
+def _points(values: np.ndarray, dims: tuple[str, ...]) -> Tensor:
+    return math.wrap(values.reshape(-1, len(dims)), instance("points"), channel(vector=dims))
 
 
 def _way_around(a: int, b: int, free: np.ndarray, shape: tuple[int, ...]) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
+import scipy.sparse as sp
 from phi.math import DType
 from phi.math.backend import Backend
 
@@ -14,17 +15,12 @@ PRECONDITIONERS = {
     "multigrid": "one V-cycle of smoothed-aggregation multigrid by PyAMG, on the host",
 }
 HOST = ("multigrid",)
-INSTALL = "PyAMG is not installed: pip install 'phi_sol[multigrid]'"
 
 
 def make_preconditioner(name: str, operator, direct) -> Callable | None:
     """
-    A preconditioner by name.
-
-    Args:
-        name: A key of `PRECONDITIONERS`.
-        operator: The operator, with the method `matrix`.
-        direct: The `DirectPoisson` of the domain, None if there is none.
+    A preconditioner by name (see `PRECONDITIONERS`) for an operator with the method `matrix`, and for the
+    `DirectPoisson` of its domain, if there is one (`direct`).
 
     Returns:
         A function of (backend, residual of shape (batch, *spatial)); None for `none`.
@@ -33,9 +29,8 @@ def make_preconditioner(name: str, operator, direct) -> Callable | None:
         InputError: for an unknown name, `direct` for an assembled matrix, or `multigrid` without PyAMG.
     """
     if name not in PRECONDITIONERS:
-        raise InputError(
-            f"Unknown preconditioner {name!r}.{suggestion(name, PRECONDITIONERS)} Known: {', '.join(PRECONDITIONERS)}."
-        )
+        known = ", ".join(PRECONDITIONERS)
+        raise InputError(f"Unknown preconditioner {name!r}.{suggestion(name, PRECONDITIONERS)} Known: {known}.")
     if name == "none":
         return None
     if name == "multigrid":
@@ -52,19 +47,11 @@ def make_preconditioner(name: str, operator, direct) -> Callable | None:
 
 
 def multigrid(matrix):
-    """
-    PyAMG's smoothed-aggregation solver for a sparse matrix, which may be singular; rows that are empty (solid cells)
-    are given a one.
-
-    Raises:
-        InputError: if PyAMG is not installed.
-    """
+    """PyAMG's smoothed-aggregation solver for a sparse matrix; it may be singular, empty rows get a one."""
     try:
         import pyamg
     except ImportError:
-        raise InputError(f"{INSTALL}.") from None
-    import scipy.sparse as sp
-
+        raise InputError("PyAMG is not installed: pip install 'phi_sol[multigrid]'.") from None
     matrix = sp.csr_matrix(matrix)
     empty = matrix.diagonal() == 0
     return pyamg.smoothed_aggregation_solver(sp.csr_matrix(matrix + sp.diags(empty.astype(float))), max_coarse=50)

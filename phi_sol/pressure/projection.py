@@ -56,17 +56,15 @@ class Projection:
                 if not own.any():
                     kind = type(obstacle).__name__ if isinstance(obstacle, Geometry) else "mask"
                     cell = " x ".join(f"{h:g}" for h in velocity.dx.numpy("vector"))
-                    raise InputError(
-                        f"The obstacle ({kind}) covers no cell centre: it lies outside of the domain, or cells of "
-                        f"{cell} are too coarse for it."
-                    )
+                    why = f"it lies outside of the domain, or cells of {cell} are too coarse for it"
+                    raise InputError(f"The obstacle ({kind}) covers no cell centre: {why}.")
             solid = _together(cells, velocity)
             warn_of_leaks(velocity, [o for o in parts if isinstance(o, Geometry)], solid)
             self._set_up(_Domain.of(velocity, solid))
 
     def _set_up(self, domain: "_Domain"):
         dims, sides = domain.names, dict(zip(domain.names, domain.sides, strict=True))
-        box = Box(**{d: ends for d, ends in zip(dims, domain.box, strict=True)})
+        box = Box(**dict(zip(dims, domain.box, strict=True)))
         resolution = spatial(**dict(zip(dims, domain.shape, strict=True)))
         solid = np.frombuffer(domain.mask, bool).reshape(domain.shape)
         keys = [(d + "-+"[k], s, domain.missing[i][k]) for i, d in enumerate(dims) for k, s in enumerate(sides[d])]
@@ -123,24 +121,20 @@ def make_incompressible(
     """
     PhiFlow's `fluid.make_incompressible` with a direct solve: the same arguments, and the same velocity to round-off.
 
-    Solves `∇²p = ∇·u*` and returns `u* - ∇p`. The set-up of a domain (see `DirectPoisson`) is kept for the domains that
-    were used last, as numbers: no field of the caller is kept alive. The exact solve takes the place of the iterative
-    one for a staggered velocity on a grid with static obstacles and the standard second-order stencil. Handed to
-    PhiFlow, with `solve`, are: obstacles that move, obstacles and boxes that differ between simulations or are being
-    traced, boundaries that depend on a mask, `active`, other orders and stencils, centred velocities, and meshes. As in
-    PhiFlow, the velocity is damped by the covered fraction of each face, an obstacle outside of the domain has no
-    effect, and in a domain without an open side the mean divergence stays. The faces of masked cells carry no flow at
-    all.
+    Solves `∇²p = ∇·u*` and returns `u* - ∇p`. The set-ups of the last domains (see `DirectPoisson`) are kept, as
+    numbers: no field of the caller stays alive. The exact solve is for a staggered velocity on a grid with static
+    obstacles and the standard second-order stencil. Handed to PhiFlow, with `solve`, are: obstacles that move,
+    obstacles and boxes that differ between simulations or are being traced, boundaries that depend on a mask, `active`,
+    other orders and stencils, centred velocities, and meshes. As in PhiFlow, the velocity is damped by the covered
+    fraction of each face, an obstacle outside of the domain has no effect, and in a domain without an open side the
+    mean divergence stays. The faces of masked cells carry no flow.
 
     Args:
         velocity: Velocity u*, with any batch dimensions. Its boundaries may be constants (also traced ones), zero
             gradient, periodic, profiles (`field.as_boundary()`), and classes derived from these.
         obstacles: One or several: obstacles, geometries, or boolean masks of the cells.
-        solve: For what is handed to PhiFlow; name method and tolerance there. A direct solve needs none.
-        active: See PhiFlow.
-        order: See PhiFlow.
-        correct_skew: See PhiFlow.
-        wide_stencil: See PhiFlow.
+        solve: For what is handed to PhiFlow, as `active`, `order`, `correct_skew` and `wide_stencil` are (see there).
+            A direct solve needs none.
 
     Returns:
         velocity: Divergence-free velocity.
@@ -216,15 +210,8 @@ class _Domain:
         layout = Layout("velocity", velocity)
         if any(OTHER in sides for sides in layout.sides.values()):
             raise InputError(_unknown(layout))
-        lower, upper = velocity.bounds.lower, velocity.bounds.upper
-        return cls(
-            tuple(layout.dims),
-            solid.shape,
-            tuple((float(lower.vector[d]), float(upper.vector[d])) for d in layout.dims),
-            tuple(layout.sides[d] for d in layout.dims),
-            tuple(layout.missing(d) for d in layout.dims),
-            solid.tobytes(),
-        )
+        box, missing = tuple(map(tuple, layout.box.tolist())), tuple(map(layout.missing, layout.dims))
+        return cls(tuple(layout.dims), solid.shape, box, tuple(layout.sides.values()), missing, solid.tobytes())
 
 
 @lru_cache(maxsize=8)

@@ -12,16 +12,10 @@ INCOMPATIBLE = 1e-4  # of the sum of magnitudes; a divergence in float32 sums to
 
 
 class ClosedRegions:
-    """
-    The connected regions of fluid without an open side: the null space of the operator. A right-hand side has a
-    solution if it sums to zero over each of them.
-    """
+    """The connected regions of fluid without an open side, over each of which a right-hand side must sum to zero."""
 
     def __init__(self, operator):
-        """
-        Args:
-            operator: With the attributes `fluid` (boolean) and `norm` and the method `matrix`.
-        """
+        """`operator`: has the attributes `fluid` (boolean) and `norm` and the method `matrix`."""
         matrix = sp.csr_matrix(operator.matrix())
         matrix.eliminate_zeros()  # blocked faces connect nothing
         self.fluid = operator.fluid
@@ -30,16 +24,11 @@ class ClosedRegions:
         closed = np.ones(count, bool)
         closed[label[~operator.fluid.ravel()]] = False
         closed[label[np.abs(np.asarray(matrix.sum(1))).ravel() > 1e-9 * operator.norm]] = False
-        self.indicators = np.array([label == region for region in np.flatnonzero(closed)], float).reshape(
-            -1, len(label)
-        )
+        self.indicators = (label == np.flatnonzero(closed)[:, None]).astype(float)
         self._shares = self.indicators / self.indicators.sum(1, keepdims=True)
 
     def remove(self, backend: Backend, x):
-        """
-        x, of shape (batch, *spatial), with zeros in solid cells and mean zero in every closed region: a symmetric
-        projection.
-        """
+        """x (batch, *spatial) with zeros in solid cells and mean zero in closed regions: a symmetric projection."""
         dtype = backend.dtype(x)
 
         def constant(array):
@@ -55,12 +44,8 @@ class ClosedRegions:
 
     def check(self, name: str, values: np.ndarray):
         """
-        Args:
-            name: What the values are; a `guess` need not sum to zero.
-            values: Shape (batch, *spatial).
-
-        Raises:
-            InputError: for values in fluid cells that are not finite, and sums over closed regions that are not zero.
+        Raises InputError for values (batch, *spatial) in fluid cells that are not finite, and for sums over closed
+        regions that are not zero, unless `name` says that they are a `guess`.
         """
         values = np.where(self.fluid.ravel(), values.reshape(len(values), -1), 0)
         bad = np.flatnonzero(~np.isfinite(values).all(1))
@@ -72,8 +57,7 @@ class ClosedRegions:
         wrong = np.argwhere(sums > INCOMPATIBLE * sizes)
         if len(wrong):
             sample, region = wrong[0]
-            raise InputError(
-                f"The right-hand side of sample {sample} has no solution: over the closed region of "
-                f"{int(self.indicators[region].sum())} cells it must sum to zero, but it sums to "
-                f"{values[sample] @ self.indicators[region]:.3g}. Subtract its mean, or open a side."
-            )
+            cells, total = int(self.indicators[region].sum()), values[sample] @ self.indicators[region]
+            why = f"over the closed region of {cells} cells it must sum to zero, but it sums to {total:.3g}"
+            fault = f"The right-hand side of sample {sample} has no solution: {why}"
+            raise InputError(f"{fault}. Subtract its mean, or open a side.")

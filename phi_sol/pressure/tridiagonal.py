@@ -26,10 +26,7 @@ class Tridiagonal:
         while reductions and len(d) % 2 == 0 and len(d) > 2:
             reductions -= 1
             gone = 1 / d[::2]
-            up, down = (
-                off[::2],
-                np.concatenate([off[1::2], np.zeros_like(off[:1])]),
-            )  # from a kept row to the ones above and below
+            up, down = off[::2], np.concatenate([off[1::2], np.zeros_like(off[:1])])  # from a kept row to both sides
             below = np.concatenate([gone[1:], np.zeros_like(gone[:1])])
             level = {"gone": gone, "up": up * gone, "down": down * below}
             level["from_above"] = np.concatenate([np.zeros_like(off[:1]), off[1::2]]) * gone
@@ -44,11 +41,9 @@ class Tridiagonal:
         self.lower = (np.concatenate([zero, off]) * pivot)[:, None]
         self.upper = (np.concatenate([off, zero]) * pivot)[:, None]
 
-    def solve(self, backend, kernels, b):
-        """p for b of shape (rows, batch, columns)."""
-        return self._solve(backend, kernels, b, 0)
+    def solve(self, backend, kernels, b, depth: int = 0):
+        """p for b of shape (rows, batch, columns), after `depth` reductions."""
 
-    def _solve(self, backend, kernels, b, depth: int):
         def constant(array):
             return kernels.constant(backend, array)
 
@@ -58,7 +53,7 @@ class Tridiagonal:
         even, odd = b[::2], b[1::2]
         zero = backend.zeros_like(even[:1])
         reduced = odd + level["up"] * even + level["down"] * backend.concat([even[1:], zero], 0)
-        kept = self._solve(backend, kernels, reduced, depth + 1)
+        kept = self.solve(backend, kernels, reduced, depth + 1)
         filled = level["gone"] * even + level["up"] * kept + level["from_above"] * backend.concat([zero, kept[:-1]], 0)
         return backend.reshape(backend.stack([filled, kept], 1), b.shape)
 

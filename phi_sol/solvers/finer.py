@@ -16,10 +16,7 @@ class FinerSource(Solver):
     """
 
     def __init__(self, pair: SolverPair, solver: Solver):
-        """
-        Raises:
-            InputError: if `solver` steps states of another flow than the finer one of the pair.
-        """
+        """Raises InputError if `solver` steps states of another flow than the finer one of the pair."""
         if solver.flow is not pair.reference:
             raise InputError(f"A FinerSource of {pair} needs a solver of {pair.reference}, not of {solver.flow}.")
         self.pair, self.solver, self.flow, self.dt = pair, solver, solver.flow, solver.dt

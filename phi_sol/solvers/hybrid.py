@@ -70,13 +70,11 @@ class HybridSolver(Solver, Generic[Corrects]):
         Args:
             solver: The source flow, or any solver of its states.
             corrector: Corrector for this flow.
-            remat: Whether a gradient computes the network's activations of each step again instead of keeping those of
-                all steps (gradient checkpointing): about a third more time, and memory that hardly grows with the
-                number of steps.
+            remat: Whether a gradient computes the network's activations of each step again instead of keeping them
+                (gradient checkpointing): a third more time, and memory that hardly grows with the number of steps.
 
         Raises:
-            InputError: if the corrector was trained for another flow, grid or time step, or the solver can't take its
-                placement.
+            InputError: if the corrector was made for another flow, grid or dt, or the solver can't take its placement.
         """
         if not isinstance(solver, Solver):
             raise InputError(f"A HybridSolver needs a flow or another solver, not {type(solver).__name__}.")
@@ -84,9 +82,7 @@ class HybridSolver(Solver, Generic[Corrects]):
         corrector.check_flow(flow)
         check_placement(corrector.placement, corrector.project, solver)
         self.solver, self.flow, self.dt, self.corrector, self.remat = solver, flow, solver.dt, corrector, remat
-        self.diagnostics = solver.diagnostics
-        self.names = array_names(flow)
-        self.jit_compile = compile_whole()
+        self.diagnostics, self.names, self.jit_compile = solver.diagnostics, array_names(flow), compile_whole()
         self._advance = {"after": self._after, "inside": self._inside, "instead": self._instead}[corrector.placement]
         self._recomputed = tf.recompute_grad(self._advance)
 
@@ -98,10 +94,7 @@ class HybridSolver(Solver, Generic[Corrects]):
         return self.solver.keep(arrays, parameters)
 
     def check_dt(self, dt: float | None):
-        """
-        Raises:
-            InputError: for another time step than the one that the corrector was trained with.
-        """
+        """Raises InputError for another time step than the one that the corrector was trained with, too."""
         super().check_dt(dt)
         if dt is not None and abs(dt - self.dt) > 1e-6 * self.dt:
             raise InputError(f"The corrector was trained for another flow: dt is {self.dt:g} instead of {dt:g}.")
@@ -124,15 +117,11 @@ class HybridSolver(Solver, Generic[Corrects]):
         return advance(arrays, parameters, dt, correction=self.corrector(arrays, parameters, weights))
 
     def _instead(self, arrays: Arrays, parameters: Arrays, dt: tf.Tensor, weights: list[tf.Tensor] | None) -> Arrays:
-        others = [n for n in self.names if n not in self.corrector.outputs]
-        if not others:
-            stepped = {}
-        elif self.solver is self.flow:
-            stepped = self.flow.advance(arrays, parameters, dt, only=others)
-        else:
-            stepped = {
-                n: a for n, a in self.solver.advance(arrays, parameters, dt).items() if n not in self.corrector.outputs
-            }
+        others, stepped = [n for n in self.names if n not in self.corrector.outputs], {}
+        if others:
+            only = {"only": others} if self.solver is self.flow else {}
+            stepped = self.solver.advance(arrays, parameters, dt, **only)
+            stepped = {n: a for n, a in stepped.items() if n not in self.corrector.outputs}
         return self._corrected(arrays, parameters, weights) | stepped
 
     def _corrected(self, arrays: Arrays, parameters: Arrays, weights: list[tf.Tensor] | None) -> Arrays:
@@ -144,24 +133,16 @@ class HybridSolver(Solver, Generic[Corrects]):
 
 
 def check_placement(placement: str, project: bool = False, solver: Solver | None = None):
-    """
-    Raises:
-        InputError: for an unknown placement, or if it does not go together with a projection of the result or with
-            `solver`.
-    """
+    """Raises InputError for an unknown placement, or one that does not fit a projected result or `solver`."""
+    leave_out = "leave out the projection of the result"
     if placement not in PLACEMENTS:
         raise InputError(f"Unknown placement {placement!r}. Known: {', '.join(PLACEMENTS)}.")
     if project and placement == "inside":
-        raise InputError(
-            "A correction inside the step is projected by the step already: leave out the projection of the result."
-        )
+        raise InputError(f"A correction inside the step is projected by the step already: {leave_out}.")
     if solver is not None and placement == "inside" and not solver.takes_correction:
-        name = type(solver).__name__
-        why = (
-            f"{name}.physics has no argument 'correction'" if solver.flow is solver else f"a {name} takes no correction"
-        )
+        name, own = type(solver).__name__, solver.flow is solver
+        why = f"{name}.physics has no argument 'correction'" if own else f"a {name} takes no correction"
         raise InputError(f"{why}, so that nothing can be corrected inside of its step.")
     if solver is not None and project and not solver.flow.incompressible:
-        raise InputError(
-            f"{type(solver.flow).__name__} has no pressure projection: leave out the projection of the result."
-        )
+        name = type(solver.flow).__name__
+        raise InputError(f"{name} has no pressure projection: {leave_out}.")

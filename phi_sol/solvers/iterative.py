@@ -2,17 +2,16 @@
 
 from typing import Protocol
 
-import numpy as np
 import tensorflow as tf
 from phi.field import divergence
 from phi.math import batch, reshaped_tensor
 
-from ..errors import InputError
+from ..errors import InputError, is_real
 from ..flows import SmokeBox
 from ..kernels.compiled import Arrays
 from ..kernels.settings import compile_whole
 from ..pressure.iterative import ConjugateGradients
-from ..stepping.arrays import field_arrays, pack, unpack, unpack_fields
+from ..stepping.arrays import pack, unpack
 from ..stepping.solver import Solver
 from ..stepping.state import State
 
@@ -66,7 +65,6 @@ class IterativeFlow(Solver):
         self._tolerance = tf.Variable(0.0, dtype=tf.float64, trainable=False)
         self.guess, self.tolerance = guess, tolerance
         self.iterations = None
-        self._names = field_arrays(flow, "velocity")
         self._cg = ConjugateGradients(flow.projection.solver)
         _ = flow.compiled  # fills caches that must not be filled in a trace
         self._before = tf.function(self._until_solve, autograph=False, jit_compile=True)
@@ -78,9 +76,7 @@ class IterativeFlow(Solver):
 
     @guess.setter
     def guess(self, guess: Guess | str):
-        if (isinstance(guess, str) and guess not in GUESSES) or not (
-            isinstance(guess, str) or hasattr(guess, "native")
-        ):
+        if not (guess in GUESSES if isinstance(guess, str) else hasattr(guess, "native")):
             raise InputError(f"The guess must be a PoissonGuess, 'zero' or 'previous', not {guess!r}.")
         if not isinstance(guess, str):
             guess.check_flow(self.flow)
@@ -94,11 +90,7 @@ class IterativeFlow(Solver):
 
     @tolerance.setter
     def tolerance(self, tolerance: float):
-        if (
-            isinstance(tolerance, bool)
-            or not isinstance(tolerance, int | float | np.number)
-            or not (np.isfinite(tolerance) and tolerance > 0)
-        ):
+        if not (is_real(tolerance) and tolerance > 0):
             raise InputError(f"The tolerance must be positive and finite, not {tolerance!r}.")
         self._tolerance.assign(tolerance)
 
@@ -121,10 +113,8 @@ class IterativeFlow(Solver):
         shape = batch(batch=arrays["marker"].shape[0])
         state = unpack(self.flow, arrays, parameters, shape)
         velocity, marker = self.flow.before_projection(state, reshaped_tensor(dt, [], convert=False))
-        sources = divergence(velocity)
-        after = state.with_fields(
-            velocity=velocity, marker=marker, divergence=state.divergence.with_values(sources.values)
-        )
+        sources = state.divergence.with_values(divergence(velocity).values)
+        after = state.with_fields(velocity=velocity, marker=marker, divergence=sources)
         arrays, _, _ = pack(self.flow, after, own=True)
         return arrays, -arrays["divergence"]
 
@@ -133,16 +123,11 @@ class IterativeFlow(Solver):
         b, guess = tf.cast(b, tf.float64), tf.cast(guess, tf.float64)
         found = self._cg.solve(b, guess, tolerance, max_iterations=self.max_iterations)
         pressure = tf.cast(found.p, dtype)
-        velocity = unpack_fields(self.flow, arrays, ["velocity"], shape)["velocity"]
-        values = reshaped_tensor(pressure, [shape, *[self.flow.shape[d] for d in self.flow.resolution]], convert=False)
-        velocity, _ = self.flow.projection.subtract_gradient(velocity, values)
-        natives = [velocity.values[{"~vector": d}].native([shape, *self.flow.resolution]) for d in self.flow.resolution]
-        return (
-            arrays
-            | {"pressure": pressure}
-            | dict(zip(self._names, natives, strict=True))
-            | {"iterations": found.iterations}
-        )
+        layout = self.flow.layouts["velocity"]
+        values = reshaped_tensor(pressure, [shape, *[self.flow.shape[d] for d in layout.dims]], convert=False)
+        velocity, _ = self.flow.projection.subtract_gradient(layout.to_field(arrays, shape), values)
+        solved = {"pressure": pressure, "iterations": found.iterations}
+        return arrays | layout.to_arrays(velocity, shape) | solved
 
     def __repr__(self):
         guess = self.guess if isinstance(self.guess, str) else "learned"

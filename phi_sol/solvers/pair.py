@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from .. import flows
-from ..errors import InputError
+from ..errors import InputError, plain
 from ..flows import Flow
 from ..flows.comparison import first_difference
 from ..flows.definition import is_opaque
-from ..flows.parameters import plain
 from ..grids.restriction import restrict
 from ..stepping.arrays import check_state, native_arrays, unpack_fields
 from ..stepping.state import State
@@ -60,42 +59,27 @@ class SolverPair:
 
     def restrict(self, state: State) -> State:
         """
-        Maps a reference state onto the source grid (T in the paper).
-
-        A coarse face value is the mean of the `ratio^(d-1)` fine faces that tile it, a coarse cell the mean of its
-        `ratio^d` fine cells. Face fluxes are kept exactly, so that the coarse divergence is the mean of the fine
-        divergences: the restriction of a divergence-free velocity is divergence-free.
-
-        Raises:
-            InputError: if `state` does not belong to the reference.
+        Maps a reference state onto the source grid (T in the paper), by the means of the fine faces or cells that tile
+        a coarse one: face fluxes are kept exactly, and a divergence-free velocity stays divergence-free. Raises
+        InputError if the state does not belong to the reference.
         """
         check_state(self.reference, state)
         shape = state.batch_shape
-        arrays = self._restricted(native_arrays(self.reference, state, shape))
+        arrays = self.restrict_arrays(native_arrays(self.reference, state, shape), {})
         return State(unpack_fields(self.source, arrays, self.source.fields, shape), state.parameters)
 
     def restrict_arrays(self, arrays: dict, parameters: dict) -> dict:
         """The same for native arrays of shape (batch, *spatial), see `phi_sol.stepping.pack`. Works inside a trace."""
-        return self._restricted(arrays)
-
-    def _restricted(self, arrays: dict) -> dict:
         layouts = self.reference.layouts.values()
         names = {n: (x, c) for x in layouts for n, c in zip(x.arrays, x.components, strict=True)}
         return {n: restrict(a, *names[n], self.ratio) for n, a in arrays.items()}
 
     def prolong(self, state: State) -> State:
-        """
-        Maps a source state onto the reference grid by linear interpolation (second order; not conservative).
-
-        Raises:
-            InputError: if `state` does not belong to the source.
-        """
+        """A source state, checked, on the reference grid by linear interpolation (second order; not conservative)."""
         check_state(self.source, state)
-        templates = self.reference.templates
-        return State(
-            {n: templates[n].with_values(state.fields[n].at(templates[n]).values) for n in self.source.fields},
-            state.parameters,
-        )
+        fields = self.reference.templates
+        fields = {n: fields[n].with_values(state.fields[n].at(fields[n]).values) for n in self.source.fields}
+        return State(fields, state.parameters)
 
     @cached_property
     def config(self) -> dict:
@@ -134,8 +118,7 @@ class SolverPair:
             pair = cls(classes[name], resolution, ratio, **options)
         except TypeError as err:
             raise InputError(f"{name} has changed since this was made: {err}.") from err
-        difference = first_difference(config, pair.config)
-        if difference:
+        if difference := first_difference(config, pair.config):
             raise InputError(f"{name} has changed since this was made: {difference}.")
         return pair
 
@@ -148,8 +131,6 @@ def _coarsened(reference: dict, ratio: int) -> dict:
     for dim, n in reference.items():
         if isinstance(n, int) and n % ratio:
             near = " or ".join(str(m) for m in (n - n % ratio, n - n % ratio + ratio) if m)
-            raise InputError(
-                f"The reference resolution {dim}={n} is not divisible by the pair's ratio {ratio}: "
-                f"use {near}, or another ratio."
-            )
+            fault = f"The reference resolution {dim}={n} is not divisible by the pair's ratio {ratio}"
+            raise InputError(f"{fault}: use {near}, or another ratio.")
     return {dim: n // ratio if isinstance(n, int) else n for dim, n in reference.items()}

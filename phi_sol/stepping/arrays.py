@@ -35,21 +35,12 @@ def field_arrays(flow: System, field: str) -> list[str]:
 
 def pack(flow: System, state: State, own: bool = False) -> tuple[Arrays, Arrays, Shape]:
     """
-    The native form of a state.
-
-    Args:
-        flow: Whose state it is.
-        state: The state.
-        own: Whether the flow itself made it just now, so that box and boundaries need no check.
+    The native form of a flow's state; raises InputError as `check_state` does.
 
     Returns:
-        arrays: By array name, shape (batch, *spatial). All batch dimensions are packed into one; size 1 if there is
-            none.
+        arrays: By array name, shape (batch, *spatial), where all batch dimensions, or none, are packed into one.
         parameters: By parameter name, shape (batch,).
         batch: The batch dimensions, to be given to `unpack`.
-
-    Raises:
-        InputError: as `check_state` does.
     """
     import tensorflow as tf
 
@@ -81,9 +72,8 @@ def unpack_fields(flow: System, arrays: Arrays, names: Iterable[str], shape: Sha
 
 def check_state(flow: System, state: State, own: bool = False):
     """
-    Raises:
-        InputError: if `state` lacks fields or parameters of `flow`, or (unless it is the flow's `own`) if a field is of
-            another kind, grid, box or boundary. Values that are being traced are not looked at.
+    Raises InputError if `state` lacks fields or parameters of `flow`, or (unless the flow made it just now: its `own`)
+    if a field is of another kind, grid, box or boundary. Values that are being traced are not looked at.
     """
     if not isinstance(state, State):
         raise InputError(f"{type(flow).__name__} steps a State (from initial_state), not {type(state).__name__}.")
@@ -95,8 +85,6 @@ def check_state(flow: System, state: State, own: bool = False):
     for name in flow.fields:
         found = "" if own else difference(flow.layouts[name], state.fields[name])
         if found:
-            way = f"with_boundary(flow.boundaries[{name!r}])" if "boundary" in found else ""
-            raise InputError(
-                f"The field {name!r} does not belong to {flow}: {found}. Make it with "
-                f"{f'field.{way} or ' if way else ''}flow.field({name!r}, values)."
-            )
+            way = f"field.with_boundary(flow.boundaries[{name!r}]) or " if "boundary" in found else ""
+            fault = f"The field {name!r} does not belong to {flow}: {found}"
+            raise InputError(f"{fault}. Make it with {way}flow.field({name!r}, values).")

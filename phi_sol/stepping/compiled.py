@@ -30,30 +30,24 @@ class CompiledFlow:
     """
 
     def __init__(self, flow: System):
-        self.flow = flow
-        self.traces = 0
+        self.flow, self.traces = flow, 0
         _ = flow.templates, flow.obstacles  # geometry caches must not be filled inside a trace
         _ = "velocity" in flow.fields and flow.incompressible and flow.projection
-        with NUMPY:
-            self._warm_caches()
-        self._names = array_names(flow)
-        self._functions = {}
-
-    def _warm_caches(self):
-        state = State(dict(self.flow.templates), {n: math.wrap(1.0) for n in self.flow.parameters})
-        with warnings.catch_warnings():  # about stability, which does not matter here
+        with NUMPY, warnings.catch_warnings():  # those about stability do not matter here
             warnings.simplefilter("ignore")
-            self.flow.physics(state, math.wrap(self.flow.dt))
+            state = State(dict(flow.templates), {n: math.wrap(1.0) for n in flow.parameters})
+            flow.physics(state, math.wrap(flow.dt))
+        self._names, self._functions = array_names(flow), {}
 
     def _function(self, corrected: tuple[str, ...], wanted: tuple[str, ...]) -> Callable:
         """The compiled step with corrections of some arrays that gives some arrays, from values in order."""
         if (corrected, wanted) not in self._functions:
-            names, parameters = self._names, self.flow.parameters
+            groups = self._names, self.flow.parameters, corrected
 
             def flat(dt: tf.Tensor, *values: tf.Tensor) -> list[tf.Tensor]:
-                state, values = dict(zip(names, values, strict=False)), values[len(names) :]
-                given, values = dict(zip(parameters, values, strict=False)), values[len(parameters) :]
-                result = self._step(state, given, dt, dict(zip(corrected, values, strict=True)))
+                rest = iter(values)
+                arrays, parameters, correction = ({n: next(rest) for n in names} for names in groups)
+                result = self._step(arrays, parameters, dt, correction)
                 return [result[n] for n in wanted]
 
             self._functions[corrected, wanted] = differentiable(flat)
@@ -66,23 +60,18 @@ class CompiledFlow:
         shape = batch(batch=example.shape[0])
         with math.precision(example.dtype.size * 8):
             state, dt = unpack(self.flow, arrays, parameters, shape), reshaped_tensor(dt, [], convert=False)
-            if correction:
-                fields = dict.fromkeys(n.partition(".")[0] for n in correction)
-                state = self.flow.physics(state, dt, unpack_fields(self.flow, correction, fields, shape))
-            else:
-                state = self.flow.physics(state, dt)
-            result, _, _ = pack(self.flow, state, own=True)
-        return result
+            fields = dict.fromkeys(n.partition(".")[0] for n in correction)
+            forces = [unpack_fields(self.flow, correction, fields, shape)] if correction else []
+            return pack(self.flow, self.flow.physics(state, dt, *forces), own=True)[0]
 
     @cached_property
     def _projected(self) -> Callable:
-        names = field_arrays(self.flow, "velocity")
+        layout = self.flow.layouts["velocity"]
 
         def flat(*values: tf.Tensor) -> list[tf.Tensor]:
-            shape = batch(batch=values[0].shape[0])
+            arrays, shape = dict(zip(layout.arrays, values, strict=True)), batch(batch=values[0].shape[0])
             with math.precision(values[0].dtype.size * 8):
-                layout = self.flow.layouts["velocity"]
-                velocity, _ = self.flow.projection(layout.to_field(dict(zip(names, values, strict=True)), shape))
+                velocity, _ = self.flow.projection(layout.to_field(arrays, shape))
                 return list(layout.to_arrays(velocity, shape).values())
 
         return differentiable(flat)
@@ -101,17 +90,13 @@ class CompiledFlow:
         only: Sequence[str] | None = None,
     ) -> Arrays:
         """
-        One step.
+        One step, as `Solver.advance`.
 
         Args:
-            arrays: By array name, shape (batch, *spatial), float32 or float64.
-            parameters: By parameter name, shape (batch,), of the same type.
-            dt: Scalar of the same type.
             correction: Increments of all arrays of some fields, which enter the step as forces, see `Flow.physics`.
             only: Names of the arrays to compute; None for all. What they don't depend on is not computed.
         """
         correction, wanted = correction or {}, tuple(self._names if only is None else only)
-        values = (
-            [arrays[n] for n in self._names] + [parameters[n] for n in self.flow.parameters] + [*correction.values()]
-        )
-        return dict(zip(wanted, self._function(tuple(correction), wanted)(dt, *values), strict=True))
+        values = [arrays[n] for n in self._names] + [parameters[n] for n in self.flow.parameters]
+        step = self._function(tuple(correction), wanted)
+        return dict(zip(wanted, step(dt, *values, *correction.values()), strict=True))

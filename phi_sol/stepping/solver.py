@@ -8,7 +8,7 @@ from typing import Any, overload
 import numpy as np
 from phi.math import EMPTY_SHAPE, Shape, Tensor
 
-from ..errors import InputError
+from ..errors import InputError, integer
 from .arrays import pack, unpack
 from .state import State
 from .system import System
@@ -20,15 +20,12 @@ LOOP_BYTES = 64 * 2**20  # and the memory that they may take
 class Solver(ABC):
     """
     Whatever steps a state: a flow, a flow with a corrector in its loop, a finer source, an iterative one, or a solver
-    made of these.
-
-    A subclass sets `flow` and `dt` and defines `advance`; everything else follows from them.
+    made of these. A subclass sets `flow` and `dt` and defines `advance`; everything else follows from them.
 
     Attributes:
         flow: The flow whose states it steps.
         dt: The time step in domain units.
-        output: The flow whose states its rollouts consist of; another one where frames are restricted to a coarser
-            grid.
+        output: The flow whose states its rollouts consist of; another one where these are restricted to a coarser grid.
         jit_compile: Whether XLA compiles loops of its steps as a whole, or (None) only the units inside.
         takes_correction: Whether `advance` takes a correction that enters the step as a force.
         diagnostics: Names of numbers, one per simulation, that each step leaves among the arrays, such as `iterations`.
@@ -60,10 +57,7 @@ class Solver(ABC):
         return arrays
 
     def check_dt(self, dt: float | None):
-        """
-        Raises:
-            InputError: if steps of this length can't be taken.
-        """
+        """Raises InputError if steps of this length can't be taken."""
         if dt is not None and not (np.isfinite(dt) and dt > 0):
             raise InputError(f"The time step must be positive and finite, not {dt!r}.")
 
@@ -91,10 +85,8 @@ class Solver(ABC):
 
     def step(self, state: State, dt: float | Tensor | None = None) -> State:
         """
-        One step of a PhiFlow state with any batch dimensions.
-
-        Raises:
-            InputError: if `state` does not belong to this solver's flow, or dt can't be taken.
+        One step of a PhiFlow state with any batch dimensions. Raises InputError if it does not belong to this solver's
+        flow, or dt can't be taken.
         """
         import tensorflow as tf
 
@@ -112,17 +104,12 @@ class Solver(ABC):
         Args:
             state: Start, with any batch dimensions.
             steps: Number of steps.
-            keep_every: Keeps every so many steps.
-
-        Returns:
-            The states after `keep_every`, `2 keep_every`, ... steps.
+            keep_every: Keeps every so many steps: the states after `keep_every`, `2 keep_every`, ... of them.
 
         Raises:
             InputError: if `state` does not belong to this solver's flow, or a number is not possible.
         """
-        for name, value in (("steps", steps), ("keep_every", keep_every)):
-            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-                raise InputError(f"{name} of a rollout must be an integer of at least 1, not {value!r}.")
+        steps, keep_every = integer("steps of a rollout", steps, 1), integer("keep_every of a rollout", keep_every, 1)
         arrays, parameters, shape = pack(self.flow, state)
         blocks = [{n: a.numpy() for n, a in b.items()} for b in self.blocks(arrays, parameters, steps, keep_every)]
         frames = {n: np.concatenate([b[n] for b in blocks]) for n in blocks[0]} if blocks else {}
@@ -132,16 +119,8 @@ class Solver(ABC):
 
     def blocks(self, arrays: dict, parameters: dict, steps: int, keep_every: int = 1) -> Iterator[dict]:
         """
-        Repeated steps of native arrays without gradients, many of them in one compiled loop.
-
-        Args:
-            arrays: Start, shape (batch, *spatial) each.
-            parameters: Shape (batch,) each.
-            steps: Number of steps.
-            keep_every: Keeps every so many steps.
-
-        Yields:
-            What `keep` makes of as many frames as one loop holds, of shape (frames, batch, ...).
+        As `rollout`, for native arrays (see `advance`): yields what `keep` makes of as many frames as one compiled loop
+        holds, of shape (frames, batch, ...).
         """
         dt = self._native_dt(arrays)
         size = sum(a.dtype.size * int(np.prod(a.shape)) for a in arrays.values())
@@ -177,8 +156,7 @@ class Rollout(Sequence[State]):
         arrays: By array name, shape (frames, batch, *spatial).
         parameters: By parameter name, shape (batch,).
         times: Time of each frame since the start, in domain units.
-        diagnostics: By name, what the solver said of each frame and simulation, such as `iterations`: shape (frames,
-            batch).
+        diagnostics: By name, shape (frames, batch), what the solver said of them, such as `iterations`.
     """
 
     def __init__(
@@ -204,9 +182,8 @@ class Rollout(Sequence[State]):
         if isinstance(index, slice):
             parts = [{n: a[index] for n, a in group.items()} for group in (self.arrays, self.diagnostics)]
             return Rollout(self.flow, parts[0], self.parameters, self.times[index], parts[1], self._batch)
-        return unpack(
-            self.flow, {n: a[range(len(self))[index]] for n, a in self.arrays.items()}, self.parameters, self._batch
-        )
+        arrays = {n: a[range(len(self))[index]] for n, a in self.arrays.items()}
+        return unpack(self.flow, arrays, self.parameters, self._batch)
 
     @property
     def last(self) -> State:

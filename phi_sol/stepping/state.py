@@ -34,7 +34,7 @@ class State:
 
     def __getattr__(self, name: str):
         fields, parameters = (self.__dict__.get(n, {}) for n in ("fields", "parameters"))  # none while it is copied
-        values = {**fields, **parameters, **fields}
+        values = fields | parameters | fields
         if name in values:
             return values[name]
         if not name.startswith("_") and values and name in self.batch_shape:
@@ -62,10 +62,8 @@ class State:
         return replace(self, fields={**self.fields, **fields})
 
     def __repr__(self):
-        content = [f"{n}: {v.shape}" for n, v in self.fields.items()] + [
-            f"{n}: {v}" for n, v in self.parameters.items()
-        ]
-        return f"State({', '.join(content)})"
+        fields, parameters = {n: f.shape for n, f in self.fields.items()}, self.parameters
+        return f"State({', '.join(f'{n}: {v}' for n, v in [*fields.items(), *parameters.items()])})"
 
 
 def _sliced(field: Field, item: dict) -> Field:
