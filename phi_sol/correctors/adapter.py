@@ -35,29 +35,13 @@ class Adapter:
         return len(self.inputs) + len(self.parameters)
 
     def to_channels(self, arrays: dict[str, tf.Tensor], parameters: dict[str, tf.Tensor]) -> tf.Tensor:
-        """
-        Args:
-            arrays: Shape (batch, *faces or cells) each.
-            parameters: Shape (batch,) each.
-
-        Returns:
-            Shape (batch, *resolution, input_channels).
-        """
-        channels = [fit(arrays[n], self.resolution) for n in self.inputs]
-        rank = len(self.resolution)
-        for name in self.parameters:
-            channels.append(tf.reshape(parameters[name], [-1] + [1] * rank) * tf.ones_like(channels[0]))
-        return tf.stack(channels, -1)
+        """Arrays (batch, *faces or cells) and parameters (batch,) as (batch, *resolution, input_channels)."""
+        channels, column = [fit(arrays[n], self.resolution) for n in self.inputs], [-1] + [1] * len(self.resolution)
+        constants = [tf.reshape(parameters[n], column) * tf.ones_like(channels[0]) for n in self.parameters]
+        return tf.stack(channels + constants, -1)
 
     def from_channels(self, channels: tf.Tensor, like: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """
-        Args:
-            channels: Shape (batch, *resolution, outputs).
-            like: Arrays whose shapes the result takes.
-
-        Returns:
-            One array per output name.
-        """
+        """One array per output name, from (batch, *resolution, outputs), of the shapes of `like`."""
         return {n: fit(channels[..., i], like[n].shape[1:]) for i, n in enumerate(self.outputs)}
 
 

@@ -57,19 +57,16 @@ class Corrector:
 
         Args:
             flow: The source flow.
-            network: Name of a network, a `keras.Model` or a builder, see `phi_sol.networks.build_network`. The model
-                that is trained shares its layers.
+            network: Name, `keras.Model` (whose layers are shared) or builder, see `phi_sol.networks.build_network`.
             statistics: Statistics of the training data.
-            correct: Fields that are seen and corrected. The network sees the flow's `inputs` and parameters (not a
-                seed), too.
+            correct: Fields that are seen and corrected; the flow's `inputs` and parameters (not a seed) are seen, too.
             seed: Seed of the initial weights.
             placement: Where the correction enters, see `HybridSolver`.
             project: Whether the corrected velocity is made divergence-free.
             policy: Precision of the network, see `build_network`.
 
         Raises:
-            InputError: for an unknown network or policy, a network for other channels, and fields that the flow does
-                not have or that are prescribed.
+            InputError: for an unknown network or policy, other channels, and fields that are missing or prescribed.
         """
         free = [f for f in flow.fields if f not in flow.prescribed]
         wrong = [f for f in correct if f not in free]
@@ -86,7 +83,7 @@ class Corrector:
 
     @property
     def placement(self) -> str:
-        """Where the correction enters, see `phi_sol.hybrid.PLACEMENTS`."""
+        """Where the correction enters, see `HybridSolver`."""
         return self.description.get("placement", "after")
 
     @property
@@ -100,53 +97,42 @@ class Corrector:
         return self.adapter.outputs
 
     def weights(self) -> list[tf.Tensor]:
-        """
-        The values of the network's trainable weights, as tensors that loops and recomputed gradients can be given.
-        """
+        """The values of the network's trainable weights, as tensors for loops and recomputed gradients."""
         return [tf.convert_to_tensor(v) for v in self.network.trainable_variables]
 
     def __call__(self, arrays: Arrays, parameters: Arrays, weights: list[tf.Tensor] | None = None) -> Arrays:
         """
-        Args:
-            arrays: State after a source step, shape (batch, *spatial) each.
-            parameters: Shape (batch,) each.
-            weights: Values to use instead of the network's own, from `weights()`.
-
-        Returns:
-            The correction of each corrected array, of the same shape and type.
+        The correction of each corrected array of a state after a source step, of the same shape (batch, *spatial) and
+        type; parameters have the shape (batch,). Weights, from `weights()`, take the place of the network's own.
         """
         s, adapter = self.statistics, self.adapter
         normalised = {n: (arrays[n] - s.mean[n]) / s.std[n] for n in adapter.inputs}
         logs = {n: (tf.math.log(parameters[n]) - s.log_mean[n]) / s.log_std[n] for n in adapter.parameters}
         channels = adapter.to_channels(normalised, logs)
-        channels_in = tf.cast(channels, self.network.compute_dtype)
+        output = tf.cast(channels, self.network.compute_dtype)
         if weights is None:
-            output = self.network(channels_in)
+            output = self.network(output)
         else:
             fixed = [tf.convert_to_tensor(v) for v in self.network.non_trainable_variables]
-            output, _ = self.network.stateless_call(weights, fixed, channels_in)
+            output, _ = self.network.stateless_call(weights, fixed, output)
         correction = adapter.from_channels(tf.cast(output, channels.dtype), arrays)
         return {n: c * s.correction[n] for n, c in correction.items()}
 
     def check_flow(self, flow: Flow):
-        """
-        Raises:
-            InputError: if the corrector was trained for another flow or grid.
-        """
+        """Raises InputError if the corrector was trained for another flow or grid."""
         check_trained_for(flow, self.description, "corrector")
 
     def save(self, folder: str | Path, **facts):
         """Writes `corrector.keras` and `corrector.json`, with further facts, into `folder`, each atomically."""
         folder = Path(folder)
         save_network(self.network, folder / NETWORK_FILE)
-        content = self.description | facts | {"adapter": asdict(self.adapter), "statistics": self.statistics.to_dict()}
+        content = self.description | facts | {"adapter": asdict(self.adapter), "statistics": asdict(self.statistics)}
         write_json(folder / DESCRIPTION_FILE, content)
 
     @staticmethod
     def load(folder: str | Path, custom_objects: dict | None = None) -> "Corrector":
         """
-        Reads what `save` wrote; needs neither the scene nor the data. Nothing in the files is executed (Keras's safe
-        mode).
+        Reads what `save` wrote, without scene or data. Nothing in the files is executed (Keras's safe mode).
 
         Args:
             folder: Folder of a run.
@@ -168,8 +154,6 @@ class Corrector:
             raise InputError(f"{folder / DESCRIPTION_FILE} is damaged: {err!r}.") from err
         channels = network.input_shape[-1], network.output_shape[-1]
         if channels != (adapter.input_channels, len(adapter.outputs)):
-            raise InputError(
-                f"{folder / NETWORK_FILE} maps {channels[0]} to {channels[1]} channels, but {DESCRIPTION_FILE} beside "
-                f"it says {adapter.input_channels} to {len(adapter.outputs)}."
-            )
+            said = f"{DESCRIPTION_FILE} beside it says {adapter.input_channels} to {len(adapter.outputs)}"
+            raise InputError(f"{folder / NETWORK_FILE} maps {channels[0]} to {channels[1]} channels, but {said}.")
         return Corrector(network, adapter, statistics, content)

@@ -11,6 +11,7 @@ from phi.tf import TENSORFLOW
 
 from ..errors import InputError
 from ..flows import Flow
+from ..flows.parameters import integer
 from ..networks import build_network
 from ..pressure.axes import CLOSED
 from ..pressure.laplace import MaskedLaplace
@@ -42,18 +43,13 @@ class PoissonGuess:
     """
 
     def __init__(self, network: keras.Model, scale: float, description: dict, passes: int = 1):
-        """
-        Raises:
-            InputError: for less than one pass.
-        """
-        if isinstance(passes, bool) or not isinstance(passes, int) or passes < 1:
-            raise InputError(f"The number of passes of a guess must be an integer of at least 1, not {passes!r}.")
-        self.network, self.scale, self.description, self.passes = network, float(scale), description, passes
-        flow = description["flow"]
-        spacing = [flow["size"][d] / n for d, n in flow["resolution"].items()]
-        self._operator = MaskedLaplace(
-            np.ones(list(flow["resolution"].values()), bool), spacing, [(CLOSED, CLOSED)] * len(spacing)
-        )
+        """Raises InputError for less than one pass."""
+        self.network, self.scale, self.description = network, float(scale), description
+        self.passes = integer("The number of passes of a guess", passes, 1)
+        size, resolution = (description["flow"][n] for n in ("size", "resolution"))
+        spacing = [size[d] / n for d, n in resolution.items()]
+        inside = np.ones(list(resolution.values()), bool)
+        self._operator = MaskedLaplace(inside, spacing, [(CLOSED, CLOSED)] * len(spacing))
         self.compiled = tf.function(self.native, autograph=False)
 
     @staticmethod
@@ -65,8 +61,7 @@ class PoissonGuess:
 
         Args:
             flow: Gives the grid.
-            network: Name of a network, a `keras.Model` or a builder, see `phi_sol.networks.build_network`. The model
-                that is trained shares its layers.
+            network: Name, `keras.Model` (whose layers are shared) or builder, see `phi_sol.networks.build_network`.
             scale: σ.
             seed: Seed of the initial weights.
             policy: Precision of the network, see `build_network`.
@@ -81,10 +76,7 @@ class PoissonGuess:
         return PoissonGuess(built, scale, {"flow": flow.config(), "network": built.name})
 
     def native(self, b: tf.Tensor) -> tf.Tensor:
-        """
-        The guess for native right-hand sides of shape (batch, *spatial), in their precision; for use inside a compiled
-        function.
-        """
+        """The guess for native right-hand sides (batch, *spatial), in their precision; for compiled functions."""
         p = self._once(b)
         for _ in range(self.passes - 1):
             with precision(8 * b.dtype.size):
@@ -105,32 +97,20 @@ class PoissonGuess:
 
     def __call__(self, b: Tensor) -> Tensor:
         """
-        Args:
-            b: Right-hand side with the spatial dimensions of the flow and any batch dimensions: minus the divergence of
-                a velocity.
-
-        Returns:
-            The guess of p, in TensorFlow, of the shape of b.
-
-        Raises:
-            InputError: if b is on another grid.
+        The guess of p, in TensorFlow, of the shape of the right-hand side b: minus the divergence of a velocity, with
+        the spatial dimensions of the flow and any batch dimensions. Raises InputError if b is on another grid.
         """
         resolution = self.description["flow"]["resolution"]
         b = b if isinstance(b, Tensor) else wrap(b)
-        if b.shape.spatial.untyped_dict != resolution:
-            raise InputError(
-                f"The guess was trained for right-hand sides on a grid of {resolution}, "
-                f"not of {b.shape.spatial.untyped_dict}."
-            )
+        grid = b.shape.spatial.untyped_dict
+        if grid != resolution:
+            raise InputError(f"The guess was trained for right-hand sides on a grid of {resolution}, not of {grid}.")
         others, dims = b.shape.without(list(resolution)), list(resolution)
         values = tf.convert_to_tensor(b.native([others, *dims]))
         return reshaped_tensor(self.compiled(values), [others, *[b.shape[d] for d in dims]], convert=False)
 
     def check_flow(self, flow: Flow):
-        """
-        Raises:
-            InputError: if the guess was trained for another flow or grid.
-        """
+        """Raises InputError if the guess was trained for another flow or grid."""
         check_trained_for(flow, self.description, "guess")
 
     def save(self, folder: str | Path, **facts):
@@ -141,23 +121,9 @@ class PoissonGuess:
 
     @staticmethod
     def load(folder: str | Path, passes: int = 1, custom_objects: dict | None = None) -> "PoissonGuess":
-        """
-        Reads what `save` wrote; needs neither the scene nor the data. Nothing in the files is executed (Keras's safe
-        mode).
-
-        Args:
-            folder: Folder of a run.
-            passes: How often the network is applied.
-            custom_objects: As for `Corrector.load`.
-
-        Raises:
-            MissingError: if there is no guess in `folder`.
-            InputError: if a file is damaged or needs a class that is not known, or for less than one pass.
-        """
-        folder = Path(folder)
-        network = load_network(
-            folder / NETWORK_FILE, folder / DESCRIPTION_FILE, "guess for a Poisson problem", custom_objects
-        )
+        """Reads what `save` wrote, see `Corrector.load`. Raises InputError for less than one pass, too."""
+        folder, kind = Path(folder), "guess for a Poisson problem"
+        network = load_network(folder / NETWORK_FILE, folder / DESCRIPTION_FILE, kind, custom_objects)
         content = read_json(folder / DESCRIPTION_FILE)
         try:
             scale = float(content.pop("scale"))
@@ -170,10 +136,7 @@ class PoissonGuess:
 
 
 def check_domain(flow: Flow):
-    """
-    Raises:
-        InputError: unless all sides of the flow are closed and it has no obstacle: networks see neither.
-    """
+    """Raises InputError unless all sides of the flow are closed and it has no obstacle: networks see neither."""
     solver = flow.projection.solver
     sides = {s for pair in solver.sides.values() for s in pair}
     if solver.cut_faces or sides != {CLOSED}:

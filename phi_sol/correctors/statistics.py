@@ -1,6 +1,6 @@
 """Statistics of the training data that networks are normalised with."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -32,28 +32,21 @@ class Statistics:
         moments: dict[str, tuple[float, float]], corrections: dict[str, np.ndarray], parameters: dict[str, np.ndarray]
     ) -> "Statistics":
         """
-        Args:
-            moments: Mean and standard deviation of the training frames, by array name.
-            corrections: Differences between reference and source after one source step, by array name.
-            parameters: Parameter value of each simulation, by name.
-
-        Raises:
-            InputError: if a parameter is not positive.
+        From mean and standard deviation of the training frames and differences between reference and source after one
+        source step, by array name, and each parameter's value in all simulations. Raises InputError if one is not > 0.
         """
-        parameters = {n: v for n, v in parameters.items() if n != SEED}
+        logs = {}
         for name, values in parameters.items():
+            if name == SEED:
+                continue
             if not (np.asarray(values) > 0).all():
                 raise InputError(f"The parameter {name} must be positive in all simulations.")
-        logs = {n: np.log(np.asarray(v, np.float64)) for n, v in parameters.items()}
+            logs[name] = np.log(np.asarray(values, np.float64))
+        squares = {n: np.mean(np.square(c, dtype=np.float64)) for n, c in corrections.items()}
         return Statistics(
             mean={n: mean for n, (mean, _) in moments.items()},
             std={n: std or 1.0 for n, (_, std) in moments.items()},
-            correction={
-                n: float(np.sqrt(np.mean(np.square(c, dtype=np.float64)))) or 1.0 for n, c in corrections.items()
-            },
+            correction={n: float(np.sqrt(square)) or 1.0 for n, square in squares.items()},
             log_mean={n: float(v.mean()) for n, v in logs.items()},
             log_std={n: float(v.std()) if v.std() > 1e-6 else 1.0 for n, v in logs.items()},
         )
-
-    def to_dict(self) -> dict:
-        return asdict(self)

@@ -2,8 +2,7 @@
 Networks as Keras models: channels in, channels out, on any grid size.
 
 A builder takes the layers that it may use (`Layers`: dimension, boundaries, precision), the input and the number of
-outputs. Those of phi_sol end in a layer whose weights start at zero, so that an untrained corrector leaves the source
-solver as it is.
+outputs. Those of phi_sol end in a layer whose weights start at zero: an untrained corrector corrects nothing.
 """
 
 import random
@@ -70,11 +69,9 @@ def build_network(
         outputs: Channels of the output.
         rank: Spatial dimensions, 1 to 3.
         seed: Seed of the initial weights. It has no say in a Keras model, nor has anything below.
-        periodic: Whether the domain is periodic, per axis or for all. Beyond periodic ends the fields continue
-            periodically, beyond others with zeros.
+        periodic: Whether fields continue periodically beyond the ends, per axis or for all, or else with zeros.
         policy: One of `POLICIES`, or None for Keras's global policy. With a mixed one all layers but the last compute
-            in 16 bits; variables, input and output have 32. `mixed_float16` needs a scaled loss
-            (`keras.optimizers.LossScaleOptimizer`).
+            in 16 bits; variables, input and output have 32. `mixed_float16` needs a `LossScaleOptimizer`.
         mirrored: Whether fields continue by their mirror image instead of zeros beyond ends that are not periodic, as
             those do whose normal derivative is zero there.
         grid: Cells per axis that it will be used on, if they are known.
@@ -90,9 +87,8 @@ def build_network(
         raise InputError(f"Networks are for 1, 2 or 3 dimensions, not {rank}.")
     flags = (periodic,) * rank if isinstance(periodic, bool) else tuple(periodic)
     if len(flags) != rank:
-        raise InputError(
-            f"A network in {rank}D needs to know of {rank} axes whether they are periodic, not of {len(flags)}."
-        )
+        needed = f"needs to know of {rank} axes whether they are periodic"
+        raise InputError(f"A network in {rank}D {needed}, not of {len(flags)}.")
     layers = Layers(flags, keras.config.dtype_policy() if policy is None else keras.DTypePolicy(policy), mirrored)
     with _drawn_from(seed):
         if isinstance(network, keras.Model):
@@ -114,16 +110,12 @@ def build_network(
 def network_name(network: str | keras.Model | Callable) -> str:
     """
     What a network is called in descriptions: its name, the name of a model that was given one, else of its class or of
-    the builder.
-
-    Raises:
-        InputError: for an unknown name, and what is no network.
+    the builder. Raises InputError for an unknown name, and what is no network.
     """
     if isinstance(network, str):
         if network not in NETWORKS:
-            raise InputError(
-                f"Unknown network {network!r}.{suggestion(network, NETWORKS)} Known: {', '.join(NETWORKS)}."
-            )
+            hint = suggestion(network, NETWORKS)
+            raise InputError(f"Unknown network {network!r}.{hint} Known: {', '.join(NETWORKS)}.")
         return network
     if isinstance(network, keras.Model):  # Keras numbers the names that it makes up itself
         kind, bare = type(network).__name__, re.sub(r"_\d+$", "", network.name)
@@ -154,10 +146,7 @@ def _drawn_from(seed: int) -> Iterator[None]:
 
 
 def _applied(model: keras.Model, name: str, layers: Layers, inputs: int):
-    """
-    Input and output of a model: of a functional one its own, so that its layers stay visible; others are applied to
-    grids of any size.
-    """
+    """Input and output of a functional model itself, so that its layers stay visible; others are applied to a grid."""
     if getattr(model, "outputs", None):
         if len(model.inputs) != 1 or len(model.outputs) != 1:
             raise InputError(f"The network {name!r} must have one input and one output.")
@@ -166,16 +155,12 @@ def _applied(model: keras.Model, name: str, layers: Layers, inputs: int):
     try:
         return start, model(start)
     except Exception as err:  # whatever the user's code raises
-        raise InputError(
-            f"The network {name!r} can't be applied to an input of shape {start.shape} ({_reason(err)})."
-        ) from err
+        what = f"an input of shape {start.shape} ({_reason(err)})"
+        raise InputError(f"The network {name!r} can't be applied to {what}.") from err
 
 
 def _check_own(model: keras.Model, grid: Sequence[int] | None):
-    """
-    Raises:
-        InputError: for layers that Keras can't save, or would not load in safe mode, and for an output on another grid.
-    """
+    """Raises InputError for layers that Keras can't save or safely load, and for an output on another grid."""
     try:
         code = "__lambda__" in str(keras.saving.serialize_keras_object(model))
         reason = "a Lambda is Python code, which is not loaded: use a layer class or a named function" if code else ""
@@ -186,9 +171,8 @@ def _check_own(model: keras.Model, grid: Sequence[int] | None):
     if grid is not None:
         sizes = model.compute_output_shape((1, *grid, model.input_shape[-1]))[1:-1]
         if tuple(sizes) != tuple(grid):
-            raise InputError(
-                f"The network {model.name!r} must keep the grid, but makes {sizes} of {tuple(grid)} cells."
-            )
+            made = f"{sizes} of {tuple(grid)} cells"
+            raise InputError(f"The network {model.name!r} must keep the grid, but makes {made}.")
 
 
 def _reason(err: Exception) -> str:

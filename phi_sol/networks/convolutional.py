@@ -8,12 +8,11 @@ from .layers import Layers
 def convnet(layers: Layers, x, outputs: int):
     """
     The paper's ConvNet: three 5x5 convolutions, to 32 and 64 features and to the output, with ReLU between them. In 2D
-    with 3 inputs and 2 outputs (25·3 + 1)·32 + (25·32 + 1)·64 + (25·64 + 1)·2 = 56 898 parameters; receptive field 13
-    cells.
+    with 3 inputs and 2 outputs (25·3 + 1)·32 + (25·32 + 1)·64 + (25·64 + 1)·2 = 56 898 parameters; it sees 13 cells.
 
     Source: Um et al., NeurIPS 2020 (arXiv:2007.00016), appendix B. The layout is that of the smaller of the two
-    networks in the authors' published programs for the wake and the forced advection, which we take to be the ConvNet
-    of the text.
+    networks in the authors' published programs for the wake and the forced advection, which we take to be the
+    ConvNet of the text.
     """
     for filters in (32, 64):
         x = keras.layers.ReLU(dtype=layers.policy)(layers.conv(x, filters, 5))
@@ -55,8 +54,7 @@ def dilated(layers: Layers, x, outputs: int):
     8, 4, 2, 1 and a leaky ReLU after each, 3x3 convolution to the output. In 2D with 3 inputs and 2 outputs (9·3 +
     1)·32 + 28·(9·32 + 1)·32 + (9·32 + 1)·2 = 260 418 parameters; receptive field 1 + 2·(1 + 4·22 + 1) = 181 cells.
 
-    Source: Stachenfeld et al., ICLR 2022 (arXiv:2112.15275), with 48 features and ReLU there; 32 here, for the size of
-    `resnet`.
+    Source: Stachenfeld et al., ICLR 2022 (arXiv:2112.15275), there with 48 features and ReLU; 32 as in `resnet`.
     """
     x = layers.conv(x, 32, 3)
     for _ in range(4):

@@ -28,10 +28,8 @@ class NetworkFacts:
         receptive_field: Number of neighbouring input cells along an axis that one output cell depends on, where that
             differs between cells the largest; None for the whole domain, and where it is not known.
         flops_per_cell: Floating-point operations of one evaluation per cell of the grid: convolutions and Fourier sums,
-            two for each multiplication and addition; biases, activations and sums are left out. None for a network with
-            layers that are not known here.
-        resolution: Grid of `flops_per_cell`. It makes a difference where a network works on padded or coarser grids,
-            too.
+            two per multiplication and addition, without biases, activations and sums. None where layers are not known.
+        resolution: Grid of `flops_per_cell`, which makes a difference where a network pads or coarsens grids.
     """
 
     parameters: int
@@ -53,15 +51,11 @@ class NetworkFacts:
 
 def describe(network: keras.Model, resolution: Sequence[int] | None = None) -> NetworkFacts:
     """
-    The facts of a network, computed from its layers. Of layers that the networks of phi_sol don't have only the
-    parameters are known.
+    The facts of a network, from its layers; of layers that phi_sol's networks don't have, only the parameters.
 
     Args:
         network: A network that `build_network` made, or a loaded one.
-        resolution: Cells per axis; by default 64, 64x32 or 32x16x16.
-
-    Raises:
-        InputError: for a resolution of another dimension.
+        resolution: Cells per axis; by default 64, 64x32 or 32x16x16. Another dimension is an InputError.
     """
     inputs = getattr(network, "inputs", None)  # a subclassed model has none
     rank = len(inputs[0].shape) - 2 if inputs else len(resolution or ())
@@ -99,8 +93,7 @@ def _followed(network: keras.Model, resolution: tuple[int, ...]) -> tuple[int, i
 def _reach(layer: keras.Layer, inputs: list[np.ndarray], extreme: Callable) -> np.ndarray:
     """
     First (`extreme` is np.min) or last (np.max) cell of the network's input that each cell of the layer's output
-    depends on, from the same for the layer's inputs. Along a line so long that what happens at its ends does not reach
-    the middle.
+    depends on, from the same for the layer's inputs; along a line whose ends are too far to reach the middle.
     """
     x = inputs[0]
     if isinstance(layer, CONVOLUTIONS) and _is_plain(layer):

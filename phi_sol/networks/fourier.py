@@ -56,10 +56,8 @@ class SpectralConv(keras.layers.Layer):
         counted = np.where((kept[0] == 0) | (2 * kept[0] == sizes[0]), 1, 2) / prod(sizes)
         # letters: points xyz, modes klm, channels i and o, real and imaginary parts p and q
         points, modes = "xyz"[: len(sizes)], "klm"[: len(sizes)]
-        mixed = [
-            (modes[:d] + points[d:], modes[: d + 1] + points[d + 1 :], f"{points[d]}pq{modes[d]}")
-            for d in range(len(sizes))
-        ]
+        names = [modes[:d] + points[d:] for d in range(len(sizes) + 1)]
+        mixed = [(names[d], names[d + 1], f"{points[d]}pq{modes[d]}") for d in range(len(sizes))]
         z = tf.cast(x, self.kernel.dtype)[..., None]
         for wave, (before, after, matrix) in zip(waves, mixed, strict=True):
             z = tf.einsum(f"b{before}ip,{matrix}->b{after}iq", z, tf.constant(wave, z.dtype))
@@ -70,13 +68,10 @@ class SpectralConv(keras.layers.Layer):
         return tf.cast(z[..., 0], self.compute_dtype)
 
     def _matrices(self, kept: list[np.ndarray]) -> tf.Tensor:
-        """
-        The kernel of the kept modes, as matrices that act on real and imaginary parts: shape (*modes, i, 2, o, 2).
-        """
+        """The kernel of the kept modes, as matrices on real and imaginary parts: shape (*modes, i, 2, o, 2)."""
         first = [k[0] + (self.modes if d else 0) for d, k in enumerate(kept)]
-        kernel = tf.convert_to_tensor(self.kernel)[
-            tuple(slice(f, f + len(k)) for f, k in zip(first, kept, strict=True))
-        ]
+        used = tuple(slice(f, f + len(k)) for f, k in zip(first, kept, strict=True))
+        kernel = tf.convert_to_tensor(self.kernel)[used]
         turned = tf.stack([-kernel[..., 1], kernel[..., 0]], -1)  # i R
         return tf.stack([kernel, turned], -3)
 
@@ -97,17 +92,12 @@ class SpectralConv(keras.layers.Layer):
 
 
 def kept_modes(n: int, modes: int, half: bool) -> np.ndarray:
-    """
-    Wave numbers, in ascending order, that an axis of `n` cells represents and a spectral convolution of `modes` modes
-    uses.
-    """
+    """Wave numbers, ascending, that an axis of `n` cells represents and a spectral convolution uses."""
     return np.arange(0 if half else -min(modes, n // 2), min(modes, n // 2 + 1 if half else (n + 1) // 2))
 
 
 def wave_matrices(n: int, k: np.ndarray) -> np.ndarray:
-    """
-    exp(-2π i k j/n) as matrices that turn (real, imaginary) of point j into those of mode k: shape (n, 2, 2, modes).
-    """
+    """exp(-2π i k j/n) as matrices from (real, imaginary) of point j to those of mode k: shape (n, 2, 2, modes)."""
     angle = 2 * np.pi * (np.outer(np.arange(n), k) % n) / n
     c, s = np.cos(angle), np.sin(angle)
     return np.stack([np.stack([c, -s], 1), np.stack([s, c], 1)], 1)
@@ -141,12 +131,10 @@ def fno(layers: Layers, x, outputs: int):
     1)·16) + (16 + 1)·64 + (64 + 1)·2 = 264 514 parameters. Every cell sees the whole domain.
 
     Fourier series are periodic. An axis that is not is extended by zeros, a fourth of its cells at the upper end,
-    behind the first map and cut off before the last two, so that what leaves through one side has this way to go until
-    it comes in at the other.
+    behind the first map and cut off before the last two, so that what leaves at one side has a way to go to the other.
 
     Source: Li et al., ICLR 2021 (arXiv:2010.08895), with leaky ReLU in place of ReLU, without coordinates as inputs
-    (which would break the symmetry under shifts; the zeros tell where the sides are), and with a padding relative to
-    the size.
+    (which would break the symmetry under shifts; zeros tell where the sides are), and with a relative padding.
     """
     x = layers.conv(x, WIDTH, 1)
     if not all(layers.periodic):

@@ -27,9 +27,9 @@ class Pad(keras.layers.Layer):
         for axis, periodic in enumerate(self.periodic, 1):
             if periodic:
                 x = wrapped(x, axis, self.width)
-        widths = [(0, 0) if periodic else (self.width, self.width) for periodic in self.periodic]
         if all(self.periodic):
             return x
+        widths = [(0, 0) if periodic else (self.width, self.width) for periodic in self.periodic]
         return tf.pad(x, [(0, 0), *widths, (0, 0)], "SYMMETRIC" if self.mirrored else "CONSTANT")
 
     def compute_output_shape(self, shape):
@@ -50,9 +50,8 @@ def wrapped(x: tf.Tensor, axis: int, width: int) -> tf.Tensor:
         return tf.concat([part(x, n - width, n), x, part(x, 0, width)], axis)
     n = tf.shape(x)[axis] if n is None else n
     copies = -(-width // n)
-    multiples = [2 * copies + 1 if a == axis else 1 for a in range(x.shape.rank)]
-    begin = copies * n - width
-    return part(tf.tile(x, multiples), begin, begin + n + 2 * width)
+    tiles = tf.tile(x, [2 * copies + 1 if a == axis else 1 for a in range(x.shape.rank)])
+    return part(tiles, copies * n - width, (copies + 1) * n + width)
 
 
 @keras.saving.register_keras_serializable(package="phi_sol")
@@ -80,8 +79,7 @@ class Layers:
     Makes layers for one dimension, one set of boundaries and one precision, and applies them.
 
     Attributes:
-        periodic: For each axis whether it is periodic. Convolutions continue the field accordingly beyond the ends, by
-            zeros where it is not periodic.
+        periodic: For each axis whether it is periodic. Convolutions continue the field accordingly, else by zeros.
         policy: Types of variables and computations.
         mirrored: Whether they continue it by its mirror image instead of zeros.
     """
@@ -99,10 +97,7 @@ class Layers:
         return getattr(keras.layers, f"{name}{self.rank}D")
 
     def start(self, channels: int):
-        """
-        The input of a network: grids of any size, in the type of the variables, so that inputs are not rounded
-        beforehand.
-        """
+        """The input of a network: grids of any size, in the type of the variables, so that it is not rounded."""
         return keras.Input((None,) * self.rank + (channels,), dtype=self.policy.variable_dtype)
 
     def conv(self, x, filters: int, kernel: int, dilation: int = 1, **options):
@@ -114,9 +109,7 @@ class Layers:
         return self.of_rank("Conv")(filters, kernel, padding="valid", **options)(x)
 
     def last(self, x, filters: int, kernel: int):
-        """
-        The convolution that ends a network: zero at the start, and never in less than the precision of the variables.
-        """
+        """The last convolution of a network: zero at the start, never in less than the precision of the variables."""
         return self.conv(x, filters, kernel, kernel_initializer="zeros", dtype=self.policy.variable_dtype)
 
     def activate(self, x):

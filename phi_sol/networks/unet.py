@@ -6,17 +6,14 @@ import keras
 
 from .layers import Crop, Layers
 
-FEATURES = (16, 32, 64, 64)
-DEEP_FEATURES = (16, 32, 64, 64, 64)
 
-
-def unet(layers: Layers, x, outputs: int, features: Sequence[int] = FEATURES):
+def unet(layers: Layers, x, outputs: int, features: Sequence[int] = (16, 32, 64, 64)):
     """
     U-Net with four levels of 16, 32, 64 and 64 features: two 3x3 convolutions with leaky ReLU on each level on the way
     down (means over 2x2 cells in between) and again on the way up, where the coarser level, each cell copied to 2x2, is
-    put beside the features of the way down; 3x3 convolution to the output. In 2D with 3 inputs and 2 outputs 303 122
-    parameters: 2 768 + 13 888 + 55 424 + 73 856 on the way down, 110 720 + 36 928 + 9 248 on the way up, 290 at the
-    end. Receptive field 100 cells.
+    put beside the features of the way down; 3x3 convolution to the output. Receptive field 100 cells. In 2D with 3
+    inputs and 2 outputs 303 122 parameters: 2 768 + 13 888 + 55 424 + 73 856 on the way down, 110 720 + 36 928 + 9 248
+    on the way up, 290 at the end.
 
     Any grid size: an odd number of cells leaves the last one a coarse cell for itself, which is cut off again on the
     way up. Along a periodic axis whose number of cells is a multiple of 8 the network commutes with shifts by 8 cells,
@@ -48,4 +45,4 @@ def deep_unet(layers: Layers, x, outputs: int):
     up (110 720). In 2D with 3 inputs and 2 outputs 487 698 parameters. Receptive field 204 cells. For what depends on
     the whole domain, such as a pressure.
     """
-    return unet(layers, x, outputs, DEEP_FEATURES)
+    return unet(layers, x, outputs, (16, 32, 64, 64, 64))

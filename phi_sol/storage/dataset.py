@@ -44,6 +44,7 @@ class Dataset:
         parameters: By parameter name, shape (simulations,), float32.
         simulations: Parameters of each simulation as they were given.
         fingerprints: Configuration fingerprint of each simulation.
+        keep_reference_every: Every so many frames the full-resolution state was kept, too.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class Dataset:
         self.simulations = given = [d["parameters"] for d in descriptions]
         self.parameters = {p: np.array([g[p] for g in given], np.float32) for p in pair.source.parameters}
         self.fingerprints = [d["fingerprint"] for d in descriptions]
+        self.keep_reference_every = descriptions[0]["keep_reference_every"]
 
     @classmethod
     def load(cls, pair: SolverPair, folder: str | Path, split: str = "train", frames: int | None = None) -> "Dataset":

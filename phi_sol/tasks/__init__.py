@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from importlib import import_module
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,14 +30,10 @@ RESULTS = "results.json"
 
 
 def task_named(name: str) -> type[Task]:
-    """
-    Raises:
-        InputError: for an unknown name.
-    """
+    """Raises InputError for an unknown name."""
     if name not in TASKS:
-        raise InputError(
-            f"Unknown task {name!r}.{suggestion(name, TASKS)} Known: {', '.join(TASKS)}; or give a class of your own."
-        )
+        known = f"{', '.join(TASKS)}; or give a class of your own"
+        raise InputError(f"Unknown task {name!r}.{suggestion(name, TASKS)} Known: {known}.")
     module, cls, _ = TASKS[name]
     return getattr(import_module(f".{module}", __name__), cls)
 
@@ -48,10 +45,8 @@ def task_of(experiment: Experiment) -> type[Task]:
 
 def task_in(folder: Path, known: Iterable[type[Task]] = ()) -> type[Task] | None:
     """The task whose product a folder holds, None if it holds none; the known ones are tried before ours."""
-    for task in known:
-        if task.holds(folder):
-            return task
-    return next((task_named(n) for n in TASKS if _holds(folder, n)), None)
+    theirs, ours = (t for t in known if t.holds(folder)), (task_named(n) for n in TASKS if _holds(folder, n))
+    return next(chain(theirs, ours), None)
 
 
 def _holds(folder: Path, name: str) -> bool:
@@ -65,11 +60,7 @@ def holds_model(folder: Path, known: Iterable[type[Task]] = ()) -> bool:
 
 def solver_of(folder: Path, flow: Any, known: Iterable[type[Task]] = ()) -> Solver:
     """
-    What a folder holds as a solver of a flow's states.
-
-    Raises:
-        InputError: if it belongs to another flow, or is damaged.
-        MissingError: if there is none.
+    What a folder holds as a solver of a flow's states. Raises MissingError, or InputError if it is not of this flow.
     """
     task = task_in(folder, known)
     if task is None:
@@ -78,12 +69,7 @@ def solver_of(folder: Path, flow: Any, known: Iterable[type[Task]] = ()) -> Solv
 
 
 def task_of_results(results: dict, known: Iterable[type[Task]] = ()) -> type[Task]:
-    """
-    The task that results (the content of a `results.json`) belong to.
-
-    Raises:
-        InputError: if none is known.
-    """
+    """The task that results (the content of a `results.json`) belong to. Raises InputError if none is known."""
     for task in (*known, *map(task_named, TASKS)):
         if task.owns(results):
             return task
@@ -92,18 +78,14 @@ def task_of_results(results: dict, known: Iterable[type[Task]] = ()) -> type[Tas
 
 def read_results(path: str | Path) -> dict:
     """
-    The results of an evaluation: of its folder or of its `results.json`.
-
-    Raises:
-        MissingError: if there is none.
-        InputError: if the file is damaged or of something else.
+    The results of an evaluation, by its folder or its `results.json`. Raises MissingError if there is none, InputError
+    if the file is damaged or of something else.
     """
     path = Path(path)
     file = path / RESULTS if path.is_dir() else path
     if not file.is_file():
-        raise MissingError(
-            f"There is no evaluation in {path}: give a folder with a {RESULTS}, which 'phi-sol evaluate' writes."
-        )
+        advice = f"give a folder with a {RESULTS}, which 'phi-sol evaluate' writes"
+        raise MissingError(f"There is no evaluation in {path}: {advice}.")
     results = read_json(file)
     try:
         task_of_results(results).check_results(results)
@@ -128,8 +110,7 @@ def evaluate(
 
     Args:
         experiment: The scene.
-        runs: Folders of runs; or by name what was trained (a `Corrector`, a `PoissonGuess`, for corrections any
-            solver).
+        runs: Folders of runs; or by name what was trained (`Corrector`, `PoissonGuess`, for corrections any solver).
         data: Folder of the data.
         out: Folder for `results.json`, report and pictures; None: nothing is written.
         options: `frames`, `progress` (called with part, done, in all), `command` (for the record), and those of the

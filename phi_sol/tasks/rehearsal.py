@@ -1,8 +1,9 @@
 """Initial states in the place of recorded simulations, to time what a training or an evaluation will cost."""
 
-import time
+import timeit
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 import tensorflow as tf
@@ -13,10 +14,7 @@ from ..stepping.arrays import pack
 
 
 class Rehearsal:
-    """
-    Stands in for a `Dataset`: simulations of a scene that stay as they begin. What they hold does not matter for the
-    time that a step takes.
-    """
+    """Stands in for a `Dataset`: simulations that stay as they begin, which makes no difference for a step's time."""
 
     def __init__(
         self,
@@ -26,14 +24,7 @@ class Rehearsal:
         frames: int = 1,
         reference: bool = False,
     ):
-        """
-        Args:
-            pair: Source and reference.
-            simulations: Parameters of simulations.
-            count: How many; the same over again if fewer are given.
-            frames: Frames after frame 0.
-            reference: Whether they are states of the reference.
-        """
+        """So many of the given simulations, over again if there are fewer; states of the source or the reference."""
         self.pair, self.frames = pair, frames
         flow = pair.reference if reference else pair.source
         self.simulations = [simulations[i % len(simulations)] for i in range(count)]
@@ -61,9 +52,4 @@ class Rehearsal:
 def median_seconds(call: Callable[[], object], repeats: int = 3) -> float:
     """Median time of a call that has run once before."""
     call()
-    times = []
-    for _ in range(repeats):
-        begin = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - begin)
-    return float(np.median(times))
+    return median(timeit.repeat(call, number=1, repeat=repeats))

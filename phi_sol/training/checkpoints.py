@@ -17,18 +17,12 @@ SECONDS = 300.0  # a long epoch is saved in between
 
 class Checkpoints(keras.callbacks.Callback):
     """
-    Keeps the last checkpoints, of every epoch, of every five minutes, and of the end.
-
-    Each is complete or not there: TensorFlow moves the data into place, and then its index.
+    Keeps the last checkpoints, of every epoch, of every five minutes, and of the end. Each is complete or not there:
+    TensorFlow moves the data into place, and then its index.
     """
 
     def __init__(self, trainer, folder: Path, **state):
-        """
-        Args:
-            trainer: Has `step`, `chief` and `save()`.
-            folder: Receives the checkpoints.
-            state: What is saved: TensorFlow variables and Keras objects, by name.
-        """
+        """The trainer has `step`, `chief` and `save()`, the state TensorFlow variables and Keras objects by name."""
         super().__init__()
         self.trainer, self.folder = trainer, folder
         self.checkpoint = tf.train.Checkpoint(**state)
@@ -36,31 +30,22 @@ class Checkpoints(keras.callbacks.Callback):
 
     def restore(self):
         """
-        Goes back to the latest checkpoint; if it can't be read, to the one before, with a warning. Without checkpoints
-        nothing happens.
-
-        Raises:
-            InputError: if there are checkpoints, but none can be read.
+        Goes back to the latest checkpoint, if there is any; if it can't be read, to the one before, with a warning.
+        Raises InputError if there are checkpoints, but none can be read.
         """
         numbers = self._numbers()
-        for i, number in enumerate(numbers):
+        for number, before in zip(numbers, [*numbers[1:], None], strict=False):
             try:
                 self.checkpoint.read(str(self.folder / f"ckpt-{number}")).assert_existing_objects_matched()
+                self.saved_step = self.trainer.step
+                return
             except (tf.errors.OpError, ValueError, IndexError, AssertionError, RuntimeError):
-                if i + 1 < len(numbers):
-                    LOG.warning(
-                        "The checkpoint of iteration %d in %s is damaged: going back to that of iteration %d.",
-                        number,
-                        self.folder,
-                        numbers[i + 1],
-                    )
-                continue
-            self.saved_step = self.trainer.step
-            return
+                if before is not None:
+                    text = "The checkpoint of iteration %d in %s is damaged: going back to that of iteration %d."
+                    LOG.warning(text, number, self.folder, before)
         if numbers:
-            raise InputError(
-                f"No checkpoint in {self.folder} can be read: remove the run or name another folder with --out."
-            )
+            advice = "remove the run or name another folder with --out"
+            raise InputError(f"No checkpoint in {self.folder} can be read: {advice}.")
 
     def _numbers(self) -> list[int]:
         """Iterations of the checkpoints, latest first."""
@@ -70,11 +55,8 @@ class Checkpoints(keras.callbacks.Callback):
     @property
     def summary(self) -> str:
         """One sentence about what can be gone back to."""
-        return (
-            f"The last checkpoint in {self.folder} is that of iteration {self.saved_step}."
-            if self.saved_step >= 0
-            else "There is no checkpoint yet."
-        )
+        last = f"The last checkpoint in {self.folder} is that of iteration {self.saved_step}."
+        return last if self.saved_step >= 0 else "There is no checkpoint yet."
 
     def save(self):
         """Saves unless this has been done, in the first worker only."""

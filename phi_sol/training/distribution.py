@@ -1,15 +1,11 @@
-"""
-One device, several, or several machines: `tf.distribute` strategies, and what the processes of a training have to agree
-on.
-"""
+"""One device, several, or several machines: `tf.distribute` strategies, and what processes have to agree on."""
 
 import json
 import os
-from difflib import get_close_matches
 
 import tensorflow as tf
 
-from ..errors import InputError
+from ..errors import InputError, suggestion
 
 STRATEGIES = {
     "none": "one device",
@@ -23,16 +19,10 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
     """
     A strategy by name. `multi-worker` must be made before TensorFlow does anything in the process, and PhiFlow asks it
     for its devices when it is imported: call this before anything else of phi_sol that needs TensorFlow is imported.
-
-    Raises:
-        InputError: for an unknown name, or if `TF_CONFIG` does not describe a cluster and this process's place in it.
+    Raises InputError for an unknown name, or if `TF_CONFIG` does not describe a cluster and this process's place in it.
     """
     if name not in STRATEGIES:
-        close = get_close_matches(name, STRATEGIES, 1)
-        raise InputError(
-            f"Unknown strategy {name!r}.{f' Did you mean {close[0]!r}?' if close else ''} Known: "
-            f"{', '.join(STRATEGIES)}."
-        )
+        raise InputError(f"Unknown strategy {name!r}.{suggestion(name, STRATEGIES)} Known: {', '.join(STRATEGIES)}.")
     if name == "none":
         return tf.distribute.get_strategy()
     if name == "mirrored":
@@ -53,10 +43,8 @@ def _check_cluster(config: str):
     except (ValueError, KeyError, TypeError):
         complete = False
     if not complete:
-        raise InputError(
-            f"--strategy multi-worker needs TF_CONFIG to name all workers and which one this is, such as {EXAMPLE}, "
-            f"not {config!r}."
-        )
+        needed = f"TF_CONFIG to name all workers and which one this is, such as {EXAMPLE}"
+        raise InputError(f"--strategy multi-worker needs {needed}, not {config!r}.")
 
 
 def is_chief(strategy: tf.distribute.Strategy) -> bool:
@@ -66,10 +54,7 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
 
 
 def check_batch(strategy: tf.distribute.Strategy, batch: int):
-    """
-    Raises:
-        InputError: if a batch can't be shared equally by all devices.
-    """
+    """Raises InputError if a batch can't be shared equally by all devices."""
     replicas = strategy.num_replicas_in_sync
     if batch % replicas:
         lower = batch - batch % replicas

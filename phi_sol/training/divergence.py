@@ -12,15 +12,8 @@ def cause(
 ) -> str:
     """
     One sentence about a loss or a gradient that is not finite: the first step at fault, and its simulation and frame.
-
-    Args:
-        loss: Of the batch.
-        losses: Of every window and step, shape (batch, n).
-        numbers: Of the windows in the stream, shape (batch,).
-        task: What is trained.
-        unroll: Unrolled steps of the stage.
-        stream: The stream of windows.
-        iteration: Number of the iteration, from 1.
+    From the loss of the batch, the losses of every window and step, (batch, n), the numbers of the windows in their
+    stream, (batch,), and the number of the iteration, from 1.
     """
     data, label = task.data, task.label(unroll)
     where = f"at iteration {iteration} ({label})"
@@ -31,7 +24,5 @@ def cause(
     simulation, first = (int(v) for v in stream.locate(tf.constant(numbers[np.argmax(bad[:, step])])))
     frame = first + task.frames(unroll) - task.terms(unroll) + step + 1
     values = ", ".join(f"{n}={v:g}" for n, v in data.simulations[simulation].items())
-    return (
-        f"The loss is {loss} {where}: simulation {data.folders[simulation].name} ({values}), frame {frame} "
-        f"(step {step + 1} of {label})."
-    )
+    place = f"{data.folders[simulation].name} ({values}), frame {frame} (step {step + 1} of {label})"
+    return f"The loss is {loss} {where}: simulation {place}."

@@ -20,10 +20,7 @@ class Interruption:
         self.requested = self.forced = False
 
     def check(self):
-        """
-        Raises:
-            KeyboardInterrupt: if one was asked for.
-        """
+        """Raises KeyboardInterrupt if one was asked for."""
         if self.requested:
             raise KeyboardInterrupt
 
@@ -37,9 +34,8 @@ class Interruption:
     def __enter__(self) -> "Interruption":
         self._before = {}
         if threading.current_thread() is threading.main_thread():  # only there are signals handled
-            self._before = {
-                s: signal.signal(s, self._handle) for s in SIGNALS if signal.getsignal(s) not in (None, signal.SIG_IGN)
-            }
+            handled = [s for s in SIGNALS if signal.getsignal(s) not in (None, signal.SIG_IGN)]
+            self._before = {s: signal.signal(s, self._handle) for s in handled}
         return self
 
     def __exit__(self, *error):

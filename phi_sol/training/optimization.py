@@ -13,18 +13,12 @@ from .plan import Plan
 
 class Optimization:
     """
-    The compiled parts of an iteration, for any strategy.
+    The compiled parts of an iteration, for any strategy, in whose scope the variables were made.
 
     Gradients and their application are two calls, so that gradients that are not finite are never applied.
     """
 
     def __init__(self, strategy: tf.distribute.Strategy, variables: list[keras.Variable], plan: Plan):
-        """
-        Args:
-            strategy: Distributes the work; the variables were made in its scope.
-            variables: What is optimised.
-            plan: Says which optimizer there is, how gradients are clipped, and the like.
-        """
         self.strategy, self.variables, self.plan = strategy, variables, plan
         with strategy.scope():
             self.optimizer = plan.make_optimizer(self.variables)
@@ -42,13 +36,10 @@ class Optimization:
 
     def gradients(self, losses_of: Callable):
         """
-        A compiled function of (window, parameters, numbers, seconds), as `Windows.batches` delivers them, and the
-        seconds that the iteration before took. It returns the loss, the norm of its gradient, the seconds as all
-        workers agree on them, the gradients, and the losses of every window and step, of shape (batch, n) (on several
-        devices: per device).
-
-        Args:
-            losses_of: The losses of (window, parameters, numbers), shape (batch, n), see `Task.losses`.
+        A compiled function of (window, parameters, numbers), as `Windows.batches` delivers them, and the seconds that
+        the iteration before took. It returns the loss, the norm of its gradient, the seconds as all workers agree on
+        them, the gradients, and the losses of every window and step, which `losses_of` (see `Task.losses`) gives, of
+        shape (batch, n) (on several devices: per device).
         """
         strategy, optimizer = self.strategy, self.optimizer
         replicas = strategy.num_replicas_in_sync

@@ -59,12 +59,9 @@ class Plan:
         final: What it falls to, as a fraction of `learning_rate`; not used by a function.
         ramp: Fraction of the training in which it rises linearly from 1 % of its value.
         clip: Gradients with a larger norm, over all weights, are scaled down to it; None: never.
-        ema: Momentum of an exponential moving average of the weights, which is what is validated and saved; None: the
-            weights themselves.
-        precision: Of the network: `float32`, or `mixed_bfloat16`, `mixed_float16` (activations of 16 bits, weights of
-            32). The solver keeps its own.
-        optimizer: A name (`adam`, ...), or a Keras optimizer whose settings are taken; its learning rate is set by the
-            plan.
+        ema: Momentum of an exponential moving average of the weights, which is validated and saved; None: no average.
+        precision: Of the network, not the solver: `float32`, `mixed_bfloat16` or `mixed_float16` (16 bits inside).
+        optimizer: A name (`adam`, ...), or a Keras optimizer whose settings, without its learning rate, are taken.
     """
 
     stages: tuple[Stage, ...]
@@ -85,15 +82,8 @@ class Plan:
             raise InputError("Give either a number of steps or a time budget for a training.")
         if not self.stages or not all(isinstance(s, Stage) for s in self.stages):
             raise InputError(f"The stages of a training are a tuple of Stage, at least one, not {self.stages!r}.")
-        for name, whole in (
-            ("batch", True),
-            ("steps", True),
-            ("learning_rate", False),
-            ("budget", False),
-            ("final", False),
-            ("clip", False),
-        ):
-            value = getattr(self, name)
+        for name in ("batch", "steps", "learning_rate", "budget", "final", "clip"):
+            value, whole = getattr(self, name), name in ("batch", "steps")
             number = isinstance(value, Integral if whole else Real) and not isinstance(value, bool)
             if value is not None and not (number and value > 0 and isfinite(value)):
                 kind = "a positive integer" if whole else "positive"
@@ -105,12 +95,10 @@ class Plan:
         for name, known in (("decay", DECAYS), ("precision", POLICIES), ("optimizer", OPTIMIZERS)):
             value = getattr(self, name)
             if isinstance(value, str) and value not in known:
-                hint = suggestion(value, known)
-                raise InputError(f"Unknown {name} {value!r}.{hint} Known: {', '.join(known)}.")
+                raise InputError(f"Unknown {name} {value!r}.{suggestion(value, known)} Known: {', '.join(known)}.")
         if not isinstance(self.decay, str) and not callable(self.decay):
-            raise InputError(
-                f"The decay of a learning rate is a name or a function of the progress, not {self.decay!r}."
-            )
+            what = "a name or a function of the progress"
+            raise InputError(f"The decay of a learning rate is {what}, not {self.decay!r}.")
         if not isinstance(self.optimizer, str | keras.optimizers.Optimizer):
             raise InputError(f"The optimizer of a training is a name or a Keras optimizer, not {self.optimizer!r}.")
 
@@ -123,10 +111,7 @@ class Plan:
         return next((i for i, s in enumerate(self.stages) if progress < s.until), len(self.stages) - 1)
 
     def rate(self, progress: float) -> float:
-        """
-        Learning rate at a progress. Keras's schedules, with the progress in the place of the step, so that they serve
-        budgets of time, too.
-        """
+        """Learning rate: Keras's schedules with the progress for the step, so that they serve budgets of time, too."""
         ramp = min(1.0, max(0.01, progress / self.ramp)) if self.ramp else 1.0
         if not isinstance(self.decay, str):
             return ramp * self.learning_rate * float(self.decay(progress))
@@ -151,20 +136,15 @@ class Plan:
 
     def stored(self, content: dict) -> "Plan":
         """
-        The plan of a run from its `to_dict`, with the objects of this one in the place of their names.
-
-        Raises:
-            KeyError, TypeError: if the content is damaged.
-            InputError: if the run had other objects than this plan.
+        The plan of a run from its `to_dict`, with the objects of this one in the place of their names. Raises KeyError
+        or TypeError if the content is damaged, InputError if the run had other objects than this plan.
         """
         content = {EARLIER.get(n, n): v for n, v in content.items()}
         for name, known in (("decay", DECAYS), ("optimizer", OPTIMIZERS)):
-            own = getattr(self, name)
-            if content.get(name, "adam") not in known:
-                if isinstance(own, str) or _name(own) != content[name]:
-                    raise InputError(
-                        f"The run was started with the {name} {content[name]!r} as an object: give it again."
-                    )
+            own, was = getattr(self, name), content.get(name, "adam")
+            if was not in known:
+                if isinstance(own, str) or _name(own) != was:
+                    raise InputError(f"The run was started with the {name} {was!r} as an object: give it again.")
                 content[name] = own
         return Plan(**content | {"stages": tuple(Stage(**s) for s in content["stages"])})
 
@@ -176,32 +156,25 @@ def _name(value) -> str:
 def curriculum(unroll: int, shares: tuple[float, ...] = (0.2, 0.3, 0.5)) -> tuple[Stage, ...]:
     """
     Stages of n/4, n/2 and n unrolled steps (as many as are at least 2, or n alone), with the given shares of the
-    training.
-
-    Short unrolls are cheap and bring a random network near the solution; started at a long unroll it may diverge.
+    training. Short unrolls are cheap and bring a random network near the solution; long ones first may diverge.
     """
     lengths = [n for n in (unroll // 4, unroll // 2) if n >= 2] + [unroll]
     used = shares[-len(lengths) :]
-    return tuple(
-        Stage(n, 1.0 if i == len(lengths) - 1 else sum(used[: i + 1]) / sum(used)) for i, n in enumerate(lengths)
-    )
+    ends = [*(sum(used[:i]) / sum(used) for i in range(1, len(lengths))), 1.0]
+    return tuple(map(Stage, lengths, ends))
 
 
 def parse_stages(text: str) -> tuple[Stage, ...]:
     """
-    Stages from text such as `2:0.2,4:0.3,8:0.5`: unrolled steps and share of the training, in order.
-
-    Raises:
-        InputError: if it is not of this form, or the shares don't add up to 1.
+    Stages from text such as `2:0.2,4:0.3,8:0.5`: unrolled steps and share of the training, in order. Raises InputError
+    if it is not of this form, or the shares don't add up to 1.
     """
     stages, until = [], 0.0
     for part in text.split(","):
         match = re.fullmatch(r"\s*(\d+)\s*:\s*(\d*\.?\d+)\s*", part)
         if not match or not int(match[1]) or not float(match[2]):
-            raise InputError(
-                f"{part!r} is no stage of a training: stages look like 2:0.2,4:0.3,8:0.5, unrolled steps and share "
-                "of the training."
-            )
+            form = "2:0.2,4:0.3,8:0.5, unrolled steps and share of the training"
+            raise InputError(f"{part!r} is no stage of a training: stages look like {form}.")
         until += float(match[2])
         stages.append(Stage(int(match[1]), round(until, 6)))
     if stages[-1].until != 1.0:
@@ -210,12 +183,7 @@ def parse_stages(text: str) -> tuple[Stage, ...]:
 
 
 def parse_duration(text: str) -> float:
-    """
-    Seconds of a duration such as `90s`, `20m`, `1.5h` or `90` (seconds).
-
-    Raises:
-        InputError: if it is none.
-    """
+    """Seconds of a duration such as `90s`, `20m`, `1.5h` or `90` (seconds). Raises InputError if it is none."""
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smh]?)\s*", text)
     seconds = float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]] if match else 0
     if not seconds > 0:

@@ -32,8 +32,7 @@ class Setting:
         precision: Of networks, see `Plan`.
         strategy: In whose scope variables are made.
         show: Called with (done, in all) while something is computed beforehand.
-        rehearsal: Whether only the time of an iteration counts: what is computed beforehand may be anything of the
-            right shape.
+        rehearsal: Whether only an iteration's time counts: what is computed beforehand may be anything of its shape.
     """
 
     simulations: Sequence[int]
@@ -59,8 +58,7 @@ class Cost:
 class Task(ABC):
     """
     One thing to be optimised over recorded simulations: its variables, its windows and loss, its validation error, how
-    it is saved, and how what was trained is evaluated and tabulated. The trainer, the commands, the reproduction and
-    the viewer know nothing else.
+    it is saved, and how what was trained is evaluated and tabulated. Trainer, commands and viewer know nothing else.
 
     A task of one's own defines `set_up`, `variables`, `losses`, `error`, `save` and `load`; a scene names it as
     `Experiment(task=MyTask)`. The rest has defaults, or says that it is not there.
@@ -112,8 +110,7 @@ class Task(ABC):
     @abstractmethod
     def losses(self, unroll: int, window: Arrays, parameters: Arrays, numbers: tf.Tensor) -> tf.Tensor:
         """
-        The losses of a batch of windows, term by term; their mean over the batch, summed over terms, is minimised. For
-        use in a compiled function.
+        The losses of windows, for compiled functions; their mean over the batch, summed over terms, is minimised.
 
         Args:
             unroll: Unrolled steps n of the stage.
@@ -187,18 +184,9 @@ class Task(ABC):
         cls, experiment: Any, data: Dataset, method: str = "", unroll: int = 1, network: Any = None, **how
     ) -> "Task":
         """
-        The task of a scene.
-
-        Args:
-            experiment: The scene.
-            data: Its training simulations.
-            method: One of `methods`.
-            unroll: Unrolled steps of the longest stage.
-            network: Name of a network or the network itself, for tasks that train one.
-            how: Further options, as the command `train` has them.
-
-        Raises:
-            InputError: for an unknown method or options that the task does not have.
+        The task of a scene with its training simulations, for one of `methods` and the unrolled steps of the longest
+        stage; with the name of a network or the network itself for tasks that train one, and further options, as the
+        command `train` has them. Raises InputError for an unknown method or options that the task does not have.
         """
         cls.refuse(experiment, how)
         return cls(data)
@@ -207,10 +195,7 @@ class Task(ABC):
     def refuse(cls, experiment: Any, options: dict):
         """Raises InputError if there are options that the task does not have."""
         for name in options:
-            option = name.replace("_", "-")
-            raise InputError(
-                f"--{option} is not for {experiment.name}, which trains {article(cls.product)}: leave it out."
-            )
+            _refuse(cls, experiment, name.replace("_", "-"))
 
     @classmethod
     def stages(cls, method: str, unroll: int, shorter_first: bool = True) -> tuple[Stage, ...]:
@@ -231,10 +216,8 @@ class Task(ABC):
     def require(cls, folder: Path, scene: str):
         """Raises MissingError if a folder holds nothing that this task trains."""
         if not cls.holds(folder):
-            raise MissingError(
-                f"There is no {cls.product} in {folder}: train one first ('phi-sol train {scene}'), or name another "
-                "run."
-            )
+            advice = f"train one first ('phi-sol train {scene}'), or name another run"
+            raise MissingError(f"There is no {cls.product} in {folder}: {advice}.")
 
     @classmethod
     def solver(cls, folder: Path, flow: Any) -> Solver:
@@ -244,18 +227,9 @@ class Task(ABC):
     @classmethod
     def evaluate(cls, experiment: Any, runs: Any, data: str | Path, out: str | Path | None = None, **options) -> Any:
         """
-        Measures what was trained on the test simulations, and writes `results.json` and a report into `out`.
-
-        Args:
-            experiment: The scene.
-            runs: Folders of runs.
-            data: Folder of the data.
-            out: Folder for the results; None: nothing is written.
-            options: `frames`, `command` (for the record), `progress` (called with part, done, in all), and those of the
-                task.
-
-        Returns:
-            An `Evaluation`.
+        Measures what was trained, by folders of runs, on the test simulations in the folder `data`, and writes
+        `results.json` and a report into `out` (None: nothing is written): an `Evaluation`. Options are `frames`, `command` (for the record),
+        `progress` (called with part, done, in all), and those of the task.
         """
         raise InputError(f"There is no evaluation of {article(cls.product)}.")
 
@@ -264,9 +238,7 @@ class Task(ABC):
         """Raises InputError for options of an evaluation that the task does not have."""
         for name in options:
             if name not in cls.measures:
-                raise InputError(
-                    f"--no-{name} is not for {experiment.name}, which trains {article(cls.product)}: leave it out."
-                )
+                _refuse(cls, experiment, f"no-{name}")
 
     @classmethod
     def owns(cls, results: dict) -> bool:
@@ -301,19 +273,18 @@ class Task(ABC):
         return {}
 
     def preparation(self, frames: int, reference_step: Callable[[], float]) -> list[Cost]:
-        """
-        What is computed before a training.
-
-        Args:
-            frames: Of the training simulations.
-            reference_step: Measures the seconds of a step of all of their references.
-        """
+        """What is computed before a training; `reference_step` measures the seconds of a step of all references."""
         return []
 
     @classmethod
     def evaluation_cost(cls, experiment: Any, runs: int, frames: int, simulations: int) -> Cost:
         """What an evaluation of so many runs will cost, over test simulations of so many frames."""
         return Cost(f"evaluation of {runs} runs", 0.0)
+
+
+def _refuse(task: type[Task], experiment: Any, option: str):
+    what = article(task.product)
+    raise InputError(f"--{option} is not for {experiment.name}, which trains {what}: leave it out.")
 
 
 def article(noun: str) -> str:

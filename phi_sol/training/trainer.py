@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -82,10 +83,8 @@ class Trainer:
         self.chief = is_chief(self.strategy)
         longest, data = max(s.unroll for s in plan.stages), self.data
         if task.frames(longest) > data.frames:
-            raise InputError(
-                f"{task.label(longest)} needs simulations of at least {task.frames(longest)} frames, "
-                f"but these have {data.frames}."
-            )
+            needed = f"{task.label(longest)} needs simulations of at least {task.frames(longest)} frames"
+            raise InputError(f"{needed}, but these have {data.frames}.")
         config = {"scene": scene} | task.describe(longest)
         config |= {"seed": seed, "pair": data.pair.config, "data": data.fingerprints}
         config |= {"parameters": {n: v.tolist() for n, v in data.parameters.items()}}
@@ -98,7 +97,7 @@ class Trainer:
         held_out = self.validation.held_out(len(data))
         self.simulations = [i for i in range(len(data)) if i not in held_out]
         task.set_up(Setting(self.simulations, longest, seed, self.plan.precision, self.strategy, show))
-        validated = self.validation.to_dict() | {"held_out": [data.folders[i].name for i in held_out]}
+        validated = asdict(self.validation) | {"held_out": [data.folders[i].name for i in held_out]}
         facts = config | {"plan": self.plan.to_dict(), "validation": validated, "versions": versions()}
         task.note(facts)
         self._run = facts | {"complete": False}
@@ -160,10 +159,8 @@ class Trainer:
         kind = "average of the weights" if self.plan.ema is not None else self.task.product
         if self.validator is None or not int(self.validator.best_step):
             return f"last {kind}"
-        return (
-            f"best {kind} (iteration {int(self.validator.best_step)}, "
-            f"validation error {float(self.validator.best):.4f})"
-        )
+        step, error = int(self.validator.best_step), float(self.validator.best)
+        return f"best {kind} (iteration {step}, validation error {error:.4f})"
 
     def fit(self, callbacks: Sequence[keras.callbacks.Callback] = (), tensorboard: bool = False) -> Any:
         """
@@ -171,20 +168,16 @@ class Trainer:
 
         Args:
             callbacks: Keras callbacks. An epoch is 50 iterations; logs hold `loss` (mean per unrolled step),
-                `gradient_norm`, `unroll`, `learning_rate`, `progress`, `step`, `seconds`, and where there was a
-                validation `val_error`.
+                `gradient_norm`, `unroll`, `learning_rate`, `progress`, `step`, `seconds`, and `val_error` if validated.
             tensorboard: Whether logs for TensorBoard are written into `tensorboard/`.
 
         Returns:
-            What the run's folder holds, from `Task.load`: the best one on the validation, or the last one. (In other
-            processes
-            than the first of a training on several machines: None.)
+            What the run's folder holds, from `Task.load`: the best one on the validation, or the last one. (None in
+            other processes than the first of a training on several machines.)
 
         Raises:
-            DivergedError: if the loss or its gradient is no longer finite. That gradient is not applied, and the last
-                checkpoint stays.
-            KeyboardInterrupt: if interrupted, after the iteration that was under way; a checkpoint has been written
-                then.
+            DivergedError: if the loss or its gradient is not finite; it is not applied, and the last checkpoint stays.
+            KeyboardInterrupt: if interrupted, after the iteration that was under way, with a checkpoint.
         """
         own = [self.validator] if self.validator else []
         if self.chief:
@@ -213,18 +206,13 @@ class Trainer:
         return self.task.load(self.folder)
 
     def _fit_stage(self, index: int, calls: keras.callbacks.CallbackList, interruption: Interruption):
-        task, unroll, batch, optimization = (
-            self.task,
-            self.plan.stages[index].unroll,
-            self.plan.batch,
-            self.optimization,
-        )
+        task, optimization, unroll, start = self.task, self.optimization, self.plan.stages[index].unroll, self.step
         gradients_of = optimization.gradients(lambda *given: task.losses(unroll, *given))
         # the stream of each stage is numbered by the iterations of the whole run, so that it can start anywhere
-        seed, start, length = self.seed + 1000 * index, self.step, task.frames(unroll) + 1
+        seed, length = self.seed + 1000 * index, task.frames(unroll) + 1
         stream = Windows(self.data, length, seed, task.arrays, task.extra, self.simulations)
         batches = self.strategy.distribute_datasets_from_function(
-            lambda part: stream.batches(batch, start, 2**31, part)
+            lambda part: stream.batches(self.plan.batch, start, 2**31, part)
         )
         losses, norms, epoch, shown = [], [], self.step // self.epoch_length, task.unrolled(unroll)
         calls.on_epoch_begin(epoch)
@@ -234,8 +222,7 @@ class Trainer:
             rate = self.plan.rate(self.progress)
             optimization.optimizer.learning_rate = rate
             now = time.perf_counter()
-            seconds, begin = now - begin, now
-            seconds = tf.constant(seconds, tf.float64)
+            seconds, begin = tf.constant(now - begin, tf.float64), now
             loss, norm, seconds, gradients, parts = gradients_of(window, parameters, numbers, seconds)
             loss, norm = float(loss) / task.terms(unroll), float(norm) / optimization.scale
             # too large a scale is float16's own affair
@@ -251,8 +238,7 @@ class Trainer:
             logs = {"loss": float(np.mean(losses)), "gradient_norm": float(np.mean(norms)), "unroll": shown}
             logs |= {"learning_rate": rate, "progress": self.progress, "step": self.step, "seconds": float(self._clock)}
             calls.on_train_batch_end(self.step - 1, logs)
-            stop = task.model.stop_training
-            ends = self.progress >= 1 or self.plan.stage(self.progress) != index or stop
+            ends = self.progress >= 1 or self.plan.stage(self.progress) != index or task.model.stop_training
             if self.step % self.epoch_length == 0 or ends:
                 calls.on_epoch_end(epoch, logs)
                 losses, norms, epoch = [], [], self.step // self.epoch_length
@@ -263,11 +249,10 @@ class Trainer:
 
     def save(self):
         """Writes the model as it is now: into the run's folder, or beside the best one if there is one."""
-        validated = self.validator is not None
         with self.optimization.averaged():
-            if validated:
+            if self.validator:
                 self._save(self.folder / LAST, "last")
-            if not validated or not int(self.validator.best_step):
+            if not self.validator or not int(self.validator.best_step):
                 self._save(self.folder, "last")
 
     def save_best(self):

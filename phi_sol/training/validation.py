@@ -1,7 +1,7 @@
 """Validation: rollouts over simulations that are held out of the training, which decide which model is kept."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from math import ceil
 
 import keras
@@ -22,8 +22,7 @@ class Validation:
     Attributes:
         simulations: Training simulations that are held out; None: one, if there are at least four.
         frames: Steps of a rollout, as far as recorded.
-        every: Iterations between two validations; None: as many as keep its estimated cost below a twentieth of the
-            time.
+        every: Iterations between two validations; None: so many that its estimated cost is below 1/20 of the time.
         patience: The training ends after so many validations without a new best; None: never.
     """
 
@@ -42,23 +41,16 @@ class Validation:
 
     def held_out(self, total: int) -> list[int]:
         """
-        Indices of the simulations that are held out of `total`: from the middles of equal parts, the same ones in every
-        run.
-
-        Raises:
-            InputError: if none would be left to train on.
+        Indices of the simulations held out of `total`: from the middles of equal parts, the same ones in every run.
+        Raises InputError if none would be left to train on.
         """
         count = int(total >= 4) if self.simulations is None else self.simulations
         if count >= total:
-            raise InputError(
-                f"{count} of {total} simulations can't be held out for validation: at least one must be left to "
-                "train on."
-            )
+            why = "at least one must be left to train on"
+            raise InputError(f"{count} of {total} simulations can't be held out for validation: {why}.")
         if self.patience is not None and not count:
-            raise InputError(
-                f"Patience needs a validation, but of {total} simulations none is held out by default: say how many "
-                "(--validation 1)."
-            )
+            none = f"of {total} simulations none is held out by default: say how many (--validation 1)"
+            raise InputError(f"Patience needs a validation, but {none}.")
         return [(2 * i + 1) * total // (2 * count) for i in range(count)]
 
     def interval(self, unroll: int, batch: int, simulations: int, epoch: int) -> int:
@@ -74,43 +66,25 @@ class Validation:
         cost = self.frames * max(1.0, simulations / batch) / (3 * unroll)
         return epoch * ceil(cost / SHARE / epoch)
 
-    def to_dict(self) -> dict:
-        return asdict(self)
-
 
 class Validator(keras.callbacks.Callback):
     """
-    Measures the error (`Task.error`) every so many iterations, adds it to the logs as `val_error`, keeps the corrector
-    with the smallest one in the run's folder, and ends the training when its patience is used up. Its state is part of
-    the checkpoints.
+    Measures the error (`Task.error`) on the simulations that are held out every so many iterations, adds it to the logs
+    as `val_error`, keeps the corrector with the smallest one in the run's folder, and ends the training when its
+    patience is used up. Its state is part of the checkpoints.
     """
 
     def __init__(self, trainer, validation: Validation, simulations: Sequence[int]):
-        """
-        Args:
-            trainer: The trainer that runs.
-            validation: How to validate.
-            simulations: Indices of the simulations that are held out.
-        """
         super().__init__()
         self.trainer, self.validation, self.simulations = trainer, validation, simulations
         self.frames = min(validation.frames, trainer.data.frames)
-        self.best = tf.Variable(np.inf, dtype=tf.float64, trainable=False)
-        self.last = tf.Variable(np.nan, dtype=tf.float64, trainable=False)
-        self.best_step, self.last_step, self.waited = (
-            tf.Variable(0, dtype=tf.int64, trainable=False) for _ in range(3)
-        )
+        self.best, self.last = (tf.Variable(v, dtype=tf.float64, trainable=False) for v in (np.inf, np.nan))
+        self.best_step, self.last_step, self.waited = (tf.Variable(np.int64(0), trainable=False) for _ in range(3))
 
     @property
     def state(self) -> dict[str, tf.Variable]:
         """What checkpoints save."""
-        return {
-            "best": self.best,
-            "last": self.last,
-            "best_step": self.best_step,
-            "last_step": self.last_step,
-            "waited": self.waited,
-        }
+        return {n: getattr(self, n) for n in ("best", "last", "best_step", "last_step", "waited")}
 
     @property
     def out_of_patience(self) -> bool:
@@ -119,12 +93,9 @@ class Validator(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         trainer = self.trainer
-        every = self.validation.interval(
-            trainer.task.unrolled(trainer.stage.unroll), trainer.plan.batch, len(self.simulations), trainer.epoch_length
-        )
-        if trainer.step - int(self.last_step) >= every or (
-            trainer.progress >= 1 and trainer.step > int(self.last_step)
-        ):
+        unroll, since = trainer.task.unrolled(trainer.stage.unroll), trainer.step - int(self.last_step)
+        every = self.validation.interval(unroll, trainer.plan.batch, len(self.simulations), trainer.epoch_length)
+        if since >= (1 if trainer.progress >= 1 else every):
             error = self.validate()
             if logs is not None:
                 logs["val_error"] = error
@@ -133,8 +104,7 @@ class Validator(keras.callbacks.Callback):
         """The error now; keeps the corrector if it is the best so far."""
         trainer = self.trainer
         with trainer.optimization.averaged():
-            error = trainer.task.error(self.simulations, self.frames)
-        error = agreed(trainer.strategy, error)
+            error = agreed(trainer.strategy, trainer.task.error(self.simulations, self.frames))
         self.last.assign(error)
         self.last_step.assign(trainer.step)
         if error < float(self.best):

@@ -28,23 +28,13 @@ class Windows:
         simulations: Sequence[int] | None = None,
     ):
         """
-        Args:
-            data: Recorded simulations.
-            length: Frames per window, n + 1 for n unrolled steps.
-            seed: Seed of the order.
-            names: Arrays to deliver.
-            extra: Further arrays to deliver, shape (simulations, frames + 1, *spatial) each.
-            simulations: Indices of the simulations to use; None: all.
-
-        Raises:
-            InputError: if the simulations are shorter than a window.
+        Windows of `length` frames, n + 1 for n unrolled steps, of the named arrays and the extra ones, shape
+        (simulations, frames + 1, *spatial) each, of these simulations (None: all). Raises InputError if too short.
         """
         self.positions = data.frames + 2 - length
         if self.positions < 1:
-            raise InputError(
-                f"Training with {length - 1} unrolled steps needs simulations of at least {length - 1} frames, but "
-                f"these have {data.frames}."
-            )
+            needed = f"Training with {length - 1} unrolled steps needs simulations of at least {length - 1} frames"
+            raise InputError(f"{needed}, but these have {data.frames}.")
         self.length, self.seed = length, seed
         self.simulations = np.array(range(len(data)) if simulations is None else simulations, np.int64)
         self.arrays = {n: data.arrays[n] for n in names} | (extra or {})
@@ -55,22 +45,16 @@ class Windows:
         count = len(self.simulations) * self.positions
         number = tf.cast(number, tf.int64)
         epoch, index = number // count, number % count
-        index = tf.random.experimental.index_shuffle(
-            index, tf.stack([tf.constant(self.seed, tf.int64), epoch]), tf.constant(count - 1, tf.int64)
-        )
+        seed = tf.stack([tf.constant(self.seed, tf.int64), epoch])
+        index = tf.random.experimental.index_shuffle(index, seed, tf.constant(count - 1, tf.int64))
         return tf.gather(tf.constant(self.simulations), index // self.positions), index % self.positions
 
     def batches(
         self, batch: int, start: int, stop: int, part: tf.distribute.InputContext | None = None
     ) -> tf.data.Dataset:
         """
-        Batches number `start` to `stop` of the stream, or the share of one worker in them, replica by replica.
-
-        Args:
-            batch: Windows per batch, on all devices together.
-            start: Number of the first batch.
-            stop: Number after the last batch.
-            part: Place of this worker among others; None: it is alone, with one device.
+        Batches number `start` to `stop` (without it) of the stream, of `batch` windows on all devices together, or the
+        share of one worker in them, replica by replica; `part` is its place among others (None: alone, one device).
 
         Returns:
             Data set of (window, parameters, numbers): dictionaries of tensors (batch, length, *spatial) and (batch,),
@@ -89,9 +73,8 @@ class Windows:
 
         def fetch(numbers):
             simulations, firsts = tf.map_fn(self.locate, numbers, fn_output_signature=(tf.int64, tf.int64))
-            values = tf.numpy_function(
-                read, [simulations, firsts], [tf.as_dtype(a.dtype) for a in self.arrays.values()]
-            )
+            types = [tf.as_dtype(a.dtype) for a in self.arrays.values()]
+            values = tf.numpy_function(read, [simulations, firsts], types)
             for value, array in zip(values, self.arrays.values(), strict=True):
                 value.set_shape([share, self.length, *array.shape[2:]])
             parameters = {n: tf.gather(tf.constant(p), simulations) for n, p in self.parameters.items()}

@@ -1,6 +1,4 @@
-"""
-The coarse field whose interpolation is nearest to a fine one, under the constraint that a correction has no divergence.
-"""
+"""The coarse field whose interpolation is nearest to a fine one, where a correction must have no divergence."""
 
 from functools import reduce
 
@@ -31,14 +29,7 @@ class LeastSquares:
     """
 
     def __init__(self, pair: SolverPair, field: str, beta: float = 0.0):
-        """
-        Args:
-            pair: Source and reference.
-            field: Name of a field of the flow.
-            beta: Weight of the temporal regularisation.
-        """
         source, reference = pair.source.layouts[field], pair.reference.layouts[field]
-        self.staggered = source.staggered
         self.beta = beta
         self.shapes = [source.shape(c) for c in source.components]
         parts = [_interpolation(source, reference, c) for c in source.components]
@@ -46,7 +37,7 @@ class LeastSquares:
         self.b = np.concatenate([b for _, b in parts])
         n = self.W.shape[1]
         system = (self.W.T @ self.W + beta * sp.identity(n)).tocsc()
-        if self.staggered and pair.source.incompressible:
+        if source.staggered and pair.source.incompressible:
             D = divergence_matrix(source)
             if all(source.is_periodic(d) or sum(source.missing(d)) == 2 for d in source.dims):
                 D = D[:-1]  # the fluxes through the sides are fixed: one row follows from the others
@@ -58,25 +49,21 @@ class LeastSquares:
         self, source: list[np.ndarray], reference: list[np.ndarray], before: list[np.ndarray] | None = None
     ) -> list[np.ndarray]:
         """
-        Args:
-            source: The field after the source step, one array (batch, *spatial) per component.
-            reference: The reference field on its own grid, likewise.
-            before: Correction of the step before; None: zero.
-
-        Returns:
-            The correction, likewise.
+        The correction, one array (batch, *spatial) per component, as are the field after the source step, the reference
+        field on its own grid, and the correction of the step before (None: zero).
         """
-        s, r = (
-            np.concatenate([np.reshape(a, (len(a), -1)) for a in arrays], 1).T.astype(float)
-            for arrays in (source, reference)
-        )
+        s, r = (_columns(arrays).astype(float) for arrays in (source, reference))
         right = self.W.T @ (r - self.b[:, None] - self.W @ s)
         if before is not None and self.beta:
-            right += self.beta * np.concatenate([np.reshape(a, (len(a), -1)) for a in before], 1).T
+            right += self.beta * _columns(before)
         result = self._solve(np.concatenate([right, np.zeros((self._rows - len(right), right.shape[1]))]))
         ends = np.cumsum([np.prod(shape) for shape in self.shapes])
         parts = np.split(result[: len(right)].T, ends[:-1], 1)
         return [p.reshape(-1, *shape) for p, shape in zip(parts, self.shapes, strict=True)]
+
+
+def _columns(arrays: list[np.ndarray]) -> np.ndarray:
+    return np.concatenate([np.reshape(a, (len(a), -1)) for a in arrays], 1).T
 
 
 def _interpolation(source: Layout, reference: Layout, component: str) -> tuple[sp.csr_array, np.ndarray]:
@@ -103,22 +90,14 @@ def _centres(n: int, size: float) -> np.ndarray:
 
 
 def _linear(nodes: np.ndarray, points: np.ndarray, period: float | None = None) -> sp.csr_array:
-    """
-    Linear interpolation from equidistant nodes to points along one axis, periodic or constant beyond the outermost
-    nodes.
-    """
+    """Linear interpolation from equidistant nodes along one axis, periodic or constant beyond the outermost ones."""
     position = (points - nodes[0]) / (nodes[1] - nodes[0])
     if period is None:
         position = np.clip(position, 0, len(nodes) - 1)
     lower = np.floor(position).astype(int)
-    upper_weight = position - lower
-    rows = np.arange(len(points))
+    upper, rows, shape = position - lower, np.arange(len(points)), (len(points), len(nodes))
     columns = [k % len(nodes) if period is not None else np.clip(k, 0, len(nodes) - 1) for k in (lower, lower + 1)]
-    shape = (len(points), len(nodes))
-    return sum(
-        sp.csr_array((w, (rows, k)), shape=shape)
-        for w, k in zip((1 - upper_weight, upper_weight), columns, strict=True)
-    )
+    return sum(sp.csr_array((w, (rows, k)), shape=shape) for w, k in zip((1 - upper, upper), columns, strict=True))
 
 
 def divergence_matrix(layout: Layout) -> sp.csr_array:

@@ -32,8 +32,7 @@ class Loss:
         fields: w_f by field name; 1 for fields that are not named.
         gradient: g, without unit.
         spectral: a, without unit.
-        steps: Weights of the n steps of an unrolled loss: `uniform`, `linear` (growing), `last` (that one alone), each
-            with sum n, or n numbers.
+        steps: Weights of the n unrolled steps: `uniform`, `linear` (growing) or `last`, each with sum n, or n numbers.
         extra: Further terms: functions of (predicted, target), both arrays by name of shape (batch, *spatial), that
             give numbers of shape (batch,), which are added.
     """
@@ -51,10 +50,8 @@ class Loss:
             if not sum(self.steps) > 0:
                 raise InputError("At least one step of a loss must have a weight above 0.")
         elif self.steps not in STEP_WEIGHTS:
-            raise InputError(
-                f"Unknown step weights {self.steps!r}. Known: {', '.join(STEP_WEIGHTS)}, or one number for each "
-                "step, e.g. 1,1,2."
-            )
+            known = f"{', '.join(STEP_WEIGHTS)}, or one number for each step, e.g. 1,1,2"
+            raise InputError(f"Unknown step weights {self.steps!r}. Known: {known}.")
         if callable(self.extra):
             object.__setattr__(self, "extra", (self.extra,))
         if not all(callable(e) for e in self.extra):
@@ -69,43 +66,28 @@ class Loss:
     ) -> "Loss":
         """
         A loss from text as in commands: `fields` such as `velocity=1,marker=0.2`, `steps` a name or numbers such as
-        `1,1,2`.
-
-        Raises:
-            InputError: if a text can't be understood.
+        `1,1,2`. Raises InputError if a text can't be understood.
         """
         weights = {}
         for part in fields.split(",") if fields else ():
             name, _, value = part.partition("=")
             weights[name.strip()] = _number(value, part, "the weights of fields look like velocity=1,marker=0.2")
-        numbers = steps.strip()[:1] in set("0123456789.-+")
-        parsed = (
-            tuple(_number(w, w, "the weights of steps look like 1,1,2") for w in steps.split(",")) if numbers else steps
-        )
+        parsed: str | tuple[float, ...] = steps
+        if steps.strip()[:1] in set("0123456789.-+"):
+            parsed = tuple(_number(w, w, "the weights of steps look like 1,1,2") for w in steps.split(","))
         return Loss(tuple(weights.items()), gradient, spectral, parsed)
 
     def check_fields(self, correct: Sequence[str]):
-        """
-        Raises:
-            InputError: if a weight is given for a field that is not corrected, or all corrected fields have the weight
-                0.
-        """
-        weights = dict(self.fields)
+        """Raises InputError if a field has a weight that is not corrected, or all corrected fields the weight 0."""
+        weights, corrected = dict(self.fields), ", ".join(correct)
         for name in weights:
             if name not in correct:
-                raise InputError(
-                    f"The loss has a weight for {name!r}, but the corrector corrects {', '.join(correct)}."
-                )
+                raise InputError(f"The loss has a weight for {name!r}, but the corrector corrects {corrected}.")
         if not any(weights.get(n, 1.0) for n in correct):
             raise InputError("At least one corrected field must have a weight above 0 in the loss.")
 
     def step_weights(self, n: int) -> np.ndarray:
-        """
-        The weights of n steps. Of numbers that were given the first n are used, for the shorter stages of a training.
-
-        Raises:
-            InputError: if fewer than n were given.
-        """
+        """The weights of n steps, of given numbers the first n (for shorter stages). Raises InputError for fewer."""
         if isinstance(self.steps, str):
             return STEP_WEIGHTS[self.steps](n).astype(float)
         if len(self.steps) < n:
@@ -114,40 +96,31 @@ class Loss:
 
     def __call__(self, predicted: Arrays, target: Arrays, statistics: Statistics) -> tf.Tensor:
         """
-        Args:
-            predicted: Corrected arrays of the predicted state, shape (batch, *spatial) each.
-            target: Those of the reference, restricted to the source grid.
-            statistics: Gives σ.
-
-        Returns:
-            Shape (batch,).
+        The loss, shape (batch,), of the corrected arrays of a predicted state, shape (batch, *spatial) each, against
+        those of the reference, restricted to the source grid; the statistics give σ.
         """
         weights, total = dict(self.fields), 0.0
         for name in target:
-            weight = weights.get(name.partition(".")[0], 1.0)
-            if not weight:
-                continue
-            s, r = (a / statistics.std[name] for a in (predicted[name], target[name]))
-            total += weight * self._of_array(s, r)
+            if weight := weights.get(name.partition(".")[0], 1.0):
+                s, r = (a / statistics.std[name] for a in (predicted[name], target[name]))
+                total += weight * self._of_array(s, r)
         return total + sum(term(predicted, target) for term in self.extra)
 
     def to_dict(self) -> dict:
         """JSON-ready; extra terms by their names."""
         steps = self.steps if isinstance(self.steps, str) else list(self.steps)
         content = {"fields": dict(self.fields), "gradient": self.gradient, "spectral": self.spectral, "steps": steps}
-        return content | (
-            {"extra": [getattr(e, "__name__", type(e).__name__) for e in self.extra]} if self.extra else {}
-        )
+        names = [getattr(e, "__name__", type(e).__name__) for e in self.extra]
+        return content | ({"extra": names} if names else {})
 
     def _of_array(self, s: tf.Tensor, r: tf.Tensor) -> tf.Tensor:
         space = list(range(1, s.shape.rank))
         e = s - r
         total = tf.reduce_mean(tf.square(e), space)
-        if self.gradient:
-            for axis in space:
-                n = e.shape[axis]
-                upper, lower = (tf.gather(e, tf.range(first, first + n - 1), axis=axis) for first in (1, 0))
-                total += self.gradient * tf.reduce_mean(tf.square(upper - lower), space)
+        for axis in space if self.gradient else ():
+            n = e.shape[axis]
+            upper, lower = (tf.gather(e, tf.range(first, first + n - 1), axis=axis) for first in (1, 0))
+            total += self.gradient * tf.reduce_mean(tf.square(upper - lower), space)
         if self.spectral:
             total += self.spectral * tf.reduce_mean(tf.square(amplitudes(s) - amplitudes(r)), space)
         return total
@@ -166,7 +139,6 @@ def amplitudes(array: tf.Tensor) -> tf.Tensor:
     squares have the same mean as those of `array`. Smooth at zero, for its gradient.
     """
     transform = {1: tf.signal.fft, 2: tf.signal.fft2d, 3: tf.signal.fft3d}[array.shape.rank - 1]
-    complex_type = tf.complex128 if array.dtype == tf.float64 else tf.complex64
-    spectrum = transform(tf.cast(array, complex_type))
+    spectrum = transform(tf.cast(array, tf.complex128 if array.dtype == tf.float64 else tf.complex64))
     squares = (tf.square(tf.math.real(spectrum)) + tf.square(tf.math.imag(spectrum))) / int(np.prod(array.shape[1:]))
     return tf.sqrt(squares + 1e-12)

@@ -1,6 +1,5 @@
 """Ways to train a corrector: what happens inside one training loss."""
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -8,11 +7,10 @@ import numpy as np
 import tensorflow as tf
 
 from ...errors import InputError, suggestion
+from ...flows.parameters import integer
 from ...kernels.compiled import Arrays
 from ...solvers.hybrid import HybridSolver, check_placement
-from ...storage.dataset import Dataset
 from .losses import Loss
-from .precompute import one_step_corrections, targets
 
 # Measured with the paper's network, batch 3, on two cores (benchmarks/run.py training memory):
 # a loop is 1 to 10 % slower than written-out steps, but SOL-32 starts in 14 s instead of 22 s, and SOL-128 at all
@@ -35,6 +33,7 @@ COUNTS = {
 }
 SQUARES = Loss()
 SUPERVISED = {"pre": 0.0, "pre-sr": 1.0}  # weight of the temporal regularisation; 1 is the original code's
+SINGLE = (*SUPERVISED, "non")  # trained on single steps
 
 
 @dataclass(frozen=True)
@@ -50,8 +49,7 @@ class Method:
         name: A key of `METHODS`.
         unroll: Hybrid steps n inside one loss; 1 for methods that train on single steps.
         truncate: The gradient is cut after every so many steps (truncated back-propagation); None: it never is.
-        push_forward: Hybrid steps without gradient before the n steps of the loss (Brandstetter et al. 2022,
-            arXiv:2202.03376).
+        push_forward: Steps without gradient before the n of the loss (Brandstetter et al. 2022, arXiv:2202.03376).
         noise: Standard deviation of Gaussian noise on the first state, relative to that of each array (Sanchez-Gonzalez
             et al. 2020, arXiv:2002.09405).
         placement: Where the correction enters, see `HybridSolver`.
@@ -59,8 +57,7 @@ class Method:
         loss: What predictions are compared by.
         temporal: Weight of the temporal regularisation of precomputed corrections.
         seed: Seed of the noise.
-        looped: Whether the steps are a loop in the training graph rather than written out; None: by the number of
-            steps.
+        looped: Whether the steps are a loop in the training graph, not written out; None: by their number.
     """
 
     name: str
@@ -77,13 +74,11 @@ class Method:
 
     def __post_init__(self):
         if self.name not in METHODS:
-            raise InputError(
-                f"Unknown method {self.name!r}.{suggestion(self.name, METHODS)} Known: {', '.join(METHODS)}."
-            )
-        for name, least in (("unroll", 1), ("truncate", 1), ("push_forward", 0)):
-            value = getattr(self, name)
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
-                raise InputError(f"The {COUNTS[name]} must be an integer of at least {least}, not {value!r}.")
+            hint = suggestion(self.name, METHODS)
+            raise InputError(f"Unknown method {self.name!r}.{hint} Known: {', '.join(METHODS)}.")
+        for name, what in COUNTS.items():
+            if (value := getattr(self, name)) is not None:
+                object.__setattr__(self, name, integer(f"The {what}", value, 0 if name == "push_forward" else 1))
         for name in ("noise", "temporal"):
             if not (np.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
                 raise InputError(f"The {name} must be finite and at least 0, not {getattr(self, name)!r}.")
@@ -106,35 +101,16 @@ class Method:
                 names = ", ".join(n.replace("_", "-") for n in given)
                 raise InputError(f"{self.name.upper()} trains outside of the solver's loop, without {names}.")
             implied["temporal"] = SUPERVISED[self.name]
-        if self.single:
+        if self.name in SINGLE:
             implied["unroll"] = 1
         for name, value in implied.items():
             object.__setattr__(self, name, value)
         self.loss.step_weights(self.unroll)
 
     @property
-    def single(self) -> bool:
-        """Whether it trains on single steps."""
-        return self.supervised or self.name == "non"
-
-    @property
     def supervised(self) -> bool:
         """Whether the network is trained on precomputed corrections, outside of the solver's loop."""
         return self.name in SUPERVISED
-
-    @property
-    def frames(self) -> int:
-        """Frames that a training window needs after its first."""
-        return self.push_forward + self.unroll
-
-    @property
-    def terms(self) -> int:
-        """Losses of one window, which the logged loss is the mean of."""
-        return self.unroll
-
-    def check_fields(self, correct: Sequence[str]):
-        """Raises InputError if the loss weighs fields that are not corrected, see `Loss.check_fields`."""
-        self.loss.check_fields(correct)
 
     def at(self, unroll: int) -> "Method":
         """The same method with another number of unrolled steps (those that train on single steps keep theirs)."""
@@ -146,8 +122,8 @@ class Method:
         return content | {"loss": self.loss.to_dict()}
 
     def __str__(self):
-        prefix = "INC-" if self.placement == "inside" else ""
-        return f"{prefix}{self.name.upper()}{'' if self.single else f'-{self.unroll}'}"
+        steps = "" if self.name in SINGLE else f"-{self.unroll}"
+        return f"{'INC-' if self.placement == 'inside' else ''}{self.name.upper()}{steps}"
 
     def losses(
         self, hybrid: HybridSolver, window: Arrays, parameters: Arrays, dt: tf.Tensor, numbers: tf.Tensor
@@ -159,17 +135,14 @@ class Method:
 
         with p push-forward steps, T r the restricted reference, L as defined by `Loss` and w_i its step weights. Their
         mean over the batch, summed over steps, is the training loss: with the default `Loss` the paper's squared L2
-        norm, divided by the number of faces (same minimiser). Precomputed corrections c: l = L(N(s), c), with the
-        states s and corrections of the window.
+        norm, divided by the number of faces (same minimiser). Precomputed corrections c of states s: l = L(N(s), c).
 
         Args:
             hybrid: Source solver with the corrector to train.
-            window: Reference frames by array name, shape (batch, frames + 1, *spatial); for supervised methods what
-                `precompute.targets` gives, too.
+            window: Reference frames and what `precompute.targets` gives, by name, shape (batch, frames + 1, *spatial).
             parameters: Shape (batch,) each.
             dt: Time step, scalar.
-            numbers: The number of each window in the stream of windows, shape (batch,): noise depends on it and the
-                seed alone.
+            numbers: Of each window in the stream of windows, shape (batch,): noise depends on them and the seed alone.
 
         Returns:
             Shape (batch, n).
@@ -199,23 +172,6 @@ class Method:
                 arrays = fixed(arrays)
         return tf.stack(result, 1)
 
-    def targets(
-        self, data: Dataset, correct: Sequence[str], show: Callable[[int, int], None] | None = None
-    ) -> dict[str, np.ndarray]:
-        """
-        Arrays that windows need besides the recorded frames, see `precompute.targets`; computed in the first call.
-        """
-        return targets(data, correct, self.temporal, show) if self.supervised else {}
-
-    def corrections(
-        self, data: Dataset, names: Sequence[str], simulations: Sequence[int] | None = None
-    ) -> dict[str, np.ndarray]:
-        """
-        Examples of what the network has to say, by the name of each corrected array: they give the scale of its output.
-        From the given simulations, by default all.
-        """
-        return one_step_corrections(data, names, from_state=self.placement == "instead", simulations=simulations)
-
     def _in_a_loop(self, step, arrays: Arrays, factors: np.ndarray) -> tf.Tensor:
         example = next(iter(arrays.values()))
         factors = tf.constant(factors, example.dtype)
@@ -229,11 +185,8 @@ class Method:
                 arrays = {n: tf.where(cut, tf.stop_gradient(a), a) for n, a in arrays.items()}
             return i + 1, arrays, losses
 
-        state = (1, arrays, losses)
-        losses = tf.while_loop(
-            lambda i, *_: i <= self.unroll, body, state, maximum_iterations=self.unroll, parallel_iterations=1
-        )[2]
-        return tf.transpose(losses.stack())
+        state, how = (1, arrays, losses), {"maximum_iterations": self.unroll, "parallel_iterations": 1}
+        return tf.transpose(tf.while_loop(lambda i, *_: i <= self.unroll, body, state, **how)[2].stack())
 
     def _noisy(self, arrays: Arrays, hybrid: HybridSolver, numbers: tf.Tensor) -> Arrays:
         if not self.noise:

@@ -19,6 +19,7 @@ from ...storage.packed import PACKS
 from .least_squares import LeastSquares
 
 LOG = logging.getLogger(__name__)
+BATCH = 64
 
 
 def target_shapes(data: Dataset, correct: Sequence[str]) -> dict[str, tuple[int, ...]]:
@@ -41,36 +42,22 @@ def targets(
     that were not kept are computed again from the last one that was. The result is stored beside the simulations,
     mapped into memory, and read from there the next time.
 
-    Args:
-        data: Simulations.
-        correct: Fields to correct.
-        temporal: β of the temporal regularisation.
-        show: Called with (steps done, steps in all).
-
-    Returns:
-        `state:NAME` (s_{i+1}) and `correction:NAME` (c_{i+1}) at index i, shape (simulations, frames + 1, *spatial),
-        float32; the last index is empty.
-
-    Raises:
-        DivergedError: if the corrected source diverges.
+    Gives `state:NAME` (s_{i+1}) and `correction:NAME` (c_{i+1}) at index i, shape (simulations, frames + 1, *spatial),
+    float32; the last index is empty. `temporal` is the β of the regularisation in time; `show` is called with (steps
+    done, steps in all). Raises DivergedError if the corrected source diverges.
     """
     shapes = target_shapes(data, correct)
-    key = fingerprint(
-        {"data": data.fingerprints, "frames": data.frames, "temporal": temporal, "arrays": list(shapes), "format": 1}
-    )
+    facts = {"data": data.fingerprints, "frames": data.frames, "temporal": temporal}
+    key = fingerprint(facts | {"arrays": list(shapes), "format": 1})
     place = data.folders[0].parent / PACKS / f"corrections-{key}"
-    stored = _read(place, shapes)
-    if stored is not None:
+    if (stored := _read(place, shapes)) is not None:
         return stored
     try:
         place.parent.mkdir(exist_ok=True)
         part = Path(mkdtemp(prefix=f"{place.name}.part-", dir=place.parent))
     except OSError as err:
-        LOG.warning(
-            "Corrections can't be stored in %s (%s): they are kept in memory, for this time only.",
-            place.parent,
-            err.strerror,
-        )
+        text = "Corrections can't be stored in %s (%s): they are kept in memory, for this time only."
+        LOG.warning(text, place.parent, err.strerror)
         result = {n: np.zeros(shape, np.float32) for n, shape in shapes.items()}
         _compute(data, correct, temporal, result, show)
         return result
@@ -117,9 +104,8 @@ def _compute(data: Dataset, correct: Sequence[str], temporal: float, result: dic
                 state[n] = state[n] + frame[f"correction:{n}"]
         for n in result:
             if not np.isfinite(frame[n]).all():
-                raise DivergedError(
-                    f"The source with precomputed corrections diverged at frame {i + 1}: {n} is not finite."
-                )
+                where = f"diverged at frame {i + 1}: {n} is not finite"
+                raise DivergedError(f"The source with precomputed corrections {where}.")
             result[n][:, i] = frame[n]
         if show is not None:
             show(i + 1, data.frames)
@@ -134,11 +120,7 @@ def _reference_frame(data: Dataset, frame: int, current: Arrays) -> Arrays:
 
 
 def one_step_corrections(
-    data: Dataset,
-    names: Sequence[str],
-    batch: int = 64,
-    from_state: bool = False,
-    simulations: Sequence[int] | None = None,
+    data: Dataset, names: Sequence[str], from_state: bool = False, simulations: Sequence[int] | None = None
 ) -> dict[str, np.ndarray]:
     """
     What one source step lacks: reference minus source after one step from every recorded frame (at most 512 of them) of
@@ -148,12 +130,12 @@ def one_step_corrections(
     used = np.array(range(len(data)) if simulations is None else simulations)
     total = len(used) * data.frames
     chosen = np.linspace(0, total - 1, min(total, 512)).astype(int)
-    chosen = np.concatenate([chosen, np.repeat(chosen[-1:], -len(chosen) % batch)])
+    chosen = np.concatenate([chosen, np.repeat(chosen[-1:], -len(chosen) % BATCH)])
     simulation, frame = used[chosen // data.frames], chosen % data.frames
     dt = tf.constant(flow.dt, tf.float32)
     result = {n: [] for n in names}
-    for i in range(0, len(chosen), batch):
-        s, f = simulation[i : i + batch], frame[i : i + batch]
+    for i in range(0, len(chosen), BATCH):
+        s, f = simulation[i : i + BATCH], frame[i : i + BATCH]
         arrays = {n: tf.constant(a[s, f]) for n, a in data.arrays.items()}
         after = arrays if from_state else flow(arrays, {n: tf.constant(p[s]) for n, p in data.parameters.items()}, dt)
         for name in names:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -19,31 +18,26 @@ from ...evaluation.paper import TABLE
 from ...evaluation.records import time_step
 from ...evaluation.tables import tables, verdicts
 from ...kernels.compiled import Arrays
-from ...networks import describe, network_name
 from ...solvers.hybrid import HybridSolver
 from ...stepping.arrays import field_arrays
 from ...storage.dataset import Dataset
 from ...training.plan import Stage, curriculum
-from ...training.task import Cost, Setting, Task
+from ...training.task import Cost, Setting
+from ..network import NetworkTask
 from ..rehearsal import Rehearsal, median_seconds
 from .least_squares import LeastSquares
 from .losses import Loss
 from .methods import METHODS, REMAT_FROM, Method
-from .precompute import target_shapes
+from .precompute import one_step_corrections, target_shapes, targets
 from .validation import rollout_error
 
 LOSS = {"loss_weights": "fields", "gradient_loss": "gradient", "spectral_loss": "spectral", "step_weights": "steps"}
 
 
-class Correction(Task):
+class Correction(NetworkTask):
     """
-    Trains a network to correct a source solver, inside of its loop; what is trained is a `Corrector`.
-
-    Attributes:
-        method: How to train.
-        network: Name of the network, or the network itself.
-        correct: Fields that are corrected.
-        hybrid: The source with the corrector that is trained; from `set_up` on.
+    Trains a network to correct a source solver, inside of its loop; what is trained is a `Corrector`. From `set_up` on
+    there are `corrector` and `hybrid`, the source with it.
     """
 
     name = "correction"
@@ -78,53 +72,38 @@ class Correction(Task):
         for field in self.correct:
             if field not in free:
                 raise InputError(f"{field!r} can't be corrected: {type(self.flow).__name__} has {', '.join(free)}.")
-        self.method.check_fields(self.correct)
+        self.method.loss.check_fields(self.correct)
 
     def set_up(self, setting: Setting):
         self.method = replace(self.method, seed=self.method.seed or setting.seed)
         method, data, used = self.method.at(setting.longest), self.data, list(setting.simulations)
         names = [n for f in self.correct for n in field_arrays(self.flow, f)]
-        if setting.rehearsal:
-            shapes = target_shapes(data, self.correct) if method.supervised else {}
+        self._targets, corrections = {}, {n: np.ones(1) for n in names}
+        if not setting.rehearsal:
+            if method.supervised:
+                self._targets = targets(data, self.correct, method.temporal, setting.show)
+            instead = method.placement == "instead"
+            corrections = one_step_corrections(data, names, from_state=instead, simulations=used)
+        elif method.supervised:
+            shapes = target_shapes(data, self.correct)
             self._targets = {n: np.zeros(shape, np.float32) for n, shape in shapes.items()}
-            corrections = {n: np.ones(1) for n in names}
-        else:
-            self._targets = method.targets(data, self.correct, setting.show)
-            corrections = method.corrections(data, names, used)
         parameters = {n: v[used] for n, v in data.parameters.items()}
         statistics = Statistics.of(data.moments(used), corrections, parameters)
         how = (setting.seed, method.placement, method.project, setting.precision)
         with setting.scope():
-            corrector = Corrector.create(self.flow, self.network, statistics, self.correct, *how)
+            self.corrector = self.trained = Corrector.create(self.flow, self.network, statistics, self.correct, *how)
         remat = setting.longest >= REMAT_FROM if self.remat is None else self.remat
-        self.hybrid = HybridSolver(self.flow, corrector, remat)
-
-    @property
-    def corrector(self) -> Corrector:
-        """The corrector; its network is being trained."""
-        return self.hybrid.corrector
-
-    @property
-    def variables(self) -> list:
-        return self.model.trainable_variables
-
-    @property
-    def model(self) -> keras.Model:
-        return self.corrector.network
-
-    @property
-    def state(self) -> dict[str, Any]:
-        return {"model": self.model}
+        self.hybrid = HybridSolver(self.flow, self.trained, remat)
 
     @property
     def extra(self) -> dict[str, np.ndarray]:
         return self._targets
 
     def frames(self, unroll: int) -> int:
-        return self.method.at(unroll).frames
+        return self.method.push_forward + self.terms(unroll)
 
     def terms(self, unroll: int) -> int:
-        return self.method.at(unroll).terms
+        return self.method.at(unroll).unroll
 
     def losses(self, unroll: int, window: Arrays, parameters: Arrays, numbers: tf.Tensor) -> tf.Tensor:
         dt = tf.constant(self.flow.dt, tf.float32)
@@ -132,33 +111,13 @@ class Correction(Task):
 
     def error(self, simulations: Sequence[int], frames: int) -> float:
         """That of the hybrid solver's rollouts: MAE of the velocity, or of all that is corrected without one."""
-        outputs = self.corrector.outputs
+        outputs = self.trained.outputs
         names = [n for n in outputs if n.startswith("velocity")] or list(outputs)
         return rollout_error(self.hybrid, self.data, simulations, frames, names)
-
-    def save(self, folder: Path, **facts):
-        self.corrector.save(folder, **facts)
 
     @classmethod
     def load(cls, folder: Path) -> Corrector:
         return Corrector.load(folder)
-
-    # --- words ---
-
-    def label(self, unroll: int) -> str:
-        return str(self.method.at(unroll))
-
-    def describe(self, unroll: int) -> dict:
-        method = self.method.at(unroll)
-        facts = {"method": method.name, "unroll": method.unroll, "training": method.to_dict()}
-        return facts | {"network": network_name(self.network), "correct": list(self.correct)}
-
-    def note(self, facts: dict):
-        self.corrector.description |= facts
-
-    @property
-    def summary(self) -> str:
-        return f"{network_name(self.network)}: {describe(self.model, tuple(self.flow.resolution.values()))}"
 
     # --- what commands ask of the class ---
 
@@ -199,8 +158,7 @@ class Correction(Task):
     def reproduced(cls, experiment) -> dict[str, float]:
         """PRE only where the paper has it or has no such scene; an iteration of SOL costs many of the others."""
         known = TABLE.get(experiment.name)
-        with_pre = known is None or "PRE" in known.figures
-        return ({"pre": 1.0} if with_pre else {}) | {"non": 1.0, "sol": 4.0}
+        return ({"pre": 1.0} if known is None or "PRE" in known.figures else {}) | {"non": 1.0, "sol": 4.0}
 
     def preparation(self, frames: int, reference_step: Callable[[], float]) -> list[Cost]:
         if not self.method.supervised:
@@ -209,9 +167,9 @@ class Correction(Task):
         coarse, fine = (Rehearsal(pair, self.data.simulations, count, reference=r).start for r in (False, True))
         seconds = reference_step()
         for field in self.correct:
-            fit, names = LeastSquares(pair, field, 0.0), field_arrays(self.flow, field)
+            names = field_arrays(self.flow, field)
             given = [[a[n] for n in names] for a in (coarse, fine)]
-            seconds += median_seconds(partial(fit, given[0], given[1], None)) * len(self.data) / count
+            seconds += median_seconds(partial(LeastSquares(pair, field), *given)) * len(self.data) / count
         return [Cost(f"corrections for PRE: {frames} frames of {1e3 * seconds:.3g} ms", frames * seconds)]
 
     @classmethod

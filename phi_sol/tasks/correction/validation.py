@@ -13,10 +13,7 @@ from ...storage.dataset import Dataset
 def rollout_error(
     solver: Solver, data: Dataset, simulations: Sequence[int], frames: int, names: Sequence[str]
 ) -> float:
-    """
-    Mean absolute error of rollouts from frame 0, over components, faces, frames and simulations, as in the evaluation;
-    infinite if it is not finite.
-    """
+    """Mean absolute error of rollouts over components, faces, frames and simulations, infinite if it is not finite."""
     chosen = list(simulations)
     start = {n: tf.constant(a[chosen, 0]) for n, a in data.arrays.items()}
     parameters = {n: tf.constant(p[chosen]) for n, p in data.parameters.items()}

@@ -21,6 +21,7 @@ from ...pressure.iterative import ConjugateGradients
 from ...solvers.iterative import IterativeFlow
 from ...storage.dataset import Dataset, find_simulations
 from ...storage.files import check_no_file_in_the_way, versions, write_json
+from ...training.task import Show
 from .experiment import PoissonExperiment
 from .problems import MOST, Problems, first_below, problems_of, residual_history
 from .report import error_spectrum, figures, report
@@ -32,8 +33,7 @@ TIMED = 20  # problems
 SIMULATIONS = 5
 PREVIOUS, MULTIGRID = "previous step", "multigrid"
 NORM = "max |∇·(u* - ∇p)| over cells"
-
-Show = Callable[[int, int], None]
+FACTS = ("passes", "method", "unroll", "seed", "network")  # of a guess, in results
 
 
 def evaluate_guesses(
@@ -48,21 +48,9 @@ def evaluate_guesses(
 ) -> Evaluation:
     """
     Solves the test problems of a scene from every guess, and runs simulations with each; writes `results.json`,
-    `report.html`, `report.md`, `residual_history.png`, `guesses.png` and `error_spectrum.png` into `out`.
-
-    Args:
-        experiment: The scene.
-        runs: Folders of guesses, which are named after their folders; or by name a guess or a folder. Without any, the
-            solvers without a guess are evaluated alone.
-        data: Data folder with the test simulations.
-        out: Folder for the results; None: nothing is written.
-        frames: Steps of the running simulations; default: the scene's.
-        command: For the record.
-        progress: Called with (part, steps done, steps in all) of the running simulations.
-
-    Raises:
-        InputError: if data or a guess do not fit the scene, or a guess was trained on the test data.
-        MissingError: if data or a guess are missing.
+    `report.html`, `report.md`, `residual_history.png`, `guesses.png` and `error_spectrum.png` into `out`. For arguments
+    and errors see `phi_sol.evaluate`; without runs, the solvers without a guess are evaluated alone. `frames` are the
+    steps of the running simulations, by default the scene's.
     """
     steps = experiment.simulation_steps if frames is None else frames
     if steps < 1:
@@ -83,7 +71,7 @@ def evaluate_guesses(
         solvers[name]["error"] = error_spectrum(starts[name], problems.pressure)["facts"]
     multigrid = multigrid_solver(flow)
     solvers |= other_solvers(flow, b, multigrid, histories)
-    for name, milliseconds in time_solves(flow, b, guesses, multigrid, problems, experiment.tolerance).items():
+    for name, milliseconds in time_solves(flow, guesses, multigrid, problems, experiment.tolerance).items():
         solvers[name]["ms_per_solve"] = milliseconds
     show = partial(progress, "running simulations")
     for name, facts in simulate(flow, test, guesses, experiment.tolerance, steps, show).items():
@@ -95,18 +83,12 @@ def evaluate_guesses(
         "frames": steps,
         "parameters": test.simulations,
         "data": {"folder": str(data), "fingerprints": test.fingerprints},
-        "guesses": {
-            n: {"passes": g.passes} | {f: g.description.get(f) for f in ("method", "unroll", "seed", "network")}
-            for n, g in guesses.items()
-        },
+        "guesses": {n: {f: g.get(f) for f in FACTS} for n, g in described.items()},
         "samples": len(b),
         "residual_norm": NORM,
         "tolerance": experiment.tolerance,
         "solvers": solvers,
-        "groups": {
-            n: {"runs": runs} | _over_seeds([solvers[r] for r in runs])
-            for n, runs in trained_alike(guesses, described).items()
-        },
+        "groups": {n: _over_seeds(runs, solvers) for n, runs in trained_alike(guesses, described).items()},
         "versions": versions(),
         "command": command,
     }
@@ -131,8 +113,10 @@ def load_guesses(runs, flow) -> dict[str, PoissonGuess]:
                 raise InputError(f"{name!r} means something else in an evaluation: give it another name.")
     else:
         once = load_runs([Path(r) for r in runs], PoissonGuess.load, flow, taken)
-    twice = {n: PoissonGuess(g.network, g.scale, g.description, passes=2) for n, g in once.items()}
-    return {name: guess for n in once for name, guess in ((n, once[n]), (f"{n}, twice", twice[n]))}
+    result: dict[str, PoissonGuess] = {}
+    for n, g in once.items():
+        result |= {n: g, f"{n}, twice": PoissonGuess(g.network, g.scale, g.description, passes=2)}
+    return result
 
 
 def iterations(history: np.ndarray) -> dict[str, dict]:
@@ -141,15 +125,11 @@ def iterations(history: np.ndarray) -> dict[str, dict]:
     return {f"{t:g}": _statistics(column) for t, column in zip(TOLERANCES, needed.T, strict=True)}
 
 
-def _over_seeds(solvers: list[dict]) -> dict:
-    """
-    Mean and standard deviation (of a sample; None for a single run) over runs of what each needs on average over
-    samples.
-    """
-    counts = {t: [s["iterations"][t]["mean"] for s in solvers] for t in solvers[0]["iterations"]}
-    return {
-        "iterations": {t: dict(zip(("mean", "std"), mean_and_deviation(c), strict=True)) for t, c in counts.items()}
-    }
+def _over_seeds(runs: list[str], solvers: dict[str, dict]) -> dict:
+    """Mean and standard deviation (of a sample; None for a single run) over runs of the samples' means."""
+    counts = [solvers[r]["iterations"] for r in runs]
+    found = {t: mean_and_deviation([c[t]["mean"] for c in counts]) for t in counts[0]}
+    return {"runs": runs, "iterations": {t: {"mean": mean, "std": std} for t, (mean, std) in found.items()}}
 
 
 def _statistics(values: np.ndarray) -> dict[str, float]:
@@ -171,12 +151,12 @@ def other_solvers(
     """What the direct solve leaves, and the iterations with multigrid, whose history is added to the others."""
     domain = flow.projection.solver
     left = np.abs(b - domain.operator(NUMPY, _direct(domain)(tf.constant(b))[0].numpy()))
-    result = {DIRECT: {"residual": _statistics(left.reshape(len(b), -1).max(1))}}
-    if multigrid is None:
-        return result
-    cycles = multigrid.solve(b, tolerance=min(TOLERANCES), max_iterations=MOST, history=True).history
-    histories[MULTIGRID] = cycles[:, : int(np.isfinite(cycles).sum(1).max())]
-    return result | {MULTIGRID: {"iterations": iterations(histories[MULTIGRID])}}
+    result: dict[str, dict] = {DIRECT: {"residual": _statistics(left.reshape(len(b), -1).max(1))}}
+    if multigrid is not None:
+        cycles = multigrid.solve(b, tolerance=min(TOLERANCES), max_iterations=MOST, history=True).history
+        histories[MULTIGRID] = cycles[:, : int(np.isfinite(cycles).sum(1).max())]
+        result[MULTIGRID] = {"iterations": iterations(histories[MULTIGRID])}
+    return result
 
 
 def _direct(domain) -> Callable:
@@ -184,36 +164,24 @@ def _direct(domain) -> Callable:
 
 
 def time_solves(
-    flow,
-    b: np.ndarray,
-    guesses: dict[str, PoissonGuess],
-    multigrid: ConjugateGradients | None,
-    problems: Problems,
-    tolerance: float,
+    flow, guesses: dict[str, PoissonGuess], multigrid: ConjugateGradients | None, problems: Problems, tolerance: float
 ) -> dict[str, float]:
     """
     Median wall time in milliseconds of one solve of one problem to the tolerance, in float64, over up to 20 problems,
-    the solvers taking turns.
-
-    The time of a learned guess includes its network; that of a compiled function does not include compilation, that of
-    multigrid not its set-up.
+    the solvers taking turns: with the network of a learned guess, without compilation or the set-up of multigrid.
     """
-    domain = flow.projection.solver
-    cg = ConjugateGradients(domain)
+    b, domain = -problems.divergence, flow.projection.solver
+    cg, direct = ConjugateGradients(domain), _direct(domain)
 
-    def from_guess(b, p):
-        found = cg.solve(b, p, tolerance, max_iterations=MOST)
-        return [found.p]
+    @tf.function(autograph=False, jit_compile=True)
+    def solve(b, p):
+        return [cg.solve(b, p, tolerance, max_iterations=MOST).p]
 
-    solve, direct = tf.function(from_guess, autograph=False, jit_compile=True), _direct(domain)
-    runs: dict[str, Callable] = {
-        ZERO: lambda b, previous: solve(b, tf.zeros_like(b)),
-        PREVIOUS: lambda b, previous: solve(b, previous),
-    }
-    for name, guess in guesses.items():
-        runs[name] = lambda b, previous, guess=guess: solve(
-            b, tf.cast(guess.compiled(tf.cast(b, tf.float32)), tf.float64)
-        )
+    def guessed(guess, b, previous):
+        return solve(b, tf.cast(guess.compiled(tf.cast(b, tf.float32)), tf.float64))
+
+    runs: dict[str, Callable] = {ZERO: lambda b, previous: solve(b, tf.zeros_like(b)), PREVIOUS: solve}
+    runs |= {name: partial(guessed, guess) for name, guess in guesses.items()}
     runs[DIRECT] = lambda b, previous: direct(b)
     if multigrid is not None:
         runs[MULTIGRID] = lambda b, previous: [tf.constant(multigrid.solve(b.numpy(), None, tolerance).p)]
@@ -232,12 +200,8 @@ def simulate(
 ) -> dict[str, dict]:
     """
     Runs the first test simulations (at most 5) from their start, one after another, with every way to solve for the
-    pressure.
-
-    Returns:
-        By solver: `steps`, `runs`, mean `iterations` and `seconds` of a run, and `drift`, the mean absolute difference
-            of the velocity to that with the direct solve over faces, components and runs, after the last step; it is 0
-            for the direct solve itself.
+    pressure. Gives by solver `steps`, `runs`, mean `iterations` and `seconds` of a run, and `drift`, the mean absolute
+    difference of the velocity to that with the direct solve over faces, components and runs, after the last step.
     """
     ways = {ZERO: "zero", PREVIOUS: "previous"} | guesses
     solver = IterativeFlow(flow, "zero", tolerance)  # one for all, compiled once
@@ -266,11 +230,6 @@ def simulate(
             drift.append(np.mean([np.abs(last[n] - reference[i][n]).mean() for n in names]))
             done += steps
             progress(done, runs * steps * (1 + len(ways)))
-        result[name] = {
-            "steps": steps,
-            "runs": runs,
-            "iterations": total / runs,
-            "seconds": seconds / runs,
-            "drift": float(np.mean(drift)),
-        }
+        means = {"iterations": total / runs, "seconds": seconds / runs, "drift": float(np.mean(drift))}
+        result[name] = {"steps": steps, "runs": runs} | means
     return result

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from ...errors import InputError
 from ...experiment import Experiment
+from ...flows.parameters import integer
 
 NEEDED = ("divergence", "pressure")
 
@@ -11,12 +12,10 @@ NEEDED = ("divergence", "pressure")
 @dataclass(frozen=True)
 class PoissonExperiment(Experiment):
     """
-    An experiment whose network guesses the pressure for an iterative solve. Its simulations run on one grid, that of
-    the source.
+    An experiment whose network guesses the pressure for an iterative solve. Its simulations run on the source's grid.
 
     Attributes:
-        tolerance: Residual, max |∇·(u* - ∇p)| over cells, that solves in training (validation) and in the running
-            simulation are held to.
+        tolerance: Residual, max |∇·(u* - ∇p)| over cells, of solves in validation and in the running simulation.
         samples: Test problems, taken evenly from the frames of all test simulations.
         simulation_steps: Steps of the running simulation of the evaluation.
     """
@@ -31,18 +30,13 @@ class PoissonExperiment(Experiment):
     def __post_init__(self):
         missing = [n for n in NEEDED if n not in self.flow.fields]
         if missing:
-            raise InputError(
-                f"Scene {self.name!r} needs a flow that keeps its {' and '.join(missing)}, such as SmokeBox, not "
-                f"{self.flow.__name__}."
-            )
+            needed = f"a flow that keeps its {' and '.join(missing)}, such as SmokeBox"
+            raise InputError(f"Scene {self.name!r} needs {needed}, not {self.flow.__name__}.")
         super().__post_init__()
         if self.ratio != 1:
-            raise InputError(
-                f"Scene {self.name!r}: a Poisson problem lives on one grid, with ratio 1, not {self.ratio!r}."
-            )
+            rule = "a Poisson problem lives on one grid, with ratio 1"
+            raise InputError(f"Scene {self.name!r}: {rule}, not {self.ratio!r}.")
         if not 0 < self.tolerance < float("inf"):
             raise InputError(f"Scene {self.name!r}: the tolerance must be positive and finite, not {self.tolerance!r}.")
         for name in ("samples", "simulation_steps"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise InputError(f"Scene {self.name!r}: {name} must be an integer of at least 1, not {value!r}.")
+            object.__setattr__(self, name, integer(f"Scene {self.name!r}: {name}", getattr(self, name), 1))

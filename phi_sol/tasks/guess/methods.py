@@ -9,6 +9,7 @@ from phi.tf import TENSORFLOW
 from ...correctors.guess import PoissonGuess
 from ...errors import InputError, suggestion
 from ...flows import Flow
+from ...flows.parameters import integer
 from ...kernels.compiled import Arrays, differentiable
 from ...pressure.cg import Recurrence, fixed_steps
 
@@ -33,8 +34,7 @@ class PoissonMethod:
         SOL-PHY-k  <(b - K CG_k(p))²>
 
     Every sample's loss is divided by what it is for p = 0, so that an untrained guess has the loss one and small
-    right-hand sides count as much as large ones. The gradient passes all k steps, written out, and both of the terms
-    that SOL compares.
+    right-hand sides count as much as large ones. The gradient passes all k steps and both terms of SOL.
 
     In terms of the residual r = b - K p of the guess, `CG_k(p) - p = q(K) r` with a polynomial q of degree k - 1 that
     depends on r, and `b - K CG_k(p) = (1 - K q(K)) r`: SOL is between PHY (q constant) and NON (q = K⁻¹); SOL-PHY
@@ -55,11 +55,8 @@ class PoissonMethod:
         if self.name not in METHODS:
             hint = suggestion(self.name, METHODS)
             raise InputError(f"Unknown method {self.name!r} for a Poisson problem.{hint} Known: {', '.join(METHODS)}.")
-        if isinstance(self.unroll, bool) or not isinstance(self.unroll, int) or self.unroll < 1:
-            what = "number of steps of conjugate gradients in a loss"
-            raise InputError(f"The {what} must be an integer of at least 1, not {self.unroll!r}.")
-        if self.name not in WITH_SOLVER:
-            object.__setattr__(self, "unroll", 1)
+        steps = integer("The number of steps of conjugate gradients in a loss", self.unroll, 1)
+        object.__setattr__(self, "unroll", steps if self.name in WITH_SOLVER else 1)
 
     def at(self, unroll: int) -> "PoissonMethod":
         """The same method with another number of steps in the solver (those without solver stay as they are)."""
@@ -74,14 +71,8 @@ class PoissonMethod:
 
     def losses(self, problem: "GuessProblem", window: Arrays) -> tf.Tensor:
         """
-        The losses of a batch.
-
-        Args:
-            problem: The guess with its operator.
-            window: `divergence` and `pressure`, shape (batch, 2, *spatial); the second frame is used.
-
-        Returns:
-            Shape (batch, 1).
+        The losses of a batch, shape (batch, 1), from windows of `divergence` and `pressure`, shape (batch, 2,
+        *spatial), of which the second frame is used.
         """
         b = -window["divergence"][:, 1]
         p = problem.guess.native(b)
@@ -92,24 +83,15 @@ class PoissonMethod:
 
 
 class GuessProblem:
-    """
-    The guess that is trained together with the operator of its flow's pressure.
-
-    Attributes:
-        flow: The flow.
-        guess: The guess.
-    """
+    """The guess that is trained together with the operator of its flow's pressure."""
 
     def __init__(self, flow: Flow, guess: PoissonGuess):
         guess.check_flow(flow)
-        self.flow, self.guess = flow, guess
-        self.operator = flow.projection.solver.operator
+        self.flow, self.guess, self.operator = flow, guess, flow.projection.solver.operator
         self._losses = {}
 
     def solver_loss(self, name: str, steps: int) -> Callable:
-        """
-        The loss of a method that applies the operator: a function of (p, b), compiled as one unit with its gradient.
-        """
+        """The loss of a method that applies the operator: a function of (p, b), one compiled unit with its gradient."""
         if (name, steps) not in self._losses:
             recurrence = Recurrence(TENSORFLOW, lambda p: self.operator(TENSORFLOW, p))
 

@@ -36,16 +36,8 @@ def problems_of(
     data: Dataset, count: int, simulations: Sequence[int] | None = None, frames: int | None = None
 ) -> Problems:
     """
-    At most `count` problems, evenly from the frames (after frame 0) of all simulations.
-
-    Args:
-        data: Recorded simulations.
-        count: How many.
-        simulations: Indices; None: all.
-        frames: The first so many frames; None: all.
-
-    Raises:
-        InputError: if a frame has no divergence at all: nothing is to be solved then.
+    At most `count` problems, evenly from the (first so many) frames after frame 0 of all (or the given) simulations.
+    Raises InputError if a frame has no divergence at all: nothing is to be solved then.
     """
     chosen, frames = list(range(len(data))) if simulations is None else list(simulations), frames or data.frames
     per_simulation = max(1, min(frames, count // len(chosen)))
@@ -56,18 +48,15 @@ def problems_of(
     divergence -= divergence.mean(tuple(range(1, divergence.ndim)), keepdims=True)  # the rounding of float32
     if not np.abs(divergence).reshape(len(divergence), -1).max(1).all():
         raise InputError("The simulations hold a frame without any divergence: there is nothing to solve.")
-    pressure = data.arrays["pressure"][rows, columns].astype(np.float64)
-    return Problems(
-        divergence, pressure, data.arrays["pressure"][rows, [c - 1 for c in columns]].astype(np.float64), places
-    )
+    pressures, before = data.arrays["pressure"], [c - 1 for c in columns]
+    pressure, previous = (pressures[rows, at].astype(np.float64) for at in (columns, before))
+    return Problems(divergence, pressure, previous, places)
 
 
 def residual_history(operator: MaskedLaplace, b: np.ndarray, guess: np.ndarray | None, tolerance: float) -> np.ndarray:
     """
     max |b - K p_i| over cells after i = 0, 1, 2, ... iterations of conjugate gradients in float64, down to `tolerance`.
-
-    Returns:
-        Shape (samples, iterations + 1), NaN after a sample has reached the tolerance.
+    Shape (samples, iterations + 1), NaN after a sample has reached the tolerance.
     """
     recurrence = Recurrence(NUMPY, lambda p: operator(NUMPY, p))
     guess = None if guess is None else guess.astype(np.float64)
@@ -79,19 +68,11 @@ def residual_history(operator: MaskedLaplace, b: np.ndarray, guess: np.ndarray |
 def iterations_needed(
     operator: MaskedLaplace, b: np.ndarray, guess: np.ndarray | None, tolerances: Sequence[float]
 ) -> np.ndarray:
-    """
-    Iterations after which max |b - K p| is at most each tolerance for the first time.
-
-    Returns:
-        Shape (samples, tolerances), floats.
-    """
+    """Iterations after which max |b - K p| is at most each tolerance for the first time, see `first_below`."""
     return first_below(residual_history(operator, b, guess, min(tolerances)), tolerances)
 
 
 def first_below(history: np.ndarray, tolerances: Sequence[float]) -> np.ndarray:
-    """
-    The first iteration at which a history is at most each tolerance; `MOST` where it never is. Shape (samples,
-    tolerances).
-    """
+    """First iteration at which a history is at most each tolerance, else `MOST`; floats, (samples, tolerances)."""
     reached = [history <= t for t in tolerances]
     return np.stack([np.where(r.any(1), r.argmax(1), MOST) for r in reached], 1).astype(float)

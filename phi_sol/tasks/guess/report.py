@@ -35,19 +35,13 @@ def report(results: dict, pictures: list[Path]) -> Report:
 
 def error_spectrum(guess: np.ndarray, solution: np.ndarray) -> dict:
     """
-    The spectrum of the error of a guess in the modes of a closed box, cosines.
-
-    Returns:
-        `wave_numbers` k (half waves along an axis), `amplitude` (root mean square over samples of the error's amplitude
-        in the modes of radius k, relative to the root mean square of the solution), and the `facts`: `relative`, the
-        error relative to the solution in the root mean square over cells and samples, and `checkerboard`, the amplitude
-        of the error in modes of which all wave numbers are in the upper half, relative to that of the solution in the
-        same modes.
+    The spectrum of the error of a guess in the modes of a closed box, cosines: `wave_numbers` k (half waves along an
+    axis), `amplitude` (root mean square over samples of the error's amplitude in the modes of radius k, relative to the
+    root mean square of the solution), and the `facts`: `relative`, the error relative to the solution in the root mean
+    square over cells and samples, and `checkerboard`, the amplitude of the error in modes of which all wave numbers are
+    in the upper half, relative to that of the solution in the same modes.
     """
-    error, right = (
-        dctn(guess - solution, axes=range(1, guess.ndim), norm="ortho"),
-        dctn(solution, axes=range(1, guess.ndim), norm="ortho"),
-    )
+    error, right = (dctn(v, axes=range(1, guess.ndim), norm="ortho") for v in (guess - solution, solution))
     numbers = np.meshgrid(*[np.arange(n) for n in guess.shape[1:]], indexing="ij")
     radius = np.sqrt(sum(k.astype(float) ** 2 for k in numbers)).round().astype(int)
     energy, total = np.square(error).mean(0), np.square(right).mean(0)
@@ -75,38 +69,26 @@ def figures(
 
 
 def _history(histories: dict[str, np.ndarray], styles: dict[str, dict]):
-    """
-    Geometric mean of the residual over samples after every iteration, with the range of the middle 80 % as a band.
-    """
+    """Geometric mean of the residual over samples after every iteration, with the middle 80 % as a band."""
     fig, ((ax,),) = new_figure(9, 5)
     others = iter([{"color": "k"}, {"color": "0.35", "linestyle": "--"}, {"color": "0.6", "linestyle": "-."}])
     for name, history in histories.items():
         # a sample that has reached the smallest tolerance stays there
         filled = np.where(np.isfinite(history), history, np.nanmin(history, axis=1, keepdims=True))
-        (line,) = ax.semilogy(
-            np.exp(np.log(filled).mean(0)), **(styles[name] if name in styles else next(others)), label=name
-        )
-        ax.fill_between(
-            np.arange(filled.shape[1]),
-            *np.percentile(filled, (10, 90), axis=0),
-            color=line.get_color(),
-            alpha=0.12,
-            linewidth=0,
-        )
+        style = styles[name] if name in styles else next(others)
+        (line,) = ax.semilogy(np.exp(np.log(filled).mean(0)), **style, label=name)
+        band = np.percentile(filled, (10, 90), axis=0)
+        ax.fill_between(np.arange(filled.shape[1]), *band, color=line.get_color(), alpha=0.12, linewidth=0)
     ax.axhline(1e-3, color="0.6", linewidth=0.8, zorder=0)
-    ax.set(
-        xlabel="iterations of conjugate gradients", ylabel="residual: max |∇·u| over cells (per time)", xlim=(0, None)
-    )
+    ax.set(xlabel="iterations of conjugate gradients", ylabel="residual: max |∇·u| over cells (per time)")
+    ax.set_xlim(0, None)
     ax.set_title("Geometric mean and middle 80 % of the test problems")
     ax.legend(ncols=2)
     return fig
 
 
 def _fields(flow, guesses: dict[str, np.ndarray], problems: Problems):
-    """
-    One test problem: guess, its error, and the residual that it leaves, one row per run, one colour scale per column;
-    slices through the middle in 3D.
-    """
+    """One test problem, sliced in 3D: one row per run, one colour scale per column."""
     sample = len(problems.divergence) // 2
     operator = flow.projection.solver.operator
     fig, axes = new_figure(9.5, 0.9 + 3.0 * len(guesses), len(guesses), 3)
@@ -120,9 +102,8 @@ def _fields(flow, guesses: dict[str, np.ndarray], problems: Problems):
         for ax, values, name in zip(axes[:, column], fields, guesses, strict=True):
             image = ax.imshow(values, origin="lower", vmin=-limit, vmax=limit, cmap=SIGNED, interpolation="nearest")
             ax.set(title=name, xticks=[], yticks=[])
-        fig.colorbar(
-            image, ax=axes[:, column], label=label, location="bottom", extend="both", shrink=0.9, aspect=30, pad=0.02
-        )
+        shape = {"location": "bottom", "extend": "both", "shrink": 0.9, "aspect": 30, "pad": 0.02}
+        fig.colorbar(image, ax=axes[:, column], label=label, **shape)
     simulation, frame = problems.places[sample]
     fig.suptitle(f"Test simulation {simulation}, step {frame}; y upwards")
     return fig
@@ -135,7 +116,6 @@ def _plane(values: np.ndarray) -> np.ndarray:
 
 
 def _spectra(guesses: dict[str, np.ndarray], problems: Problems, styles: dict[str, dict]):
-    """Spectra of the errors of the guesses."""
     fig, ((ax,),) = new_figure(8, 4.5)
     nothing = error_spectrum(np.zeros_like(problems.pressure), problems.pressure)
     ax.loglog(nothing["wave_numbers"][1:], nothing["amplitude"][1:], color="k", label="zero guess: the solution itself")

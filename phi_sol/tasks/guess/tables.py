@@ -4,8 +4,7 @@ from ...evaluation.compare import Values
 from ...evaluation.tables import Table, spread
 
 ZERO, DIRECT = "zero guess", "direct solve"
-# Um et al. 2020, appendix B.4: mean and standard deviation of iterations to 1e-3 over 100 samples, from the
-# authors' stored results
+# Um et al. 2020, appendix B.4: mean and deviation of iterations to 1e-3 over 100 samples, from the authors' results
 PUBLISHED_AT = "0.001"
 PUBLISHED = {ZERO: (121.6, 13.4), "non": (52.2, 17.5), "phy": (79.1, 10.0), "sol": (29.6, 14.8)}
 PUBLISHED_STEPS = 5  # k of the published SOL-k
@@ -33,38 +32,25 @@ def iteration_table(results: dict) -> Table:
     for name, entry in solvers.items():
         counts = {t: spread(c["mean"], c["std"], 1) for t, c in entry.get("iterations", {}).items()}
         known = published(results, name) if at == PUBLISHED_AT else None
-        rows.append(
-            [
-                name,
-                *[counts.get(t, "-") for t in tolerances],
-                _percent(_share(solvers, name, at)),
-                spread(*known, 1) if known else "",
-            ]
-        )
+        cells = [counts.get(t, "-") for t in tolerances]
+        rows.append([name, *cells, _percent(_share(solvers, name, at)), spread(*known, 1) if known else ""])
     note = (
-        f"Residual: {results['residual_norm']}. Of zero: share of the iterations from zero to {at}. Published: Um et "
-        "al. "
-        "2020, other data."
+        f"Residual: {results['residual_norm']}. Of zero: share of the iterations from zero to {at}. "
+        "Published: Um et al. 2020, other data."
     )
-    return Table(
-        f"Iterations to a residual, {results['samples']} test problems",
-        ["start", *tolerances, "of zero", "published"],
-        rows,
-        note,
-    )
+    title = f"Iterations to a residual, {results['samples']} test problems"
+    return Table(title, ["start", *tolerances, "of zero", "published"], rows, note)
 
 
 def seed_table(results: dict) -> Table:
     """Mean and standard deviation over training seeds, where there are several."""
-    groups = {n: g for n, g in results["groups"].items() if len(g["runs"]) > 1}
-    tolerances = list(results["solvers"][ZERO]["iterations"])
     rows = [
         [n, str(len(g["runs"])), *[spread(c["mean"], c["std"], 1) for c in g["iterations"].values()]]
-        for n, g in groups.items()
+        for n, g in results["groups"].items()
+        if len(g["runs"]) > 1
     ]
-    return Table(
-        "The same, mean and standard deviation over training seeds", ["trained alike", "seeds", *tolerances], rows
-    )
+    columns = ["trained alike", "seeds", *results["solvers"][ZERO]["iterations"]]
+    return Table("The same, mean and standard deviation over training seeds", columns, rows)
 
 
 def _share(solvers: dict, name: str, tolerance: str) -> float | None:
@@ -89,26 +75,19 @@ def time_table(results: dict) -> Table:
     title = f"Time of a solve to {results['tolerance']:g}, and {steps} steps of a simulation (mean of {runs})"
     note = (
         "ms / solve: one problem, with the network. Drift: mean absolute difference of the velocity to the run with "
-        "the direct solve after the last "
-        "step. Short waves: amplitude of the guess's error in waves shorter than four cells along all axes, relative "
-        "to the solution's there."
+        "the direct solve after the last step. Short waves: amplitude of the guess's error in waves shorter than four "
+        "cells along all axes, relative to the solution's there."
     )
-    return Table(
-        title,
-        ["start", "ms / solve", f"iterations, {steps} steps", "s", "drift", "error of the guess", "in short waves"],
-        rows,
-        note,
-    )
+    columns = ["ms / solve", f"iterations, {steps} steps", "s", "drift", "error of the guess", "in short waves"]
+    return Table(title, ["start", *columns], rows, note)
 
 
 def verdicts(results: dict) -> list[str]:
     """What the numbers say, line by line."""
     solvers, at = results["solvers"], f"{results['tolerance']:g}"
     times = {n: e["ms_per_solve"] for n, e in solvers.items()}
-    fastest = min(times, key=times.__getitem__)
-    first = (
-        f"One solve takes {times[fastest]:.2g} ms with the fastest solver ({fastest}), {times[ZERO]:.2g} ms from zero"
-    )
+    best = min(times, key=times.__getitem__)
+    first = f"One solve takes {times[best]:.2g} ms with the fastest solver ({best}), {times[ZERO]:.2g} ms from zero"
     once = [n for n, g in results["guesses"].items() if g["passes"] == 1]
     if not once:
         return [f"{first}.", f"No guess was evaluated: train one with 'phi-sol train {results['scene']}'."]

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -10,11 +9,11 @@ import tensorflow as tf
 
 from ...correctors.guess import PoissonGuess
 from ...kernels.compiled import Arrays
-from ...networks import describe, network_name
 from ...solvers.iterative import IterativeFlow
 from ...storage.dataset import Dataset
 from ...training.plan import Stage
-from ...training.task import Cost, Setting, Task
+from ...training.task import Cost, Setting
+from ..network import NetworkTask
 from ..rehearsal import Rehearsal, median_seconds
 from .evaluation import SIMULATIONS, evaluate_guesses
 from .methods import METHODS, GuessProblem, PoissonMethod
@@ -24,21 +23,15 @@ from .tables import ZERO, iterations_compared, tables, verdicts
 VALIDATED = 64  # problems at most
 
 
-class PressureGuess(Task):
+class PressureGuess(NetworkTask):
     """
     Trains a network to guess the pressure, on the problems of recorded simulations; what is trained is a
-    `PoissonGuess`.
-
-    It is validated by what it is for: the mean number of iterations to `tolerance`, in float64, over up to 64 problems
-    of the simulations that are held out.
-
-    Attributes:
-        method: How to train.
-        network: Name of the network, or the network itself.
-        tolerance: Residual, max |∇·(u* - ∇p)|, that validation solves to.
+    `PoissonGuess`. It is validated by what it is for: the mean number of iterations to the residual `tolerance`, max
+    |∇·(u* - ∇p)|, in float64, over up to 64 problems of the simulations that are held out.
     """
 
     name = "guess"
+    correct = ("pressure",)
     product = "guess for a Poisson problem"
     files = ("guess.json", "guess.keras")
     methods = METHODS
@@ -67,27 +60,11 @@ class PressureGuess(Task):
 
     def set_up(self, setting: Setting):
         moments = self.data.moments(list(setting.simulations))
-        scale = moments["pressure"][1] / (moments["divergence"][1] or 1.0)
+        scale = moments["pressure"][1] / (moments["divergence"][1] or 1.0) or 1.0
         with setting.scope():
-            guess = PoissonGuess.create(self.flow, self.network, scale or 1.0, setting.seed, setting.precision)
+            guess = PoissonGuess.create(self.flow, self.network, scale, setting.seed, setting.precision)
+        self.guess = self.trained = guess
         self.problem = GuessProblem(self.flow, guess)
-
-    @property
-    def guess(self) -> PoissonGuess:
-        """The guess; its network is being trained."""
-        return self.problem.guess
-
-    @property
-    def variables(self) -> list:
-        return self.model.trainable_variables
-
-    @property
-    def model(self) -> keras.Model:
-        return self.guess.network
-
-    @property
-    def state(self) -> dict[str, Any]:
-        return {"model": self.model}
 
     @property
     def arrays(self) -> list[str]:
@@ -103,43 +80,22 @@ class PressureGuess(Task):
     def error(self, simulations: Sequence[int], frames: int) -> float:
         """The mean number of iterations from the guess to the tolerance; infinite if the guess is not finite."""
         problems = problems_of(self.data, VALIDATED, simulations, frames)
-        guess = self.guess.predict(-problems.divergence)
+        guess = self.trained.predict(-problems.divergence)
         if not np.isfinite(guess).all():
             return float("inf")
-        needed = iterations_needed(self.problem.operator, -problems.divergence, guess, [self.tolerance])
-        return float(needed.mean())
-
-    def save(self, folder: Path, **facts):
-        self.guess.save(folder, **facts)
+        return float(iterations_needed(self.problem.operator, -problems.divergence, guess, [self.tolerance]).mean())
 
     @classmethod
     def load(cls, folder: Path) -> PoissonGuess:
         return PoissonGuess.load(folder)
-
-    # --- words ---
-
-    def label(self, unroll: int) -> str:
-        return str(self.method.at(unroll))
-
-    def describe(self, unroll: int) -> dict:
-        method = self.method.at(unroll)
-        facts = {"method": method.name, "unroll": method.unroll, "training": method.to_dict()}
-        return facts | {"network": network_name(self.network), "correct": ["pressure"]}
-
-    def note(self, facts: dict):
-        self.guess.description |= facts
-
-    @property
-    def summary(self) -> str:
-        return f"{network_name(self.network)}: {describe(self.model, tuple(self.flow.resolution.values()))}"
 
     # --- what commands ask of the class ---
 
     @classmethod
     def create(cls, experiment, data, method="sol", unroll=1, network=None, **how) -> "PressureGuess":
         cls.refuse(experiment, how)
-        chosen = PoissonMethod(method, unroll)
-        return cls(data, chosen, network or experiment.schedule.network, experiment.tolerance)
+        network = network or experiment.schedule.network
+        return cls(data, PoissonMethod(method, unroll), network, experiment.tolerance)
 
     @classmethod
     def stages(cls, method: str, unroll: int, shorter_first: bool = True) -> tuple[Stage, ...]:
