@@ -6,7 +6,7 @@ import importlib.util
 import pkgutil
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -44,6 +44,7 @@ class Schedule:
 
     network: str | Callable = "resnet"
     unroll: int = 8
+    _: KW_ONLY
     steps: int = 3000
     batch: int = 6
     learning_rate: float = 1e-3
@@ -98,6 +99,7 @@ class Experiment:
     name: str
     flow: type[Flow]
     source: dict[str, int] | None = None
+    _: KW_ONLY
     train: dict[str, tuple] = field(default_factory=dict)
     test: dict[str, tuple] = field(default_factory=dict)
     ratio: int = 4
@@ -195,7 +197,8 @@ def scene_names() -> list[str]:
 
 def scene_summaries() -> dict[str, str]:
     """The first docstring line of every scene that comes with the package, by name; no scene is imported."""
-    files = {n: Path(importlib.util.find_spec(f"phi_sol.scenes.{n}").origin) for n in scene_names()}
+    specs = {n: importlib.util.find_spec(f"phi_sol.scenes.{n}") for n in scene_names()}
+    files = {n: Path(s.origin) for n, s in specs.items() if s and s.origin}
     return {n: (ast.get_docstring(ast.parse(f.read_text())) or "").partition("\n")[0] for n, f in files.items()}
 
 

@@ -1,6 +1,7 @@
 """The package as installed: import time behaviour, layers, wheel and editable install."""
 
 import ast
+import inspect
 import os
 import subprocess
 import sys
@@ -85,6 +86,31 @@ def test_tensorflow_is_imported_where_the_design_allows_it_and_not_passed_on(mod
     assert not taken & {"tf", "keras", "tensorflow"} - {"tensorflow"} | (
         taken & {"tensorflow"} if module != "kernels" else set()
     )
+
+
+def test_files_are_short():
+    for _, path in modules():
+        assert path.read_text().count("\n") <= 300, path
+
+
+def public_callables():
+    """Public functions, and constructors and public methods of public classes, by name."""
+    for module in (phi_sol, phi_sol.metrics, phi_sol.networks):
+        for name in module.__all__:
+            found = getattr(module, name)
+            if inspect.isclass(found):
+                yield from ((f"{name}.{n}", f) for n, f in inspect.getmembers(found, callable) if n[0] != "_")
+            if callable(found):
+                yield name, found
+
+
+def test_more_than_four_arguments_are_named():
+    """Of every public callable at most four arguments are positional (`make_incompressible` has PhiFlow's signature)."""
+    for name, function in public_callables():
+        if name == "make_incompressible" or not (getattr(function, "__module__", "") or "").startswith("phi_sol"):
+            continue
+        given = [p.name for p in inspect.signature(function).parameters.values() if p.kind in (0, 1)]
+        assert len([n for n in given if n != "self"]) <= 4, f"{name}{tuple(given)}"
 
 
 def run_python(code: str, **kwargs) -> str:

@@ -50,7 +50,8 @@ def generate(
     quiet_tensorflow()
     from ..generation.generator import Generator
 
-    generators = {s: Generator(experiment, s, folders[s], parameters or None, frames, warmup, batch) for s in chosen}
+    how: dict = dict(parameters=parameters or None, frames=frames, warmup=warmup, batch=batch)
+    generators = {s: Generator(experiment, s, folders[s], **how) for s in chosen}
     if dry_run:
         for s, generator in generators.items():
             plan = generator.plan()

@@ -136,7 +136,7 @@ def train(
     with progress_of("unpacking frames", is_chief(devices)) as show:
         recorded = Dataset(experiment.pair, folders, progress=show)
     how = {n: v for n, v in how.items() if v is not None}
-    task = kind.create(experiment, recorded, method, longest, network, **how)
+    task = kind.create(experiment, recorded, method=method, unroll=longest, network=network, **how)
     checks = Validation(validation, validation_frames, validate_every, patience)
     common = {"seed": seed, "scene": experiment.name, "resume": resume, "strategy": devices}
     with progress_of("computing beforehand", is_chief(devices)) as show:

@@ -45,6 +45,7 @@ class Corrector:
         flow: Flow,
         network: str | keras.Model | Callable,
         statistics: Statistics,
+        *,
         correct: tuple[str, ...] = ("velocity",),
         seed: int = 0,
         placement: str = "after",
@@ -77,7 +78,8 @@ class Corrector:
         seen = tuple(n for n in array_names(flow) if n in names or n.partition(".")[0] in flow.inputs)
         adapter = Adapter(tuple(flow.resolution.values()), seen, names, tuple(p for p in flow.parameters if p != SEED))
         shape = adapter.input_channels, len(names), len(adapter.resolution)
-        model = build_network(network, *shape, seed, periodic_axes(flow), policy, grid=adapter.resolution)
+        how: dict = dict(seed=seed, periodic=periodic_axes(flow), policy=policy, grid=adapter.resolution)
+        model = build_network(network, *shape, **how)
         description = {"flow": flow.config(), "network": model.name, "placement": placement, "project": project}
         return Corrector(model, adapter, statistics, description)
 

@@ -9,9 +9,8 @@ import tensorflow as tf
 from phi.math import Tensor, precision, reshaped_tensor, wrap
 from phi.tf import TENSORFLOW
 
-from ..errors import InputError
+from ..errors import InputError, integer
 from ..flows import Flow
-from ..flows.parameters import integer
 from ..networks import build_network
 from ..pressure.axes import CLOSED
 from ..pressure.laplace import MaskedLaplace
@@ -54,7 +53,7 @@ class PoissonGuess:
 
     @staticmethod
     def create(
-        flow: Flow, network: str | keras.Model | Callable, scale: float, seed: int = 0, policy: str | None = None
+        flow: Flow, network: str | keras.Model | Callable, scale: float, *, seed: int = 0, policy: str | None = None
     ) -> "PoissonGuess":
         """
         An untrained guess for the pressure of `flow`, which is zero.
@@ -72,7 +71,7 @@ class PoissonGuess:
         """
         check_domain(flow)
         grid = tuple(flow.resolution.values())
-        built = build_network(network, 1, 1, len(grid), seed, policy=policy, mirrored=True, grid=grid)
+        built = build_network(network, 1, 1, len(grid), seed=seed, policy=policy, mirrored=True, grid=grid)
         return PoissonGuess(built, scale, {"flow": flow.config(), "network": built.name})
 
     def native(self, b: tf.Tensor) -> tf.Tensor:

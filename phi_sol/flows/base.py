@@ -164,7 +164,7 @@ class Flow(Solver, System):
         return CompiledFlow(self)
 
     def advance(
-        self, arrays: dict, parameters: dict, dt, correction: dict | None = None, only: Sequence[str] | None = None
+        self, arrays: dict, parameters: dict, dt, *, correction: dict | None = None, only: Sequence[str] | None = None
     ) -> dict:
         """One step of native arrays, see `Solver.advance`; `correction` and `only` are those of `CompiledFlow`."""
         return self.compiled(arrays, parameters, dt, correction, only)

@@ -92,7 +92,8 @@ class BuoyantPlume(Flow):
         marker = seeded_field(self.layouts["marker"], parameters[SEED], self._smoke)
         fields = {"velocity": self.field("velocity", 0.0), "marker": marker}
         shape = math.merge_shapes(*parameters.values())
-        return State(*[{n: math.expand(v, shape) for n, v in group.items()} for group in (fields, parameters)])
+        fields, parameters = ({n: math.expand(v, shape) for n, v in group.items()} for group in (fields, parameters))
+        return State(fields, parameters)
 
     def _smoke(self, rng: np.random.Generator, component: str, where: Intervals) -> np.ndarray:
         amounts, widths = rng.uniform(0.5, 1, BLOBS), rng.uniform(5, 12, BLOBS)

@@ -34,6 +34,7 @@ class Generator:
         experiment: Experiment,
         split: str,
         folder: Path,
+        *,
         parameters: dict[str, list[float]] | None = None,
         frames: int | None = None,
         warmup: int | None = None,

@@ -50,7 +50,8 @@ class Interpolation:
             Shape (batch, *sizes).
         """
         ways = (self._blend, self._blend_gradient), (self._gather, self._gather_gradient)
-        return self._choose(within, *[self.kernels.with_gradient(*map(self._precise, way)) for way in ways], f, s)
+        blend, gather = (self.kernels.with_gradient(*map(self._precise, way)) for way in ways)
+        return self._choose(within, blend, gather, f, s)
 
     def values_and_range(self, f, s: list, within):
         """The same with the least and the greatest corner of each value, shape (3, batch, *sizes)."""

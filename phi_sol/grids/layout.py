@@ -235,7 +235,7 @@ class Layout:
 
     def surrounded(self, array, component: str):
         """A component on all n + 1 faces across its axis, with one layer more beyond all sides."""
-        widths = {d: [1 + m * (d == component) for m in self.missing(d)] for d in self.dims}
+        widths: dict = {d: [1 + m * (d == component) for m in self.missing(d)] for d in self.dims}
         return self.extended(array, component, widths)
 
     def pad(self, array, component: str):

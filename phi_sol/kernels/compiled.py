@@ -1,6 +1,7 @@
 """Functions of native TensorFlow tensors, compiled by XLA as one unit with their gradients."""
 
 from collections.abc import Callable
+from typing import Any
 from functools import cache
 
 import tensorflow as tf
@@ -28,8 +29,8 @@ def upstream_product(function: Callable, count: int) -> Callable:
         with tf.GradientTape() as tape:
             tape.watch(inputs)
             results = function(*inputs)
-        upstream = list(upstream) if isinstance(results, list | tuple) else upstream[0]
-        return tape.gradient(results, inputs, upstream, unconnected_gradients="zero")
+        flowing: Any = list(upstream) if isinstance(results, list | tuple) else upstream[0]
+        return tape.gradient(results, inputs, flowing, unconnected_gradients="zero")
 
     return gradient
 

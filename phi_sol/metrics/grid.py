@@ -1,5 +1,7 @@
 """The arrays of a staggered velocity with what its boundary conditions add, and what follows from them directly."""
 
+from typing import Any
+
 import numpy as np
 from phi.math.backend import choose_backend
 
@@ -66,7 +68,7 @@ def divergence(flow: Flow, arrays: Arrays) -> np.ndarray:
     Returns:
         Shape (simulations, *resolution), in 1 / time unit. Zero in cells of obstacles.
     """
-    result = sum(np.diff(u, axis=axis_of(flow, d)) / flow.spacing[d] for d, u in faces(flow, arrays).items())
+    result: Any = sum(np.diff(u, axis=axis_of(flow, d)) / flow.spacing[d] for d, u in faces(flow, arrays).items())
     return result * flow.projection.fluid if flow.incompressible else result
 
 
@@ -80,7 +82,7 @@ def total(flow: Flow, arrays: Arrays, name: str = "marker") -> np.ndarray:
     ∫ d dV of a centred field (the mass of a marker), the sum over cells times their volume; shape (simulations,). Exact
     for cell means.
     """
-    values = np.float64(arrays[name])
+    values = np.asarray(arrays[name], np.float64)
     return values.reshape(len(values), -1).sum(1) * np.prod(list(flow.spacing.values()))
 
 

@@ -1,7 +1,7 @@
 """What a metric is: a function with a name, a unit, a direction, and a place in `results.json` and its tables."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 import numpy as np
@@ -42,6 +42,7 @@ class Metric:
 
     name: str
     compute: Callable[[Any, dict, dict], Any] | None = None
+    _: KW_ONLY
     compare: Callable[[Any, dict, dict, list[str]], Any] | None = None
     unit: str = ""
     better: str = "smaller"

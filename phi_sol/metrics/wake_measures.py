@@ -39,7 +39,7 @@ class Wake:
 
     def profiles(self, flow: Flow, arrays: Arrays) -> dict[tuple[str, float], tuple[np.ndarray, np.ndarray]]:
         """Positions along x and values of shape (n, positions), by component and station (in radii behind)."""
-        return {(c, s): line(flow, arrays, c, "x", self.behind(s)) for c in "yx" for s in STATIONS}
+        return {(c, s): line(flow, arrays, c, "x", at=self.behind(s)) for c in "yx" for s in STATIONS}
 
 
 def _measured(flow: WakeFlow, arrays: Arrays, parameters: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

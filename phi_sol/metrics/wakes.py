@@ -6,7 +6,9 @@ from ..flows import Flow
 from .grid import Arrays, axis_of, surrounded
 
 
-def line(flow: Flow, arrays: Arrays, component: str, along: str, at: dict[str, float]) -> tuple[np.ndarray, np.ndarray]:
+def line(
+    flow: Flow, arrays: Arrays, component: str, along: str, *, at: dict[str, float]
+) -> tuple[np.ndarray, np.ndarray]:
     """
     A velocity component along a line parallel to an axis, by linear interpolation between faces; second order.
 
@@ -36,7 +38,7 @@ def line(flow: Flow, arrays: Arrays, component: str, along: str, at: dict[str, f
 
 def probe(flow: Flow, arrays: Arrays, component: str, at: dict[str, float]) -> np.ndarray:
     """As `line`, at one point, given by its position along all axes. Shape (simulations,)."""
-    positions, values = line(flow, arrays, component, component, at)
+    positions, values = line(flow, arrays, component, component, at=at)
     i = int(np.clip(np.searchsorted(positions, at[component]) - 1, 0, len(positions) - 2))
     part = (at[component] - positions[i]) / (positions[i + 1] - positions[i])
     return (1 - part) * values[:, i] + part * values[:, i + 1]

@@ -50,6 +50,7 @@ def build_network(
     inputs: int,
     outputs: int,
     rank: int,
+    *,
     seed: int = 0,
     periodic: Sequence[bool] | bool = False,
     policy: str | None = None,

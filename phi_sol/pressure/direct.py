@@ -63,6 +63,7 @@ class DirectPoisson:
         spacing: dict[str, float],
         sides: dict[str, tuple[str, str]],
         solid: np.ndarray | None = None,
+        *,
         budget: int = CAPACITANCE_BUDGET,
         ways: dict[str, str] | None = None,
     ):

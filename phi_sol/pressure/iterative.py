@@ -78,6 +78,7 @@ class ConjugateGradients:
         b,
         guess=None,
         tolerance: float = 1e-6,
+        *,
         relative: float = 0.0,
         max_iterations: int = 1000,
         norm: str = "max",

@@ -32,20 +32,21 @@ class Passes:
         if cut.count:
             order = [i for i in range(self.rank) if i != self.swept]
             lower, upper = cut.coordinates.min(1), cut.coordinates.max(1) + 1
-            self.rows = None if self.swept is None else (int(lower[self.swept]), int(upper[self.swept]))
             self.block = [axes[names[i]].basis[lower[i] : upper[i]] for i in order]
-            if self.rows:
+            self.rows = None
+            if self.swept is not None:
+                self.rows = int(lower[self.swept]), int(upper[self.swept])
                 order.insert(0, self.swept)
-                self._set_up_rows(axes[names[self.swept]], eigenvalues.ravel())
+                self._set_up_rows(axes[names[self.swept]], eigenvalues.ravel(), *self.rows)
             self.block_shape = tuple(int(upper[i] - lower[i]) for i in order)
             local = [cut.coordinates[i] - lower[i] for i in order]
             self.cells_in_block = np.ravel_multi_index(local, self.block_shape).astype(np.int32)
             self.block_to_cells = np.full(np.prod(self.block_shape), len(cut.cells), np.int32)  # beyond the end: a zero
             self.block_to_cells[self.cells_in_block] = np.arange(len(cut.cells))
 
-    def _set_up_rows(self, axis: Axis, others: np.ndarray):
+    def _set_up_rows(self, axis: Axis, others: np.ndarray, first: int, last: int):
         """The swept systems for sources in the rows of the obstacle: those above and below are eliminated before."""
-        (first, last), diagonal = self.rows, axis.diagonal(others)
+        diagonal = axis.diagonal(others)
         block = diagonal[first:last].copy()
         above, below = _inwards(diagonal[:first]), _inwards(diagonal[last:][::-1])[::-1]
         block[0] -= above[-1] if first else 0

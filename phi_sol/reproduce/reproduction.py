@@ -110,14 +110,15 @@ class Reproduction:
         stages = self.task.stages(method, how.unroll)
         seconds = None if self.budget is None else self.budget * shares[method] / sum(shares.values()) / self.seeds
         steps = None if self.budget is not None else how.steps
-        plan = Plan(stages, how.batch, how.learning_rate, steps, seconds, how.decay, ramp=how.ramp, clip=how.clip)
+        limits: dict = dict(steps=steps, budget=seconds, decay=how.decay, ramp=how.ramp, clip=how.clip)
+        plan = Plan(stages, how.batch, how.learning_rate, **limits)
         name = method if stages[-1].unroll == 1 else f"{method}{stages[-1].unroll}"
         return Training(method, seed, self.out / f"{name}_seed{seed}", plan)
 
     def _create(self, training: Training, data: Any):
         """The task of a training, on recorded simulations or a rehearsal."""
-        longest = training.plan.stages[-1].unroll
-        return self.task.create(self.experiment, data, training.method, longest, self.schedule.network)
+        how: dict = dict(method=training.method, unroll=training.plan.stages[-1].unroll, network=self.schedule.network)
+        return self.task.create(self.experiment, data, **how)
 
     # --- what it will cost ---
 

@@ -115,7 +115,9 @@ class Solver(ABC):
         frames = {n: np.concatenate([b[n] for b in blocks]) for n in blocks[0]} if blocks else {}
         numbers = {n: frames.pop(n) for n in self.diagnostics if n in frames}
         times = self.dt * keep_every * np.arange(1, steps // keep_every + 1)
-        return Rollout(self.output, frames, {n: p.numpy() for n, p in parameters.items()}, times, numbers, shape)
+        return Rollout(
+            self.output, frames, {n: p.numpy() for n, p in parameters.items()}, times, diagnostics=numbers, batch=shape
+        )
 
     def blocks(self, arrays: dict, parameters: dict, steps: int, keep_every: int = 1) -> Iterator[dict]:
         """
@@ -165,6 +167,7 @@ class Rollout(Sequence[State]):
         arrays: dict[str, np.ndarray],
         parameters: dict[str, np.ndarray],
         times: np.ndarray,
+        *,
         diagnostics: dict[str, np.ndarray] | None = None,
         batch: Shape = EMPTY_SHAPE,
     ):
@@ -181,7 +184,9 @@ class Rollout(Sequence[State]):
     def __getitem__(self, index):
         if isinstance(index, slice):
             parts = [{n: a[index] for n, a in group.items()} for group in (self.arrays, self.diagnostics)]
-            return Rollout(self.flow, parts[0], self.parameters, self.times[index], parts[1], self._batch)
+            return Rollout(
+                self.flow, parts[0], self.parameters, self.times[index], diagnostics=parts[1], batch=self._batch
+            )
         arrays = {n: a[range(len(self))[index]] for n, a in self.arrays.items()}
         return unpack(self.flow, arrays, self.parameters, self._batch)
 

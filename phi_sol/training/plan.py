@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import KW_ONLY, asdict, dataclass, fields
 from math import inf, isfinite
 from numbers import Integral, Real
 
@@ -67,6 +67,7 @@ class Plan:
     stages: tuple[Stage, ...]
     batch: int
     learning_rate: float
+    _: KW_ONLY
     steps: int | None = None
     budget: float | None = None
     decay: str | Callable[[float], float] = "cosine"

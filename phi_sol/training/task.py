@@ -181,7 +181,7 @@ class Task(ABC):
 
     @classmethod
     def create(
-        cls, experiment: Any, data: Dataset, method: str = "", unroll: int = 1, network: Any = None, **how
+        cls, experiment: Any, data: Dataset, *, method: str = "", unroll: int = 1, network: Any = None, **how
     ) -> "Task":
         """
         The task of a scene with its training simulations, for one of `methods` and the unrolled steps of the longest
@@ -228,8 +228,8 @@ class Task(ABC):
     def evaluate(cls, experiment: Any, runs: Any, data: str | Path, out: str | Path | None = None, **options) -> Any:
         """
         Measures what was trained, by folders of runs, on the test simulations in the folder `data`, and writes
-        `results.json` and a report into `out` (None: nothing is written): an `Evaluation`. Options are `frames`, `command` (for the record),
-        `progress` (called with part, done, in all), and those of the task.
+        `results.json` and a report into `out` (None: nowhere): an `Evaluation`. Options are `frames`, `command` (for
+        the record), `progress` (called with part, done, in all), and those of the task.
         """
         raise InputError(f"There is no evaluation of {article(cls.product)}.")
 

@@ -102,13 +102,13 @@ def test_saved_corrector_of_another_flow(flow, tmp_path, other, message):
 )
 def test_fields_that_can_not_be_corrected(correct, found):
     with pytest.raises(InputError, match=f"Of ForcedAdvection velocity can be corrected, {found}"):
-        Corrector.create(ForcedAdvection(y=8, x=8), "small", STATISTICS, correct)
+        Corrector.create(ForcedAdvection(y=8, x=8), "small", STATISTICS, correct=correct)
 
 
 def test_files_that_do_not_belong_together(flow, tmp_path):
     Corrector.create(flow, "small", STATISTICS).save(tmp_path)
     statistics = replace(STATISTICS, correction=STATISTICS.correction | {"marker": 1.0})
-    Corrector.create(flow, "small", statistics, ("velocity", "marker")).save(tmp_path / "other")
+    Corrector.create(flow, "small", statistics, correct=("velocity", "marker")).save(tmp_path / "other")
     shutil.copy(tmp_path / "other" / "corrector.keras", tmp_path / "corrector.keras")
     with pytest.raises(
         InputError, match=r"corrector.keras maps 4 to 3 channels, but corrector.json beside it says 3 to 2"

@@ -165,7 +165,7 @@ def test_every_metric_says_what_it_is():
     [
         (lambda: Metric("", hottest), "needs a name"),
         (lambda: Metric("x"), "needs one function"),
-        (lambda: Metric("x", hottest, worst), "needs one function"),
+        (lambda: Metric("x", hottest, compare=worst), "needs one function"),
         (lambda: Metric("x", compute=3), "needs one function"),
         (lambda: Metric("x", hottest, better="bigger"), "'smaller' or 'larger', not 'bigger'"),
     ],

@@ -235,10 +235,10 @@ def test_constant_signal_has_no_frequency():
 def test_line_and_probe_of_a_linear_field():
     flow = WakeFlow(y=24, x=12)
     arrays = on_faces(flow, {"y": lambda y, x: y + 2 * x, "x": lambda y, x: 3 * y - x})
-    positions, values = metrics.line(flow, arrays, "y", "x", {"y": 87.3})
+    positions, values = metrics.line(flow, arrays, "y", "x", at={"y": 87.3})
     np.testing.assert_allclose(positions, (np.arange(12) + 0.5) * 100 / 12)
     np.testing.assert_allclose(values[0], 87.3 + 2 * positions, rtol=1e-5)
-    positions, values = metrics.line(flow, arrays, "x", "x", {"y": 87.3})
+    positions, values = metrics.line(flow, arrays, "x", "x", at={"y": 87.3})
     np.testing.assert_allclose(values[0, 1:-1], 3 * 87.3 - positions[1:-1], rtol=1e-5)
     assert positions[[0, -1]].tolist() == [0, 100] and values[0, [0, -1]].tolist() == [0, 0]  # the walls
     assert metrics.probe(flow, arrays, "x", {"y": 100.0, "x": 40.0}) == pytest.approx(260)

@@ -90,7 +90,7 @@ def test_compiled_network_computes_the_same(name, xla):
 @pytest.mark.parametrize("name", ["small", "fno"])
 def test_seeds(name):
     def weights(seed):
-        return build_network(name, 3, 2, 2, seed).get_weights()
+        return build_network(name, 3, 2, 2, seed=seed).get_weights()
 
     first, again, other = weights(1), weights(1), weights(2)
     assert all((a == b).all() for a, b in zip(first, again, strict=True))

@@ -74,7 +74,7 @@ def test_step_weights():
 
 def test_parsed_from_text():
     assert Loss.parse("velocity=1, marker=0.2", 0.1, 0.2, "1,0.5") == Loss(
-        (("velocity", 1.0), ("marker", 0.2)), 0.1, 0.2, (1.0, 0.5)
+        (("velocity", 1.0), ("marker", 0.2)), gradient=0.1, spectral=0.2, steps=(1.0, 0.5)
     )
     assert Loss.parse() == Loss()
     for arguments, message in (

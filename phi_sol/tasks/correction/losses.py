@@ -1,7 +1,7 @@
 """What a prediction is compared by: squared differences of values, of gradients and of spectra."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 import numpy as np
 import tensorflow as tf
@@ -38,6 +38,7 @@ class Loss:
     """
 
     fields: tuple[tuple[str, float], ...] = ()
+    _: KW_ONLY
     gradient: float = 0.0
     spectral: float = 0.0
     steps: str | tuple[float, ...] = "uniform"
@@ -75,7 +76,7 @@ class Loss:
         parsed: str | tuple[float, ...] = steps
         if steps.strip()[:1] in set("0123456789.-+"):
             parsed = tuple(_number(w, w, "the weights of steps look like 1,1,2") for w in steps.split(","))
-        return Loss(tuple(weights.items()), gradient, spectral, parsed)
+        return Loss(tuple(weights.items()), gradient=gradient, spectral=spectral, steps=parsed)
 
     def check_fields(self, correct: Sequence[str]):
         """Raises InputError if a field has a weight that is not corrected, or all corrected fields the weight 0."""

@@ -1,13 +1,12 @@
 """Ways to train a corrector: what happens inside one training loss."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import KW_ONLY, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from ...errors import InputError, suggestion
-from ...flows.parameters import integer
+from ...errors import InputError, integer, suggestion
 from ...kernels.compiled import Arrays
 from ...solvers.hybrid import HybridSolver, check_placement
 from .losses import Loss
@@ -62,6 +61,7 @@ class Method:
 
     name: str
     unroll: int = 1
+    _: KW_ONLY
     truncate: int | None = None
     push_forward: int = 0
     noise: float = 0.0
@@ -126,7 +126,7 @@ class Method:
         return f"{'INC-' if self.placement == 'inside' else ''}{self.name.upper()}{steps}"
 
     def losses(
-        self, hybrid: HybridSolver, window: Arrays, parameters: Arrays, dt: tf.Tensor, numbers: tf.Tensor
+        self, hybrid: HybridSolver, window: Arrays, parameters: Arrays, dt: tf.Tensor, *, numbers: tf.Tensor
     ) -> tf.Tensor:
         """
         The losses of a batch of windows, step by step:

@@ -51,6 +51,7 @@ class Correction(NetworkTask):
         data: Dataset,
         method: Method | str = "sol",
         network: str | keras.Model | Callable = "resnet",
+        *,
         correct: Sequence[str] = ("velocity",),
         remat: bool | None = None,
     ):
@@ -89,9 +90,10 @@ class Correction(NetworkTask):
             self._targets = {n: np.zeros(shape, np.float32) for n, shape in shapes.items()}
         parameters = {n: v[used] for n, v in data.parameters.items()}
         statistics = Statistics.of(data.moments(used), corrections, parameters)
-        how = (setting.seed, method.placement, method.project, setting.precision)
+        how: dict = dict(seed=setting.seed, policy=setting.precision, correct=self.correct)
+        how |= dict(placement=method.placement, project=method.project)
         with setting.scope():
-            self.corrector = self.trained = Corrector.create(self.flow, self.network, statistics, self.correct, *how)
+            self.corrector = self.trained = Corrector.create(self.flow, self.network, statistics, **how)
         remat = setting.longest >= REMAT_FROM if self.remat is None else self.remat
         self.hybrid = HybridSolver(self.flow, self.trained, remat)
 
@@ -122,13 +124,13 @@ class Correction(NetworkTask):
     # --- what commands ask of the class ---
 
     @classmethod
-    def create(cls, experiment, data, method="sol", unroll=1, network=None, **how) -> "Correction":
+    def create(cls, experiment, data, *, method="sol", unroll=1, network=None, **how) -> "Correction":
         loss = Loss.parse(**{LOSS[n]: how.pop(n) for n in LOSS if n in how})
         remat = how.pop("remat", None)
         known = {n: how.pop(n) for n in list(how) if n in Method.__dataclass_fields__}
         cls.refuse(experiment, how)
         chosen = Method(method, unroll, loss=loss, **known)
-        return cls(data, chosen, network or experiment.schedule.network, experiment.correct, remat)
+        return cls(data, chosen, network or experiment.schedule.network, correct=experiment.correct, remat=remat)
 
     @classmethod
     def stages(cls, method: str, unroll: int, shorter_first: bool = True) -> tuple[Stage, ...]:
@@ -175,7 +177,7 @@ class Correction(NetworkTask):
     @classmethod
     def evaluation_cost(cls, experiment, runs: int, frames: int, simulations: int) -> Cost:
         data = Rehearsal(experiment.pair, experiment.simulations("test"), simulations)
-        task = cls(data, "non", experiment.schedule.network, experiment.correct)  # type: ignore[arg-type]
+        task = cls(data, "non", experiment.schedule.network, correct=experiment.correct)  # type: ignore[arg-type]
         task.set_up(Setting(range(simulations), rehearsal=True))
         step = 1e-3 * time_step(task.hybrid, *data.tensors, seconds=0, steps=5)
         return Cost(f"rollouts of {runs} correctors, and the report", step * min(frames, FRAMES) * runs)

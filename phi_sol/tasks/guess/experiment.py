@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-from ...errors import InputError
+from ...errors import InputError, integer
 from ...experiment import Experiment
-from ...flows.parameters import integer
 
 NEEDED = ("divergence", "pressure")
 

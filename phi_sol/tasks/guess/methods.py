@@ -7,9 +7,8 @@ import tensorflow as tf
 from phi.tf import TENSORFLOW
 
 from ...correctors.guess import PoissonGuess
-from ...errors import InputError, suggestion
+from ...errors import InputError, integer, suggestion
 from ...flows import Flow
-from ...flows.parameters import integer
 from ...kernels.compiled import Arrays, differentiable
 from ...pressure.cg import Recurrence, fixed_steps
 

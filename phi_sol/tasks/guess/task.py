@@ -62,7 +62,7 @@ class PressureGuess(NetworkTask):
         moments = self.data.moments(list(setting.simulations))
         scale = moments["pressure"][1] / (moments["divergence"][1] or 1.0) or 1.0
         with setting.scope():
-            guess = PoissonGuess.create(self.flow, self.network, scale, setting.seed, setting.precision)
+            guess = PoissonGuess.create(self.flow, self.network, scale, seed=setting.seed, policy=setting.precision)
         self.guess = self.trained = guess
         self.problem = GuessProblem(self.flow, guess)
 
@@ -92,7 +92,7 @@ class PressureGuess(NetworkTask):
     # --- what commands ask of the class ---
 
     @classmethod
-    def create(cls, experiment, data, method="sol", unroll=1, network=None, **how) -> "PressureGuess":
+    def create(cls, experiment, data, *, method="sol", unroll=1, network=None, **how) -> "PressureGuess":
         cls.refuse(experiment, how)
         network = network or experiment.schedule.network
         return cls(data, PoissonMethod(method, unroll), network, experiment.tolerance)
