@@ -1,8 +1,8 @@
 """Functions of native TensorFlow tensors, compiled by XLA as one unit with their gradients."""
 
 from collections.abc import Callable
-from typing import Any
 from functools import cache
+from typing import Any
 
 import tensorflow as tf
 from phi.tf import TENSORFLOW  # noqa: F401  registers the backend without making it the default

@@ -34,7 +34,7 @@ def find_simulations(folder: str | Path, split: str) -> list[Path]:
 class Dataset:
     """
     Restricted reference frames of several simulations. They stay on disk, mapped into memory (see
-    `phi_sol.data.packed`), so that a data set may be larger than the memory.
+    `phi_sol.storage.packed`), so that a data set may be larger than the memory.
 
     Attributes:
         pair: The solver pair that the frames belong to.
