@@ -11,8 +11,8 @@ def convnet(layers: Layers, x, outputs: int):
     with 3 inputs and 2 outputs (25·3 + 1)·32 + (25·32 + 1)·64 + (25·64 + 1)·2 = 56 898 parameters; it sees 13 cells.
 
     Source: Um et al., NeurIPS 2020 (arXiv:2007.00016), appendix B. The layout is that of the smaller of the two
-    networks in the authors' published programs for the wake and the forced advection, which we take to be the
-    ConvNet of the text.
+    networks in the authors' published programs for the wake and the forced advection, which we take to be the ConvNet
+    of the text.
     """
     for filters in (32, 64):
         x = keras.layers.ReLU(dtype=layers.policy)(layers.conv(x, filters, 5))

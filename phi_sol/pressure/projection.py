@@ -133,8 +133,8 @@ def make_incompressible(
         velocity: Velocity u*, with any batch dimensions. Its boundaries may be constants (also traced ones), zero
             gradient, periodic, profiles (`field.as_boundary()`), and classes derived from these.
         obstacles: One or several: obstacles, geometries, or boolean masks of the cells.
-        solve: For what is handed to PhiFlow, as `active`, `order`, `correct_skew` and `wide_stencil` are (see there).
-            A direct solve needs none.
+        solve: For what is handed to PhiFlow, as `active`, `order`, `correct_skew` and `wide_stencil` are (see there). A
+            direct solve needs none.
 
     Returns:
         velocity: Divergence-free velocity.
