@@ -54,10 +54,8 @@ def write_pictures(
 
     Args:
         groups: Solvers, `SRC` first.
-        measures: What was measured, with the data.
+        measures, title: What was measured, with the data, and the name of the scene.
         reference_ms: Time per step of the reference.
-        out: Folder.
-        title: Name of the scene.
         progress: Called with (files written, files in all).
     """
     simulation = len(measures.data) // 2
