@@ -38,7 +38,9 @@ def quiet_background():
     views = sys.modules.get("phi_sol.viewer.rollouts")
     free, deadline = 0, time.monotonic() + 120
     while views and free < 5 and time.monotonic() < deadline:
-        free = 0 if views.COMPUTING.locked() else free + 1
+        if idle := views.COMPUTING.acquire(blocking=False):
+            views.COMPUTING.release()
+        free = free + 1 if idle else 0
         time.sleep(0.05)
 
 

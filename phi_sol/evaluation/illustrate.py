@@ -53,6 +53,8 @@ def write_pictures(
 
     Args:
         groups: Solvers, `SRC` first.
+        measures, title: What was measured, with the data, and the name of the scene.
+        reference_ms: Time per step of the reference.
         progress: Called with (files written, files in all).
     """
     simulation, frames, pictures = len(measures.data) // 2, shown_frames(measures.frames), Pictures.of_errors(measures)

@@ -37,36 +37,26 @@ def axis_of(flow: Flow, dim: str) -> int:
 
 def surrounded(flow: Flow, arrays: Arrays, component: str) -> np.ndarray:
     """
-    A component of the velocity on all faces, those at the boundary and one layer beyond it included.
-
-    Returns:
-        Shape (simulations, ...) with n + 3 entries along the component's own axis (n cells) and n + 2 along the others,
-        float64.
+    A component of the velocity on all faces, those at the boundary and one layer beyond it included: float64, shape
+    (simulations, ...) with n + 3 entries along the component's own axis (n cells) and n + 2 along the others.
     """
     return flow.layouts["velocity"].surrounded(np.float64(arrays[f"velocity.{component}"]), component)
 
 
 def faces(flow: Flow, arrays: Arrays, field: str = "velocity") -> Arrays:
-    """
-    Each component of the velocity on all of its faces, those at the boundary included: n + 1 along its own axis. By
-    axis name, float64.
-    """
+    """By axis name, each component on all its faces, those at the boundary included: n + 1 along its own; float64."""
     return {d: flow.layouts[field].pad(np.float64(arrays[f"{field}.{d}"]), d) for d in flow.resolution}
 
 
 def centred(flow: Flow, arrays: Arrays, field: str = "velocity") -> Arrays:
-    """
-    Each component of the velocity at cell centres, the mean of the two faces of a cell; second order. By axis name.
-    """
+    """By axis name, each component at cell centres, the mean of the two faces of a cell; second order."""
     return {d: pair_means(u, axis_of(flow, d)) for d, u in faces(flow, arrays, field).items()}
 
 
 def divergence(flow: Flow, arrays: Arrays) -> np.ndarray:
     """
-    ∇·u of every cell from the fluxes through its faces; second order, and exact as the mean over the cell.
-
-    Returns:
-        Shape (simulations, *resolution), in 1 / time unit. Zero in cells of obstacles.
+    ∇·u of every cell from the fluxes through its faces, in 1 / time unit; second order, and exact as the mean over the
+    cell. Shape (simulations, *resolution); zero in cells of obstacles.
     """
     result: Any = sum(np.diff(u, axis=axis_of(flow, d)) / flow.spacing[d] for d, u in faces(flow, arrays).items())
     return result * flow.projection.fluid if flow.incompressible else result
@@ -78,10 +68,7 @@ def divergence_norm(flow: Flow, arrays: Arrays) -> np.ndarray:
 
 
 def total(flow: Flow, arrays: Arrays, name: str = "marker") -> np.ndarray:
-    """
-    ∫ d dV of a centred field (the mass of a marker), the sum over cells times their volume; shape (simulations,). Exact
-    for cell means.
-    """
+    """∫ d dV of a centred field (a marker's mass) from cell means, for which it is exact; shape (simulations,)."""
     values = np.asarray(arrays[name], np.float64)
     return values.reshape(len(values), -1).sum(1) * np.prod(list(flow.spacing.values()))
 

@@ -13,11 +13,7 @@ THRESHOLDS = (0.95, 0.8)  # of the correlation
 def vorticity(flow: Flow, arrays: Arrays) -> np.ndarray:
     """
     ω = ∂u_y/∂x - ∂u_x/∂y at the inner nodes of a 2D grid, or of the layer of cells in the middle of z of a 3D grid;
-    second order.
-
-    Args:
-        flow: The flow whose velocity it is; gives grid and boundary.
-        arrays: `velocity.y` and `velocity.x`, shape (simulations, *faces).
+    second order, from `velocity.y` and `velocity.x` of a flow, shape (simulations, *faces).
 
     Returns:
         Shape (simulations, ny - 1, nx - 1), in 1 / time unit; positive where the flow turns from x to y.
@@ -31,10 +27,8 @@ def vorticity(flow: Flow, arrays: Arrays) -> np.ndarray:
 
 def curl(flow: Flow, arrays: Arrays, plane: tuple[str, str]) -> np.ndarray:
     """
-    ∂u_b/∂a - ∂u_a/∂b for `plane` = (a, b), at the inner edges normal to both (in 2D: nodes); second order.
-
-    Returns:
-        Shape (simulations, ...) with n - 1 entries along a and b and n along a third axis, in 1 / time unit.
+    ∂u_b/∂a - ∂u_a/∂b for `plane` = (a, b), at the inner edges normal to both (in 2D: nodes), in 1 / time unit; second
+    order. Shape (simulations, ...) with n - 1 entries along a and b and n along a third axis.
     """
     inner = {}
     for d in plane:
@@ -50,47 +44,34 @@ def curls(flow: Flow, arrays: Arrays) -> list[np.ndarray]:
 
 
 def enstrophy(flow: Flow, arrays: Arrays) -> np.ndarray:
-    """
-    ½ <|ω|²>, the mean over the inner edges (in 2D: nodes) of half the squared vorticity; second order. Shape
-    (simulations,), in 1 / time².
-    """
+    """½ <|ω|²>, a mean over inner edges (in 2D: nodes), in 1 / time²; second order. Shape (simulations,)."""
     return 0.5 * sum(np.square(w).reshape(len(w), -1).mean(1) for w in curls(flow, arrays))
 
 
 def vorticity_correlation(flow: Flow, arrays: Arrays, reference: Arrays) -> np.ndarray:
     """
-    ρ = <ω·ω_r> / sqrt(<ω²> <ω_r²>) with ω at the inner edges (in 2D: nodes).
-
-    Args:
-        flow: The flow of both.
-        arrays: Velocity, shape (simulations, *faces) per component.
-        reference: That of the restricted reference.
+    ρ = <ω·ω_r> / sqrt(<ω²> <ω_r²>) with ω at the inner edges (in 2D: nodes), of velocities of shape (simulations,
+    *faces) per component, `reference` that of the restricted reference.
 
     Returns:
         Shape (simulations,): 1 for the same vortices in the same places, whatever their strength, 0 for unrelated ones;
         NaN if one has no vorticity.
     """
-    product, squares, reference_squares = 0.0, 0.0, 0.0
-    for w, r in zip(curls(flow, arrays), curls(flow, reference), strict=True):
-        w, r = w.reshape(len(w), -1), r.reshape(len(r), -1)
-        product, squares, reference_squares = (
-            product + (w * r).mean(1),
-            squares + (w * w).mean(1),
-            reference_squares + (r * r).mean(1),
-        )
+    own, other = ([w.reshape(len(w), -1) for w in curls(flow, a)] for a in (arrays, reference))
+    product, squares, reference_squares = (
+        sum((a * b).mean(1) for a, b in zip(*pair, strict=True)) for pair in ((own, other), (own, own), (other, other))
+    )
     with np.errstate(divide="ignore", invalid="ignore"):
         return product / np.sqrt(squares * reference_squares)
 
 
 def time_until_below(series: np.ndarray, threshold: float, dt: float, start: float = 1.0) -> np.ndarray:
     """
-    When a series first falls below a threshold, by linear interpolation between frames.
+    When a series first falls below a threshold, by linear interpolation between frames `dt` apart, from the value
+    `start` at time 0 on.
 
     Args:
         series: Values of frames 1, 2, ..., shape (frames, simulations), e.g. of `vorticity_correlation`.
-        threshold: E.g. 0.95.
-        dt: Time between frames.
-        start: Value at time 0.
 
     Returns:
         Shape (simulations,); NaN if it never does within the frames. A value that is not a number counts as below.

@@ -1,36 +1,21 @@
 """Rows of panels as a Matplotlib figure that can be drawn again, frame by frame."""
 
-from itertools import groupby
+from itertools import groupby, zip_longest
 
 import numpy as np
 
 from .panels import Row
 from .values import Picture
 
-PANEL = 4.0  # inches along the longer side of a panel
-
 
 class Drawing:
-    """
-    A figure of rows of panels; rows next to each other with equal scales share a colour bar.
+    """A Matplotlib figure of rows of panels; rows next to each other with equal scales share a colour bar."""
 
-    Attributes:
-        figure: The Matplotlib figure.
-        curve_axis: An axis below the panels, if it was asked for.
-    """
-
-    def __init__(self, rows: list[Row], panel: float = PANEL, curves: bool = False, title: str = ""):
-        """
-        Args:
-            rows: What is drawn first.
-            panel: Inches along the longer side of a panel.
-            curves: Whether there is an axis for curves below.
-            title: Of the whole.
-        """
+    def __init__(self, rows: list[Row], panel: float = 4.0, curves: bool = False, title: str = ""):
+        """Of these rows at first, `panel` inches along a panel's longer side; `curves`: with `curve_axis` below."""
         from matplotlib.figure import Figure
 
-        sample = next((p for r in rows for p in r.pictures), None)
-        lengths = [b - a for a, b in sample.extents.values()] if sample is not None else [1, 1]
+        lengths = next(([b - a for a, b in p.extents.values()] for r in rows for p in r.pictures), [1, 1])
         height, width = (panel * length / max(lengths) for length in lengths)
         columns = max(len(r.panels) for r in rows)
         titled = [i == 0 or list(r.panels) != list(rows[i - 1].panels) for i, r in enumerate(rows)]
@@ -41,16 +26,15 @@ class Drawing:
         even = [2 * round(50 * s) / 100 for s in size]  # even numbers of pixels, for videos
         self.figure = Figure(figsize=even, dpi=100, layout="constrained")
         grid = self.figure.add_gridspec(len(ratios), columns, height_ratios=ratios)
-        places = [[self.figure.add_subplot(grid[i, j]) for j in range(columns)] for i in range(len(rows))]
-        self.axes = [line[: len(r.panels)] for line, r in zip(places, rows, strict=True)]
-        for blank in (a for line, r in zip(places, rows, strict=True) for a in line[len(r.panels) :]):
-            blank.axis("off")  # colour bars stand below each other
+        self.axes = [[self.figure.add_subplot(grid[i, j]) for j in range(columns)] for i in range(len(rows))]
         self.curve_axis = self.figure.add_subplot(grid[-1, :]) if curves else None
-        self._places, self._images, self._notes, self._bars = places, {}, {}, set()
+        self._images, self._notes, self._bars = {}, {}, set()
         for i, (row, axes) in enumerate(zip(rows, self.axes, strict=True)):
-            for j, (axis, name) in enumerate(zip(axes, row.panels, strict=True)):
+            for j, (axis, name) in enumerate(zip_longest(axes, row.panels)):
                 axis.tick_params(labelsize=8, labelbottom=labelled[i], labelleft=j == 0)
-                axis.set_title(name if titled[i] else "", fontsize=10)
+                axis.set_title(name if name and titled[i] else "", fontsize=10)
+                if name is None:
+                    axis.axis("off")  # colour bars stand below each other
             axes[0].set_ylabel(row.name, fontsize=9)
         if title:
             self.figure.suptitle(title, fontsize=10)
@@ -62,28 +46,25 @@ class Drawing:
             for j, content in enumerate(row.panels.values()):
                 if (note := self._notes.pop((i, j), None)) is not None:
                     note.remove()
-                image = self._images.get((i, j))
+                image, axis = self._images.get((i, j)), self.axes[i][j]
                 if isinstance(content, str):
                     if image is not None:
                         image.set_visible(False)
                     style = dict(ha="center", va="center", wrap=True, fontsize=8, color="firebrick")
-                    axis = self.axes[i][j]
                     self._notes[i, j] = axis.text(0.5, 0.5, content, transform=axis.transAxes, **style)
                     continue
                 if image is None:
-                    image = self._images[i, j] = self._first(i, j, content, row)
-                image.set_data(content.values)
-                image.set_clim(*row.scale.limits)
-                image.set_visible(True)
+                    image = self._images[i, j] = self._first(axis, content, row, j == 0)
+                image.set(data=content.values, clim=row.scale.limits, visible=True)
         for _, group in groupby(enumerate(rows), key=lambda item: item[1].scale):
             self._add_bar([i for i, _ in group], rows)
 
-    def _first(self, i: int, j: int, content: Picture, row: Row):
-        axis, (vertical, horizontal) = self.axes[i][j], content.coordinates
+    @staticmethod
+    def _first(axis, content: Picture, row: Row, leftmost: bool):
+        vertical, horizontal = content.coordinates
         extent = (*content.extents[horizontal], *content.extents[vertical])
-        image = axis.imshow(
-            content.values, origin="lower", extent=extent, cmap=row.scale.colours, interpolation="nearest"
-        )
+        style = dict(origin="lower", cmap=row.scale.colours, interpolation="nearest")
+        image = axis.imshow(content.values, extent=extent, **style)
         if row.outline is not None:
             drawn = (*(row.outline.coordinates[d] for d in (horizontal, vertical)), row.outline.values)
             axis.contourf(*drawn, levels=[-np.inf, 0], colors="0.75")
@@ -91,8 +72,8 @@ class Drawing:
         axis.set(xlim=extent[:2], ylim=extent[2:])
         if axis.xaxis.get_tick_params()["labelbottom"]:
             axis.set_xlabel(horizontal, fontsize=9)
-        if j == 0:
-            axis.set_ylabel(f"{row.name}\n{vertical}" if row.name else vertical, fontsize=9)
+        if leftmost:
+            axis.set_ylabel(f"{row.name}\n{vertical}".strip(), fontsize=9)
         return image
 
     def _add_bar(self, where: list[int], rows: list[Row]):
@@ -101,10 +82,10 @@ class Drawing:
         if image is None or where[0] in self._bars:
             return
         self._bars |= set(where)
-        axes = [a for i in where for a in self._places[i]]
-        values = [p.values for i in where for p in rows[i].pictures]
-        beyond = [any((v < scale.limits[0]).any() for v in values), any((v > scale.limits[1]).any() for v in values)]
-        extend = ["neither", "max", "min", "both"][2 * beyond[0] + beyond[1]]
+        axes = [a for i in where for a in self.axes[i]]
+        values = np.concatenate([p.values.ravel() for i in where for p in rows[i].pictures])
+        beyond = 2 * (values < scale.limits[0]).any() + (values > scale.limits[1]).any()
+        extend = ["neither", "max", "min", "both"][beyond]
         bar = self.figure.colorbar(image, ax=axes, aspect=18 * len(where), pad=0.01, extend=extend, extendfrac=0.03)
         bar.set_label(scale.label, fontsize=9)
         bar.ax.tick_params(labelsize=8)

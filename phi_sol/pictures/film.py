@@ -7,24 +7,14 @@ from ..errors import InputError
 from .drawing import Drawing
 from .panels import Row
 
-FORMATS = (".mp4", ".gif", ".html")
+FORMATS = {".mp4": "ffmpeg", ".gif": "pillow", ".html": "html"}  # Matplotlib's writers
 LARGEST = 200  # MB of an HTML film
 
 
 def write_film(drawing: Drawing, frames: Iterable[tuple[str, list[Row]]], out: Path, fps: float, dpi: int = 100):
     """
-    Writes a film: .mp4 (needs ffmpeg), .gif or .html by the name of the file. A film that is not finished is not left
-    behind.
-
-    Args:
-        drawing: Of panels of the same form.
-        frames: Title and panels of each frame.
-        out: File.
-        fps: Frames per second.
-        dpi: Pixels per inch.
-
-    Raises:
-        InputError: for another format.
+    Writes a film of panels of the same form, from title and rows of each frame: .mp4 (needs ffmpeg), .gif or .html by
+    the name of the file, InputError for others. A film that is not finished is not left behind.
     """
     import matplotlib
     from matplotlib import animation
@@ -32,9 +22,8 @@ def write_film(drawing: Drawing, frames: Iterable[tuple[str, list[Row]]], out: P
     kind = out.suffix.lower()
     if kind not in FORMATS:
         raise InputError(f"{out} must end with one of {', '.join(FORMATS)}.")
-    writers = {".mp4": animation.FFMpegWriter, ".gif": animation.PillowWriter, ".html": animation.HTMLWriter}
     options = {"embed_frames": True, "default_mode": "loop"} if kind == ".html" else {}
-    writer, figure = writers[kind](fps=fps, **options), drawing.figure
+    writer, figure = animation.writers[FORMATS[kind]](fps=fps, **options), drawing.figure
     out.parent.mkdir(parents=True, exist_ok=True)
     part = out.with_name(f".part-{out.name}")
     try:

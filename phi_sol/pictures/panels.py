@@ -1,7 +1,4 @@
-"""
-The model of panels: which quantity of which field is drawn, in which plane, beside what, and in which colours.
-`drawing` renders it with Matplotlib, `viewer.figures` with Plotly.
-"""
+"""What panels show, in which plane and colours; `drawing` renders it with Matplotlib, `viewer.figures` with Plotly."""
 
 from dataclasses import dataclass, field
 
@@ -22,34 +19,21 @@ PLAIN, SIGNED, ERROR = "viridis", "RdBu_r", "magma_r"  # known to Matplotlib and
 
 
 def drawn_axes(axes: list[str], order: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """
-    Axes as they are drawn, in a flow's order (`Flow.drawn`): after slicing, the first that is left is horizontal, the
-    second vertical.
-    """
+    """Axes in a flow's order (`Flow.drawn`): of those left by a slice the first is horizontal, the second vertical."""
     order = (*(order or Flow.drawn), *axes)
     return tuple(sorted(axes, key=order.index))
 
 
 @dataclass(frozen=True)
 class View:
-    """
-    What is drawn.
-
-    Attributes:
-        field: Name of the field.
-        quantity: One of `values.quantities`.
-        drawn: Axes in the order in which they are drawn.
-        show: `fields`, `difference` (to the reference) or `both`.
-        across: In 3D the axis that is sliced, or `volume`.
-        position: Where it is sliced, in domain units.
-    """
+    """What is drawn."""
 
     field: str
-    quantity: str
-    drawn: tuple[str, ...]
-    show: str = BOTH
-    across: str = ""
-    position: float = 0.0
+    quantity: str  # one of `values.quantities`
+    drawn: tuple[str, ...]  # axes in the order in which they are drawn
+    show: str = BOTH  # `fields`, `difference` (to the reference) or `both`
+    across: str = ""  # in 3D the axis that is sliced, or `volume`
+    position: float = 0.0  # where it is sliced, in domain units
 
     @property
     def is_volume(self) -> bool:
@@ -70,12 +54,12 @@ class View:
 
     def flat(self, whole: Picture, limit: int = DISPLAY_LIMIT) -> Picture:
         """What is drawn of it: itself, a slice, or a volume; with at most `limit` entries per axis of a plane."""
-        if self.is_volume:
-            return whole.ordered(tuple(d for d in self.drawn if d in whole.coordinates)).coarsened(VOLUME_LIMIT)
-        if len(whole.coordinates) == 3:
+        if len(whole.coordinates) == 3 and not self.is_volume:
             whole = whole.cut(self.sliced, self.position)
         axes = tuple(d for d in self.drawn if d in whole.coordinates)
-        return whole.ordered(tuple(reversed(axes))).coarsened(limit)  # rows are vertical
+        if self.is_volume:
+            return whole.ordered(axes).coarsened(VOLUME_LIMIT)
+        return whole.ordered(axes[::-1]).coarsened(limit)  # rows are vertical
 
 
 def default_quantity(names: list[str], wanted: str | None = None) -> str | None:
@@ -87,16 +71,8 @@ def make_view(
     values: Values, field: str, quantity: str | None, drawn: tuple, show: str, across: str | None, share: float | None
 ) -> View:
     """
-    The view that controls ask for; what is not possible (yet) is replaced by something that is.
-
-    Args:
-        values: An example of the field.
-        field: Its name.
-        quantity, drawn, show, across: See `View`.
-        share: Where it is sliced, from 0 to 1.
-
-    Raises:
-        InputError: for a field without quantities.
+    The view of a field, of which `values` are an example, that controls ask for; sliced at a `share` from 0 to 1. What
+    is not possible (yet) is replaced by something that is; InputError for a field without quantities.
     """
     quantity = default_quantity(quantities(values), quantity)
     if quantity is None:
@@ -126,20 +102,15 @@ def colour_range(pictures: list[Picture], signed: bool) -> Range:
     if not finite:
         return 0.0, 1.0
     if signed:
-        limit = max(float(np.percentile(np.abs(f), 99.5)) for f in finite)
-        return (-limit, limit) if limit > 0 else (-1.0, 1.0)
+        limit = max(float(np.percentile(np.abs(f), 99.5)) for f in finite) or 1.0
+        return -limit, limit
     lower, upper = min(float(f.min()) for f in finite), max(float(f.max()) for f in finite)
     return (lower, upper) if upper > lower else (lower - 0.5, lower + 0.5)
 
 
 @dataclass(frozen=True)
 class Scale:
-    """
-    Attributes:
-        limits: Values of the first and the last colour.
-        colours: Name of the colours.
-        label: Of the colour bar.
-    """
+    """Values of the first and the last colour, name of the colours, label of the colour bar."""
 
     limits: Range
     colours: str
@@ -148,20 +119,12 @@ class Scale:
 
 @dataclass(frozen=True)
 class Row:
-    """
-    Panels side by side. Rows with equal scales share a colour bar.
+    """Panels side by side. Rows with equal scales share a colour bar."""
 
-    Attributes:
-        panels: Pictures, or the reason why there is none, by title.
-        scale: Their colours.
-        name: What stands left of them.
-        outline: Distance to the surface of obstacles, negative inside; None if there are none.
-    """
-
-    panels: dict[str, Picture | str]
+    panels: dict[str, Picture | str]  # or the reason why there is none, by title
     scale: Scale
-    name: str = ""
-    outline: Picture | None = field(default=None, repr=False)
+    name: str = ""  # what stands left of them
+    outline: Picture | None = field(default=None, repr=False)  # distance to the surface of obstacles, negative inside
 
     @property
     def pictures(self) -> list[Picture]:
@@ -181,8 +144,7 @@ def make_rows(
 
     Args:
         shown: Values, or the reason why there are none, by title.
-        view: What is drawn.
-        ranges: Fixed colour ranges.
+        view, ranges: What is drawn, and fixed colour ranges.
         reference: Title of the panel that the others are compared with.
         flow: Gives obstacles.
         full: Values that are drawn in the place of some of those shown, but not compared.
@@ -202,12 +164,11 @@ def make_rows(
         add(panels, ranges.fields, view.is_signed, name)
     if view.show != FIELDS and reference:
         panels = {}
-        for title, value in shown.items():
-            if title == reference:
-                continue
+        for title in [t for t in shown if t != reference]:
             there = title in wholes and wholes[title].fits(base)
-            reason = next((v for v in (value, shown[reference]) if isinstance(v, str)), "no reference on this grid")
-            panels[f"{title} − {reference}"] = view.flat(wholes[title] - base) if there else reason
+            reasons = (v for v in (shown[title], shown[reference]) if isinstance(v, str))
+            content = view.flat(wholes[title] - base) if there else next(reasons, "no reference on this grid")
+            panels[f"{title} − {reference}"] = content
         add(panels, ranges.difference, True, f"difference{name[name.rfind(' (') :] if '(' in name else ''}")
     return rows
 

@@ -1,5 +1,8 @@
 """`phi_sol.plot`: figures for notebooks."""
 
+from collections.abc import Iterator
+from itertools import chain, count
+
 from ..errors import InputError
 from ..stepping.state import State
 from .drawing import Drawing
@@ -50,45 +53,35 @@ def plot(
         raise InputError(f"There is no quantity {wanted!r}. Known: {', '.join(quantities(first))}.")
     if across is not None and across not in first.axes:
         raise InputError(f"There is no axis {across!r}. Axes: {', '.join(first.axes)}.")
-    show = BOTH if reference else FIELDS
-    view = make_view(first, name, wanted, drawn_axes(first.axes), show, across, position)
+    view = make_view(first, name, wanted, drawn_axes(first.axes), BOTH if reference else FIELDS, across, position)
     return Drawing(make_rows(values, view, reference=reference or "")).figure
 
 
 def _collected(what, field: str | None) -> dict[str, tuple[str, Values]]:
     """(field name, values) by title, from anything that `plot` takes."""
     result: dict[str, tuple[str, Values]] = {}
+    for item in what:
+        for title, name, values in _named(item, "", field):
+            titles = chain([title or "field"], (f"{title or 'field'} ({i})" for i in count(2)))
+            result[next(t for t in titles if t not in result)] = (name, values)
+    return result
 
-    def add(title: str, item):
-        if isinstance(item, dict):
-            for name, value in item.items():
-                add(f"{title} {name}".strip(), value)
-        elif isinstance(item, list | tuple):
-            for i, value in enumerate(item):
-                add(f"{title} {i}".strip(), value)
-        elif isinstance(item, State):
+
+def _named(item, title: str, field: str | None) -> Iterator[tuple[str, str, Values]]:
+    if isinstance(item, dict | list | tuple):
+        for name, value in item.items() if isinstance(item, dict) else enumerate(item):
+            yield from _named(value, f"{title} {name}".strip(), field)
+    elif isinstance(item, Values):
+        yield title, "", item
+    else:
+        name, grid = "", item
+        if isinstance(item, State):
             names = [n for n in item.fields if n not in HIDDEN]
             name = field or ("velocity" if "velocity" in names else names[0])
             if name not in names:
                 raise InputError(f"This state has no field {name!r}. It has {', '.join(names)}.")
-            add_field(title, name, item.fields[name])
-        elif isinstance(item, Values):
-            put(title, "", item)
-        else:
-            add_field(title, "", item)
-
-    def add_field(title: str, name: str, grid):
-        shape = getattr(getattr(grid, "shape", None), "batch", ())
-        for index in list(shape.meshgrid()) if shape else [{}]:
+            grid = item.fields[name]
+        batch = getattr(getattr(grid, "shape", None), "batch", ())
+        for index in list(batch.meshgrid()) if batch else [{}]:
             suffix = ", ".join(f"{d} {i}" for d, i in index.items())
-            put(f"{title} {suffix}".strip() or name, name, Values.of_field(grid, index))
-
-    def put(title: str, name: str, values: Values):
-        unique, count = title or "field", 2
-        while unique in result:
-            unique, count = f"{title or 'field'} ({count})", count + 1
-        result[unique] = (name, values)
-
-    for item in what:
-        add("", item)
-    return result
+            yield f"{title} {suffix}".strip() or name, name, Values.of_field(grid, index)

@@ -23,7 +23,6 @@ class Values:
         bounds: (lower, upper) per axis, in the order of the array axes.
         parts: `{"": array}` of a scalar; one array per axis name of a vector. At cell centres, or, where staggered, on
             the faces normal to the component: then one entry more along that axis.
-        staggered: Whether the components live on faces.
     """
 
     bounds: dict[str, tuple[float, float]]
@@ -33,34 +32,20 @@ class Values:
     @classmethod
     def of_padded(cls, bounds: dict[str, tuple[float, float]], padded: np.ndarray) -> "Values":
         """A staggered field as PhiFlow stores it: components last, each with one more entry along all axes."""
-        parts = {
-            c: padded[tuple(slice(None) if d == c else slice(0, -1) for d in bounds)][..., i]
-            for i, c in enumerate(bounds)
-        }
-        return cls(bounds, parts, True)
+        own = {c: tuple(slice(None if d == c else -1) for d in bounds) for c in bounds}
+        return cls(bounds, {c: padded[(*s, i)] for i, (c, s) in enumerate(own.items())}, True)
 
     @classmethod
     def of_field(cls, field: Field, index: dict | None = None) -> "Values":
-        """
-        Values of a PhiFlow grid.
-
-        Args:
-            field: Centred or staggered grid.
-            index: Picks one of a batch.
-
-        Raises:
-            InputError: if it is no uniform grid, or has more dimensions than can be drawn.
-        """
+        """Values of a PhiFlow grid, of a batch those at `index`; InputError if it is no uniform grid, or a batch."""
         if not isinstance(field, Field) or not field.is_grid:
             raise InputError(f"Only PhiFlow grids can be shown, not {type(field).__name__}.")
         field = field[index or {}]
         axes = list(field.resolution.names)
         lower, upper = (b.vector[axes].numpy("vector") for b in (field.bounds.lower, field.bounds.upper))
         bounds = {d: (float(a), float(b)) for d, a, b in zip(axes, lower, upper, strict=True)}
-        if field.shape.batch:
-            raise InputError(
-                f"One simulation at a time can be shown, but there are the batch dimensions {field.shape.batch}."
-            )
+        if batch := field.shape.batch:
+            raise InputError(f"One simulation at a time can be shown, but there are the batch dimensions {batch}.")
         if field.is_staggered:
             return cls.of_padded(bounds, field.staggered_tensor().numpy([*axes, "vector"]))
         if "vector" not in field.values.shape:
@@ -107,44 +92,29 @@ class Values:
 
 def flow_values(flow: Flow, arrays: dict[str, np.ndarray]) -> dict[str, Values]:
     """
-    The fields of a flow with all outer faces, by name; those that are the same everywhere are left out.
-
-    Args:
-        flow: Gives the layouts.
-        arrays: By array name, shape (*spatial) each; fields of which some are missing are left out.
+    The fields of a flow with all outer faces, by name, from arrays of shape (*spatial) by array name. Left out are
+    fields that are the same everywhere, and those of which arrays are missing.
     """
     result, bounds = {}, {d: (0.0, size) for d, size in flow.size.items()}
     for name, layout in flow.layouts.items():
-        if name in HIDDEN or not set(layout.arrays) <= set(arrays):
-            continue
-        parts = {
-            c: layout.pad(np.asarray(arrays[a])[None], c)[0]
-            for a, c in zip(layout.arrays, layout.components, strict=True)
-        }
-        result[name] = Values(bounds, parts, layout.staggered)
+        if name not in HIDDEN and set(layout.arrays) <= set(arrays):
+            given = zip(layout.arrays, layout.components, strict=True)
+            parts = {c: layout.pad(np.asarray(arrays[a])[None], c)[0] for a, c in given}
+            result[name] = Values(bounds, parts, layout.staggered)
     return result
 
 
 def zero_arrays(flow: Flow) -> dict[str, np.ndarray]:
     """Arrays of a state that is zero, as `flow_values` takes them."""
-    return {
-        a: np.zeros(layout.shape(c))
-        for layout in flow.layouts.values()
-        for a, c in zip(layout.arrays, layout.components, strict=True)
-    }
+    pairs = [(la, a, c) for la in flow.layouts.values() for a, c in zip(la.arrays, la.components, strict=True)]
+    return {array: np.zeros(layout.shape(component)) for layout, array, component in pairs}
 
 
 @dataclass(frozen=True)
 class Picture:
-    """
-    A scalar on a grid, ready to be drawn.
+    """A scalar on a grid, ready to be drawn."""
 
-    Attributes:
-        coordinates: Positions of the values per axis, in the order of the array axes.
-        values: Array.
-    """
-
-    coordinates: dict[str, np.ndarray]
+    coordinates: dict[str, np.ndarray]  # positions of the values per axis, in the order of the array axes
     values: np.ndarray
 
     def __sub__(self, other: "Picture") -> "Picture":
@@ -215,20 +185,13 @@ def label(field: str, quantity: str) -> str:
 
 def picture(values: Values, quantity: str, drawn: tuple[str, ...] = ()) -> Picture:
     """
-    A quantity of a field over the whole grid.
+    A quantity of a field over the whole grid; InputError if it is none of `quantities(values)`.
 
     Components, magnitude and scalars are drawn at cell centres. The vorticity is drawn at the inner nodes: central
     differences of neighbouring faces, second order. In 2D it is ∂u_b/∂a - ∂u_a/∂b with a drawn to the right and b
     upwards, so that it is positive where the flow turns counter-clockwise as drawn; in 3D its magnitude or a component
-    by the right-hand rule for (x, y, z).
-
-    Args:
-        values: The field.
-        quantity: One of `quantities(values)`.
-        drawn: Axes in the order in which they are drawn (horizontal, vertical); default: as in the arrays.
-
-    Raises:
-        InputError: if the field has no such quantity.
+    by the right-hand rule for (x, y, z). `drawn` are the axes in this order (horizontal, vertical); default: as in the
+    arrays.
     """
     if quantity not in quantities(values):
         raise InputError(f"There is no {quantity!r} of this field. It has {', '.join(quantities(values))}.")
@@ -253,10 +216,7 @@ def _vorticity(values: Values, quantity: str, drawn: tuple[str, ...]) -> Picture
     if len(axes) == 2:
         return Picture(nodes, curl(inner, drawn[:2], axes, spacing))
     right_handed = sorted(axes)  # x, y, z
-    curls = {
-        d: pair_means(curl(inner, (right_handed[k - 2], right_handed[k - 1]), axes, spacing), axes[d])
-        for k, d in enumerate(right_handed)
-    }
-    if quantity == VORTICITY:
-        return Picture(nodes, np.sqrt(sum(c**2 for c in curls.values())))
-    return Picture(nodes, curls[quantity.rpartition(" ")[2]])
+    planes = {d: (right_handed[k - 2], right_handed[k - 1]) for k, d in enumerate(right_handed)}
+    curls = {d: pair_means(curl(inner, plane, axes, spacing), axes[d]) for d, plane in planes.items()}
+    length = np.sqrt(sum(c**2 for c in curls.values())) if quantity == VORTICITY else None
+    return Picture(nodes, curls[quantity.rpartition(" ")[2]] if length is None else length)

@@ -1,16 +1,15 @@
-"""
-What there is to look at: runs, recorded simulations and evaluations in the folders that were given, and nothing outside
-them.
-"""
+"""Runs, recorded simulations and evaluations in the folders that were given, and nothing outside them."""
 
 import csv
 import math
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InputError, MissingError
 from ..experiment import Experiment, load_experiment, scene_names
+from ..flows import Flow
 from ..flows.comparison import same_config
 from ..storage.files import read_json
 from ..tasks import holds_model
@@ -24,18 +23,11 @@ MANY = 2000  # entries of a folder beyond which it is not searched further
 
 @dataclass(frozen=True)
 class Run:
-    """
-    The folder of a training.
-
-    Attributes:
-        folder: The folder.
-        title: Short name.
-        config: Content of `run.json`, or of what describes a model; empty if it can't be read.
-    """
+    """The folder of a training or of a model."""
 
     folder: Path
     title: str
-    config: dict
+    config: dict  # content of `run.json`, or of what describes a model; empty if it can't be read
 
     @property
     def is_trained(self) -> bool:
@@ -44,9 +36,7 @@ class Run:
 
     @property
     def has_training(self) -> bool:
-        """
-        Whether it is the folder of a training, not of a model alone, such as the latest one of a validated training.
-        """
+        """Whether it is a training, not a model alone, such as the latest one of a validated training."""
         return (self.folder / RUN).is_file() or (self.folder / LOG).is_file()
 
     @property
@@ -62,26 +52,18 @@ class Run:
             return "finished"
         if not self.has_training:
             return "a trained model"
-        log = self.folder / LOG
-        changed = max((p.stat().st_mtime for p in (log, self.folder / RUN) if p.exists()), default=0)
-        seconds = time.time() - changed
+        files = (self.folder / LOG, self.folder / RUN)
+        seconds = time.time() - max((f.stat().st_mtime for f in files if f.exists()), default=0)
         return f"running, last written {seconds:.0f} s ago" if seconds < 300 else "not finished"
 
     def curves(self) -> dict[str, list[float]]:
-        """
-        The columns of `log.csv` as numbers, NaN where a value is missing. A last line that is being written is left
-        out.
-        """
+        """The columns of `log.csv`, NaN where a value is missing, without a last line that is being written."""
         log = self.folder / LOG
-        if not log.is_file():
-            return {}
-        text = log.read_text(errors="replace")
-        lines = list(csv.reader(text[: text.rfind("\n") + 1].splitlines()))
-        if not lines:
-            return {}
-        names, rows = lines[0], [r for r in lines[1:] if len(r) == len(lines[0])]
-        columns = {n: [_number(r[i]) for r in rows] for i, n in enumerate(names)}
-        return {n: c for n, c in columns.items() if n in POSITIONS or any(math.isfinite(v) for v in c)}
+        text = log.read_text(errors="replace") if log.is_file() else ""
+        lines = csv.DictReader(text[: text.rfind("\n") + 1].splitlines())
+        rows = [r for r in lines if None not in (*r, *r.values())]
+        columns = {n: [_number(r[n]) for r in rows] for n in lines.fieldnames or ()}
+        return {n: c for n, c in columns.items() if n in POSITIONS or any(map(math.isfinite, c))}
 
 
 def _number(text: str) -> float:
@@ -93,24 +75,19 @@ def _number(text: str) -> float:
 
 class Catalogue:
     """
-    Runs, simulations and evaluations below some folders. Pages name them by their keys, never by paths.
-
-    Attributes:
-        roots: Folders that may be read.
-        experiments: Scenes that were given by name or file.
-        runs, recordings, evaluations: What was found, by key.
+    `runs`, `recordings` and `evaluations` below some folders (`roots`), by key: pages never name them by paths. Scenes
+    that were given by name or file are `experiments`.
     """
 
     def __init__(self, paths: list[str], data: Path | None = None):
         """
         Args:
-            paths: Run folders, data folders, simulation folders, evaluation folders, folders that hold such, names of
-                scenes (stand for `data/SCENE` and `runs/SCENE`) or scene files.
+            paths: Folders of runs, data, simulations, evaluations, or that hold such; scene files, or names of scenes
+                (stand for `data/SCENE` and `runs/SCENE`).
             data: Data folder to be shown with the runs; default: `data/SCENE` here or beside the folder `runs`.
 
         Raises:
-            MissingError: if a path does not exist.
-            InputError: if there is nothing to show.
+            InputError: if a path does not exist (MissingError), or there is nothing to show.
         """
         self.roots: list[Path] = []
         self.experiments: dict[str, Experiment] = {}
@@ -141,9 +118,8 @@ class Catalogue:
         elif folder.exists():
             raise InputError(f"{path} is a file: give its folder.")
         else:
-            raise MissingError(
-                f"There is no folder {path}, and no scene of this name. Known scenes: {', '.join(scene_names())}."
-            )
+            known = ", ".join(scene_names())
+            raise MissingError(f"There is no folder {path}, and no scene of this name. Known scenes: {known}.")
 
     def _add_folder(self, folder: Path):
         if not Path(folder).is_dir():
@@ -151,17 +127,21 @@ class Catalogue:
         if not self.contains(folder):
             self.roots.append(Path(folder).resolve())
 
+    @property
+    def flows(self) -> tuple[type[Flow], ...]:
+        """Classes of flows besides those of phi_sol."""
+        return tuple(e.flow for e in self.experiments.values())
+
     def _add_test_data(self):
         """The test simulations of the runs' scenes, by convention in data/SCENE, as `evaluate` takes them."""
-        for run in list(self.runs.values()):
+        for run in self.runs.values():
             scene = run.config.get("scene")
             if not isinstance(scene, str) or not scene or Path(scene).name != scene:
                 continue
-            above = [p.parent for p in run.folder.parents if p.name == "runs"]
-            for place in (Path("data") / scene, *[a / "data" / scene for a in above]):
-                if (place / "test").is_dir():
-                    self._add_folder(place / "test")
-                    break
+            above = (Path(), *(p.parent for p in run.folder.parents if p.name == "runs"))
+            places = (place for a in above if (place := a / "data" / scene / "test").is_dir())
+            if place := next(places, None):
+                self._add_folder(place)
         self.scan()
 
     def contains(self, path: Path) -> bool:
@@ -176,20 +156,19 @@ class Catalogue:
 
     def scan(self):
         """Looks again; what is being written appears as it grows."""
-        runs, recordings, evaluations, seen = {}, {}, {}, set()
+        runs, recordings, evaluations = {}, {}, {}
+        found: dict[Path, Path] = {}
         for root in self.roots:
-            for folder in self._folders(root, DEPTH):
-                if folder in seen:  # one root lies in another
-                    continue
-                seen.add(folder)
-                key = self._key(root, folder)
-                if (folder / RUN).is_file() or holds_model(folder):
-                    runs[key] = Run(folder, key, self._config(folder))
-                elif any(FRAME_FILE.fullmatch(p.name) for p in folder.glob("*_*.npz")):
-                    recordings[key] = self.recordings.get(key) or Recording(folder)
-                    recordings[key].refresh()
-                if (folder / RESULTS).is_file():
-                    evaluations[key] = folder
+            found |= {f: root for f in self._folders(root, DEPTH) if f not in found}  # one root may lie in another
+        for folder, root in found.items():
+            key = self._key(root, folder)
+            if (folder / RUN).is_file() or holds_model(folder):
+                runs[key] = Run(folder, key, self._config(folder))
+            elif any(FRAME_FILE.fullmatch(p.name) for p in folder.glob("*_*.npz")):
+                recordings[key] = self.recordings.get(key) or Recording(folder)
+                recordings[key].refresh()
+            if (folder / RESULTS).is_file():
+                evaluations[key] = folder
         self.runs, self.recordings, self.evaluations = runs, recordings, evaluations
 
     def _key(self, root: Path, folder: Path) -> str:
@@ -201,38 +180,24 @@ class Catalogue:
     @staticmethod
     def _config(folder: Path) -> dict:
         for file in (folder / RUN, *sorted(folder.glob("*.json"))):
-            try:
+            with suppress(InputError):
                 return read_json(file)
-            except InputError:
-                continue
         return {}
 
     def _folders(self, folder: Path, depth: int) -> list[Path]:
         """The folder and those below it, without links that lead out, hidden folders and checkpoints."""
         if not self.contains(folder):
             return []
-        found = [folder]
-        if depth > 0:
-            below = [p for p in sorted(folder.iterdir()) if p.is_dir() and p.name[0] != "." and p.name != "checkpoints"]
-            for child in below[:MANY]:
-                found += self._folders(child, depth - 1)
-        return found
+        inside = sorted(folder.iterdir()) if depth else []
+        below = [p for p in inside if p.is_dir() and p.name[0] != "." and p.name != "checkpoints"]
+        return [folder, *(f for p in below[:MANY] for f in self._folders(p, depth - 1))]
 
     def trained_for(self, pair: dict) -> dict[str, Run]:
         """The runs with something trained for a pair, by key."""
         return {k: r for k, r in self.runs.items() if r.is_trained and same_config(r.pair, pair)}
 
-    def results(self, key: str) -> dict:
-        """Content of an evaluation's `results.json`."""
-        return read_json(self.evaluations[key] / RESULTS)
-
     def save_folder(self) -> Path:
-        """
-        Where scenes are saved: `saved` in the first run folder, or in the run folder of a scene that was given by name.
-
-        Raises:
-            InputError: if no run was given.
-        """
+        """`saved` in the first run folder, or in that of a scene given by name; InputError if no run was given."""
         for run in self.runs.values():
             return run.folder / "saved"
         for name in self.experiments:

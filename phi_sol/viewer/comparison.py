@@ -1,13 +1,15 @@
 """Recorded comparisons: stored reference, and source and hybrid rolled out from its first frame."""
 
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import InputError
 from ..flows import Flow
-from ..pictures.panels import Range, Ranges, View, colour_range, drawn_axes
-from ..pictures.values import Picture, Values
+from ..pictures.panels import Ranges, View, colour_range, drawn_axes
+from ..pictures.values import Values
 from ..solvers.pair import SolverPair
 from .catalogue import Catalogue, Run
 from .live import CORRECTED, REFERENCE, SOLVERS, SOURCE
@@ -21,16 +23,14 @@ SAMPLES = 9  # frames that a fixed colour range is taken from
 class Comparison:
     """What the recorded panels show: values by title for a simulation, a corrector and a frame."""
 
-    def __init__(self, catalogue: Catalogue, rollouts: Rollouts, known_flows: tuple[type[Flow], ...] = ()):
-        self.catalogue, self.rollouts, self._known = catalogue, rollouts, known_flows
+    def __init__(self, catalogue: Catalogue, prepare: Callable[[], None] = lambda: None):
+        """`prepare` is called before TensorFlow is imported."""
+        self.catalogue, self.rollouts = catalogue, Rollouts(prepare)
         self._flows: dict[Path, Flow | None] = {}
-        self._ranges: dict[tuple, Range] = {}
+        self._ranges: dict[tuple, Ranges] = {}
 
     def recording(self, key: str) -> Recording:
-        """
-        Raises:
-            InputError: if there is none of this name, or it holds no complete frame.
-        """
+        """The one of this name; InputError if there is none, or it holds no complete frame."""
         recording = self.catalogue.recordings.get(key)
         if recording is None:
             raise InputError("Choose a simulation." if self.catalogue.recordings else "No simulations were given.")
@@ -41,18 +41,16 @@ class Comparison:
     def flow(self, recording: Recording) -> Flow | None:
         """The flow that a recording's fields belong to; None if it is unknown."""
         if recording.folder not in self._flows:
-            try:
-                pair = SolverPair.of_config(recording.pair, self._known)
+            self._flows[recording.folder] = None
+            with suppress(InputError):
+                pair = SolverPair.of_config(recording.pair, self.catalogue.flows)
                 self._flows[recording.folder] = pair.reference if recording.full_resolution else pair.source
-            except InputError:
-                self._flows[recording.folder] = None
         return self._flows[recording.folder]
 
     def drawn(self, recording: Recording) -> tuple[str, ...]:
         """Axes in the order in which they are drawn."""
-        flow = self.flow(recording)
         axes = recording.read(recording.fields[0], recording.frames[0]).axes
-        return drawn_axes(axes, () if flow is None else flow.drawn)
+        return drawn_axes(axes, getattr(self.flow(recording), "drawn", ()))
 
     def is_compared(self, recording: Recording) -> bool:
         """Whether source and corrector can be rolled out."""
@@ -79,16 +77,19 @@ class Comparison:
         """The rollouts that a comparison needs, started if need be; none if there is nothing to compare."""
         if not self.is_compared(recording):
             return {}
-        result = {SOURCE: self.rollouts.request(recording, None)}
-        if run in self.runs(recording):
-            result[CORRECTED] = self.rollouts.request(recording, self.catalogue.runs[run].folder)
-        return result
+        folders = {SOURCE: None} | ({CORRECTED: self.catalogue.runs[run].folder} if run in self.runs(recording) else {})
+        return {n: self.rollouts.request(recording, self.flow(recording), f) for n, f in folders.items()}
 
     def errors(self, recording: Recording) -> dict[str, list[float]]:
         """Velocity MAE per frame of all solvers that were rolled out, by name."""
         names = {run.folder: key for key, run in self.catalogue.runs.items()} | {None: SOURCE}
         errors = {names.get(f, str(f)): r.mae[:] for f, r in self.rollouts.of(recording).items() if r.mae}
         return dict(sorted(errors.items(), key=lambda item: item[0] != SOURCE))
+
+    def example(self, recording: Recording, field: str) -> Values | None:
+        """Some values of a field; None if its first frame can't be read."""
+        shown = self.values(recording, None, field, recording.frames[0]).values()
+        return next((v for v in shown if isinstance(v, Values)), None)
 
     def progress(self, recording: Recording, run: str | None) -> str:
         """What is being computed, or why it is not, in one line; empty if all is there."""
@@ -99,18 +100,15 @@ class Comparison:
         key = (recording.folder, view.field, view.quantity, view.drawn, run)
         if key in self._ranges:
             return self._ranges[key]
-        stored: list[Picture] = []
-        differences: list[Picture] = []
+        stored, differences = [], []
         for i in np.unique(np.linspace(0, len(recording.frames) - 1, SAMPLES).astype(int)):
             shown = self.values(recording, run, view.field, recording.frames[i])
             wholes = {t: view.whole(v) for t, v in shown.items() if isinstance(v, Values)}
             base = wholes.get(REFERENCE)
             stored += [p for t, p in wholes.items() if t in (RECORDED, REFERENCE) or self._is_saved(recording)]
             differences += [p - base for t, p in wholes.items() if t != REFERENCE and p.fits(base)]
-        ranges = Ranges(
-            colour_range(stored, view.is_signed) if stored else None,
-            colour_range(differences, True) if differences else None,
-        )
+        given = ((stored, view.is_signed), (differences, True))
+        ranges = Ranges(*(colour_range(pictures, signed) if pictures else None for pictures, signed in given))
         if all(r.done for r in self.requested(recording, run).values()):
             self._ranges[key] = ranges
         return ranges

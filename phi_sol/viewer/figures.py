@@ -38,20 +38,17 @@ def panels(rows: list[Row]) -> go.Figure:
     aspect = extents[0] / extents[1] if len(extents) == 2 else 0.5
     height = 280.0 if volume else min(440.0, max(150.0, aspect * (WIDTH - 150) / columns))
     kind = {"type": "scene" if volume else "xy"}
-    figure = make_subplots(
-        len(rows),
-        columns,
-        specs=[[kind if i < len(row.panels) else None for i in range(columns)] for row in rows],
-        subplot_titles=[t for row in rows for t in row.panels],
-        vertical_spacing=GAP / (height * len(rows) + GAP) if len(rows) > 1 else 0,
-        horizontal_spacing=0.045,
-    )
+    specs = [[kind if i < len(row.panels) else None for i in range(columns)] for row in rows]
+    gaps = dict(vertical_spacing=GAP / (height * len(rows) + GAP) if len(rows) > 1 else 0, horizontal_spacing=0.045)
+    titles = [t for row in rows for t in row.panels]
+    figure = make_subplots(len(rows), columns, specs=specs, subplot_titles=titles, **gaps)
     for i, row in enumerate(rows, 1):
         axis, share = f"coloraxis{i if i > 1 else ''}", 1 / len(rows)
         for j, (title, content) in enumerate(row.panels.items(), 1):
             if isinstance(content, Picture):
                 figure.add_trace(_trace(content, title, axis, row.scale.colours == SIGNED), i, j)
-                _add_outline(figure, row, i, j)
+                if row.outline is not None:
+                    figure.add_trace(_solids(row.outline), i, j)
                 continue
             place = figure.get_subplot(i, j)
             (x0, x1), (y0, y1) = (a.domain for a in place) if not volume else (place.domain.x, place.domain.y)
@@ -61,8 +58,7 @@ def panels(rows: list[Row]) -> go.Figure:
                 figure.add_trace(go.Scatter(x=[None], y=[None], showlegend=False, hoverinfo="skip"), i, j)
         bar = dict(len=share * 0.95, y=1 - (i - 0.5) * share, thickness=14, x=1.01, tickformat=".3~g")
         bar |= dict(title=dict(text=row.scale.label, side="right", font_size=11))
-        lower, upper = row.scale.limits
-        figure.layout[axis] = dict(cmin=lower, cmax=upper, colorscale=row.scale.colours, colorbar=bar)
+        figure.layout[axis] = _colours(row.scale.limits, row.scale.colours, bar)
     if volume:
         aspect = dict(zip("xyz", (1.1 * e / max(extents) for e in extents), strict=True))
         # names beside the first tick: titles of 3D axes stand so far away that small panels cut them off
@@ -71,14 +67,13 @@ def panels(rows: list[Row]) -> go.Figure:
         figure.update_scenes(aspectmode="manual", aspectratio=aspect, camera_eye=dict(x=0.55, y=-1.55, z=0.7), **axes)
     else:
         _label_axes(figure, rows, some)
-    figure.update_layout(
-        height=height * len(rows) + GAP * (len(rows) - 1) + 96,
-        margin=dict(l=50, r=110, t=36, b=44),
-        uirevision=str(some and list(some.coordinates)),
-        template="simple_white",
-    )
-    figure.update_annotations(font_size=13)
-    return figure
+    size = dict(height=height * len(rows) + GAP * (len(rows) - 1) + 96, margin=dict(l=50, r=110, t=36, b=44))
+    figure.update_layout(**size, uirevision=str(some and list(some.coordinates)), template="simple_white")
+    return figure.update_annotations(font_size=13)
+
+
+def _colours(limits: tuple[float, float], colours: str, bar: dict) -> dict:
+    return dict(cmin=limits[0], cmax=limits[1], colorscale=colours, colorbar=bar)
 
 
 def _label_axes(figure: go.Figure, rows: list[Row], some: Picture | None):
@@ -117,32 +112,20 @@ def _trace(content: Picture, title: str, axis: str, signed: bool = False):
     return go.Heatmap(x=positions[1], y=positions[0], z=z, coloraxis=axis, name=title, hovertemplate=text)
 
 
-def _add_outline(figure: go.Figure, row: Row, i: int, j: int):
+def _solids(outline: Picture) -> go.Heatmap:
     """Solid bodies in grey."""
-    if row.outline is None:
-        return
-    vertical, horizontal = row.outline.coordinates.values()
+    vertical, horizontal = outline.coordinates.values()
     style = dict(colorscale=[[0, "#8c8c8c"], [1, "#8c8c8c"]], showscale=False, hoverinfo="skip", name="obstacle")
-    inside = np.where(row.outline.values <= 0, np.float32(1), np.float32(np.nan))
-    figure.add_trace(go.Heatmap(x=horizontal, y=vertical, z=inside, **style), i, j)
+    inside = np.where(outline.values <= 0, np.float32(1), np.float32(np.nan))
+    return go.Heatmap(x=horizontal, y=vertical, z=inside, **style)
 
 
 def single(values: Values, view: View, limits: tuple[float, float], arrows: bool = False) -> go.Figure:
-    """
-    One field, as wide as its place.
-
-    Args:
-        values: The field.
-        view: What is drawn.
-        limits: Colour range.
-        arrows: Whether the direction of a 2D vector field, or of a slice, is drawn, too: arrows as long as one and a
-            half cells at most.
-    """
+    """One field, as wide as its place; with arrows in the plane, as long as one and a half cells at most."""
     content = view.flat(view.whole(values))
     figure = go.Figure(_trace(content, view.field, "coloraxis"))
     bar = dict(title=dict(text=label(view.field.rpartition(" ")[2], view.quantity), side="right"), thickness=14)
-    colours = dict(cmin=limits[0], cmax=limits[1], colorscale=PLAIN, colorbar=bar)
-    margin = dict(l=50, r=20, t=20, b=44)
+    colours, margin = _colours(limits, PLAIN, bar), dict(l=50, r=20, t=20, b=44)
     figure.update_layout(coloraxis=colours, template="simple_white", uirevision="kept", margin=margin)
     if content.values.ndim == 2:
         vertical, horizontal = content.coordinates
@@ -170,23 +153,9 @@ def _arrows(values: Values, view: View, horizontal: str, vertical: str) -> go.Sc
 
 
 def curves(
-    lines: dict[str, tuple[list, list]],
-    x_title: str,
-    y_title: str,
-    mark: float | None = None,
-    logarithmic: bool = False,
-    empty: str = "",
+    lines: dict[str, tuple], x_title: str, y_title: str, mark: float | None = None, logarithmic=False, empty: str = ""
 ) -> go.Figure:
-    """
-    Curves by name, told apart by colour and dash.
-
-    Args:
-        lines: (x, y) by name.
-        x_title, y_title: Labels.
-        mark: Position of a vertical line, such as the current frame.
-        logarithmic: Whether y is.
-        empty: What to say if there are no curves.
-    """
+    """Curves (x, y) by name, with a vertical line at `mark`; `empty` is said if there are none."""
     figure = go.Figure()
     for i, (name, (x, y)) in enumerate(lines.items()):
         style = dict(color="black" if name == "source" else COLOURS[i % len(COLOURS)], dash=DASHES[i % len(DASHES)])

@@ -16,7 +16,6 @@ from ..storage.files import check_no_file_in_the_way
 from .catalogue import Catalogue
 from .comparison import Comparison
 from .live import REFERENCE, SOURCE
-from .rollouts import Rollouts
 
 FRAMES = 200  # frames of a film unless it is said
 
@@ -35,13 +34,7 @@ def check_target(out: Path):
 
 
 class Film:
-    """
-    One comparison over time.
-
-    Attributes:
-        frames: Frame numbers, in order.
-        title: What is shown.
-    """
+    """One comparison over time; `frames` are the numbers of its frames, `title` says what is shown."""
 
     def __init__(
         self,
@@ -55,7 +48,6 @@ class Film:
     ):
         """
         Args:
-            catalogue: What was found.
             simulation, run: Name of each, or the end of it; default: the first.
             field, quantity: What is drawn; default: vorticity of the velocity where there is one.
             frames: `FIRST:LAST` or `FIRST:LAST:STEP`; default: all, at most 200.
@@ -64,8 +56,7 @@ class Film:
         Raises:
             InputError: for names that do not exist or are not unique, or if there is no simulation.
         """
-        known = tuple(e.flow for e in catalogue.experiments.values())
-        self.comparison = Comparison(catalogue, Rollouts(known, prepare), known)
+        self.comparison = Comparison(catalogue, prepare)
         candidates = {k: r for k, r in catalogue.recordings.items() if r.frames}
         if not candidates:
             raise MissingError(
@@ -89,55 +80,46 @@ class Film:
             return there[:: -(-len(there) // FRAMES)]
         try:
             numbers = [int(p) for p in text.split(":")]
-            if len(numbers) not in (2, 3) or (len(numbers) == 3 and numbers[2] < 1) or numbers[0] > numbers[1]:
+            first, last, step = numbers if len(numbers) == 3 else (*numbers, 1)
+            if step < 1 or first > last:
                 raise ValueError
         except ValueError:
-            raise InputError(
-                f"--frames {text!r} must have the form FIRST:LAST or FIRST:LAST:STEP, e.g. 0:200:2."
-            ) from None
-        chosen = [f for f in there if f in range(numbers[0], numbers[1] + 1, *numbers[2:])]
+            form = "the form FIRST:LAST or FIRST:LAST:STEP, e.g. 0:200:2."
+            raise InputError(f"--frames {text!r} must have {form}") from None
+        chosen = [f for f in there if f in range(first, last + 1, step)]
         if not chosen:
             raise InputError(f"--frames {text}: this simulation has the frames {there[0]} to {there[-1]}.")
         return chosen
 
-    def _shown(self, frame: int) -> dict[str, Values | str]:
-        return self.comparison.values(self.recording, self.run, self.field, frame)
-
     def write(self, out: Path, fps: float, progress: Callable[[int, int], None] = lambda done, total: None):
         """
-        Computes what is missing and writes the film; a film that is not finished is not left behind.
-
-        Args:
-            out: File.
-            fps: Frames per second.
-            progress: Called with (frames done, frames in all).
-
-        Raises:
-            InputError: if the first frame is damaged, or fps is not positive.
+        Computes what is missing and writes the film; a film that is not finished is not left behind. `progress` is
+        called with (frames done, frames in all). InputError if the first frame is damaged, or fps is not positive.
         """
         if not (np.isfinite(fps) and fps > 0):
             raise InputError(f"The number of frames per second must be positive, not {fps:g}.")
         self._compute(progress)
-        first = self._shown(self.frames[0])
+        comparison, recording = self.comparison, self.recording
+        first = comparison.values(recording, self.run, self.field, self.frames[0])
         values = next((v for v in first.values() if isinstance(v, Values)), None)
         if values is None:
             raise InputError(next(iter(first.values())))
         if self.quantity is not None and self.quantity not in quantities(values):
             known = ", ".join(quantities(values))
             raise InputError(f"There is no quantity {self.quantity!r} of {self.field}. Known: {known}.")
-        reference, drawn = REFERENCE if REFERENCE in first else "", self.comparison.drawn(self.recording)
-        show = BOTH if reference else FIELDS
-        view = make_view(values, self.field, self.quantity, drawn, show, None, 0.5)
-        ranges = self.comparison.fixed_ranges(self.recording, self.run, view)
-        errors, flow = self.comparison.errors(self.recording), self.comparison.flow(self.recording)
-        drawing = Drawing(make_rows(first, view, ranges, reference, flow), curves=bool(errors))
+        reference, drawn = REFERENCE if REFERENCE in first else "", comparison.drawn(recording)
+        view = make_view(values, self.field, self.quantity, drawn, BOTH if reference else FIELDS, None, 0.5)
+        look = (view, comparison.fixed_ranges(recording, self.run, view), reference, comparison.flow(recording))
+        errors = comparison.errors(recording)
+        drawing = Drawing(make_rows(first, *look), curves=bool(errors))
         mark = _error_axis(drawing.curve_axis, errors, self.frames[-1]) if errors else None
 
         def frames():
             for i, frame in enumerate(self.frames, 1):
                 if mark is not None:
                     mark.set_xdata([frame, frame])
-                yield f"{self.title}, frame {frame}", make_rows(self._shown(frame), view, ranges, reference, flow)
+                shown = comparison.values(recording, self.run, self.field, frame)
+                yield f"{self.title}, frame {frame}", make_rows(shown, *look)
                 progress(i, len(self.frames))
 
         write_film(drawing, frames(), out, fps)

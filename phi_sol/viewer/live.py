@@ -4,9 +4,9 @@ import time
 from collections import deque
 from collections.abc import Callable
 from functools import cached_property
+from importlib import import_module
 from itertools import count
 from pathlib import Path
-from threading import RLock
 
 import numpy as np
 
@@ -32,6 +32,10 @@ AVERAGED = 20  # steps over which speeds are averaged
 Arrays = dict[str, np.ndarray]
 
 
+def _first(batch: dict) -> Arrays:
+    return {n: a.numpy()[0] for n, a in batch.items()}
+
+
 class Live:
     """
     Three simulations of one flow side by side: the source, the source with a corrector in its loop, and the reference.
@@ -42,10 +46,6 @@ class Live:
 
     All methods may be called from any thread. Nothing is computed, and TensorFlow not imported, before the first step
     or action.
-
-    Attributes:
-        examples: Fields that are zero, by name, for what can be chosen before it runs.
-        diagnostics: What the corrected solver said of its last step, such as `iterations`.
     """
 
     def __init__(
@@ -57,45 +57,28 @@ class Live:
         prepare: Callable[[], None] = lambda: None,
     ):
         """
-        Args:
-            pair: Source and reference flow.
-            parameters: Values to begin with.
-            correctors: Folders of the correctors that may be chosen, by name; the first is.
-            starts: Recordings of the full-resolution reference that a simulation may start from, by name.
-            prepare: Called before TensorFlow is imported.
+        With parameters to begin with, folders of `correctors` and full-resolution references to start from by name, of
+        which the first are chosen; `prepare` is called before TensorFlow is imported.
         """
         self.pair, self.parameters, self.correctors, self.starts = pair, dict(parameters), correctors, starts or {}
+        self.flow, self.can_poke = pair.source, has_velocity(pair.source)
         self.gain, self.steps, self.message, self.version = 1.0, 0, "", 0
         self.corrector, self.start = next(iter(correctors), ""), next(iter(self.starts), "")
         self.curves: dict[str, deque] = {}
-        self.diagnostics: dict[str, int] = {}
+        self.diagnostics: dict[str, int] = {}  # what the corrected solver said of its last step, such as `iterations`
+        self._flows = {SOURCE: pair.source, CORRECTED: pair.source, REFERENCE: pair.reference}
         self._seconds: dict[str, deque] = {}
         self._arrays: dict[str, dict] = {}
         self._restricted: Arrays = {}
         self._hybrids: dict[str, Solver] = {}
         self._shown: dict[str, dict[str, Values]] = {}
-        self._prepare, self._lock, self._random, self._saved = prepare, RLock(), np.random.default_rng(0), None
+        self._prepare, self._random, self._saved = prepare, np.random.default_rng(0), None
         with COMPUTING:  # layouts fill their caches
+            # fields that are zero, for what can be chosen before it runs
             self.examples, _ = (flow_values(f, zero_arrays(f)) for f in (pair.source, pair.reference))
 
-    @property
-    def flow(self):
-        """The source."""
-        return self.pair.source
-
-    @property
-    def can_poke(self) -> bool:
-        return has_velocity(self.flow)
-
-    # --- settings ---
-
     def set_parameter(self, name: str, value: float):
-        """
-        Another value from the next step on; another seed starts anew.
-
-        Raises:
-            InputError: if the value is not possible or a simulation would be unstable with it.
-        """
+        """Another value from the next step on; another seed starts anew. InputError for what is not possible."""
         if name not in self.parameters:
             raise InputError(f"There is no parameter {name!r}. Parameters: {', '.join(self.parameters)}.")
         value = float(int(value)) if name == SEED else float(value)
@@ -129,24 +112,37 @@ class Live:
             self.start = start
             self.reset()
 
-    # --- what runs ---
-
     def reset(self):
         """Back to the start. With a recorded start its parameters are taken, too."""
-        with self._lock, COMPUTING:
-            self._reset()
+        with COMPUTING:
+            if not self._shown:
+                self.message = "starting TensorFlow ..."
+                self._prepare()
+            self.message = "compiling ..."
+            reference = self._start_arrays()
+            self.steps, self._saved = 0, None
+            self.curves = {n: deque(maxlen=CURVE) for n in (SOURCE, CORRECTED)}
+            for seconds in self._seconds.values():
+                seconds.clear()
+            arrays = {REFERENCE: self._native({n: a[None] for n, a in reference.items()})}
+            coarse = self._restrict(arrays[REFERENCE], self._native(self._batched_parameters))
+            self._arrays = arrays | {SOURCE: coarse, CORRECTED: coarse}
+            for name in SOLVERS:
+                self._show(name, _first(self._arrays[name]))
+            self._measure()
+            self.message = ""
 
     def step(self):
         """One step of all three; DivergedError if one is no longer finite, InputError if a corrector does not fit."""
-        with self._lock, COMPUTING:
+        with COMPUTING:
             if not self._arrays:
-                self._reset()
+                self.reset()
             parameters, dt = self._native(self._batched_parameters), self._tf.constant(self.flow.dt, self._tf.float32)
             solvers = {SOURCE: self.flow, CORRECTED: self._corrected, REFERENCE: self.pair.reference}
             for name in SOLVERS:
                 begin = time.perf_counter()
                 self._arrays[name] = solvers[name](self._arrays[name], parameters, dt)
-                values = {n: a.numpy()[0] for n, a in self._arrays[name].items()}
+                values = _first(self._arrays[name])
                 self._seconds.setdefault(name, deque(maxlen=AVERAGED)).append(time.perf_counter() - begin)
                 self._show(name, values)
             self.steps += 1
@@ -155,15 +151,15 @@ class Live:
 
     def poke(self):
         """Adds the same swirl to all three, half as fast as the fastest motion, at a random place."""
-        with self._lock, COMPUTING:
+        with COMPUTING:
             if not self._arrays:
-                self._reset()
+                self.reset()
             fastest = max(float(np.abs(p).max()) for p in self._shown[REFERENCE]["velocity"].parts.values())
             speed = 0.5 * (fastest or min(self.flow.spacing.values()) / self.flow.dt)
             centre = {d: size * self._random.uniform(0.3, 0.7) for d, size in self.flow.size.items()}
             for name in SOLVERS:
-                added = swirl(self._flow_of(name), centre, 0.08 * min(self.flow.size.values()), speed)
-                arrays = {n: a.numpy()[0] + added.get(n, np.float32(0)) for n, a in self._arrays[name].items()}
+                added = swirl(self._flows[name], centre, 0.08 * min(self.flow.size.values()), speed)
+                arrays = {n: a + added.get(n, np.float32(0)) for n, a in _first(self._arrays[name]).items()}
                 self._arrays[name] = self._native({n: a[None] for n, a in arrays.items()})
                 self._show(name, arrays)
             self._measure(replace=True)
@@ -171,15 +167,10 @@ class Live:
     def save(self, folder: Path) -> Path:
         """
         Writes the state of all three into a PhiFlow scene below `folder`, with fields such as `source_velocity`, as the
-        frame of this step. Saved again before a reset, it goes into the same scene.
-
-        Returns:
-            The scene's directory.
-
-        Raises:
-            InputError: if there is nothing to save yet.
+        frame of this step; saved again before a reset, into the same scene. Returns the scene's directory; InputError
+        if there is nothing to save yet.
         """
-        with self._lock, COMPUTING:
+        with COMPUTING:
             if not self._arrays:
                 raise InputError("There is nothing to save yet: make a step first.")
             from phi.field import write
@@ -190,7 +181,7 @@ class Live:
             (target / PARTIAL).mkdir(parents=True, exist_ok=True)
             for name in SOLVERS:
                 arrays = {n: a.numpy() for n, a in self._arrays[name].items()}
-                state = unpack(self._flow_of(name), arrays, self._batched_parameters)
+                state = unpack(self._flows[name], arrays, self._batched_parameters)
                 for field in set(state.fields) - set(HIDDEN):
                     part = target / PARTIAL / f"{name}_{field}_{self.steps:06d}.npz"
                     write(state.fields[field], str(part))
@@ -199,8 +190,6 @@ class Live:
             facts = {"parameters": self.parameters, "gain": self.gain, "corrector": self.corrector}
             write_json(target / DESCRIPTION, {"flow": self.flow.config()} | facts)
             return target
-
-    # --- what is shown ---
 
     def values(self, solver: str, full: bool = False) -> dict[str, Values]:
         """The fields of a simulation, of the reference restricted unless `full`; InputError before the first step."""
@@ -213,19 +202,10 @@ class Live:
         """Steps per second of each, if it ran alone, averaged over the last steps."""
         return {n: len(s) / sum(s) for n, s in self._seconds.items() if len(s)}
 
-    # --- inside ---
-
-    @property
-    def _tf(self):
-        import tensorflow as tf
-
-        return tf
+    _tf = cached_property(lambda self: import_module("tensorflow"))
 
     def _native(self, arrays: Arrays) -> dict:
         return {n: self._tf.constant(a, self._tf.float32) for n, a in arrays.items()}
-
-    def _flow_of(self, name: str):
-        return self.pair.reference if name == REFERENCE else self.flow
 
     @property
     def _batched_parameters(self) -> Arrays:
@@ -235,32 +215,13 @@ class Live:
     def _restrict(self):
         return self._tf.function(self.pair.restrict_arrays, autograph=False)
 
-    def _reset(self):
-        if not self._shown:
-            self.message = "starting TensorFlow ..."
-            self._prepare()
-        self.message = "compiling ..."
-        reference = self._start_arrays()
-        self.steps, self._saved = 0, None
-        self.curves = {n: deque(maxlen=CURVE) for n in (SOURCE, CORRECTED)}
-        for seconds in self._seconds.values():
-            seconds.clear()
-        arrays = {REFERENCE: self._native({n: a[None] for n, a in reference.items()})}
-        coarse = self._restrict(arrays[REFERENCE], self._native(self._batched_parameters))
-        self._arrays = arrays | {SOURCE: coarse, CORRECTED: coarse}
-        for name in SOLVERS:
-            self._show(name, {n: a.numpy()[0] for n, a in self._arrays[name].items()})
-        self._measure()
-        self.message = ""
-
     def _start_arrays(self) -> Arrays:
         flow = self.pair.reference
         if self.start:
             recording = self.starts[self.start]
             self.parameters = {n: float(recording.parameters[n]) for n in flow.parameters}
             return read_frame(flow, recording.folder, recording.frames[0])
-        arrays, _, _ = pack(flow, flow.initial_state(**self.parameters))
-        return {n: a.numpy()[0] for n, a in arrays.items()}
+        return _first(pack(flow, flow.initial_state(**self.parameters))[0])
 
     def _corrected(self, arrays: dict, parameters: dict, dt) -> dict:
         plain = self.flow(arrays, parameters, dt)
@@ -279,7 +240,7 @@ class Live:
     def _show(self, name: str, arrays: Arrays):
         if not all(np.isfinite(a).all() for a in arrays.values()):
             raise DivergedError(f"The {name} simulation is no longer finite at step {self.steps + 1}.")
-        values = flow_values(self._flow_of(name), arrays)
+        values = flow_values(self._flows[name], arrays)
         if name == REFERENCE:
             self._shown[f"{name} (full)"] = values
             coarse = self._restrict(self._arrays[name], self._native(self._batched_parameters))

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from itertools import count
 
 import numpy as np
@@ -42,8 +43,7 @@ def view(
         for _ in viewer.range(100):
             state = hybrid.step(state)
 
-    Before each step of `range` the page may pause the loop; after it the page shows the new values of the same
-    variables.
+    Before each step of `range` the page may pause the loop; after it the page shows the variables' new values.
 
     Args:
         fields: What is shown: states, PhiFlow fields, names of variables, or dictionaries of fields or functions
@@ -53,13 +53,11 @@ def view(
             texts). Their current values are attributes of the viewer. Variables marked by `phi.vis.control` in the
             calling module are controls, too.
         actions: Functions without arguments by name, called from the page.
-        name: Title; default: the script's.
-        description: Text below the title.
+        name, description: Title, by default the script's, and the text below it.
         select: Dimensions of which the page shows one slice.
         play: Whether the loop runs at once, or waits for the page.
         keep_alive: Whether the page stays after the script ended, until Ctrl-C.
-        host: Address to bind to; there is no authentication.
-        port: Port to try first.
+        host, port: Address to bind to, without authentication, and the port to try first.
 
     Returns:
         A `LoopViewer`; `close()` ends its page, and so does the end of a `with` statement.
@@ -71,8 +69,9 @@ def view(
     install()
     frame = inspect.currentframe().f_back
     script = str(frame.f_globals.get("__file__") or "Notebook").rpartition("/")[2]
-    viewer = LoopViewer(frame, fields, controls or {}, actions or {}, name or script, description)
+    viewer = LoopViewer(frame, actions or {}, name or script, description)
     try:
+        viewer.follow(fields, controls or {})
         viewer.serve([select] if isinstance(select, str) else list(select), host, port, play, keep_alive)
     except BaseException:
         viewer.close()
@@ -85,19 +84,12 @@ class CrashHook:
 
     def __init__(self):
         self.viewers, self.previous = [], sys.excepthook
+        sys.excepthook = self
 
     def __call__(self, kind, err, trace):
         for viewer in self.viewers:
             viewer.crashed(err)
         self.previous(kind, err, trace)
-
-    @staticmethod
-    def add(viewer: "LoopViewer") -> "CrashHook":
-        """Puts a viewer into the hook, which is installed if need be."""
-        if not isinstance(sys.excepthook, CrashHook):
-            sys.excepthook = CrashHook()
-        sys.excepthook.viewers.append(viewer)
-        return sys.excepthook
 
     def remove(self, viewer: "LoopViewer"):
         self.viewers.remove(viewer)
@@ -108,34 +100,19 @@ class CrashHook:
 class LoopViewer(BaseModel):
     """A model that shows variables of a script and steps its loop."""
 
-    def __init__(self, frame, fields, controls, actions, name, description):
+    def __init__(self, frame, actions, name, description):
         super().__init__(name, description)
         self._variables, self._step, self._stepped = Variables(frame), threading.Event(), threading.Event()
         self._values: dict[str, Values | str] = {}
         self._scalars: dict[str, list] = {}
         self._taken, self._in_loop, self._closed, self._functions = 0.0, False, False, dict(actions)
-        self._controls, self._settings = {}, {}
+        self.actions, self._settings = tuple(Action(n, inspect.getdoc(f) or n) for n, f in actions.items()), {}
         self.app = self.server = self._hook = None
-        try:
-            for item in fields:
-                self._variables.follow(item)
-            if not self._variables.sources:
-                raise InputError("There is nothing to view: give a state, fields, or names of variables.")
-            self._add_controls(controls)
-        except InputError:
-            super().close()
-            raise
-        self.update()
 
     # --- for the script ---
 
     def range(self, *stop: int):
-        """
-        Like `range(stop)`, or endless without an argument, under the page's control.
-
-        Yields:
-            The number of the step.
-        """
+        """The numbers of steps, like `range(stop)`, or endless without an argument, under the page's control."""
         self._in_loop = True
         try:
             for step in range(*stop) if stop else count():
@@ -152,10 +129,7 @@ class LoopViewer(BaseModel):
         self.report(f"The loop ended after {self.steps} steps.")
 
     def update(self, *fields, **named):
-        """
-        Shows these values from now on: states, or fields by name. Without arguments the followed variables are looked
-        up again.
-        """
+        """Shows these values from now on: states, or fields by name; without any, the followed variables again."""
         for item in fields:
             named |= parts(item) if isinstance(item, State | dict) else {}
         for name in named:
@@ -176,6 +150,23 @@ class LoopViewer(BaseModel):
 
     # --- for the page ---
 
+    def follow(self, fields: tuple, controls: dict):
+        """Adds what is shown, and what the page may set: see `view`."""
+        for item in fields:
+            self._variables.follow(item)
+        if not self._variables.sources:
+            raise InputError("There is nothing to view: give a state, fields, or names of variables.")
+        marked = {n: c for n, c in CONTROL_VARS.items() if n in self._variables.frame.f_globals}
+        marked = {n: (c.initial, *c.value_range) if c.value_range else c.initial for n, c in marked.items()}
+        for name, given in (marked | controls).items():
+            if hasattr(type(self), name) or name in self.__dict__:
+                raise InputError(f"A control can't be named {name!r}: the viewer has an attribute of this name.")
+            value, limits, options = control_of(name, given)
+            self._settings[name] = value
+            current = partial(self.get_control_value, name)
+            self.controls += (control(name, type(value), limits, current, **options),)
+        self._take()
+
     def serve(self, select: list[str], host: str, port: int, play: bool, keep_alive: bool):
         """Makes the page, and runs its server in the background."""
         from .server import PHIFLOW, make_app, make_server
@@ -185,7 +176,8 @@ class LoopViewer(BaseModel):
         self.stop = self.app.pause
         self.server = make_server(self.app, host, port)
         self.server.start()
-        self._hook = CrashHook.add(self)
+        self._hook = sys.excepthook if isinstance(sys.excepthook, CrashHook) else CrashHook()
+        self._hook.viewers.append(self)
         if keep_alive:
             atexit.register(self._linger)
         if play:
@@ -256,39 +248,17 @@ class LoopViewer(BaseModel):
     def get_curve(self, name: str) -> tuple:
         return tuple(np.array(self._scalars[name]).T)
 
-    @property
-    def controls(self) -> tuple:
-        return tuple(self._controls.values())
-
     def get_control_value(self, name: str):
         return self._settings[name]
 
     def set_control_value(self, name: str, value):
-        self._settings[name] = self._controls[name].control_type(value)
+        self._settings[name] = type(self._settings[name])(value)
         self._variables.set(name, self._settings[name])
-
-    @property
-    def actions(self) -> tuple:
-        return tuple(Action(n, inspect.getdoc(f) or n) for n, f in self._functions.items())
 
     def run_action(self, name: str):
         self.in_background(lambda: self.safely(name, self._functions[name]))
 
-    # --- inside ---
-
     def _take(self):
-        """
-        Reads the variables in the script's thread, so that the page sees one state and PhiML is used by one thread.
-        """
+        """Reads the variables in the script's thread: the page sees one state, and one thread uses PhiML."""
         self._values |= self._variables.read()
         self._taken = time.monotonic()
-
-    def _add_controls(self, controls: dict):
-        marked = {n: c for n, c in CONTROL_VARS.items() if n in self._variables.frame.f_globals}
-        marked = {n: (c.initial, *c.value_range) if c.value_range else c.initial for n, c in marked.items()}
-        for name, given in (marked | controls).items():
-            if hasattr(type(self), name) or name in self.__dict__:
-                raise InputError(f"A control can't be named {name!r}: the viewer has an attribute of this name.")
-            value, limits, options = control_of(name, given)
-            self._settings[name] = value
-            self._controls[name] = control(name, type(value), limits, lambda n=name: self._settings[n], **options)

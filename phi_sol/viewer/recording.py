@@ -1,9 +1,8 @@
 """Recorded simulations: any PhiFlow scene directory, read without unpickling anything."""
 
 import re
-from collections import OrderedDict
+from functools import lru_cache
 from pathlib import Path
-from threading import Lock
 
 import numpy as np
 
@@ -21,17 +20,17 @@ class Recording:
     A directory with one file per field and frame, as PhiFlow writes scenes and `phi-sol generate` simulations.
 
     Attributes:
-        folder: The directory.
         full_resolution: Whether it holds the unrestricted reference of the simulation in the directory above.
-        description: Content of `description.json` (of the directory above at full resolution); empty if there is none
-            or it can't be read.
+        description: Content of `description.json` (at full resolution of the directory above); empty if unreadable.
+        pair: Configuration of the solver pair; empty for a scene that phi_sol did not generate.
+        fields, frames: Names, velocities first; numbers of the frames that hold all fields, in order.
     """
 
     def __init__(self, folder: Path):
         self.folder = Path(folder)
         self.full_resolution = self.folder.name == REFERENCE and (self.folder.parent / DESCRIPTION).is_file()
-        self._cache: OrderedDict[tuple[str, int], Values] = OrderedDict()
-        self._lock = Lock()
+        self._described = self.folder.parent if self.full_resolution else self.folder
+        self._read = lru_cache(KEPT)(lambda field, frame: read_values(frame_file(self.folder, field, frame)))
         self.description: dict = {}
         self.refresh()
 
@@ -47,32 +46,11 @@ class Recording:
             match = FRAME_FILE.fullmatch(file.name)
             if match and match[1] not in HIDDEN:
                 frames.setdefault(match[1], set()).add(int(match[2]))
-        self._frames = frames
-
-    @property
-    def _described(self) -> Path:
-        return self.folder.parent if self.full_resolution else self.folder
-
-    @property
-    def pair(self) -> dict:
-        """Configuration of the solver pair; empty for a scene that phi_sol did not generate."""
-        pair = self.description.get("pair")
-        return pair if isinstance(pair, dict) else {}
-
-    @property
-    def fields(self) -> list[str]:
-        """Names of the fields, velocities first."""
-        return sorted(self._frames, key=lambda n: ("velocity" not in n, n))
-
-    @property
-    def frames(self) -> list[int]:
-        """Frames that hold all fields, in order."""
-        return sorted(set.intersection(*self._frames.values())) if self._frames else []
-
-    @property
-    def is_growing(self) -> bool:
-        """Whether it is still being written."""
-        return self.description.get("complete") is False
+        self.fields = sorted(frames, key=lambda n: ("velocity" not in n, n))
+        self.frames = sorted(set.intersection(*frames.values())) if frames else []
+        given = (self.description.get(n) for n in ("pair", "parameters"))
+        self.pair, self.parameters = (v if isinstance(v, dict) else {} for v in given)
+        self.is_growing = self.description.get("complete") is False
 
     @property
     def state(self) -> str:
@@ -80,12 +58,7 @@ class Recording:
         count, planned = len(self.frames), self.description.get("frames")
         if self.is_growing and not self.full_resolution:
             return f"{count} of {planned + 1 if isinstance(planned, int) else '?'} frames, still being written"
-        return f"{count} frame{'s' if count != 1 else ''}"
-
-    @property
-    def parameters(self) -> dict[str, float]:
-        given = self.description.get("parameters", {})
-        return given if isinstance(given, dict) else {}
+        return f"{count} frame{'s' * (count != 1)}"
 
     @property
     def title(self) -> str:
@@ -94,26 +67,14 @@ class Recording:
         return f"{self._described.parent.name}/{self._described.name}{f' ({shown})' if shown else ''}{kind}"
 
     def read(self, field: str, frame: int) -> Values:
-        """One field of one frame; errors as `read_values`."""
-        with self._lock:
-            if (field, frame) in self._cache:
-                self._cache.move_to_end((field, frame))
-                return self._cache[field, frame]
-        values = read_values(frame_file(self.folder, field, frame))
-        with self._lock:
-            self._cache[field, frame] = values
-            while len(self._cache) > KEPT:
-                self._cache.popitem(last=False)
-        return values
+        """One field of one frame, the last ones kept in memory; errors as `read_values`."""
+        return self._read(field, frame)
 
 
 def read_values(path: Path) -> Values:
     """
-    A field as PhiFlow stores it (`phi.field.write`). Pickled parts of the file are not touched.
-
-    Raises:
-        MissingError: if there is no such file.
-        InputError: if it is damaged or no grid.
+    A field as PhiFlow stores it (`phi.field.write`), without touching pickled parts; InputError if it is missing
+    (MissingError), damaged or no grid.
     """
     names, kind, lower, upper, data = read_file(path, "dim_names", "field_type", "lower", "upper", "data")
     names = [str(n) for n in np.atleast_1d(names)]

@@ -1,13 +1,12 @@
-"""
-Rollouts of source and hybrid from frame 0 of a recorded simulation, computed in the background and kept in memory.
-"""
+"""Rollouts of source and hybrid from frame 0 of a recording, computed in the background and kept in memory."""
 
 import logging
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Lock, Thread
+from threading import Lock, RLock, Thread
 
 import numpy as np
 
@@ -15,7 +14,6 @@ from ..errors import InputError
 from ..flows import Flow
 from ..metrics import mean_absolute_error
 from ..pictures.values import Values, flow_values
-from ..solvers.pair import SolverPair
 from ..storage.frames import read_frame
 from .phiflow.compat import one_line
 from .recording import Recording
@@ -23,30 +21,20 @@ from .solvers import compared_arrays
 
 LOG = logging.getLogger(__name__)
 MEMORY = 1 << 30  # bytes of frames that are kept, all rollouts together
-COMPUTING = Lock()  # held by whoever uses PhiML or TensorFlow: PhiML's settings are shared by all threads
+COMPUTING = RLock()  # held by whoever uses PhiML or TensorFlow: PhiML's settings are shared by all threads
 
 
 @dataclass
 class Computed:
-    """
-    Frames of one solver, filled in while they are computed.
+    """Frames of one solver, filled in while they are computed."""
 
-    Attributes:
-        total: Number of the last frame.
-        frames: Native arrays per frame, the start included.
-        mae: Velocity MAE against the recorded reference per frame; NaN where the frame can't be read.
-        diagnostics: What the solver says of frame 1, 2, ... by name, such as `iterations`.
-        error: Why it ended early, in one line.
-        message: What is being done before the first frame.
-    """
-
-    total: int
-    flow: Flow | None = None
-    frames: list[dict[str, np.ndarray]] = field(default_factory=list)
-    mae: list[float] = field(default_factory=list)
-    diagnostics: dict[str, list[int]] = field(default_factory=dict)
-    error: str = ""
-    message: str = "waiting"
+    flow: Flow
+    total: int  # number of the last frame
+    frames: list[dict[str, np.ndarray]] = field(default_factory=list)  # native arrays, the start included
+    mae: list[float] = field(default_factory=list)  # velocity, against the reference; NaN where it can't be read
+    diagnostics: dict[str, list[int]] = field(default_factory=dict)  # of frame 1, 2, ..., such as `iterations`
+    error: str = ""  # why it ended early, in one line
+    message: str = "waiting"  # what is being done before the first frame
 
     @property
     def done(self) -> bool:
@@ -61,7 +49,7 @@ class Computed:
 
     @property
     def bytes(self) -> int:
-        return len(self.frames) * sum(a.nbytes for a in self.frames[0].values()) if self.frames else 0
+        return sum(a.nbytes for a in self.frames[0].values()) * len(self.frames) if self.frames else 0
 
     def value(self, field: str, frame: int) -> Values | str:
         """A field of a frame, or why it is not there (yet)."""
@@ -71,29 +59,24 @@ class Computed:
 
 
 class Rollouts:
-    """
-    Computes rollouts one after the other in one thread, which ends when there is nothing to do; what was asked for last
-    comes first.
-    """
+    """Computes one after the other, last asked first, in a thread that ends when there is nothing to do."""
 
-    def __init__(self, known_flows: tuple[type[Flow], ...] = (), prepare: Callable[[], None] = lambda: None):
-        """With flow classes besides those of phi_sol; `prepare` is called before TensorFlow is imported."""
-        self._known, self._prepare = known_flows, prepare
+    def __init__(self, prepare: Callable[[], None]):
+        """`prepare` is called before TensorFlow is imported."""
+        self._prepare = prepare
         self._jobs: list[tuple[Computed, Recording, Path | None]] = []
         self._all: OrderedDict[tuple, Computed] = OrderedDict()
         self._lock, self._thread, self._closed = Lock(), None, False
 
-    def request(self, recording: Recording, run: Path | None) -> Computed:
-        """
-        The rollout of the source, or of what is trained in `run`, over the frames of a recording; starts it if need be.
-        """
+    def request(self, recording: Recording, flow: Flow, run: Path | None) -> Computed:
+        """That of a source flow, or of what is trained in `run`, over a recording's frames; started if need be."""
         stamp = max([p.stat().st_mtime_ns for p in run.glob("*.keras")], default=0) if run is not None else 0
         key = (recording.folder, run, stamp, len(recording.frames))
         with self._lock:
             if key in self._all:
                 self._all.move_to_end(key)
                 return self._all[key]
-            rollout = self._all[key] = Computed(recording.frames[-1])
+            rollout = self._all[key] = Computed(flow, recording.frames[-1])
             while sum(r.bytes for r in self._all.values()) > MEMORY and len(self._all) > 3:
                 self._all.popitem(last=False)
             self._jobs.append((rollout, recording, run))
@@ -135,32 +118,25 @@ class Rollouts:
 
             from ..tasks import solver_of
 
-            rollout.message = "compiling"
-            flow = SolverPair.of_config(recording.pair, self._known).source
+            rollout.message, flow = "compiling", rollout.flow
             solver = flow if run is None else solver_of(run, flow)
             start = read_frame(flow, recording.folder, recording.frames[0])
             flow_values(flow, start)  # fills caches
             arrays = {n: tf.constant(a[None], tf.float32) for n, a in start.items()}
             parameters = {n: tf.constant([recording.parameters[n]], tf.float32) for n in flow.parameters}
-            sequence = solver.frames(arrays, parameters, rollout.total)
-        rollout.flow, kept = flow, arrays
-        while kept is not None and not self._closed:
-            values = {n: a.numpy()[0] for n, a in kept.items()}
+            sequence, names = solver.frames(arrays, parameters, rollout.total), compared_arrays(flow)
+        while arrays is not None and not self._closed:
+            values = {n: a.numpy()[0] for n, a in arrays.items()}
             for name in set(solver.diagnostics) & set(values):
                 rollout.diagnostics.setdefault(name, []).append(int(values.pop(name)))
-            self._keep(rollout, recording, values)
+            if not all(np.isfinite(values[n]).all() for n in names):
+                raise InputError(f"blew up at frame {len(rollout.frames)}")
+            mae = float("nan")
+            with suppress(InputError):  # a damaged frame
+                reference = read_frame(flow, recording.folder, len(rollout.frames))
+                batched = [{n: a[n][None] for n in names} for a in (values, reference)]
+                mae = float(mean_absolute_error(*batched, names)[0])
+            rollout.mae.append(mae)
+            rollout.frames.append(values)
             with COMPUTING:
-                kept = next(sequence, None)
-
-    @staticmethod
-    def _keep(rollout: Computed, recording: Recording, values: dict[str, np.ndarray]):
-        names, frame = compared_arrays(rollout.flow), len(rollout.frames)
-        if not all(np.isfinite(values[n]).all() for n in names):
-            raise InputError(f"blew up at frame {frame}")
-        try:
-            reference = read_frame(rollout.flow, recording.folder, frame)
-            batched = [{n: a[n][None] for n in names} for a in (values, reference)]
-            rollout.mae.append(float(mean_absolute_error(*batched, names)[0]))
-        except InputError:  # a damaged frame
-            rollout.mae.append(float("nan"))
-        rollout.frames.append(values)
+                arrays = next(sequence, None)

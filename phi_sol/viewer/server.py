@@ -3,7 +3,7 @@
 import errno
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 from threading import Thread
@@ -13,7 +13,6 @@ from flask import abort, request
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
 from ..errors import InputError
-from ..experiment import Experiment
 from ..flows.base import SEED
 from ..flows.comparison import same_config
 from ..pictures.panels import drawn_axes
@@ -22,10 +21,9 @@ from .catalogue import Catalogue
 from .comparison import Comparison
 from .live import Live
 from .pages import compare, landing, live, training
-from .pages.parts import OWN, PHIFLOW, header
+from .pages.parts import OWN, PHIFLOW, header, steady_clock
 from .phiflow.compat import install
 from .phiflow.models import BaseModel, LiveModel, RecordedModel, end_play
-from .rollouts import Rollouts
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
 ATTEMPTS = 20  # ports that are tried
@@ -38,7 +36,6 @@ class Site:
     All pages of a viewer over a catalogue.
 
     Attributes:
-        catalogue: What may be read.
         live: The live simulation; None if no flow is known (`no_live` says why).
         model: What PhiFlow's pages show.
         app: PhiFlow's `DashApp`; `app.dash.server` is the WSGI application.
@@ -47,25 +44,26 @@ class Site:
 
     def __init__(self, catalogue: Catalogue, prepare: Callable[[], None] = lambda: None):
         """Over runs and simulations; `prepare` is called before TensorFlow is imported."""
-        self.catalogue = catalogue
-        known = tuple(e.flow for e in catalogue.experiments.values())
-        self.comparison = Comparison(catalogue, Rollouts(known, prepare), known)
-        self.live, self.no_live, self.live_title, self.ranges = None, "", "", {}
-        self._make_live(known, prepare)
-        recordings = [r for r in catalogue.recordings.values() if r.frames]
-        self.drawn = drawn_axes(list(self.live.flow.resolution), self.live.flow.drawn) if self.live is not None else ()
+        self.catalogue, self.comparison = catalogue, Comparison(catalogue, prepare)
+        self.live, self.no_live, self.live_title, self.ranges, self.drawn = None, "", "", {}, ()
+        self._make_live(prepare)
+        first = next((r for r in catalogue.recordings.values() if r.frames), None)
         if self.live is not None:
+            self.drawn = drawn_axes(list(self.live.flow.resolution), self.live.flow.drawn)
             text = "Source, corrected and reference simulation, live. More on the pages Compare, Live and Training."
             self.model = LiveModel(self.live, self.live_title, text, catalogue.save_folder, self.ranges)
-        elif recordings:
-            flow, text = self.comparison.flow(recordings[0]), f"Recorded: {recordings[0].folder}"
-            self.model = RecordedModel(recordings[0], recordings[0].title, text, () if flow is None else flow.drawn)
+        elif first is not None:
+            drawn = getattr(self.comparison.flow(first), "drawn", ())
+            self.model = RecordedModel(first, first.title, f"Recorded: {first.folder}", drawn)
         else:
             self.model = BaseModel("phi_sol", self.no_live)
         self.app = make_app(self.model, [max(self.drawn)] if len(self.drawn) == 3 else [])
         self.model.stop = self.app.pause
-        for page in (landing, compare, live, training):
-            page.register(self)
+        for path, module in {"/": landing, "/compare": compare, "/live": live, "/training": training}.items():
+            self.app.add_page(path, lambda _, m=module: m.page(self))
+        for prefix, module in {"cmp": compare, "live": live, "train": training}.items():
+            module.register(self)
+            steady_clock(self.app.dash, prefix)
 
     def close(self):
         """Ends what runs in the background, and removes the log."""
@@ -73,62 +71,43 @@ class Site:
         self.comparison.rollouts.close()
         self.model.close()
 
-    def _make_live(self, known: tuple, prepare: Callable[[], None]):
+    def _make_live(self, prepare: Callable[[], None]):
+        """For the first pair that is known: of a run, a scene, a recording."""
+        runs, recordings = self.catalogue.runs.values(), self.catalogue.recordings.values()
+        candidates = [(r.config.get("scene", r.title), r.pair, None) for r in runs if r.pair]
+        candidates += [(name, {}, experiment) for name, experiment in self.catalogue.experiments.items()]
+        candidates += [(r.description.get("scene", r.title), r.pair, None) for r in recordings if r.pair]
         errors = []
-        for title, config, experiment in self._candidates():
+        for title, config, experiment in candidates:
             try:
-                pair = experiment.pair if experiment else SolverPair.of_config(config, known)
+                pair = experiment.pair if experiment else SolverPair.of_config(config, self.catalogue.flows)
             except InputError as err:
                 errors.append(f"{title}: {err}")
                 continue
-            runs = {k: r.folder for k, r in self.catalogue.trained_for(pair.config).items()}
-            starts = {
-                r.title.removesuffix(", full resolution"): r
-                for r in self.catalogue.recordings.values()
-                if r.full_resolution and same_config(r.pair, pair.config) and r.frames[:1] == [0]
-            }
-            values = self._parameter_values(pair, experiment)
+            recorded = [r for r in recordings if same_config(r.pair, pair.config)]
+            sets = [r.config.get("parameters", {}) for r in runs if same_config(r.pair, pair.config)]
+            sets += [r.parameters for r in recorded] + ([experiment.test, experiment.train] if experiment else [])
+            values = {n: [float(v) for s in sets if n in s for v in np.ravel(s[n])] for n in pair.source.parameters}
             if not all(values.values()):
                 errors.append(f"{title}: no parameter values are known")
                 continue
             self.live_title = f"{title}, {pair.source}"
             self.ranges = {n: (0, 999) if n == SEED else (min(v) / 2, max(v) * 2) for n, v in values.items()}
-            first = next(iter(starts.values())).parameters if starts else {n: v[0] for n, v in values.items()}
-            self.live = Live(pair, {n: float(first[n]) for n in pair.source.parameters}, runs, starts, prepare)
+            full = [r for r in recorded if r.full_resolution and r.frames[:1] == [0]]
+            starts = {r.title.removesuffix(", full resolution"): r for r in full}
+            first = {n: float(full[0].parameters[n] if full else v[0]) for n, v in values.items()}
+            correctors = {k: r.folder for k, r in self.catalogue.trained_for(pair.config).items()}
+            self.live = Live(pair, first, correctors, starts, prepare)
             return
         self.no_live = "; ".join(errors) or (
             "no flow of phi_sol is described in the given folders. Give a run, generated data or the name of a scene."
         )
 
-    def _candidates(self) -> Iterator[tuple[str, dict, Experiment | None]]:
-        """(title, configuration, experiment) of the pairs that are known, those of runs first."""
-        for run in self.catalogue.runs.values():
-            if run.pair:
-                yield str(run.config.get("scene", run.title)), run.pair, None
-        for name, experiment in self.catalogue.experiments.items():
-            yield name, {}, experiment
-        for recording in self.catalogue.recordings.values():
-            if recording.pair:
-                yield str(recording.description.get("scene", recording.title)), recording.pair, None
-
-    def _parameter_values(self, pair: SolverPair, experiment: Experiment | None) -> dict[str, list[float]]:
-        """Values of each parameter in runs, recordings and the scene."""
-        sets = [
-            r.config.get("parameters", {}) for r in self.catalogue.runs.values() if same_config(r.pair, pair.config)
-        ]
-        sets += [r.parameters for r in self.catalogue.recordings.values() if same_config(r.pair, pair.config)]
-        sets += [experiment.test, experiment.train] if experiment else []
-        return {n: [float(v) for s in sets if n in s for v in np.ravel(s[n])] for n in pair.source.parameters}
-
 
 def make_app(model, select: list[str], own: dict[str, str] = OWN, others: dict[str, str] = PHIFLOW):
     """
-    PhiFlow's `DashApp` for a model, with the header of phi_sol; PhiFlow's own first page is at `/fields`.
-
-    Args:
-        model: A `VisModel`.
-        select: Dimensions that PhiFlow's pages slice.
-        own, others: Names of the pages in the header by path, phi_sol's and PhiFlow's.
+    PhiFlow's `DashApp` for a `VisModel`, its own first page at `/fields`; its pages slice the dimensions `select`. The
+    header is that of phi_sol: names of pages by path, phi_sol's `own` and `others`, PhiFlow's.
     """
     install()
     from phi.vis._dash.dash_gui import DashGui
@@ -147,9 +126,8 @@ def make_app(model, select: list[str], own: dict[str, str] = OWN, others: dict[s
 
 def protect(app):
     """
-    Keeps a server to its pages: no files from folders named `assets` and `static` in the working directory, which Dash
-    and Flask would serve, and, unless `app.config["host"]` is not local, no requests under other host names (a page on
-    the internet could point one here).
+    Keeps a server to its pages: no files from `assets` and `static` in the working directory, which Dash and Flask
+    would serve, and, where `app.config["host"]` is local, no requests under other host names (a page could point here).
     """
 
     @app.dash.server.before_request
@@ -182,12 +160,10 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 class Handler(WSGIRequestHandler):
-    """Without a line on the terminal per request."""
-
     protocol_version = "HTTP/1.1"
 
     def log_request(self, code="-", size="-"):
-        pass
+        """No line on the terminal per request."""
 
 
 class Server(ThreadedWSGIServer):
@@ -230,10 +206,7 @@ class Server(ThreadedWSGIServer):
 
 
 def make_server(app, host: str, port: int, say: Callable[[str], None] = print) -> Server:
-    """
-    A server that is bound to its port (see `listen`); `serve_forever` or `start` runs it. `say` receives what the user
-    should know.
-    """
+    """One bound to its port (see `listen`), to be run by `serve_forever` or `start`; `say` tells the user."""
     server = Server(app, host, port)
     if server.port != port:
         say(f"Port {port} is in use; taking {server.port}.")
@@ -251,12 +224,7 @@ def serve(
     prepare: Callable[[], None] = lambda: None,
     say: Callable[[str], None] = print,
 ):
-    """
-    Shows a catalogue until interrupted; arguments as for `Site` and `make_server`.
-
-    Raises:
-        InputError: if no port can be used.
-    """
+    """Shows a catalogue until interrupted; arguments and errors as for `Site` and `make_server`."""
     site = Site(catalogue, prepare)
     for name in catalogue.root_names():
         say(f"Reading {name}")

@@ -14,20 +14,12 @@ def compared_arrays(flow: Flow) -> list[str]:
 
 def swirl(flow: Flow, centre: dict[str, float], radius: float, speed: float) -> dict[str, np.ndarray]:
     """
-    A divergence-free velocity around an axis, for a poke: the curl of the stream function ψ = speed radius e^½
-    exp(-r²/(2 radius²)) in the plane of the first two axes.
+    A divergence-free velocity around an axis, for a poke, by array name, shape (*faces): the curl of the stream
+    function ψ = speed radius e^½ exp(-r²/(2 radius²)) in the plane of the first two axes; `speed` is the greatest, at
+    the distance `radius` (domain units).
 
     Face values are differences of ψ between the ends of a face, so that the discrete divergence vanishes and the
     restriction of the reference's swirl is the source's.
-
-    Args:
-        flow: Gives the grid.
-        centre: Position per axis.
-        radius: Distance at which the speed is greatest, in domain units.
-        speed: Greatest speed.
-
-    Returns:
-        By array name, shape (*faces).
     """
     a, b, *others = flow.resolution
     layout, result = flow.layouts["velocity"], {}

@@ -9,17 +9,11 @@ from ..stepping.state import State
 
 
 class Variables:
-    """
-    What is shown of a script.
-
-    Attributes:
-        frame: The script's, or that of the function that asked for the viewer.
-        sources: By title, a function that finds a field among all variables.
-    """
+    """What is shown of a script, by its frame or that of the function that asked for the viewer."""
 
     def __init__(self, frame: FrameType):
         self.frame = frame
-        self.sources: dict[str, Callable[[dict], object]] = {}
+        self.sources: dict[str, Callable[[dict], object]] = {}  # each finds a field among all variables
 
     @property
     def all(self) -> dict:
@@ -36,13 +30,7 @@ class Variables:
             self.frame.f_globals[name] = value
 
     def follow(self, item):
-        """
-        Args:
-            item: A state or field, names of variables, or a dictionary of fields or functions.
-
-        Raises:
-            InputError: if there is no such variable.
-        """
+        """Adds a state or field, names of variables (InputError if unknown), or a dictionary of fields or functions."""
         variables = self.all
         if isinstance(item, str):
             for name in (v.strip() for v in item.split(",")):

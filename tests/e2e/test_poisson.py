@@ -14,7 +14,6 @@ from phi_sol.pictures.panels import View
 from phi_sol.viewer.catalogue import Catalogue
 from phi_sol.viewer.comparison import Comparison
 from phi_sol.viewer.live import CORRECTED, Live
-from phi_sol.viewer.rollouts import Rollouts
 
 SCENE = """from dataclasses import replace
 from phi_sol import Schedule, load_experiment
@@ -123,7 +122,7 @@ def test_guess_in_the_viewer(place):
     catalogue = Catalogue([str(place / "runs" / "poisson_2d" / "sol"), str(place / "data" / "poisson_2d" / "test")])
     run = catalogue.runs["sol"]
     assert run.is_trained and run.state == "finished"
-    comparison = Comparison(catalogue, Rollouts())
+    comparison = Comparison(catalogue)
     recording = comparison.recording("poisson_2d/test/sim_000000")
     deadline = time.monotonic() + 120
     while comparison.progress(recording, "sol"):

@@ -41,7 +41,7 @@ def test_folders_of_all_kinds(place):
     )
     single = Catalogue([str(place / "data" / "tiny" / "test" / "sim_000000")])
     assert list(single.recordings) == ["sim_000000", "sim_000000/reference"] and not single.runs
-    assert Catalogue([str(place / "runs" / "tiny" / "evaluation")]).results("evaluation")["scene"] == "tiny"
+    assert list(Catalogue([str(place / "runs" / "tiny" / "evaluation")]).evaluations) == ["evaluation"]
 
 
 def test_corrector_without_a_training(place, tmp_path):

@@ -9,7 +9,7 @@ pytest.importorskip("dash", reason="Dash is not installed: pip install phi-sol[v
 
 from phi.vis._vis_base import AsyncPlay, Control, VisModel
 
-from phi_sol.errors import MissingError
+from phi_sol.errors import InputError, MissingError
 from phi_sol.viewer.phiflow import compat
 
 
@@ -92,8 +92,11 @@ def test_figures_of_the_field_pages():
         field = CenteredGrid(1.0, y=4, x=6)
     figure = viewer.plot(field, lib="plotly", size=(700, 700), same_scale=False).native()
     assert figure.layout.width == 700 and np.shape(figure.data[0].z) in ((4, 6), (6, 4))
-    notice = compat.Notice("wait")
-    assert viewer.select_channel(notice, "abs") is notice
+
+    def wait(component):
+        raise InputError("wait")
+
+    notice = viewer.select_channel(compat.Shown(wait), "abs")
     assert viewer.plot(notice, lib="plotly", size=(700, 700)).native().layout.title.text == "wait"
     chosen = viewer.select_channel(compat.Shown(lambda component: f"figure of {component}"), "x")
     assert viewer.plot(chosen, lib="plotly", size=(700, 700)).native() == "figure of x"

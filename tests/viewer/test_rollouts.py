@@ -17,7 +17,6 @@ from phi_sol.storage.frames import read_frame
 from phi_sol.viewer.catalogue import Catalogue
 from phi_sol.viewer.comparison import Comparison
 from phi_sol.viewer.live import CORRECTED, REFERENCE, SOURCE
-from phi_sol.viewer.rollouts import Rollouts
 
 SIM = "data/test/sim_000000"
 
@@ -32,7 +31,7 @@ def place(tiny_run, tiny_data, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def comparison(place):
-    return Comparison(Catalogue([str(place / "run"), str(place / "data")]), Rollouts())
+    return Comparison(Catalogue([str(place / "run"), str(place / "data")]))
 
 
 def computed(comparison, sim=SIM):
@@ -96,7 +95,7 @@ def test_damaged_frame_is_said_and_the_others_stay(comparison, place):
 def test_damaged_corrector_is_said(place, tmp_path):
     shutil.copytree(place / "run", tmp_path / "run")
     (tmp_path / "run" / "corrector.keras").write_bytes(b"no network")
-    broken = Comparison(Catalogue([str(tmp_path / "run"), str(place / "data" / "test")]), Rollouts())
+    broken = Comparison(Catalogue([str(tmp_path / "run"), str(place / "data" / "test")]))
     recording = broken.recording(
         "test/sim_000000" if "test/sim_000000" in broken.catalogue.recordings else "data/test/sim_000000"
     )
@@ -114,9 +113,8 @@ import sys, time
 from pathlib import Path
 from phi_sol.viewer.catalogue import Catalogue
 from phi_sol.viewer.comparison import Comparison
-from phi_sol.viewer.rollouts import Rollouts
 
-comparison = Comparison(Catalogue([sys.argv[1]]), Rollouts())
+comparison = Comparison(Catalogue([sys.argv[1]]))
 recording = comparison.recording(next(iter(comparison.catalogue.recordings)))
 while not comparison.requested(recording, None)["source"].done:
     time.sleep(0.05)
@@ -132,7 +130,7 @@ def test_rollouts_are_the_first_that_a_process_computes(place):
 
 def test_closing_ends_the_background(place):
     """Also while something is computed; what was asked for later is not computed any more."""
-    comparison = Comparison(Catalogue([str(place / "data")]), Rollouts())
+    comparison = Comparison(Catalogue([str(place / "data")]))
     recordings = [comparison.recording(k) for k in (SIM, "data/train/sim_000001")]
     for recording in recordings:
         comparison.requested(recording, None)

@@ -98,11 +98,10 @@ def test_live_simulation_of_the_run(site):
 
 
 def test_models_for_phiflows_pages(site):
-    from phi_sol.viewer.phiflow.compat import Notice
-
     model = site.model
     assert model.field_names[:3] == ("source velocity", "corrected velocity", "reference velocity")
-    assert isinstance(model.get_field("source velocity", {}), Notice)
+    with pytest.raises(InputError, match="Not started"):
+        model.get_field("source velocity", {}).figure(None)
     assert [c.name for c in model.controls] == ["reynolds", "gain"] and [a.name for a in model.actions] == [
         "reset",
         "poke",

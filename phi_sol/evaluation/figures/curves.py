@@ -16,61 +16,56 @@ DECADES = 1e4  # of errors that are shown
 BAND = "bands: standard deviation over training seeds"
 
 
+def _styled(groups: list[Group]) -> list[tuple[Group, dict]]:
+    return [(g, s | {"label": g.label}) for g, s in zip(groups, line_styles(groups).values(), strict=True)]
+
+
 def _times(measures: Measures) -> np.ndarray:
     return measures.flow.dt * np.arange(1, measures.frames + 1)
-
-
-def _curve(axis, group: Group, measure: str, x: np.ndarray, style: dict, positive: bool = False):
-    """Mean over simulations and seeds, and a band of the deviation over seeds."""
-    _banded(axis, x, group.mean(measure), group.deviation(measure), style | {"label": group.label}, positive)
 
 
 def _banded(axis, x: np.ndarray, mean: np.ndarray, deviation: np.ndarray | None, style: dict, positive: bool):
     (line,) = axis.plot(x, mean, **style)
     if deviation is not None:
-        lower = (
-            np.maximum(mean - deviation, 0.2 * mean) if positive else mean - deviation
-        )  # a logarithmic axis knows no zero
+        lower = mean - deviation
+        lower = np.maximum(lower, 0.2 * mean) if positive else lower  # a logarithmic axis knows no zero
         axis.fill_between(x, lower, mean + deviation, color=line.get_color(), alpha=0.22, linewidth=0)
+
+
+def _over_time(groups: list[Group], measures: Measures, labels: dict[str, str], height: float, reference: bool):
+    """Panels of measures: means over simulations and seeds, and bands of the deviation over seeds."""
+    figure, axes = new_figure(5.4 * len(labels), height, 1, len(labels), sharex=True)
+    times = _times(measures)
+    for axis, (measure, label) in zip(axes[0], labels.items(), strict=True):
+        if reference:
+            axis.plot(times, measures.reference[measure].mean(1), **REFERENCE_STYLE)
+        for group, style in _styled(groups):
+            _banded(axis, times, group.mean(measure), group.deviation(measure), style, measure.startswith("mae"))
+        axis.set(xlabel=TIME, ylabel=label, xlim=(0, times[-1]))
+        axis.grid(color="0.9")
+    axes[0, 0].legend(fontsize=8)
+    return figure, axes[0]
 
 
 def error_figure(groups: list[Group], measures: Measures, path: Path, title: str):
     """MAE of what is compared (and of single fields) over time, and the correlation of the vorticity."""
     others = [n for n in measures.names if n not in measures.compared] or (measures.names[1:] and measures.names)
-    panels = [("mae", measures.error_label), *[(f"mae {n}", f"{n} MAE") for n in others]]
-    panels += [("correlation", "vorticity correlation")] if "correlation" in groups[0].first.series else []
-    figure, axes = new_figure(5.4 * len(panels), 4.1, 1, len(panels), sharex=True)
-    times = _times(measures)
-    for axis, (measure, label) in zip(axes[0], panels, strict=True):
-        logarithmic = measure != "correlation"
-        for group, style in zip(groups, line_styles(groups).values(), strict=True):
-            _curve(axis, group, measure, times, style, logarithmic)
-        axis.set(xlabel=TIME, ylabel=label, xlim=(0, times[-1]))
-        axis.grid(color="0.9")
-        if logarithmic:
+    labels = {"mae": measures.error_label} | {f"mae {n}": f"{n} MAE" for n in others}
+    labels |= {"correlation": "vorticity correlation"} if "correlation" in groups[0].first.series else {}
+    figure, axes = _over_time(groups, measures, labels, 4.1, False)
+    for axis, measure in zip(axes, labels, strict=True):
+        if measure != "correlation":
             axis.set_yscale("log")
             top = max(np.nan_to_num(g.mean(measure)).max() for g in groups)
-            axis.set_ylim(
-                bottom=max(axis.get_ylim()[0], top / DECADES)
-            )  # a start without any error would take up the axis
-        else:
-            for threshold in THRESHOLDS:
-                axis.axhline(threshold, color="0.5", linewidth=0.8, linestyle=":")
-                axis.annotate(
-                    f"{threshold:g}",
-                    (1, threshold),
-                    xycoords=("axes fraction", "data"),
-                    fontsize=8,
-                    va="bottom",
-                    ha="right",
-                    color="0.35",
-                )
-    axes[0, 0].legend(fontsize=8)
-    seeds = any(len(g.runs) > 1 for g in groups)
-    figure.suptitle(
-        f"{title}, mean over {len(measures.data)} test simulations{f'; {BAND}' if seeds else ''}", fontsize=10
-    )
-    save(figure, path)
+            # a start without any error would take up the axis
+            axis.set_ylim(bottom=max(axis.get_ylim()[0], top / DECADES))
+            continue
+        for threshold in THRESHOLDS:
+            axis.axhline(threshold, color="0.5", linewidth=0.8, linestyle=":")
+            style = dict(xycoords=("axes fraction", "data"), fontsize=8, va="bottom", ha="right", color="0.35")
+            axis.annotate(f"{threshold:g}", (1, threshold), **style)
+    seeds = f"; {BAND}" if any(len(g.runs) > 1 for g in groups) else ""
+    save(figure, path, f"{title}, mean over {len(measures.data)} test simulations{seeds}")
 
 
 def drawn_totals(measures: Measures) -> dict[str, str]:
@@ -82,18 +77,8 @@ def drawn_totals(measures: Measures) -> dict[str, str]:
 
 def energy_figure(groups: list[Group], measures: Measures, path: Path, title: str):
     """Totals (`drawn_totals`) over time."""
-    names = drawn_totals(measures)
-    figure, axes = new_figure(5.4 * len(names), 3.9, 1, len(names), sharex=True)
-    times = _times(measures)
-    for axis, (measure, label) in zip(axes[0], names.items(), strict=True):
-        axis.plot(times, measures.reference[measure].mean(1), **REFERENCE_STYLE)
-        for group, style in zip(groups, line_styles(groups).values(), strict=True):
-            _curve(axis, group, measure, times, style)
-        axis.set(xlabel=TIME, ylabel=label, xlim=(0, times[-1]))
-        axis.grid(color="0.9")
-    axes[0, 0].legend(fontsize=8)
-    figure.suptitle(f"{title}, mean over {len(measures.data)} test simulations", fontsize=10)
-    save(figure, path)
+    figure, _ = _over_time(groups, measures, drawn_totals(measures), 3.9, True)
+    save(figure, path, f"{title}, mean over {len(measures.data)} test simulations")
 
 
 def spectrum_figure(groups: list[Group], measures: Measures, path: Path, title: str):
@@ -102,30 +87,23 @@ def spectrum_figure(groups: list[Group], measures: Measures, path: Path, title: 
     figure, axes = new_figure(6.2, 4.3)
     axis = axes[0, 0]
     axis.loglog(k[whole], measures.reference["spectrum"].mean((0, 1))[whole] / k[1], **REFERENCE_STYLE)
-    for group, style in zip(groups, line_styles(groups).values(), strict=True):
+    for group, style in _styled(groups):
         spectra = [r.series["spectrum"].mean((0, 1))[whole] / k[1] for r in group.runs.values()]
         deviation = np.std(spectra, 0, ddof=1) if len(spectra) > 1 else None
-        _banded(axis, k[whole], np.mean(spectra, 0), deviation, style | {"label": group.label}, True)
+        _banded(axis, k[whole], np.mean(spectra, 0), deviation, style, True)
     axis.xaxis.set_minor_formatter("")
     axis.set(xlabel="wave number k (radians / length)", ylabel="E(k) (length³ / time²)")
     axis.grid(color="0.92", which="both")
     axis.legend(fontsize=8)
-    figure.suptitle(f"{title}, mean over time and test simulations", fontsize=10)
-    save(figure, path)
+    save(figure, path, f"{title}, mean over time and test simulations")
 
 
 def profile_figure(groups: list[Group], measures: Measures, path: Path, title: str):
-    """
-    Mean of the streamwise velocity and its fluctuation across the wake, at three stations; averaged over simulations
-    and seeds.
-    """
+    """Streamwise velocity and its fluctuation across the wake, at three stations; means of simulations and seeds."""
     places = measures.wake.profiles(measures.flow, measures.data.frame(0))
     figure, axes = new_figure(4.1 * len(STATIONS), 6.4, 2, len(STATIONS), sharex=True, sharey="row")
-    styles = line_styles(groups)
-    solvers = {"reference": ([measures.reference["profiles"]], REFERENCE_STYLE)}
-    solvers |= {
-        g.label: ([r.series["profiles"] for r in g.runs.values()], styles[g.label] | {"label": g.label}) for g in groups
-    }
+    solvers = [([measures.reference["profiles"]], REFERENCE_STYLE)]
+    solvers += [([r.series["profiles"] for r in g.runs.values()], style) for g, style in _styled(groups)]
     first = 0
     for (component, station), (positions, _) in places.items():
         part = slice(first, first + len(positions))
@@ -133,7 +111,7 @@ def profile_figure(groups: list[Group], measures: Measures, path: Path, title: s
         if component != "y":
             continue
         j = STATIONS.index(station)
-        for samples, style in solvers.values():
+        for samples, style in solvers:
             moments = [metrics.mean_and_fluctuation(s[..., part]) for s in samples]
             for i in range(2):
                 axes[i, j].plot(positions, np.mean([m[i].mean(0) for m in moments], 0), **style)
@@ -144,69 +122,44 @@ def profile_figure(groups: list[Group], measures: Measures, path: Path, title: s
     axes[0, 0].legend(fontsize=8)
     for axis in axes.flat:
         axis.grid(color="0.9")
-    figure.suptitle(f"{title}, mean over time and test simulations", fontsize=10)
-    save(figure, path)
+    save(figure, path, f"{title}, mean over time and test simulations")
 
 
 def force_figure(groups: list[Group], measures: Measures, path: Path, title: str, simulation: int):
     """Drag, lift and the velocity at the probe over time, of one simulation and the first run of each group."""
-    labels = {
-        "drag": "drag coefficient",
-        "lift": "lift coefficient",
-        "probe": "cross-stream velocity\n5 radii behind (length / time)",
-    }
+    labels = {"drag": "drag coefficient", "lift": "lift coefficient"}
+    labels |= {"probe": "cross-stream velocity\n5 radii behind (length / time)"}
     figure, axes = new_figure(8.5, 7.2, 3, 1, sharex=True)
     times = _times(measures)
     for axis, (measure, label) in zip(axes[:, 0], labels.items(), strict=True):
         axis.plot(times, measures.reference[measure][:, simulation], **REFERENCE_STYLE)
-        for group, style in zip(groups, line_styles(groups).values(), strict=True):
-            axis.plot(times, group.first.series[measure][:, simulation], **style, label=group.label)
+        for group, style in _styled(groups):
+            axis.plot(times, group.first.series[measure][:, simulation], **style)
         axis.set(ylabel=label, xlim=(0, times[-1]))
         axis.grid(color="0.9")
     axes[0, 0].legend(fontsize=8, ncols=4, loc="lower left", bbox_to_anchor=(0, 1))
     axes[-1, 0].set_xlabel(TIME)
     parameters = ", ".join(f"{n} {v:g}" for n, v in measures.data.simulations[simulation].items())
-    figure.suptitle(f"{title}: {parameters}", fontsize=10)
-    save(figure, path)
+    save(figure, path, f"{title}: {parameters}")
 
 
 def cost_figure(groups: list[Group], measures: Measures, reference_ms: float, path: Path, title: str):
     """Error against time per step: further down is more accurate, further left is cheaper."""
     figure, axes = new_figure(6.2, 4.3)
     axis = axes[0, 0]
-    for i, (group, style) in enumerate(zip(groups, line_styles(groups).values(), strict=True)):
+    for i, (group, style) in enumerate(_styled(groups)):
         mean, deviation = group.statistics(measures.frames)
         if mean is None:
             continue
         cost = float(np.mean([r.ms_per_step for r in group.runs.values()]))
-        axis.errorbar(
-            cost,
-            mean,
-            deviation,
-            marker=MARKERS[i % 6],
-            color=style["color"],
-            markersize=8,
-            capsize=3,
-            linestyle="none",
-        )
+        marker = dict(marker=MARKERS[i % 6], color=style["color"], markersize=8, capsize=3, linestyle="none")
+        axis.errorbar(cost, mean, deviation, **marker)
         axis.annotate(group.label, (cost, mean), xytext=(7, 5), textcoords="offset points", fontsize=9)
     axis.axvline(reference_ms, color="0.4", linewidth=1.2, linestyle=":")
-    axis.annotate(
-        " reference",
-        (reference_ms, 0.02),
-        xycoords=("data", "axes fraction"),
-        fontsize=9,
-        rotation=90,
-        color="0.3",
-        ha="right",
-    )
-    axis.set(
-        xscale="log",
-        yscale="log",
-        xlabel="time per step of one simulation (ms)",
-        ylabel=measures.error_label.replace("MAE", f"MAE over {measures.frames} frames"),
-    )
+    text = dict(xycoords=("data", "axes fraction"), fontsize=9, rotation=90, color="0.3", ha="right")
+    axis.annotate(" reference", (reference_ms, 0.02), **text)
+    y_label = measures.error_label.replace("MAE", f"MAE over {measures.frames} frames")
+    axis.set(xscale="log", yscale="log", xlabel="time per step of one simulation (ms)", ylabel=y_label)
     axis.margins(0.25)
     axis.grid(color="0.92", which="both")
-    figure.suptitle(f"{title}: accuracy and cost", fontsize=10)
-    save(figure, path)
+    save(figure, path, f"{title}: accuracy and cost")

@@ -22,13 +22,7 @@ FPS = 12
 
 @dataclass(frozen=True)
 class Pictures:
-    """
-    How a quantity of a flow is drawn: with the flow's order of axes, of 3D flows in the middle of z.
-
-    Attributes:
-        flow: The source flow.
-        quantity: `vorticity`, or the name of a centred field.
-    """
+    """How the vorticity or a centred field of a source flow is drawn: in its order of axes, in the middle of z."""
 
     flow: Flow
     quantity: str = VORTICITY
@@ -60,8 +54,7 @@ class Pictures:
         return View(self.field, quantity, drawn)
 
     def _values(self, arrays: Arrays) -> Values:
-        values = flow_values(self.flow, {n: np.float64(a[0]) for n, a in arrays.items()})
-        return values[self.field]
+        return flow_values(self.flow, {n: np.float64(a[0]) for n, a in arrays.items()})[self.field]
 
     def of(self, arrays: Arrays) -> Picture:
         """The picture of arrays of one simulation, of shape (1, *spatial)."""
@@ -89,10 +82,7 @@ class Pictures:
         return Scale(limits, SIGNED if limits[0] < 0 else PLAIN, self.label)
 
     def rows(self, solvers: dict[str, list[Picture]], frames: list[str], scale: Scale) -> list[Row]:
-        """
-        A panel for each solver and frame: solvers below each other, or beside each other where the domain is not longer
-        than high.
-        """
+        """A panel for each solver and frame: solvers below each other, or beside each other in high domains."""
         view = self.view(VORTICITY)
         outline, (horizontal, vertical) = outline_of(self.flow, view), (self.flow.size[d] for d in view.drawn)
         if vertical <= 0.75 * horizontal:
@@ -130,10 +120,7 @@ def error_pictures(
     frames: list[int],
     title: str,
 ):
-    """
-    The magnitude of the error of all solvers, with one colour scale that suits the largest; arguments as for
-    `fields_figure`.
-    """
+    """The magnitude of the error of all solvers, the largest sets the scale; arguments as for `fields_figure`."""
     drawn = {n: [pictures.error(a, r) for a, r in zip(given, reference, strict=True)] for n, given in solvers.items()}
     values = np.concatenate([p.values.ravel() for row in drawn.values() for p in row])
     largest = float(np.percentile(values[np.isfinite(values)], 99.5)) if np.isfinite(values).any() else 1.0
@@ -144,14 +131,8 @@ def error_pictures(
 
 def film_figure(pictures: Pictures, panels: dict[str, dict[int, Picture]], reference: str, path: Path, title: str):
     """
-    Writes an animated GIF, which browsers and viewers of Markdown show without a plug-in.
-
-    Args:
-        pictures: How the quantity is drawn.
-        panels: Picture by frame number, by title.
-        reference: Title of the panel that sets the colour scale.
-        path: File.
-        title: Of the whole; the frame is added.
+    Writes an animated GIF, which browsers and viewers of Markdown show without a plug-in, from pictures by frame number
+    by title of the panel; `reference` is the panel that sets the colour scale. The frame is added to the title.
     """
     frames, scale = sorted(panels[reference]), pictures.scale(list(panels[reference].values()))
     rows = {f: pictures.rows({n: [p[f]] for n, p in panels.items()}, [""], scale) for f in frames}

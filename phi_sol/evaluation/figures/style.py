@@ -1,6 +1,4 @@
-"""
-How figures look: told apart by line style and lightness as well as by colour, so that they read in greyscale, too.
-"""
+"""How figures look: told apart by line style, lightness and colour, so that they read in greyscale, too."""
 
 from pathlib import Path
 
@@ -20,8 +18,10 @@ def new_figure(width: float, height: float, rows: int = 1, columns: int = 1, **o
     return figure, figure.subplots(rows, columns, squeeze=False, **options)
 
 
-def save(figure, path: Path):
-    """Writes a PNG so that it is there as a whole or not at all."""
+def save(figure, path: Path, title: str = ""):
+    """Writes a PNG, with a title of the whole, so that it is there completely or not at all."""
+    if title:
+        figure.suptitle(title, fontsize=10)
     part = path.with_name(f".{path.name}")
     figure.savefig(part, dpi=DPI, format="png")
     part.replace(path)

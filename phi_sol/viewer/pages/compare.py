@@ -1,50 +1,31 @@
 """Recorded simulations: source, corrected and reference side by side, over time."""
 
-from urllib.parse import parse_qs
-
 from dash import Input, Output, State, ctx, dcc, html, no_update
 
 from ...errors import InputError
-from ...pictures.panels import FIELDS, Ranges, default_quantity, make_rows, make_view
-from ...pictures.values import Values, quantities
+from ...pictures.panels import FIELDS, Ranges, make_rows, make_view
+from ...pictures.values import Values
 from ..comparison import RECORDED
 from ..figures import curves, notice, panels
 from ..live import CORRECTED, REFERENCE
 from ..recording import Recording
-from .parts import (
-    FIXED,
-    VIEW,
-    across_options,
-    at,
-    clock,
-    dropdown,
-    graph,
-    labelled,
-    nothing,
-    page_of,
-    row,
-    slider,
-    steady_clock,
-    stores,
-    view_controls,
-)
+from . import parts
+from .parts import FIXED, VIEW, at
 
 POLL = 700  # ms between looks at what is being computed
 NO_RUN = "none"
 
 
 def register(site):
-    """Adds the page `/compare` and its callbacks."""
-    site.app.add_page("/compare", lambda _: page(site))
+    """Adds the callbacks."""
     dash, comparison = site.app.dash, site.comparison
 
     @dash.callback(
         *at(Output, "cmp", "sim.value wanted-run.data"), Input("url", "search"), *at(State, "cmp", "sim.value")
     )
     def from_address(search, chosen):
-        query = parse_qs((search or "").lstrip("?"))
-        sim, run = (query.get(n, [None])[0] for n in ("sim", "run"))
-        return (sim if sim in site.catalogue.recordings else chosen), run
+        sim = parts.asked(search, "sim")
+        return (sim if sim in site.catalogue.recordings else chosen), parts.asked(search, "run")
 
     @dash.callback(
         *at(Output, "cmp", "run.options run.value field.options field.value frame.max frame.marks frame.value"),
@@ -65,19 +46,10 @@ def register(site):
         across = across if across in (*drawn, "volume") else max(drawn) if len(drawn) == 3 else None
         chosen = [fields, field if field in fields else fields[0]]
         frames = [last, frame_marks(recording.frames), min(frame or 0, last)]
-        return [options, run, *chosen, *frames, box, box, across_options(drawn), across]
+        return [options, run, *chosen, *frames, box, box, parts.across_options(drawn), across]
 
-    @dash.callback(
-        *at(Output, "cmp", "quantity.options quantity.value"),
-        *at(Input, "cmp", "sim.value field.value"),
-        *at(State, "cmp", "quantity.value"),
-    )
-    def choose_field(sim, field, quantity):
-        try:
-            names = quantities(example(site, comparison.recording(sim), field))
-        except (InputError, AttributeError):
-            return no_update, no_update
-        return names, default_quantity(names, quantity)
+    example = lambda sim, field: comparison.example(comparison.recording(sim), field)  # noqa: E731
+    parts.choose_quantity(dash, "cmp", "sim.value field.value", example)
 
     @dash.callback(
         *at(Output, "cmp", "panels.figure message.children shown.data"),
@@ -140,14 +112,7 @@ def register(site):
         recording = comparison.recording(sim)
         return recording, recording.frames[min(index or 0, len(recording.frames) - 1)]
 
-    steady_clock(dash, "cmp")
     play(dash)
-
-
-def example(site, recording: Recording, field: str) -> Values | None:
-    """Some values of a field; None if its first frame can't be read."""
-    shown = site.comparison.values(recording, None, field, recording.frames[0]).values()
-    return next((v for v in shown if isinstance(v, Values)), None)
 
 
 def play(dash):
@@ -191,32 +156,32 @@ def page(site) -> html.Div:
     site.catalogue.scan()
     recordings = {k: r for k, r in site.catalogue.recordings.items() if r.frames}
     if not recordings:
-        return nothing("Compare", "There are no recorded simulations in the given folders.", id="cmp-empty")
+        return parts.nothing("Compare", "There are no recorded simulations in the given folders.", id="cmp-empty")
     names = {k: f"{k} ({r.state})" for k, r in recordings.items()}
     key, recording = next(iter(recordings.items()))
     fields, runs = site.comparison.fields(recording), site.comparison.runs(recording)
-    values = example(site, recording, fields[0])
+    values = site.comparison.example(recording, fields[0])
     drawn = site.comparison.drawn(recording) if values is not None else ()
-    frames = slider("cmp-frame", 0, len(recording.frames) - 1, 1, 0, frame_marks(recording.frames))
+    frames = parts.slider("cmp-frame", 0, len(recording.frames) - 1, 1, 0, frame_marks(recording.frames))
     player = [
         html.Button("Play", id="cmp-play"),
         html.Button("‹", id="cmp-back", title="one frame back"),
         html.Button("›", id="cmp-next", title="one frame on"),
-        labelled("frames per second", dropdown("cmp-speed", [1, 2, 5, 10], 5), width=130),
-        labelled("", frames),
+        parts.labelled("frames per second", parts.dropdown("cmp-speed", [1, 2, 5, 10], 5), width=130),
+        parts.labelled("", frames),
         html.Div(id="cmp-label", className="note", style={"width": 190}),
     ]
-    corrector = dropdown("cmp-run", [*runs, NO_RUN], next(iter(runs), NO_RUN))
-    return page_of(
-        row(labelled("simulation", dropdown("cmp-sim", names, key)), labelled("corrector", corrector, width=330)),
-        view_controls("cmp", fields, values, drawn, fixed=True),
+    simulation = parts.dropdown("cmp-sim", names, key)
+    corrector = parts.dropdown("cmp-run", [*runs, NO_RUN], next(iter(runs), NO_RUN))
+    return parts.page_of(
+        parts.row(parts.labelled("simulation", simulation), parts.labelled("corrector", corrector, width=330)),
+        parts.controls("cmp", fields, values, drawn, fixed=True),
         html.Div(id="cmp-message", className="error"),
-        dcc.Loading(graph("cmp-panels"), delay_show=1500),
-        row(*player, player=True),
+        dcc.Loading(parts.graph("cmp-panels"), delay_show=1500),
+        parts.row(*player, player=True),
         html.Div(id="cmp-status", className="status"),
-        graph("cmp-errors"),
-        *clock("cmp", POLL),
+        parts.graph("cmp-errors"),
+        *parts.clock("cmp", POLL, "shown", "ready", "wanted-run"),
         dcc.Interval(id="cmp-beat", interval=200, disabled=True),
         dcc.Store(id="cmp-playing", data="paused"),
-        *stores("cmp", "shown", "ready", "wanted-run"),
     )

@@ -5,24 +5,22 @@ from urllib.parse import quote
 from dash import dcc, html
 
 from ...errors import InputError
+from ...storage.files import read_json
 from ...storage.frames import DESCRIPTION
 from ...tasks import task_of_results
-from ..catalogue import Run
+from ..catalogue import RESULTS, Run
 from .parts import page_of
 
 ONE_STEP = ("non", "phy", "pre", "pre-sr")  # methods that unroll nothing
-
-
-def register(site):
-    """Adds the page `/`."""
-    site.app.add_page("/", lambda _: page(site))
 
 
 def page(site) -> html.Div:
     """Tables of runs, simulations and evaluations; looked up anew whenever the page is opened."""
     site.catalogue.scan()
     catalogue = site.catalogue
-    sections = [html.H1("What there is to see"), _folders(site)]
+    folders = ", ".join(catalogue.root_names()) or "no folders"
+    live = f" Live: {site.live_title}." if site.live is not None else ""
+    sections = [html.H1("What there is to see"), html.P(f"Read from {folders}.{live}", className="note")]
     if catalogue.runs:
         head = ["run", "scene", "method", "network", "training", "loss", ""]
         rows = [
@@ -45,12 +43,6 @@ def page(site) -> html.Div:
         text = f"No runs and no simulations of {known} yet: 'phi-sol generate {known}' makes some."
         sections.append(html.P(f"{text} The live page needs none.", className="empty"))
     return page_of(*sections)
-
-
-def _folders(site) -> html.P:
-    folders = ", ".join(site.catalogue.root_names()) or "no folders"
-    live = f" Live: {site.live_title}." if site.live is not None else ""
-    return html.P(f"Read from {folders}.{live}", className="note")
 
 
 def _run_cells(run: Run) -> list:
@@ -77,7 +69,7 @@ def _parameters(recording) -> str:
 
 def _evaluation(site, key: str):
     try:
-        results = site.catalogue.results(key)
+        results = read_json(site.catalogue.evaluations[key] / RESULTS)
         tables = task_of_results(results).tables(results)
         return html.Div([p for t in tables for p in (html.P(t.title, className="note"), _table(t.columns, t.rows))])
     except (InputError, KeyError, TypeError, ValueError, AttributeError) as err:

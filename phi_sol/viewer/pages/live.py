@@ -7,26 +7,12 @@ from dash import ALL, Input, Output, State, ctx, dcc, html, no_update
 
 from ...errors import InputError
 from ...flows.base import SEED
-from ...pictures.panels import Ranges, View, colour_range, default_quantity, make_rows, make_view
-from ...pictures.values import Values, quantities
+from ...pictures.panels import Ranges, View, colour_range, make_rows, make_view
+from ...pictures.values import Values
 from ..figures import curves, notice, panels
 from ..live import CORRECTED, REFERENCE, SOLVERS, SOURCE
-from .parts import (
-    FIXED,
-    VIEW,
-    at,
-    clock,
-    dropdown,
-    graph,
-    labelled,
-    nothing,
-    page_of,
-    row,
-    slider,
-    steady_clock,
-    stores,
-    view_controls,
-)
+from . import parts
+from .parts import FIXED, VIEW, at
 
 REFRESH = 400  # ms between two pictures
 NO_CORRECTOR, INITIAL = "none", "initial state"
@@ -34,8 +20,7 @@ BUTTONS = {"play": "Play", "pause": "Pause", "step": "Step", "reset": "Reset", "
 
 
 def register(site):
-    """Adds the page `/live` and its callbacks."""
-    site.app.add_page("/live", lambda _: page(site))
+    """Adds the callbacks."""
     if site.live is None:
         return
     dash, live, model = site.app.dash, site.live, site.model
@@ -50,15 +35,12 @@ def register(site):
         if not ctx.triggered or not ctx.triggered[0]["value"]:
             return no_update
         button = ctx.triggered_id.removeprefix("live-")
-        if button in ("play", "step"):
-            if not site.app.play_status:
-                model.report("")
-                site.app.play(max_steps=1 if button == "step" else None)
-        elif button == "pause":
+        if button in ("play", "step") and not site.app.play_status:
+            model.report("")
+            site.app.play(max_steps=1 if button == "step" else None)
+        if button in ("pause", "reset"):
             site.app.pause()
-        else:
-            if button == "reset":
-                site.app.pause()
+        if button in ("reset", "poke", "save"):
             model.run_action("save_scene" if button == "save" else button)
         return live.version
 
@@ -87,16 +69,7 @@ def register(site):
         model.in_background(lambda: model.safely("Start", lambda: live.choose(start="" if value == INITIAL else value)))
         return parameter_controls(site)
 
-    @dash.callback(
-        *at(Output, "live", "quantity.options quantity.value"),
-        *at(Input, "live", "field.value"),
-        *at(State, "live", "quantity.value"),
-    )
-    def choose_field(field, quantity):
-        names = quantities(live.examples[field])
-        return names, default_quantity(names, quantity)
-
-    steady_clock(dash, "live")
+    parts.choose_quantity(dash, "live", "field.value", lambda field: live.examples[field])
 
     @dash.callback(
         *at(Output, "live", "panels.figure curves.figure status.children error.children shown.data tock.data"),
@@ -154,17 +127,15 @@ def parameter_controls(site) -> list:
         id = {"type": "live-parameter", "name": name}
         if name == SEED:
             entry = dcc.Input(id=id, type="number", value=int(value), min=0, step=1, debounce=True)
-            result.append(labelled("seed (starts anew)", entry, width=140))
+            result.append(parts.labelled("seed (starts anew)", entry, width=140))
             continue
         lower, upper = (math.log10(v) for v in site.ranges[name])
         marks = {m: f"{10**m:.4g}" for m in (lower, (lower + upper) / 2, upper)}
         # Dash 4 shows the number beside the slider, which would be the logarithm; the status line has the value
         known = "allow_direct_input" in inspect.signature(dcc.Slider.__init__).parameters
         options = {"allow_direct_input": False} if known else {}
-        step, position = (upper - lower) / 200, math.log10(value)
-        result.append(
-            labelled(f"{name} (logarithmic)", slider(id, lower, upper, step, position, marks, "mouseup", **options))
-        )
+        entry = parts.slider(id, lower, upper, (upper - lower) / 200, math.log10(value), marks, "mouseup", **options)
+        result.append(parts.labelled(f"{name} (logarithmic)", entry))
     return result
 
 
@@ -172,29 +143,28 @@ def page(site) -> html.Div:
     """The page of the live simulation."""
     live = site.live
     if live is None:
-        return nothing("Live", f"No live simulation: {site.no_live}", id="live-empty")
+        return parts.nothing("Live", f"No live simulation: {site.no_live}", id="live-empty")
     fields = list(live.examples)
-    starts = dropdown("live-start", [INITIAL, *live.starts], live.start or INITIAL)
-    correctors = dropdown("live-corrector", [*live.correctors, NO_CORRECTOR], live.corrector or NO_CORRECTOR)
+    starts = parts.dropdown("live-start", [INITIAL, *live.starts], live.start or INITIAL)
+    correctors = parts.dropdown("live-corrector", [*live.correctors, NO_CORRECTOR], live.corrector or NO_CORRECTOR)
     hidden = {} if live.can_poke else {"poke": {"display": "none"}}
     buttons = [html.Button(text, id=f"live-{b}", style=hidden.get(b, {})) for b, text in BUTTONS.items()]
-    gain = slider("live-gain", 0, 1, 0.05, live.gain, {0: "0", 0.5: "0.5", 1: "1"})
+    gain = parts.slider("live-gain", 0, 1, 0.05, live.gain, {0: "0", 0.5: "0.5", 1: "1"})
     full = [{"label": " reference at full resolution", "value": "full"}]
-    start, corrector = labelled("start from", starts), labelled("corrector", correctors, width=260)
-    return page_of(
-        row(*buttons, start, corrector, player=True),
-        row(
+    start, corrector = parts.labelled("start from", starts), parts.labelled("corrector", correctors, width=260)
+    return parts.page_of(
+        parts.row(*buttons, start, corrector, player=True),
+        parts.row(
             html.Div(parameter_controls(site), id="live-parameters", className="row", style={"flex": 2}),
-            labelled("correction gain", gain),
+            parts.labelled("correction gain", gain),
         ),
-        row(
-            view_controls("live", fields, live.examples[fields[0]], site.drawn, fixed=False),
+        parts.row(
+            parts.controls("live", fields, live.examples[fields[0]], site.drawn, fixed=False),
             dcc.Checklist(id="live-full", options=full, value=[], className="check"),
         ),
         html.Div(id="live-status", className="status"),
         html.Div(id="live-error", className="error"),
-        graph("live-panels"),
-        graph("live-curves"),
-        *clock("live", REFRESH),
-        *stores("live", "did", "set", "shown"),
+        parts.graph("live-panels"),
+        parts.graph("live-curves"),
+        *parts.clock("live", REFRESH, "did", "set", "shown"),
     )

@@ -1,7 +1,10 @@
 """Pieces that several pages share: view controls, labels, clocks, the header."""
 
-from dash import Input, Output, State, dcc, html
+from urllib.parse import parse_qs
 
+from dash import Input, Output, State, dcc, html, no_update
+
+from ...errors import InputError
 from ...pictures.panels import BOTH, DIFFERENCE, FIELDS, VOLUME, default_quantity
 from ...pictures.values import Values, quantities
 
@@ -10,7 +13,7 @@ PHIFLOW = {"/fields": "Fields", "/side-by-side": "Side by side", "/quad": "Quad"
 PHIFLOW |= {"/info": "Info", "/log": "Log", "/board": "Board"}
 SHOW = {FIELDS: "fields", DIFFERENCE: "differences", BOTH: "both"}
 PER_FRAME, FIXED = "frame", "fixed"
-VIEW = "field.value quantity.value show.value scale.value across.value position.value"  # see `view_controls`
+VIEW = "field.value quantity.value show.value scale.value across.value position.value"  # see `controls`
 
 
 def at(kind: type[Input | Output | State], prefix: str, names: str) -> list:
@@ -20,6 +23,11 @@ def at(kind: type[Input | Output | State], prefix: str, names: str) -> list:
 
 def page_of(*children) -> html.Div:
     return html.Div(list(children), className="page")
+
+
+def asked(search: str | None, name: str) -> str | None:
+    """A value in the address of a page."""
+    return parse_qs((search or "").lstrip("?")).get(name, [None])[0]
 
 
 def nothing(title: str, text: str, **options) -> html.Div:
@@ -58,7 +66,7 @@ def dropdown(id: str, options: list | dict, value, **kwargs) -> dcc.Dropdown:
     return dcc.Dropdown(id=id, options=given, value=value, clearable=False, **kwargs)
 
 
-def view_controls(prefix: str, fields: list[str], values: Values | None, drawn: tuple[str, ...], fixed: bool):
+def controls(prefix: str, fields: list[str], values: Values | None, drawn: tuple[str, ...], fixed: bool):
     """Field, quantity, what is shown, colours, and in 3D the slice."""
     names = quantities(values) if values is not None else []
     flat = values is None or len(values.axes) < 3
@@ -76,10 +84,7 @@ def view_controls(prefix: str, fields: list[str], values: Values | None, drawn: 
 
 
 def steady_clock(dash, prefix: str):
-    """
-    A clock for updates: `PREFIX-tick` changes with the interval `PREFIX-clock`, but not before the last update was
-    answered by `PREFIX-tock`, so that requests never pile up however slow the machine is.
-    """
+    """`tick` changes with the interval `clock`, but not before `tock` answered, so that requests never pile up."""
     dash.clientside_callback(
         """function(interval, tick, tock) {
             const now = Date.now();
@@ -92,13 +97,26 @@ def steady_clock(dash, prefix: str):
     )
 
 
-def clock(prefix: str, milliseconds: int) -> list:
-    """The components of a steady clock."""
-    return [dcc.Interval(id=f"{prefix}-clock", interval=milliseconds), *stores(prefix, "tick", "tock")]
+def clock(prefix: str, milliseconds: int, *names: str) -> list:
+    """The components of a steady clock, and stores of these names."""
+    stores = [dcc.Store(id=f"{prefix}-{n}") for n in ("tick", "tock", *names)]
+    return [dcc.Interval(id=f"{prefix}-clock", interval=milliseconds), *stores]
 
 
-def stores(prefix: str, *names: str) -> list[dcc.Store]:
-    return [dcc.Store(id=f"{prefix}-{n}") for n in names]
+def choose_quantity(dash, prefix: str, inputs: str, example):
+    """Keeps the quantities to those of a field, of which `example` gives values for the inputs."""
+
+    @dash.callback(
+        *at(Output, prefix, "quantity.options quantity.value"),
+        *at(Input, prefix, inputs),
+        *at(State, prefix, "quantity.value"),
+    )
+    def choose(*given):
+        try:
+            names = quantities(example(*given[:-1]))
+        except (InputError, AttributeError):
+            return no_update, no_update
+        return names, default_quantity(names, given[-1])
 
 
 def across_options(drawn: tuple[str, ...]) -> list[dict]:

@@ -1,12 +1,10 @@
 """Curves of trainings, also of running ones."""
 
-from urllib.parse import parse_qs
-
 from dash import Input, Output, State, dcc, html
 
 from ..catalogue import POSITIONS
 from ..figures import curves
-from .parts import at, clock, graph, labelled, nothing, page_of, steady_clock
+from .parts import asked, at, clock, graph, labelled, nothing, page_of
 
 REFRESH = 2000  # ms
 VALIDATION = "val_"
@@ -14,13 +12,12 @@ POINTS = 2000  # per curve
 
 
 def register(site):
-    """Adds the page `/training` and its callbacks."""
-    site.app.add_page("/training", lambda _: page(site))
+    """Adds the callbacks."""
     dash = site.app.dash
 
     @dash.callback(Output("train-runs", "value"), Input("url", "search"), State("train-runs", "value"))
     def from_address(search, chosen):
-        run = parse_qs((search or "").lstrip("?")).get("run", [None])[0]
+        run = asked(search, "run")
         return [run] if run in site.catalogue.runs else chosen
 
     @dash.callback(
@@ -31,42 +28,30 @@ def register(site):
         site.catalogue.scan()
         runs = {k: site.catalogue.runs[k] for k in keys or [] if k in site.catalogue.runs}
         columns = {k: run.curves() for k, run in runs.items()}
-        states = [html.Div([html.B(k), run.state, _progress(columns[k])]) for k, run in runs.items()]
+        done = {k: f", {100 * c['progress'][-1]:.0f} % done" if c.get("progress") else "" for k, c in columns.items()}
+        states = [html.Div([html.B(k), run.state, done[k]]) for k, run in runs.items()]
         time = "iteration" if any("step" in c for c in columns.values()) else "epoch"
         empty = "nothing is logged yet" if runs else "choose a run"
         loss = curves(lines(columns, ["loss"]), "iteration", "loss per unrolled step", logarithmic=True, empty=empty)
-        names, empty = (
-            sorted({n for c in columns.values() for n in c if n.startswith(VALIDATION)}),
-            "the log has no validation columns",
-        )
+        names = sorted({n for c in columns.values() for n in c if n.startswith(VALIDATION)})
+        empty = "the log has no validation columns"
         validation = curves(lines(columns, names), time, "validation error", logarithmic=True, empty=empty)
         rate = curves(lines(columns, ["unroll"]), time, "unrolled steps", empty="nothing is logged yet")
         return loss, validation, rate, states, tick["n"] if tick else None
 
-    steady_clock(dash, "train")
-
 
 def lines(columns: dict[str, dict[str, list[float]]], names: list[str]) -> dict[str, tuple[list, list]]:
-    """
-    Curves of some columns over iterations (or epochs), named after the run, and the column where there are several.
-    """
+    """Curves of columns over iterations (or epochs), named after the run, and the column where there are several."""
     result = {}
     for run, content in columns.items():
         position = next((content[p] for p in POSITIONS if p in content), [])
-        for name in names:
-            points = [
-                (x, v) for x, v in zip(position, content.get(name, position), strict=True) if v == v and name in content
-            ]
+        for name in (n for n in names if n in content):
+            points = [(x, v) for x, v in zip(position, content[name], strict=True) if v == v]
             points = points[:: max(1, len(points) // POINTS)]
             if points:
                 named = [run] * (len(columns) > 1) + [name] * (len(names) > 1 or len(columns) == 1)
-                result[" ".join(named)] = ([p[0] for p in points], [p[1] for p in points])
+                result[" ".join(named)] = tuple(zip(*points, strict=True))
     return result
-
-
-def _progress(columns: dict[str, list[float]]) -> str:
-    done = columns.get("progress", [])
-    return f", {100 * done[-1]:.0f} % done" if done else ""
 
 
 def page(site) -> html.Div:

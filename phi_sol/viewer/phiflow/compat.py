@@ -1,7 +1,4 @@
-"""
-Mends for PhiFlow's web interface (`phi.vis._dash`), which no longer runs as shipped. Each says which PhiFlow versions
-need it and finds out by itself whether the installed one does: where PhiFlow works, nothing is changed.
-"""
+"""Mends for PhiFlow's web interface, which no longer runs as shipped; nothing is changed where PhiFlow works."""
 
 import importlib
 import inspect
@@ -24,24 +21,11 @@ LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Notice:
-    """What a model's `get_field` returns where there is no field to show; `select_channel` and `plot` let it pass."""
-
-    text: str
-
-
-@dataclass(frozen=True)
 class Shown:
-    """
-    A field whose figure is made without PhiFlow: PhiML is not safe in threads, and a simulation runs in another one.
+    """A field whose figure is made without PhiFlow: PhiML is not safe in threads, a simulation runs in another one."""
 
-    Attributes:
-        figure: Makes the Plotly figure of a component (`x`, `y`, `z`, `abs`, None: all); InputError if there is none.
-        component: The component that was chosen.
-    """
-
-    figure: Callable[[str | None], Any]
-    component: str | None = None
+    figure: Callable[[str | None], Any]  # of a component (`x`, `y`, `z`, `abs`, None: all); InputError if there is none
+    component: str | None = None  # the one that was chosen
 
 
 @dataclass(frozen=True)
@@ -52,6 +36,14 @@ class Mend:
     versions: str
     needed: Callable[[], bool]
     apply: Callable[[], None]
+
+
+MENDS: list[Mend] = []
+
+
+def mends(name: str, needed: Callable[[], bool]) -> Callable:
+    """Decorates what mends something that PhiFlow 3.4 is known to need."""
+    return lambda apply: MENDS.append(Mend(name, "3.4", needed, apply))
 
 
 def one_line(err: BaseException) -> str:
@@ -80,8 +72,6 @@ def _dash(module: str):
     return importlib.import_module(f"phi.vis._dash.{module}")
 
 
-# --- the packages of Dash 1 ---
-
 ALIASES = {"dash_core_components": "dash.dcc", "dash_html_components": "dash.html"}
 
 
@@ -89,10 +79,10 @@ def _aliases_needed() -> bool:
     return any(a not in sys.modules and find_spec(a) is None for a in ALIASES)
 
 
+@mends("packages of Dash 1 (dash_core_components, dash_html_components)", _aliases_needed)
 def _alias():
     for alias, module in ALIASES.items():
-        if alias not in sys.modules:
-            sys.modules[alias] = importlib.import_module(module)
+        sys.modules.setdefault(alias, importlib.import_module(module))
 
 
 def _native(figure) -> SimpleNamespace:
@@ -108,6 +98,7 @@ def _plot_needed() -> bool:
     return calls and not hasattr(Figure, "native") and not hasattr(viewer.plot, "__wrapped__")
 
 
+@mends("Plotly figures of the field pages: native(), inches, own figures", _plot_needed)
 def _mend_plot():
     viewer = _dash("viewer")
     plot, select_channel = viewer.plot, viewer.select_channel
@@ -116,21 +107,17 @@ def _mend_plot():
     def mended_plot(value, size=None, **options):
         from plotly.graph_objects import Figure
 
-        if isinstance(value, Shown):
-            try:
-                return _native(value.figure(value.component))
-            except InputError as err:
-                value = Notice(str(err))
-        if isinstance(value, Notice):
-            hidden = dict(visible=False)
-            return _native(Figure(layout=dict(title_text=value.text, xaxis=hidden, yaxis=hidden, plot_bgcolor="white")))
-        return _native(plot(value, size=None if size is None else [s / INCH for s in size], **options))
+        if not isinstance(value, Shown):
+            return _native(plot(value, size=None if size is None else [s / INCH for s in size], **options))
+        try:
+            return _native(value.figure(value.component))
+        except InputError as err:
+            hidden = dict(xaxis_visible=False, yaxis_visible=False, plot_bgcolor="white")
+            return _native(Figure(layout=hidden | dict(title_text=str(err))))
 
     @wraps(select_channel)
     def mended_select(value, channel):
-        if isinstance(value, Shown):
-            return replace(value, component=channel)
-        return value if isinstance(value, Notice) else select_channel(value, channel)
+        return replace(value, component=channel) if isinstance(value, Shown) else select_channel(value, channel)
 
     viewer.plot, viewer.select_channel = mended_plot, mended_select
 
@@ -146,6 +133,7 @@ def _sliders_in(containers) -> list:
     return [c for container in containers for c in container.children if hasattr(c, "marks")]
 
 
+@mends("a label at every step of a slider", _marks_needed)
 def _mend_marks():
     from phi.vis._vis_base import is_log_control
 
@@ -171,6 +159,7 @@ def _late_needed() -> bool:
     return not hasattr(build, "__wrapped__") and "initialize-controls" in inspect.getsource(build)
 
 
+@mends("controls that appear after the figures that listen to them", _late_needed)
 def _mend_late():
     from dash import html
 
@@ -180,48 +169,31 @@ def _mend_late():
     class Fresh(html.Div):
         """A Div whose content is made whenever it is sent to a page."""
 
-        def __init__(self, make, **properties):
-            super().__init__(**properties)
-            self._make = make
-
         def to_plotly_json(self):
             self.children = self._make(None)
             return super().to_plotly_json()
 
-    class Dash:
-        """Registers callbacks, but keeps the one that would make the controls later."""
-
-        make = None
-
-        def __init__(self, dash):
-            self._dash = dash
-
-        def callback(self, output, inputs):
-            def decorate(function):
-                if output.component_id == "control-div":
-                    self.make = function
-                    return function
-                return self._dash.callback(output, inputs)(function)
-
-            return decorate
-
     @wraps(build)
     def build_model_controls(app):
-        dash = Dash(app.dash)
-        layout = build(SimpleNamespace(model=app.model, dash=dash))
-        if dash.make is None:  # a model without controls
+        later = []  # the callback that would make the controls
+
+        def callback(output, inputs):
+            return later.append if output.component_id == "control-div" else app.dash.callback(output, inputs)
+
+        layout = build(SimpleNamespace(model=app.model, dash=SimpleNamespace(callback=callback)))
+        if not later:  # a model without controls
             return layout
-        style = {"width": "75%", "margin": "auto", "backgroundColor": "#F0F0F0"}
-        return html.Div(Fresh(dash.make, style={"margin": "15px 2%"}), style=style)
+        fresh = Fresh(style={"margin": "15px 2%"})
+        (fresh._make,) = later
+        return html.Div(fresh, style={"width": "75%", "margin": "auto", "backgroundColor": "#F0F0F0"})
 
     gui.build_model_controls = build_model_controls
 
 
-def _join_needed() -> bool:
-    curve = np.zeros((2, 2))
-    return _fails(lambda: _dash("_plotly_plots").join_curves([curve, curve]), AttributeError)
-
-
+@mends(
+    "numpy.float in curves that start again",
+    lambda: _fails(lambda: _dash("_plotly_plots").join_curves([np.zeros((2, 2))] * 2), AttributeError),
+)
 def _mend_join():
     gap = np.full((1, 2), np.nan)
     join = lambda curves: np.concatenate([p for c in curves for p in (np.asarray(c, float), gap)][:-1])  # noqa: E731
@@ -229,10 +201,10 @@ def _mend_join():
 
 
 def _smooth_needed() -> bool:
-    curve = np.stack([np.arange(3.0), np.ones(3)], -1)
-    return _fails(lambda: _dash("_plotly_plots").smooth_uniform_curve(curve, 9), ValueError)
+    return _fails(lambda: _dash("_plotly_plots").smooth_uniform_curve(np.zeros((3, 2)), 9), ValueError)
 
 
+@mends("smoothing over more points than a curve has", _smooth_needed)
 def _mend_smooth():
     plots = _dash("_plotly_plots")
     smooth = plots.smooth_uniform_curve
@@ -255,15 +227,11 @@ def _fails(call: Callable, error: type[Exception]) -> bool:
 def _play_needed() -> bool:
     from phi.vis._vis_base import AsyncPlay
 
-    class Crashing:
-        message = None
-
-        def progress(self):
-            raise ArithmeticError("probe")
-
-    return not hasattr(AsyncPlay.__call__, "__wrapped__") and _fails(AsyncPlay(Crashing(), 1, None), ArithmeticError)
+    crashing = SimpleNamespace(message=None, progress=lambda: 1 / 0)
+    return not hasattr(AsyncPlay.__call__, "__wrapped__") and _fails(AsyncPlay(crashing, 1, None), ZeroDivisionError)
 
 
+@mends("crashed simulations that seem to wait", _play_needed)
 def _mend_play():
     from phi.vis._vis_base import AsyncPlay
 
@@ -280,14 +248,3 @@ def _mend_play():
             self._finished = True
 
     AsyncPlay.__call__ = __call__
-
-
-MENDS = (
-    Mend("packages of Dash 1 (dash_core_components, dash_html_components)", "3.4", _aliases_needed, _alias),
-    Mend("Plotly figures of the field pages: native(), inches, own figures", "3.4", _plot_needed, _mend_plot),
-    Mend("a label at every step of a slider", "3.4", _marks_needed, _mend_marks),
-    Mend("controls that appear after the figures that listen to them", "3.4", _late_needed, _mend_late),
-    Mend("numpy.float in curves that start again", "3.4", _join_needed, _mend_join),
-    Mend("smoothing over more points than a curve has", "3.4", _smooth_needed, _mend_smooth),
-    Mend("crashed simulations that seem to wait", "3.4", _play_needed, _mend_play),
-)

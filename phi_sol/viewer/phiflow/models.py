@@ -4,6 +4,7 @@ import logging
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from threading import Thread
 
@@ -18,13 +19,11 @@ from ...pictures.values import MAGNITUDE, VALUE, Values, quantities
 from ..figures import single
 from ..live import SOLVERS, Live
 from ..recording import Recording
-from .compat import Notice, Shown, one_line
+from .compat import Shown, one_line
 
 
 class LiveControl(Control):
-    """
-    A control that starts at the current value whenever a page is loaded; PhiFlow's start at their first value again.
-    """
+    """Starts at the current value whenever a page is loaded; PhiFlow's start at their first value again."""
 
     __slots__ = ()
 
@@ -65,16 +64,14 @@ def end_play(app, patience: float = 10.0):
 
 
 class BaseModel(VisModel):
-    """
-    Log file, safe reading of fields, and steps that report what goes wrong instead of raising it; by itself it shows
-    nothing.
-    """
+    """Has a log, and reports what goes wrong instead of raising it; by itself it shows nothing."""
 
     field_names: tuple = ()
     curve_names: tuple = ()
     controls: tuple = ()
     actions: tuple = ()
     drawn: tuple[str, ...] = ()
+    can_progress = True
 
     def __init__(self, name: str, description: str):
         super().__init__(name, description)
@@ -93,10 +90,6 @@ class BaseModel(VisModel):
         self._handler.close()
         self._folder.cleanup()
 
-    @property
-    def can_progress(self) -> bool:
-        return True
-
     def progress(self):
         self.report("There is nothing to step.")
         self.stop()
@@ -111,13 +104,15 @@ class BaseModel(VisModel):
         """Calls; an error becomes the message, stops the play, and the answer false."""
         try:
             call()
+            return True
+        except (InputError, ArithmeticError) as err:
+            reason = str(err)
         except Exception as err:
-            if not isinstance(err, InputError | ArithmeticError):
-                self.log.exception("%s failed", what)
-            self.report(f"{what} failed: {err if isinstance(err, InputError | ArithmeticError) else one_line(err)}")
-            self.stop()
-            return False
-        return True
+            self.log.exception("%s failed", what)
+            reason = one_line(err)
+        self.report(f"{what} failed: {reason}")
+        self.stop()
+        return False
 
     @staticmethod
     def in_background(call: Callable[[], object]):
@@ -127,12 +122,8 @@ class BaseModel(VisModel):
         thread.join(0.5)
 
     def get_field(self, name: str, dim_selection: dict):
-        """What the pages draw of a field, or a `Notice` why there is nothing."""
-        try:
-            self.values(name)
-        except InputError as err:
-            return Notice(str(err))
-        return Shown(lambda component: self._figure(name, dim_selection, component))
+        """What the pages draw of a field."""
+        return Shown(partial(self._figure, name, dim_selection))
 
     def get_field_shape(self, name: str):
         try:
@@ -164,20 +155,12 @@ class LiveModel(BaseModel):
     """Source, corrected and reference simulation, stepped by PhiFlow's player."""
 
     def __init__(self, live: Live, name: str, description: str, save_folder: Callable[[], Path], ranges: dict):
-        """
-        Args:
-            live: The simulations.
-            name: Title of PhiFlow's pages.
-            description: Text below it.
-            save_folder: Where scenes are saved; may raise InputError.
-            ranges: (lowest, highest) value of each parameter's slider.
-        """
+        """Scenes go to `save_folder()`, which may raise InputError; sliders have `ranges` (lowest, highest)."""
         super().__init__(name, description)
         self.live, self.save_folder, self.ranges, self.drawn = live, save_folder, ranges, live.flow.drawn
-
-    @property
-    def field_names(self) -> tuple:
-        return tuple(f"{s} {f}" for f in self.live.examples for s in SOLVERS)
+        self.field_names = tuple(f"{s} {f}" for f in live.examples for s in SOLVERS)
+        poke = [Action("poke", "Adds a swirl to all three")] if live.can_poke else []
+        self.actions = (Action("reset", "Back to the start"), *poke, Action("save_scene", "Saves all three"))
 
     def values(self, name: str) -> Values:
         solver, _, field = name.partition(" ")
@@ -217,23 +200,19 @@ class LiveModel(BaseModel):
         setter = self.live.set_gain if name == "gain" else lambda v: self.live.set_parameter(name, v)
         self.in_background(lambda: self.safely(f"Setting {name}", lambda: setter(value)))
 
-    @property
-    def actions(self) -> tuple:
-        poke = [Action("poke", "Adds a swirl to all three")] if self.live.can_poke else []
-        return (Action("reset", "Back to the start"), *poke, Action("save_scene", "Saves all three"))
-
     def run_action(self, name: str):
-        self.in_background(lambda: self._act(name))
+        live = self.live
+        calls = {
+            "reset": ("Reset", lambda: live.reset() or "Reset."),
+            "poke": ("Poke", lambda: live.poke() or "Poked."),
+            "save_scene": ("Saving", lambda: f"Saved step {live.steps} in {live.save(self.save_folder())}."),
+        }
 
-    def _act(self, name: str):
-        def save():
-            self.report(f"Saved step {self.live.steps} in {self.live.save(self.save_folder())}.")
+        def act(what: str, call: Callable[[], str]):
+            self.safely(what, lambda: self.report(call()))
+            self.steps = live.steps
 
-        calls = {"reset": ("Reset", self.live.reset), "poke": ("Poke", self.live.poke), "save_scene": ("Saving", save)}
-        what, call = calls[name]
-        if self.safely(what, call) and name != "save_scene":
-            self.report({"reset": "Reset.", "poke": "Poked."}[name])
-        self.steps = self.live.steps
+        self.in_background(lambda: act(*calls[name]))
 
 
 class RecordedModel(BaseModel):
