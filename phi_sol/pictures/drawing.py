@@ -23,8 +23,8 @@ class Drawing:
         labelled = [i == len(rows) - 1 or titled[i + 1] for i in range(len(rows))]
         around = 0.3 * sum(titled) + 0.42 * sum(labelled) + 0.08 * len(rows) + 0.2 * bool(title) + 0.3 + 0.5 * curves
         size = [max(width * columns + 1.8, 4.0), sum(ratios) + around]
-        even = [2 * round(50 * s) / 100 for s in size]  # even numbers of pixels, for videos
-        self.figure = Figure(figsize=even, dpi=100, layout="constrained")
+        wide, high = (2 * round(50 * s) / 100 for s in size)  # even numbers of pixels, for videos
+        self.figure = Figure(figsize=(wide, high), dpi=100, layout="constrained")
         grid = self.figure.add_gridspec(len(ratios), columns, height_ratios=ratios)
         self.axes = [[self.figure.add_subplot(grid[i, j]) for j in range(columns)] for i in range(len(rows))]
         self.curve_axis = self.figure.add_subplot(grid[-1, :]) if curves else None
@@ -50,7 +50,7 @@ class Drawing:
                 if isinstance(content, str):
                     if image is not None:
                         image.set_visible(False)
-                    style = dict(ha="center", va="center", wrap=True, fontsize=8, color="firebrick")
+                    style: dict = dict(ha="center", va="center", wrap=True, fontsize=8, color="firebrick")
                     self._notes[i, j] = axis.text(0.5, 0.5, content, transform=axis.transAxes, **style)
                     continue
                 if image is None:

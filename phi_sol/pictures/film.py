@@ -22,8 +22,8 @@ def write_film(drawing: Drawing, frames: Iterable[tuple[str, list[Row]]], out: P
     kind = out.suffix.lower()
     if kind not in FORMATS:
         raise InputError(f"{out} must end with one of {', '.join(FORMATS)}.")
-    options = {"embed_frames": True, "default_mode": "loop"} if kind == ".html" else {}
-    writer, figure = animation.writers[FORMATS[kind]](fps=fps, **options), drawing.figure
+    options: dict = {"embed_frames": True, "default_mode": "loop"} if kind == ".html" else {}
+    writer, figure = animation.writers[FORMATS[kind]](fps=fps, **options), drawing.figure  # type: ignore[arg-type]
     out.parent.mkdir(parents=True, exist_ok=True)
     part = out.with_name(f".part-{out.name}")
     try:

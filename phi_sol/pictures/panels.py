@@ -1,5 +1,6 @@
 """What panels show, in which plane and colours; `drawing` renders it with Matplotlib, `viewer.figures` with Plotly."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -77,7 +78,8 @@ def make_view(
     quantity = default_quantity(quantities(values), quantity)
     if quantity is None:
         raise InputError(f"{field} can't be shown.")
-    across = across if across in (*drawn, VOLUME) and len(drawn) == 3 else max(drawn) if len(drawn) == 3 else ""
+    cut = across if across and across in (*drawn, VOLUME) else max(drawn)
+    across = cut if len(drawn) == 3 else ""
     lower, upper = values.bounds.get(across, (0.0, 0.0))
     return View(field, quantity, drawn, show, across, lower + (0.5 if share is None else share) * (upper - lower))
 
@@ -132,7 +134,7 @@ class Row:
 
 
 def make_rows(
-    shown: dict[str, Values | str],
+    shown: Mapping[str, Values | str],
     view: View,
     ranges: Ranges | None = None,
     reference: str = "",
@@ -160,14 +162,15 @@ def make_rows(
 
     outline = None if flow is None or view.is_volume else outline_of(flow, view)
     if view.show != DIFFERENCE or not reference:
-        panels = {t: view.flat(drawn[t]) if t in drawn else v for t, v in shown.items()}
+        panels: dict = {t: view.flat(drawn[t]) if t in drawn else v for t, v in shown.items()}
         add(panels, ranges.fields, view.is_signed, name)
     if view.show != FIELDS and reference:
         panels = {}
         for title in [t for t in shown if t != reference]:
             there = title in wholes and wholes[title].fits(base)
             reasons = (v for v in (shown[title], shown[reference]) if isinstance(v, str))
-            content = view.flat(wholes[title] - base) if there else next(reasons, "no reference on this grid")
+            said = next(reasons, "no reference on this grid")
+            content = view.flat(wholes[title] - wholes[reference]) if there else said
             panels[f"{title} − {reference}"] = content
         add(panels, ranges.difference, True, f"difference{name[name.rfind(' (') :] if '(' in name else ''}")
     return rows

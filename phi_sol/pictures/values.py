@@ -207,14 +207,13 @@ def picture(values: Values, quantity: str, drawn: tuple[str, ...] = ()) -> Pictu
 def _vorticity(values: Values, quantity: str, drawn: tuple[str, ...]) -> Picture:
     axes, spacing = {d: i for i, d in enumerate(values.axes)}, values.spacing
     nodes = {d: values.bounds[d][0] + np.arange(1, n) * spacing[d] for d, n in values.resolution.items()}
+    parts = {d: np.asarray(u, np.float64) for d, u in values.parts.items()}
     inner = {  # components on faces inside the domain
-        d: np.take(np.float64(u), range(1, u.shape[axes[d]] - 1), axes[d])
-        if values.staggered
-        else pair_means(np.float64(u), axes[d])
-        for d, u in values.parts.items()
+        d: np.take(u, range(1, u.shape[axes[d]] - 1), axes[d]) if values.staggered else pair_means(u, axes[d])
+        for d, u in parts.items()
     }
     if len(axes) == 2:
-        return Picture(nodes, curl(inner, drawn[:2], axes, spacing))
+        return Picture(nodes, curl(inner, (drawn[0], drawn[1]), axes, spacing))
     right_handed = sorted(axes)  # x, y, z
     planes = {d: (right_handed[k - 2], right_handed[k - 1]) for k, d in enumerate(right_handed)}
     curls = {d: pair_means(curl(inner, plane, axes, spacing), axes[d]) for d, plane in planes.items()}

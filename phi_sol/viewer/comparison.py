@@ -75,10 +75,11 @@ class Comparison:
 
     def requested(self, recording: Recording, run: str | None) -> dict[str, Computed]:
         """The rollouts that a comparison needs, started if need be; none if there is nothing to compare."""
-        if not self.is_compared(recording):
+        flow = self.flow(recording)
+        if flow is None or not self.is_compared(recording):
             return {}
         folders = {SOURCE: None} | ({CORRECTED: self.catalogue.runs[run].folder} if run in self.runs(recording) else {})
-        return {n: self.rollouts.request(recording, self.flow(recording), f) for n, f in folders.items()}
+        return {n: self.rollouts.request(recording, flow, f) for n, f in folders.items()}
 
     def errors(self, recording: Recording) -> dict[str, list[float]]:
         """Velocity MAE per frame of all solvers that were rolled out, by name."""
@@ -106,7 +107,8 @@ class Comparison:
             wholes = {t: view.whole(v) for t, v in shown.items() if isinstance(v, Values)}
             base = wholes.get(REFERENCE)
             stored += [p for t, p in wholes.items() if t in (RECORDED, REFERENCE) or self._is_saved(recording)]
-            differences += [p - base for t, p in wholes.items() if t != REFERENCE and p.fits(base)]
+            if base is not None:
+                differences += [p - base for t, p in wholes.items() if t != REFERENCE and p.fits(base)]
         given = ((stored, view.is_signed), (differences, True))
         ranges = Ranges(*(colour_range(pictures, signed) if pictures else None for pictures, signed in given))
         if all(r.done for r in self.requested(recording, run).values()):

@@ -52,19 +52,19 @@ def panels(rows: list[Row]) -> go.Figure:
                 continue
             place = figure.get_subplot(i, j)
             (x0, x1), (y0, y1) = (a.domain for a in place) if not volume else (place.domain.x, place.domain.y)
-            where = dict(x=(x0 + x1) / 2, y=(y0 + y1) / 2, xref="paper", yref="paper")
+            where: dict = dict(x=(x0 + x1) / 2, y=(y0 + y1) / 2, xref="paper", yref="paper")
             _note(figure, "<br>".join(wrap(content, 44)), **where, font=dict(size=12, color="#a33"))
             if not volume:  # or there would be no frame
                 figure.add_trace(go.Scatter(x=[None], y=[None], showlegend=False, hoverinfo="skip"), i, j)
-        bar = dict(len=share * 0.95, y=1 - (i - 0.5) * share, thickness=14, x=1.01, tickformat=".3~g")
+        bar: dict = dict(len=share * 0.95, y=1 - (i - 0.5) * share, thickness=14, x=1.01, tickformat=".3~g")
         bar |= dict(title=dict(text=row.scale.label, side="right", font_size=11))
         figure.layout[axis] = _colours(row.scale.limits, row.scale.colours, bar)
-    if volume:
-        aspect = dict(zip("xyz", (1.1 * e / max(extents) for e in extents), strict=True))
+    if volume and some is not None:
+        shape = dict(zip("xyz", (1.1 * e / max(extents) for e in extents), strict=True))
         # names beside the first tick: titles of 3D axes stand so far away that small panels cut them off
         marks = dict(title_text="", nticks=4, tickfont_size=10, showtickprefix="first")
         axes = {f"{a}axis": marks | dict(tickprefix=f"{n} = ") for a, n in zip("xyz", some.coordinates, strict=True)}
-        figure.update_scenes(aspectmode="manual", aspectratio=aspect, camera_eye=dict(x=0.55, y=-1.55, z=0.7), **axes)
+        figure.update_scenes(aspectmode="manual", aspectratio=shape, camera_eye=dict(x=0.55, y=-1.55, z=0.7), **axes)
     else:
         _label_axes(figure, rows, some)
     size = dict(height=height * len(rows) + GAP * (len(rows) - 1) + 96, margin=dict(l=50, r=110, t=36, b=44))

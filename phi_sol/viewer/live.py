@@ -72,7 +72,8 @@ class Live:
         self._restricted: Arrays = {}
         self._hybrids: dict[str, Solver] = {}
         self._shown: dict[str, dict[str, Values]] = {}
-        self._prepare, self._random, self._saved = prepare, np.random.default_rng(0), None
+        self._saved: Path | None = None
+        self._prepare, self._random = prepare, np.random.default_rng(0)
         with COMPUTING:  # layouts fill their caches
             # fields that are zero, for what can be chosen before it runs
             self.examples, _ = (flow_values(f, zero_arrays(f)) for f in (pair.source, pair.reference))

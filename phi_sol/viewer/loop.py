@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from itertools import count
+from typing import Any
 
 import numpy as np
 from phi.vis._vis import CONTROL_VARS
@@ -67,7 +68,7 @@ def view(
         InputError: for what can't be shown, unknown names, or controls of another kind.
     """
     install()
-    frame = inspect.currentframe().f_back
+    frame: Any = inspect.currentframe().f_back  # type: ignore[union-attr]
     script = str(frame.f_globals.get("__file__") or "Notebook").rpartition("/")[2]
     viewer = LoopViewer(frame, actions or {}, name or script, description)
     try:

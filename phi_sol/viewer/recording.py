@@ -76,8 +76,8 @@ def read_values(path: Path) -> Values:
     A field as PhiFlow stores it (`phi.field.write`), without touching pickled parts; InputError if it is missing
     (MissingError), damaged or no grid.
     """
-    names, kind, lower, upper, data = read_file(path, "dim_names", "field_type", "lower", "upper", "data")
-    names = [str(n) for n in np.atleast_1d(names)]
+    dims, kind, lower, upper, data = read_file(path, "dim_names", "field_type", "lower", "upper", "data")
+    names = [str(n) for n in np.atleast_1d(dims)]
     axes = [n for n in names if n != "vector"]
     if data.ndim != len(names) or str(kind) not in ("CenteredGrid", "StaggeredGrid") or not 1 <= len(axes) <= 3:
         raise InputError(f"Frame {path} is no {' x '.join(names)} grid that can be shown (shape {data.shape}).")

@@ -66,7 +66,8 @@ class Rollouts:
         self._prepare = prepare
         self._jobs: list[tuple[Computed, Recording, Path | None]] = []
         self._all: OrderedDict[tuple, Computed] = OrderedDict()
-        self._lock, self._thread, self._closed = Lock(), None, False
+        self._thread: Thread | None = None
+        self._lock, self._closed = Lock(), False
 
     def request(self, recording: Recording, flow: Flow, run: Path | None) -> Computed:
         """That of a source flow, or of what is trained in `run`, over a recording's frames; started if need be."""
@@ -122,9 +123,10 @@ class Rollouts:
             solver = flow if run is None else solver_of(run, flow)
             start = read_frame(flow, recording.folder, recording.frames[0])
             flow_values(flow, start)  # fills caches
-            arrays = {n: tf.constant(a[None], tf.float32) for n, a in start.items()}
+            first = {n: tf.constant(a[None], tf.float32) for n, a in start.items()}
             parameters = {n: tf.constant([recording.parameters[n]], tf.float32) for n in flow.parameters}
-            sequence, names = solver.frames(arrays, parameters, rollout.total), compared_arrays(flow)
+            sequence, names = solver.frames(first, parameters, rollout.total), compared_arrays(flow)
+            arrays: dict | None = first
         while arrays is not None and not self._closed:
             values = {n: a.numpy()[0] for n, a in arrays.items()}
             for name in set(solver.diagnostics) & set(values):
@@ -135,7 +137,7 @@ class Rollouts:
             with suppress(InputError):  # a damaged frame
                 reference = read_frame(flow, recording.folder, len(rollout.frames))
                 batched = [{n: a[n][None] for n in names} for a in (values, reference)]
-                mae = float(mean_absolute_error(*batched, names)[0])
+                mae = float(mean_absolute_error(batched[0], batched[1], names)[0])
             rollout.mae.append(mae)
             rollout.frames.append(values)
             with COMPUTING:

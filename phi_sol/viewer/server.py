@@ -45,7 +45,9 @@ class Site:
     def __init__(self, catalogue: Catalogue, prepare: Callable[[], None] = lambda: None):
         """Over runs and simulations; `prepare` is called before TensorFlow is imported."""
         self.catalogue, self.comparison = catalogue, Comparison(catalogue, prepare)
-        self.live, self.no_live, self.live_title, self.ranges, self.drawn = None, "", "", {}, ()
+        self.live: Live | None = None
+        self.model: BaseModel
+        self.no_live, self.live_title, self.ranges, self.drawn = "", "", {}, ()
         self._make_live(prepare)
         first = next((r for r in catalogue.recordings.values() if r.frames), None)
         if self.live is not None:
@@ -74,7 +76,7 @@ class Site:
     def _make_live(self, prepare: Callable[[], None]):
         """For the first pair that is known: of a run, a scene, a recording."""
         runs, recordings = self.catalogue.runs.values(), self.catalogue.recordings.values()
-        candidates = [(r.config.get("scene", r.title), r.pair, None) for r in runs if r.pair]
+        candidates: list = [(r.config.get("scene", r.title), r.pair, None) for r in runs if r.pair]
         candidates += [(name, {}, experiment) for name, experiment in self.catalogue.experiments.items()]
         candidates += [(r.description.get("scene", r.title), r.pair, None) for r in recordings if r.pair]
         errors = []

@@ -1,7 +1,9 @@
 """The variables of a running script that a viewer shows, followed by the objects that they hold."""
 
 from collections.abc import Callable
+from functools import partial
 from types import FrameType
+from typing import Any
 
 from ..errors import InputError
 from ..pictures.values import HIDDEN, Values
@@ -59,10 +61,14 @@ class Variables:
         taken = set(self.sources)
         for name in parts(value):
             title = f"{variable} {name}".strip() if name in taken else name
-            self.sources[title] = lambda v, n=name: parts(source(v)).get(n)
+            self.sources[title] = partial(_part, source, name)
 
 
-def parts(item: State | dict) -> dict[str, object]:
+def _part(source: Callable, name: str, variables):
+    return parts(source(variables)).get(name)
+
+
+def parts(item: Any) -> dict[str, object]:
     """The fields of a state or dictionary by name."""
     fields = item.fields if isinstance(item, State) else item
     return {n: v for n, v in fields.items() if n not in HIDDEN}

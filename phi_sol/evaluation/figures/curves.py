@@ -100,6 +100,7 @@ def spectrum_figure(groups: list[Group], measures: Measures, path: Path, title: 
 
 def profile_figure(groups: list[Group], measures: Measures, path: Path, title: str):
     """Streamwise velocity and its fluctuation across the wake, at three stations; means of simulations and seeds."""
+    assert measures.wake is not None
     places = measures.wake.profiles(measures.flow, measures.data.frame(0))
     figure, axes = new_figure(4.1 * len(STATIONS), 6.4, 2, len(STATIONS), sharex=True, sharey="row")
     solvers = [([measures.reference["profiles"]], REFERENCE_STYLE)]

@@ -54,7 +54,7 @@ class Pictures:
         return View(self.field, quantity, drawn)
 
     def _values(self, arrays: Arrays) -> Values:
-        return flow_values(self.flow, {n: np.float64(a[0]) for n, a in arrays.items()})[self.field]
+        return flow_values(self.flow, {n: np.asarray(a[0], np.float64) for n, a in arrays.items()})[self.field]
 
     def of(self, arrays: Arrays) -> Picture:
         """The picture of arrays of one simulation, of shape (1, *spatial)."""

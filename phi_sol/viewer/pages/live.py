@@ -115,7 +115,7 @@ def _kept_ranges(kept: dict[tuple, Ranges], view: View, shown: dict[str, Values]
     fields = colour_range(list(wholes.values()), view.is_signed)
     difference = colour_range([wholes[s] - wholes[REFERENCE] for s in (SOURCE, CORRECTED)], True)
     old = kept.get(key, Ranges(fields, difference))
-    pairs = ((old.fields, fields), (old.difference, difference))
+    pairs: tuple = ((old.fields, fields), (old.difference, difference))
     kept[key] = Ranges(*((min(a[0], b[0]), max(a[1], b[1])) for a, b in pairs))
     return kept[key]
 

@@ -1,5 +1,6 @@
 """Pieces that several pages share: view controls, labels, clocks, the header."""
 
+from typing import Any
 from urllib.parse import parse_qs
 
 from dash import Input, Output, State, dcc, html, no_update
@@ -43,13 +44,13 @@ def graph(id: str) -> dcc.Graph:
     return dcc.Graph(id=id, config={"displaylogo": False, "responsive": True})
 
 
-def slider(id, lower: float, upper: float, step: float, value: float, marks: dict, mode: str = "drag", **options):
+def slider(id, lower: float, upper: float, step: float, value: float, marks: dict, mode: Any = "drag", **options):
     return dcc.Slider(id=id, min=lower, max=upper, step=step, value=value, marks=marks, updatemode=mode, **options)
 
 
 def header(own: dict[str, str] = OWN, others: dict[str, str] = PHIFLOW) -> html.Div:
     """Links to all pages: those of phi_sol, and those of PhiFlow."""
-    links = [dcc.Link(name, href=path, className="own") for path, name in own.items()]
+    links: list = [dcc.Link(name, href=path, className="own") for path, name in own.items()]
     links += [html.Span("PhiFlow:", className="note")] * bool(others)
     links += [dcc.Link(name, href=path) for path, name in others.items()]
     return html.Div([html.Span("phi_sol", className="brand"), *links], className="header")

@@ -50,7 +50,7 @@ def lines(columns: dict[str, dict[str, list[float]]], names: list[str]) -> dict[
             points = points[:: max(1, len(points) // POINTS)]
             if points:
                 named = [run] * (len(columns) > 1) + [name] * (len(names) > 1 or len(columns) == 1)
-                result[" ".join(named)] = tuple(zip(*points, strict=True))
+                result[" ".join(named)] = ([x for x, _ in points], [y for _, y in points])
     return result
 
 

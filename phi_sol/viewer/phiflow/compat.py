@@ -55,7 +55,10 @@ def one_line(err: BaseException) -> str:
 def install() -> list[str]:
     """Applies the mends that the installed PhiFlow needs; returns the names of those that this call applied."""
     require_dash()
-    applied = [m.name for m in MENDS if m.needed() and (m.apply() or True)]
+    needed = [m for m in MENDS if m.needed()]
+    for mend in needed:
+        mend.apply()
+    applied = [m.name for m in needed]
     LOG.debug("mended PhiFlow's interface: %s", ", ".join(applied) or "nothing")
     return applied
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import numpy as np
 from phi.math import EMPTY_SHAPE, spatial
@@ -37,7 +38,7 @@ def control(name: str, kind: type, limits: tuple, current: Callable, description
     return LiveControl(name, kind, None, limits, description, options | {"current": current})
 
 
-def control_of(name: str, given) -> tuple[object, object, dict]:
+def control_of(name: str, given) -> tuple[Any, Any, dict]:
     """(value, range, options) of a control that is given as a value, or (value, lowest, highest), or (text, texts)."""
     value, *limits = given if isinstance(given, tuple) else (given,)
     kind = type(value)
@@ -186,7 +187,8 @@ class LiveModel(BaseModel):
     def controls(self) -> tuple:
         live, result = self.live, []
         for name in live.parameters:
-            kind, options = (int, {}) if name == SEED else (float, {"log": True})
+            kind: type = int if name == SEED else float
+            options: dict = {} if name == SEED else {"log": True}
             current = lambda n=name, k=kind: k(live.parameters[n])  # noqa: E731
             result.append(control(name, kind, self.ranges[name], current, **options))
         if live.correctors:
