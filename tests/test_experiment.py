@@ -48,7 +48,7 @@ def test_unknown_scenes():
         ("from phi_sol import Nonsense\n", "line 1: ImportError"),
         (
             "from phi_sol import *\nexperiment = Experiment('a', WakeFlow, dict(y=8, x=4), "
-            "dict(reynolds=(0.0,)), dict(reynolds=(1.0,)))\n",
+            "train=dict(reynolds=(0.0,)), test=dict(reynolds=(1.0,)))\n",
             "reynolds=0.0 is not possible",
         ),
     ],

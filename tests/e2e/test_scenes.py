@@ -176,5 +176,5 @@ def test_data_of_another_configuration_stay_as_they_are(tmp_path, monkeypatch, c
     other.write_text(Path(scene).read_text().replace("ratio=2", "ratio=2, options=dict(top='open')"))
     for extra in ([], ["--dry-run"]):
         assert main(["generate", str(other), "--split", "test", *extra]) == 2
-        assert "holds another configuration: pair.source.top is closed instead of open" in capsys.readouterr().err
+        assert "holds another configuration: top is closed instead of open" in capsys.readouterr().err
     assert {p: p.read_bytes() for p in (tmp_path / "data").rglob("*") if p.is_file()} == before

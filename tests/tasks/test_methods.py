@@ -39,7 +39,7 @@ def loss_and_gradient(parts, name, looped, remat, **options):
     @tf.function(autograph=False)
     def evaluate():
         with tf.GradientTape() as tape:
-            loss = total(method.losses(hybrid, window, REYNOLDS, tf.constant(1.0), NUMBERS))
+            loss = total(method.losses(hybrid, window, REYNOLDS, tf.constant(1.0), numbers=NUMBERS))
         return loss, tape.gradient(loss, variables)
 
     return evaluate()
@@ -76,7 +76,7 @@ def test_recomputation_keeps_no_activations(parts):
         @tf.function(autograph=False)
         def gradient(hybrid=hybrid, method=method):
             with tf.GradientTape() as tape:
-                loss = total(method.losses(hybrid, window, REYNOLDS, tf.constant(1.0), NUMBERS))
+                loss = total(method.losses(hybrid, window, REYNOLDS, tf.constant(1.0), numbers=NUMBERS))
             return tape.gradient(loss, corrector.network.trainable_variables)
 
         graph = gradient.get_concrete_function().graph

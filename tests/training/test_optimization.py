@@ -39,7 +39,7 @@ def test_first_step_and_moving_average_by_hand(tiny_train, tmp_path):
     before, variables = values(run), run.task.model.trainable_variables
     (window, parameters, numbers), *_ = Windows(tiny_train, 2, 0, run.task.hybrid.names).batches(2, 0, 1)
     with tf.GradientTape() as tape:
-        loss = total(Method("non").losses(run.task.hybrid, window, parameters, tf.constant(1.0), numbers))
+        loss = total(Method("non").losses(run.task.hybrid, window, parameters, tf.constant(1.0), numbers=numbers))
     gradient = [g.numpy() for g in tape.gradient(loss, variables)]
     norm = np.sqrt(sum(np.square(g, dtype=np.float64).sum() for g in gradient))
     assert norm > 1e-5

@@ -48,7 +48,7 @@ def problem():
 
 def loss_of(problem, unroll=N, method="sol", **options):
     hybrid, window, parameters = problem
-    return lambda w=window: total(Method(method, unroll, **options).losses(hybrid, w, parameters, DT, NUMBERS))
+    return lambda w=window: total(Method(method, unroll, **options).losses(hybrid, w, parameters, DT, numbers=NUMBERS))
 
 
 def assert_directional(value, gradient, variable_shape, evaluate, rng, eps=1e-6):
@@ -203,7 +203,7 @@ def test_losses_and_gradients_equal_a_hand_written_loop(problem, method, n, opti
         mean = sum(tf.reduce_mean(e) for e in expected)
     expected_gradients = tape.gradient(mean, variables)
     with tf.GradientTape() as tape:
-        losses = Method(method, n, **options).losses(hybrid, window, parameters, DT, NUMBERS)
+        losses = Method(method, n, **options).losses(hybrid, window, parameters, DT, numbers=NUMBERS)
         value = total(losses)
     np.testing.assert_allclose(losses, tf.stack(expected, 1), rtol=1e-10)
     for a, b in zip(tape.gradient(value, variables), expected_gradients, strict=True):

@@ -109,7 +109,7 @@ class Correction(NetworkTask):
 
     def losses(self, unroll: int, window: Arrays, parameters: Arrays, numbers: tf.Tensor) -> tf.Tensor:
         dt = tf.constant(self.flow.dt, tf.float32)
-        return self.method.at(unroll).losses(self.hybrid, window, parameters, dt, numbers)
+        return self.method.at(unroll).losses(self.hybrid, window, parameters, dt, numbers=numbers)
 
     def error(self, simulations: Sequence[int], frames: int) -> float:
         """That of the hybrid solver's rollouts: MAE of the velocity, or of all that is corrected without one."""

@@ -55,10 +55,11 @@ def one_line(err: BaseException) -> str:
 def install() -> list[str]:
     """Applies the mends that the installed PhiFlow needs; returns the names of those that this call applied."""
     require_dash()
-    needed = [m for m in MENDS if m.needed()]
-    for mend in needed:
-        mend.apply()
-    applied = [m.name for m in needed]
+    applied = []
+    for mend in MENDS:
+        if mend.needed():
+            mend.apply()  # at once: some are needed by the next question
+            applied.append(mend.name)
     LOG.debug("mended PhiFlow's interface: %s", ", ".join(applied) or "nothing")
     return applied
 
