@@ -89,7 +89,7 @@ def test_names_and_options_that_do_not_go_together():
     assert [str(Method(n, 8)) for n in METHODS] == ["PRE", "PRE-SR", "NON", "NOG-8", "SOL-8", "PURE-8"]
     assert str(Method("sol", 4, placement="inside")) == "INC-SOL-4"
     assert (
-        Method("sol", 4, push_forward=3).frames == 7
+        Method("sol", 4, push_forward=3).at(2).push_forward == 3
         and Method("non", 8).at(4).unroll == 1
         and Method("sol", 8).at(2).unroll == 2
     )
