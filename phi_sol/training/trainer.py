@@ -99,6 +99,7 @@ class Trainer:
         task.set_up(Setting(self.simulations, longest, seed, self.plan.precision, self.strategy, show))
         validated = asdict(self.validation) | {"held_out": [data.folders[i].name for i in held_out]}
         facts = config | {"plan": self.plan.to_dict(), "validation": validated, "versions": versions()}
+        facts["label"] = task.label(longest)
         task.note(facts)
         self._run = facts | {"complete": False}
         self.held_out = validated["held_out"]

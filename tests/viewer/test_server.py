@@ -85,7 +85,7 @@ def text_of(component) -> str:
 
 def test_landing_page_lists_what_was_found(site):
     text = text_of(site.app.page_urls["/"](site.app))
-    assert "sol" in text and "finished" in text and "sol-2" in text and "reynolds 300" in text and "13 frames" in text
+    assert "sol" in text and "finished" in text and "SOL-2" in text and "reynolds 300" in text and "13 frames" in text
 
 
 def test_live_simulation_of_the_run(site):

@@ -11,8 +11,6 @@ from ...tasks import task_of_results
 from ..catalogue import RESULTS, Run
 from .parts import page_of
 
-ONE_STEP = ("non", "phy", "pre", "pre-sr")  # methods that unroll nothing
-
 
 def page(site) -> html.Div:
     """Tables of runs, simulations and evaluations; looked up anew whenever the page is opened."""
@@ -47,8 +45,7 @@ def page(site) -> html.Div:
 
 def _run_cells(run: Run) -> list:
     losses, config = run.curves().get("loss", []), run.config
-    method, unroll = config.get("method", "?"), config.get("unroll")
-    method = f"{method}-{unroll}" if method not in ONE_STEP and unroll else method
+    method = config.get("label") or config.get("method", "?")
     loss = f"{losses[-1]:.2e}" if losses else "none yet"
     return [config.get("scene", "?"), method, config.get("network", "?"), run.state, loss]
 
