@@ -8,6 +8,7 @@ import numpy as np
 from ..errors import InputError
 from ..metrics import METRICS, Metric, energy_spectrum
 from ..metrics.grid import Arrays
+from ..metrics.metric import error_label
 from ..metrics.wake_measures import Wake
 from ..stepping.arrays import field_arrays
 from ..storage.dataset import Dataset
@@ -59,9 +60,7 @@ class Measures:
 
     @property
     def error_label(self) -> str:
-        """Label of an axis that shows the mean absolute error."""
-        fields = dict.fromkeys(n.partition(".")[0] for n in self.compared)
-        return "velocity MAE (length / time)" if "velocity" in fields else f"{' and '.join(fields)} MAE"
+        return error_label(self.compared)
 
     @property
     def facts(self) -> dict[str, dict]:

@@ -80,6 +80,12 @@ def has_velocity(flow: Flow) -> bool:
     return "velocity" in flow.fields and "velocity" in flow.staggered
 
 
+def error_label(names: list[str]) -> str:
+    """Label of an axis that shows the mean absolute error of arrays."""
+    fields = dict.fromkeys(n.partition(".")[0] for n in names)
+    return "velocity MAE (length / time)" if "velocity" in fields else f"{' and '.join(fields)} MAE"
+
+
 def number(value) -> float | None:
     """A float for JSON, which knows no NaN."""
     return float(value) if value is not None and np.isfinite(value) else None

@@ -16,6 +16,7 @@ from ..storage.files import check_no_file_in_the_way
 from .catalogue import Catalogue
 from .comparison import Comparison
 from .live import REFERENCE, SOURCE
+from .solvers import error_axis
 
 FRAMES = 200  # frames of a film unless it is said
 
@@ -112,7 +113,8 @@ class Film:
         look = (view, comparison.fixed_ranges(recording, self.run, view), reference, comparison.flow(recording))
         errors = comparison.errors(recording)
         drawing = Drawing(make_rows(first, *look), curves=bool(errors))
-        mark = _error_axis(drawing.curve_axis, errors, self.frames[-1]) if errors else None
+        label = error_axis(comparison.flow(recording))
+        mark = _error_axis(drawing.curve_axis, errors, self.frames[-1], label) if errors else None
 
         def frames():
             for i, frame in enumerate(self.frames, 1):
@@ -143,12 +145,12 @@ def _pick(kind: str, wanted: str | None, names: list[str]) -> str:
     return matching[0]
 
 
-def _error_axis(axis, errors: dict[str, list[float]], last: int):
+def _error_axis(axis, errors: dict[str, list[float]], last: int, label: str):
     """Curves, and the line that marks the frame."""
     styles = ["-", "--", "-.", ":"]
     for i, (name, mae) in enumerate(errors.items()):
         axis.plot(mae[: last + 1], styles[i % 4], color="k" if name == SOURCE else f"C{i - 1}", label=name)
-    axis.set(xlabel="frame", ylabel="velocity MAE\n(length / time)", xlim=(0, max(1, last)), ylim=(0, None))
+    axis.set(xlabel="frame", ylabel=label.replace(" (", "\n("), xlim=(0, max(1, last)), ylim=(0, None))
     axis.legend(fontsize=8, loc="upper left")
     axis.tick_params(labelsize=8)
     return axis.axvline(0, color="0.4", linewidth=1, linestyle=":")

@@ -4,12 +4,18 @@ import numpy as np
 
 from ..flows import Flow
 from ..grids.sampling import gaussian_mean
+from ..metrics.metric import error_label
 
 
 def compared_arrays(flow: Flow) -> list[str]:
     """Names of the arrays whose error is measured: of the velocity, or of the first field where there is none."""
     layouts = flow.layouts
     return (layouts.get("velocity") or next(iter(layouts.values()))).arrays
+
+
+def error_axis(flow: Flow | None) -> str:
+    """Label of an axis that shows the error of these arrays."""
+    return error_label(compared_arrays(flow)) if flow else ""
 
 
 def swirl(flow: Flow, centre: dict[str, float], radius: float, speed: float) -> dict[str, np.ndarray]:

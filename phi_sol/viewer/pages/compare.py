@@ -9,6 +9,7 @@ from ..comparison import RECORDED
 from ..figures import curves, notice, panels
 from ..live import CORRECTED, REFERENCE
 from ..recording import Recording
+from ..solvers import error_axis
 from . import parts
 from .parts import FIXED, VIEW, at
 
@@ -82,7 +83,7 @@ def register(site):
         lines = {name: (list(range(len(mae))), mae) for name, mae in comparison.errors(recording).items()}
         unknown = "no solver pair is known for these simulations: there are no errors to show"
         empty = "computing ..." if comparison.is_compared(recording) else unknown
-        figure = curves(lines, "frame", "velocity MAE (length / time)", frame, empty=empty)
+        figure = curves(lines, "frame", error_axis(comparison.flow(recording)), frame, empty=empty)
         return figure.update_xaxes(range=[0, max(1, recording.frames[-1])])
 
     @dash.callback(

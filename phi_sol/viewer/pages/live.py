@@ -11,6 +11,7 @@ from ...pictures.panels import Ranges, View, colour_range, make_rows, make_view
 from ...pictures.values import Values
 from ..figures import curves, notice, panels
 from ..live import CORRECTED, REFERENCE, SOLVERS, SOURCE
+from ..solvers import error_axis
 from . import parts
 from .parts import FIXED, VIEW, at
 
@@ -92,7 +93,7 @@ def register(site):
             figure = notice(str(err))
         drawn = {n: c for n, c in live.curves.items() if len(c) and (n == SOURCE or live.correctors)}
         lines = {n: tuple(zip(*c, strict=True)) for n, c in drawn.items()}
-        errors = curves(lines, "step", "velocity MAE (length / time)", empty="not started")
+        errors = curves(lines, "step", error_axis(live.flow), empty="not started")
         return figure, errors, status, error, settings, tock
 
 
