@@ -91,7 +91,7 @@ def iteration(training: Iteration, with_solver: bool, resolution: dict[str, int]
 
     def step(window, parameters):
         with tf.GradientTape() as tape:
-            loss = total(method.losses(hybrid, window, parameters, tf.constant(flow.dt), numbers))
+            loss = total(method.losses(hybrid, window, parameters, tf.constant(flow.dt), numbers=numbers))
         optimizer.apply(tape.gradient(loss, variables), variables)
         return loss
 
