@@ -10,7 +10,7 @@ import keras
 
 from ..errors import InputError, MissingError
 from ..flows import Flow
-from ..storage.files import first_difference
+from ..flows.comparison import first_difference
 
 Trained = TypeVar("Trained")
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from ..metrics import METRICS, Metric
-from ..metrics.metric import decimal, percent, shown
+from ..metrics.metric import compared_fields, decimal, percent, shown
 from .milestones import milestones
 
 
@@ -27,9 +27,7 @@ def tables(results: dict) -> list[Table]:
 
 def compared(results: dict) -> str:
     """What the errors are of: the velocity or, where there is none, the fields that are compared."""
-    names = results["solvers"]["SRC"].get("fields") or ["velocity"]
-    fields = dict.fromkeys(n.partition(".")[0] for n in names)
-    return "velocity" if "velocity" in fields else " and ".join(fields)
+    return compared_fields(results["solvers"]["SRC"].get("fields") or ["velocity"])
 
 
 def ratio(value: float) -> str:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from ..errors import DivergedError, InputError, MissingError
 from ..experiment import Experiment
+from ..flows.comparison import first_difference
 from ..stepping.arrays import array_names
-from ..storage.files import PARTIAL, check_no_file_in_the_way, fingerprint, first_difference, read_json
+from ..storage.files import PARTIAL, check_no_file_in_the_way, fingerprint, read_json
 from ..storage.frames import DESCRIPTION, REFERENCE, frame_file, sim_folder
 from .checkpoint import Checkpoint
 from .simulator import Job, Simulator, automatic_batch

@@ -1,6 +1,6 @@
 """What a metric is: a function with a name, a unit, a direction, and a place in `results.json` and its tables."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
@@ -80,10 +80,16 @@ def has_velocity(flow: Flow) -> bool:
     return "velocity" in flow.fields and "velocity" in flow.staggered
 
 
-def error_label(names: list[str]) -> str:
-    """Label of an axis that shows the mean absolute error of arrays."""
+def compared_fields(names: Iterable[str]) -> str:
+    """What errors of arrays are of: the velocity or, where there is none, the fields that they belong to."""
     fields = dict.fromkeys(n.partition(".")[0] for n in names)
-    return "velocity MAE (length / time)" if "velocity" in fields else f"{' and '.join(fields)} MAE"
+    return "velocity" if "velocity" in fields else " and ".join(fields)
+
+
+def error_label(names: Iterable[str]) -> str:
+    """Label of an axis that shows the mean absolute error of arrays."""
+    fields = compared_fields(names)
+    return f"{fields} MAE (length / time)" if fields == "velocity" else f"{fields} MAE"
 
 
 def number(value) -> float | None:

@@ -13,10 +13,11 @@ import tensorflow as tf
 from ..errors import InputError, MissingError
 from ..evaluation.records import time_step
 from ..experiment import SPLITS, Experiment, Schedule
+from ..flows.comparison import first_difference
 from ..flows.definition import describe
 from ..generation.generator import Generator
 from ..storage.dataset import Dataset, find_simulations
-from ..storage.files import check_no_file_in_the_way, first_difference, read_json, write_json
+from ..storage.files import check_no_file_in_the_way, read_json, write_json
 from ..tasks import task_of
 from ..tasks.rehearsal import Rehearsal, median_seconds
 from ..training.optimization import Optimization

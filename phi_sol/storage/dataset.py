@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError, MissingError
+from ..flows.comparison import first_difference
 from ..solvers.pair import SolverPair
-from .files import first_difference, read_json
+from .files import read_json
 from .frames import DESCRIPTION, REFERENCE, read_frame
 from .packed import Packed, combine
 

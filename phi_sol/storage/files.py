@@ -9,7 +9,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from ..errors import InputError, MissingError
-from ..flows.comparison import first_difference as first_difference
 
 PARTIAL = ".partial"  # folder of files that are being written
 

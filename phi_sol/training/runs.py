@@ -4,7 +4,8 @@ from dataclasses import fields
 from pathlib import Path
 
 from ..errors import InputError, MissingError
-from ..storage.files import first_difference, read_json
+from ..flows.comparison import first_difference
+from ..storage.files import read_json
 from .plan import Plan
 from .validation import Validation
 

@@ -81,18 +81,21 @@ class Pictures:
         limits = self.limits(pictures)
         return Scale(limits, SIGNED if limits[0] < 0 else PLAIN, self.label)
 
+    @property
+    def _height(self) -> float:
+        """Of the domain as it is drawn, relative to its width."""
+        horizontal, vertical = (self.flow.size[d] for d in self.view(VORTICITY).drawn)
+        return vertical / horizontal
+
     def rows(self, solvers: dict[str, list[Picture]], frames: list[str], scale: Scale) -> list[Row]:
         """A panel for each solver and frame: solvers below each other, or beside each other in high domains."""
-        view = self.view(VORTICITY)
-        outline, (horizontal, vertical) = outline_of(self.flow, view), (self.flow.size[d] for d in view.drawn)
-        if vertical <= 0.75 * horizontal:
+        outline = outline_of(self.flow, self.view(VORTICITY))
+        if self._height <= 0.75:
             return [Row(dict(zip(frames, p, strict=True)), scale, n, outline) for n, p in solvers.items()]
         return [Row({n: p[i] for n, p in solvers.items()}, scale, f, outline) for i, f in enumerate(frames)]
 
     def drawing(self, rows: list[Row], title: str = "") -> Drawing:
-        horizontal, vertical = (self.flow.size[d] for d in self.view(VORTICITY).drawn)
-        beside = vertical > 0.75 * horizontal
-        return Drawing(rows, 2.1 * max(1.0, vertical / horizontal) if beside else 3.9, title=title)
+        return Drawing(rows, 2.1 * max(1.0, self._height) if self._height > 0.75 else 3.9, title=title)
 
 
 def fields_figure(
