@@ -83,10 +83,12 @@ class Experiment:
         flow: Class of the flow.
         source: Resolution of the source grid. (Or give that of the reference grid, `reference`.)
         ratio: Reference cells per source cell and axis.
+        time_ratio: Reference steps per source step, see `SolverPair`.
+        reference_options: Arguments of the reference instead of those in `options`, e.g. `dict(advection=...)`.
         reference: Resolution of the reference grid instead of `source`; a multiple of `ratio` along every axis.
         train: Parameter values of the training simulations, by name: lists of equal length, or of one value for all.
         test: The same for the test simulations; never seen in training.
-        warmup: Reference steps that are discarded before the first frame.
+        warmup: Steps (of the source's dt, as all numbers of frames) that are discarded before the first frame.
         frames: Recorded steps; frame 0 is the state after the warm-up.
         keep_reference_every: Every so many frames the full-resolution reference state is stored, too.
         correct: Fields that are corrected; None: the velocity, or where there is none all that are not prescribed.
@@ -103,7 +105,9 @@ class Experiment:
     train: dict[str, tuple] = field(default_factory=dict)
     test: dict[str, tuple] = field(default_factory=dict)
     ratio: int = 4
+    time_ratio: int = 1
     reference: dict[str, int] | None = None
+    reference_options: dict = field(default_factory=dict)
     warmup: int = 1000
     frames: int = 500
     keep_reference_every: int = 50
@@ -152,7 +156,8 @@ class Experiment:
     @cached_property
     def pair(self) -> SolverPair:
         """The source and reference flow."""
-        return SolverPair(self.flow, self.source, self.ratio, self.reference, **self.options)
+        own: dict = {"time_ratio": self.time_ratio, "reference_options": self.reference_options}
+        return SolverPair(self.flow, self.source, self.ratio, self.reference, **own, **self.options)
 
     def simulations(self, split: str, parameters: dict[str, list] | None = None) -> list[dict[str, float]]:
         """

@@ -6,6 +6,7 @@ from functools import cache
 DEFINITION, CODE = "definition", "code"  # entries of a flow's configuration, see `phi_sol.flows.definition`
 OWN_WORDS = ("options", "attributes")  # of a definition: their entries are named without these words
 ADDED = (DEFINITION,)  # entries that configurations did not have in version 0.1
+IMPLIED = {"time_ratio": 1, "reference_options": {}}  # entries of later versions, and what earlier ones did
 LOG = logging.getLogger(__name__)
 
 
@@ -36,6 +37,7 @@ def same_config(stored: dict, current: dict) -> bool:
 
 
 def _difference(a: dict, b: dict, path: str) -> str:
+    a, b = ({n: v for n, v in IMPLIED.items() if n in {**a, **b}} | group for group in (a, b))
     for key in [k for k in (b | a) if k != CODE]:
         here = "" if key == DEFINITION else path if not path and key in OWN_WORDS else f"{path}{key}"
         if isinstance(a.get(key), dict) and isinstance(b.get(key), dict):

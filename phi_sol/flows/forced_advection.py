@@ -132,8 +132,8 @@ class ForcedAdvection(Flow):
     def check_stability(self, dt: float, seed: float, viscosity: float, amplitude: float):
         """
         Raises InputError if ν dt Σ_d 1/dx_d² > 1/2, where explicit diffusion amplifies the shortest waves; for a seed
-        beyond 999; or if lookups go beyond 10 cells per step at the speed 2 + sqrt(20 A λ): four times the initial root
-        mean square, and what half of the forcing's bound 20 A gives over a wave length λ = 2π / 0.8.
+        beyond 999; or if a step crosses the domain at the speed 2 + sqrt(20 A λ): four times the initial root mean
+        square, and what half of the forcing's bound 20 A gives over a wave length λ = 2π / 0.8.
         """
         self._check_seed(seed)
         most = 0.5 / (dt * sum(1 / h**2 for h in self.spacing.values()))

@@ -106,8 +106,8 @@ class BuoyantPlume(Flow):
 
     def check_stability(self, dt: float, seed: float, buoyancy: float):
         """
-        Raises InputError if sqrt(2 b H) dt is more than 10 cells: the way of a parcel of marker 1 that has risen freely
-        through the height H. (Semi-Lagrangian advection is stable at any CFL number.)
+        Raises InputError if sqrt(2 b H) dt, the way of a parcel of marker 1 that has risen freely through the height H,
+        crosses the domain. (Semi-Lagrangian advection is stable at any CFL number.)
         """
         self.check_cfl(dt, (2 * buoyancy * self.size["y"]) ** 0.5)
 

@@ -135,7 +135,7 @@ class WakeFlow(Flow):
     def check_stability(self, dt: float, reynolds: float):
         """
         Raises InputError if ν dt Σ_d 1/dx_d² > 1/2, where explicit diffusion amplifies the shortest waves, or if
-        lookups of the advection go beyond 10 cells per step at twice the speed of the stream.
+        what moves at twice the speed of the stream crosses the domain within one step.
         """
         self.check_cfl(dt, 2 * self.speed)
         least = 2 * self.speed * self.radius * dt * sum(1 / h**2 for h in self.spacing.values())

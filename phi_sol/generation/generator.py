@@ -74,10 +74,10 @@ class Generator:
                 _ = flow.projection  # refuses grids that are too coarse for the obstacle, before anything is computed
         simulations = experiment.simulations(split, parameters)
         for simulation in simulations:
-            self.pair.reference.check_stability(self.pair.reference.dt, **simulation)
+            self.pair.check_stability(**simulation)
         self.jobs = self._check_folder([common | {"parameters": s} for s in simulations])
         self.batch = batch or automatic_batch(self.pair.reference)
-        self.steps = self.warmup + self.frames  # of the reference in one simulation
+        self.steps = self.warmup + self.frames  # of the source's dt in one simulation
         self._simulator = Simulator(self.pair, self.warmup, self.frames, every)
         self._checkpoint = Checkpoint(self.folder / CHECKPOINT, array_names(self.pair.reference))
 

@@ -65,11 +65,9 @@ class Simulator:
 
     def __init__(self, pair: SolverPair, warmup: int, frames: int, keep_reference_every: int):
         self.pair, self.warmup, self.frames, self.every = pair, warmup, frames, keep_reference_every
-        self.steps = warmup + frames  # of the reference in one simulation
+        self.steps = warmup + frames  # of the source's dt in one simulation
         self.coarse, self.fine = coarse, fine = FrameFormat(pair.source), FrameFormat(pair.reference)
-        self._loop = Loop(
-            pair.reference.advance, True, lambda a, p: coarse.file_values(pair.restrict(self._state(a, p)))
-        )
+        self._loop = Loop(pair.fine.advance, True, lambda a, p: coarse.file_values(pair.restrict(self._state(a, p))))
         self._full = tf.function(lambda a, p: fine.file_values(self._state(a, p)), autograph=False, jit_compile=True)
 
     def _state(self, arrays: Arrays, parameters: Arrays) -> State:
@@ -94,7 +92,7 @@ class Simulator:
         arrays, parameters, _ = pack(reference, reference.initial_state(**given))
         if start:
             arrays = {n: tf.constant(np.stack([checkpoint.entries[job.key][1][n] for job in jobs])) for n in arrays}
-        dt = tf.constant(reference.dt, tf.float32)
+        dt = tf.constant(self.pair.fine.dt, tf.float32)
         for job in jobs:
             _describe(job, complete=False)
         healthy, diverged, writing = list(range(len(jobs))), {}, []

@@ -154,7 +154,7 @@ class Reproduction:
         """Seconds of a reference step of one simulation of a batch."""
         size = min(self.generators["train"].batch, len(self.generators["train"].jobs))
         data = self._rehearsal(size, reference=True)
-        return 1e-3 * time_step(self.experiment.pair.reference, *data.tensors, seconds=0, steps=10) / size
+        return 1e-3 * time_step(self.experiment.pair.fine, *data.tensors, seconds=0, steps=10) / size
 
     def time_iteration(self, training: Training) -> tuple[Task, float, float]:
         """A training's task with stand-ins for data; seconds of its first iteration, compiled in it, and of a later."""

@@ -5,24 +5,28 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from .. import flows
-from ..errors import InputError, plain
+from ..errors import InputError, integer, plain, suggestion
 from ..flows import Flow
 from ..flows.comparison import first_difference
-from ..flows.definition import is_opaque
+from ..flows.definition import describe, is_opaque
 from ..grids.restriction import restrict
 from ..stepping.arrays import check_state, native_arrays, unpack_fields
+from ..stepping.solver import Solver
 from ..stepping.state import State
+from .substeps import Substeps
 
 
 class SolverPair:
     """
     The same flow on the source grid and on a reference grid that is `ratio` times finer along every axis, with the same
-    physical parameters and the same dt.
+    physical parameters. The source takes steps of dt where the reference takes `time_ratio` steps of dt / time_ratio.
 
     Attributes:
         source: The coarse, fast flow.
-        reference: The fine flow.
+        reference: The fine flow, with its own dt.
         ratio: Fine cells per coarse cell and axis.
+        time_ratio: Reference steps per source step.
+        reference_options: Arguments of the flow that the reference has for itself.
     """
 
     def __init__(
@@ -31,6 +35,9 @@ class SolverPair:
         source: dict[str, int] | None = None,
         ratio: int = 4,
         reference: dict[str, int] | None = None,
+        *,
+        time_ratio: int = 1,
+        reference_options: dict | None = None,
         **options,
     ):
         """
@@ -39,11 +46,15 @@ class SolverPair:
             source: Resolution of the source, e.g. `dict(y=64, x=32)`.
             ratio: Fine cells per coarse cell and axis, an integer of at least 1.
             reference: Resolution of the reference instead of that of the source.
-            options: Further arguments of both flows, e.g. `dt` or `advection`.
+            time_ratio: Reference steps per source step, an integer of at least 1.
+            reference_options: Arguments of the reference instead of those of both, e.g. `dict(advection="mac_cormack")`
+                for a source of first order that learns from a reference of second order.
+            options: Further arguments of both flows, e.g. `dt` (that of the source) or `advection`.
 
         Raises:
             InputError: for a ratio that is not a positive integer, a reference resolution that is not divisible by it,
-                both resolutions or none, or what `flow` refuses.
+                both resolutions or none, options of the reference that the flow does not know or that are given
+                otherwise (`dt` by the time ratio, cells by the ratio), or what `flow` refuses.
         """
         ratio = plain(ratio)
         if isinstance(ratio, bool) or not isinstance(ratio, int) or ratio < 1:
@@ -53,9 +64,41 @@ class SolverPair:
                 "A solver pair needs the resolution of its source or that of its reference, one of the two."
             )
         coarse = dict(source or {}) if reference is None else _coarsened(reference, ratio)
-        self.ratio = ratio
+        self.ratio, self.time_ratio = ratio, integer("The time ratio of a solver pair", time_ratio, 1)
         self.source: Flow = flow(**coarse, **options)
-        self.reference: Flow = flow(**options | {d: n * ratio for d, n in self.source.resolution.items()})
+        self.reference_options = own = self._checked({} if reference_options is None else reference_options)
+        step = {"dt": self.source.dt / self.time_ratio} if self.time_ratio > 1 else {}
+        fine = {d: n * ratio for d, n in self.source.resolution.items()}
+        self.reference: Flow = flow(**options | step | own | fine)
+        if abs(self.reference.dt * self.time_ratio - self.source.dt) > 1e-9 * self.source.dt:
+            raise InputError(f"{flow.__name__} takes no dt, so that there can be no time ratio of {self.time_ratio}.")
+
+    def _checked(self, own: dict) -> dict:
+        """The options of the reference alone; InputError for those that the flow does not know."""
+        name = type(self.source).__name__
+        if not isinstance(own, dict):
+            raise InputError(f"The options of a reference are a dictionary of arguments of {name}, not {own!r}.")
+        kinds = inspect.signature(type(self.source).__init__).parameters
+        known = [n for n, p in kinds.items() if n not in ("self", "dt") and p.kind is not p.VAR_KEYWORD]
+        for option in own:
+            if option == "dt":
+                raise InputError("The reference's dt follows from the source's: give a time_ratio instead.")
+            if option in self.source.resolution:
+                raise InputError(f"The reference's cells follow from the source's: give a ratio instead of {option!r}.")
+            if option not in known:
+                hint = suggestion(str(option), known)
+                raise InputError(f"{name} has no option {option!r} for a reference.{hint} Known: {', '.join(known)}.")
+        return dict(own)
+
+    @cached_property
+    def fine(self) -> Solver:
+        """What takes the reference by one step of the source: `time_ratio` steps of the reference in one."""
+        return self.reference if self.time_ratio == 1 else Substeps(self.reference, self.time_ratio)
+
+    def check_stability(self, **parameters: float):
+        """Raises InputError if one of the two flows is unstable at these parameters with its own time step."""
+        for flow in (self.reference, self.source):
+            flow.check_stability(flow.dt, **parameters)
 
     def restrict(self, state: State) -> State:
         """
@@ -84,7 +127,9 @@ class SolverPair:
     @cached_property
     def config(self) -> dict:
         """All that defines the pair, as JSON-ready data."""
-        return {"source": self.source.config(), "ratio": self.ratio}
+        own = {n: describe(v) for n, v in self.reference_options.items()}
+        ratios = {"ratio": self.ratio, "time_ratio": self.time_ratio}
+        return {"source": self.source.config()} | ratios | {"reference_options": own}
 
     @classmethod
     def of_config(cls, config: dict, known: Sequence[type[Flow]] = ()) -> "SolverPair":
@@ -103,6 +148,8 @@ class SolverPair:
             name, resolution = source["type"], source["resolution"]
             found = source.get("definition", {})
             stored = source | found.get("attributes", {}) | found.get("options", {})
+            reference = {"time_ratio": config.get("time_ratio", 1)}  # neither was there in version 0.2
+            reference |= {"reference_options": config.get("reference_options", {})}
         except (AttributeError, KeyError, TypeError) as err:
             raise InputError(f"No solver pair is described there: {err!r}.") from err
         classes = {c.__name__: c for c in [getattr(flows, n) for n in flows.__all__] + list(known)}
@@ -111,11 +158,11 @@ class SolverPair:
         arguments = inspect.signature(classes[name].__init__).parameters.values()
         names = {p.name for p in arguments if p.kind is not p.VAR_KEYWORD} | {*found.get("options", {})}
         options = {n: stored[n] for n in names if n in stored and n not in resolution}
-        for option, value in options.items():
+        for option, value in (options | reference["reference_options"]).items():
             if is_opaque(value):
                 raise InputError(f"{name} can't be made from its description: {option} is {value}.")
         try:
-            pair = cls(classes[name], resolution, ratio, **options)
+            pair = cls(classes[name], resolution, ratio, **reference, **options)
         except TypeError as err:
             raise InputError(f"{name} has changed since this was made: {err}.") from err
         if difference := first_difference(config, pair.config):
@@ -123,7 +170,9 @@ class SolverPair:
         return pair
 
     def __repr__(self):
-        return f"SolverPair(source={self.source}, ratio={self.ratio})"
+        own = f", time_ratio={self.time_ratio}" if self.time_ratio > 1 else ""
+        own += f", reference_options={self.reference_options}" if self.reference_options else ""
+        return f"SolverPair(source={self.source}, ratio={self.ratio}{own})"
 
 
 def _coarsened(reference: dict, ratio: int) -> dict:

@@ -88,8 +88,7 @@ class Live:
         changed = self.parameters | {name: value}
         with COMPUTING:
             self.flow.parameter_tensors(changed)
-            for flow in (self.flow, self.pair.reference):
-                flow.check_stability(flow.dt, **changed)
+            self.pair.check_stability(**changed)
         self.parameters = changed
         if name == SEED:
             self.start = ""
@@ -139,7 +138,7 @@ class Live:
             if not self._arrays:
                 self.reset()
             parameters, dt = self._native(self._batched_parameters), self._tf.constant(self.flow.dt, self._tf.float32)
-            solvers = {SOURCE: self.flow, CORRECTED: self._corrected, REFERENCE: self.pair.reference}
+            solvers = {SOURCE: self.flow, CORRECTED: self._corrected, REFERENCE: self.pair.fine}
             for name in SOLVERS:
                 begin = time.perf_counter()
                 self._arrays[name] = solvers[name](self._arrays[name], parameters, dt)

@@ -124,5 +124,5 @@ def test_impossible_parameters():
         flow.check_stability(0.1, seed=1000, viscosity=0.1, amplitude=0.15)
     with pytest.raises(InputError, match=r"viscosity=3 is too large for .*: explicit diffusion needs viscosity <= 2.5"):
         flow.check_stability(0.1, seed=0, viscosity=3.0, amplitude=0.15)
-    with pytest.raises(InputError, match="cells per step, at most 10 are allowed: dt <= "):
-        flow.check_stability(2.0, seed=0, viscosity=0.1, amplitude=0.15)
+    with pytest.raises(InputError, match="crosses the domain .* within one step; dt <= "):
+        flow.check_stability(20.0, seed=0, viscosity=0.01, amplitude=0.15)

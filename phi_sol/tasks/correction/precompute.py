@@ -86,7 +86,7 @@ def _read(place: Path, shapes: dict[str, tuple[int, ...]]) -> dict[str, np.ndarr
 
 
 def _compute(data: Dataset, correct: Sequence[str], temporal: float, result: dict[str, np.ndarray], show):
-    flow, reference = data.pair.source, data.pair.reference
+    flow, reference = data.pair.source, data.pair.fine
     fits = {f: LeastSquares(data.pair, f, temporal) for f in correct}
     parameters = {n: tf.constant(p) for n, p in data.parameters.items()}
     dt = tf.constant(flow.dt, tf.float32)

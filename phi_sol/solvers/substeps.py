@@ -1,0 +1,52 @@
+"""A solver that takes several steps of another one as its own."""
+
+from ..errors import InputError, integer
+from ..kernels.compiled import Arrays
+from ..stepping.solver import Solver
+
+
+class Substeps(Solver):
+    """
+    n steps of a solver as one step of n times its length: `s(t + n dt) = P(P(... P(s(t))))`, in a compiled loop.
+
+    So a reference advances by the time step of its source. Differentiable as the solver is.
+
+    Attributes:
+        solver: What takes the short steps.
+        count: Their number n.
+    """
+
+    def __init__(self, solver: Solver, count: int):
+        """Raises InputError for what is no solver, a number that is no positive integer, and diagnostics of a step."""
+        if not isinstance(solver, Solver):
+            raise InputError(f"Substeps need a flow or another solver, not {type(solver).__name__}.")
+        if solver.diagnostics:
+            raise InputError(
+                f"A {type(solver).__name__} says {solver.diagnostics[0]!r} of each step: it has no substeps."
+            )
+        self.solver, self.count = solver, integer("The number of substeps", count, 1)
+        self.flow, self.dt, self.jit_compile = solver.flow, solver.dt * self.count, solver.jit_compile
+
+    @property
+    def output(self):
+        return self.solver.output
+
+    def keep(self, arrays: Arrays, parameters: Arrays) -> Arrays:
+        return self.solver.keep(arrays, parameters)
+
+    def check_dt(self, dt: float | None):
+        self.solver.check_dt(None if dt is None else dt / self.count)
+
+    def advance(self, arrays: Arrays, parameters: Arrays, dt) -> Arrays:
+        import tensorflow as tf
+
+        def body(i, arrays):
+            return i + 1, self.solver.advance(arrays, parameters, dt / self.count)
+
+        if self.count == 1:
+            return self.solver.advance(arrays, parameters, dt)
+        limits = {"maximum_iterations": self.count, "parallel_iterations": 1}
+        return tf.while_loop(lambda i, _: i < self.count, body, (0, dict(arrays)), **limits)[1]
+
+    def __repr__(self):
+        return f"Substeps({self.solver}, {self.count})"
