@@ -19,7 +19,7 @@ from .solvers.pair import SolverPair
 
 SPLITS = ("train", "test")
 # the names of `phi_sol.networks.NETWORKS` and of `Plan.schedule`: a scene is read without TensorFlow
-NETWORK_NAMES = ("resnet", "small", "convnet", "unet", "deep-unet", "dilated", "fno")
+NETWORK_NAMES = ("resnet", "small", "convnet", "unet", "deep-unet", "dilated", "fno", "fast", "faster", "fastest")
 DECAYS = ("cosine", "exponential", "step", "constant")
 
 

@@ -42,7 +42,11 @@ def train(
         str | None, option("Weights of the unrolled steps: uniform, linear, last, or n numbers 1,1,2.", "uniform")
     ] = None,
     network: Annotated[
-        str | None, option("resnet, small, convnet, unet, deep-unet, dilated or fno: see phi-sol networks.", SCENES)
+        str | None,
+        option(
+            "fast, faster, fastest, small, resnet, convnet, unet, deep-unet, dilated, fno: phi-sol networks.",
+            SCENES,
+        ),
     ] = None,
     steps: Annotated[int | None, option("Training iterations.", SCENES)] = None,
     budget: Annotated[str | None, option("Training time instead of iterations, e.g. 90s, 20m, 2h.", False)] = None,

@@ -26,6 +26,7 @@ class Substeps(Solver):
             )
         self.solver, self.count = solver, integer("The number of substeps", count, 1)
         self.flow, self.dt, self.jit_compile = solver.flow, solver.dt * self.count, solver.jit_compile
+        self.measured = solver.measured and f"{solver.measured} x {self.count}"
 
     @property
     def output(self):
