@@ -1,4 +1,4 @@
-"""Buoyant smoke in 2D, with a source that takes 8 times longer steps than its second-order reference."""
+"""Buoyant smoke in 2D, with a source that takes 8 times longer steps than its reference."""
 
 from phi_sol import BuoyantPlume, Experiment, Schedule
 

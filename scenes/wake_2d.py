@@ -1,4 +1,4 @@
-"""Wake of a cylinder in 2D, with a source that takes 20 times longer steps than its second-order reference."""
+"""Wake of a cylinder in 2D, with a source that takes 20 times longer steps than its reference."""
 
 from phi_sol import Experiment, Schedule, WakeFlow
 
