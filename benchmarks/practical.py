@@ -6,8 +6,8 @@ strongest plain numerics, and makes the trained corrector that comes with the pa
     python benchmarks/practical.py wake_2d --seeds 5 --ship     # and phi_sol/correctors/shipped/wake_2d
 
 Data are in data/SCENE, conditions outside of the training range in data/SCENE/outside, trainings in runs/SCENE.
-All that is finished is left alone, so that it can be called again. Seed 0 is shipped, whatever its error: choosing one by its
-error on the test simulations would make this error too small.
+All that is finished is left alone, so that it can be called again. Seed 0 is shipped, whatever its error: one that is
+chosen by its error on the test simulations would look better than it is.
 """
 
 import argparse
