@@ -1,8 +1,14 @@
 """A solver that takes several steps of another one as its own."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from ..errors import InputError, integer
-from ..kernels.compiled import Arrays
 from ..stepping.solver import Solver
+
+if TYPE_CHECKING:
+    from ..kernels.compiled import Arrays
 
 
 class Substeps(Solver):
