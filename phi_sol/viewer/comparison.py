@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from ..errors import InputError
 from ..flows import Flow
-from ..pictures.panels import Ranges, View, colour_range, drawn_axes
+from ..metrics.metric import compared_arrays, error_label
+from ..pictures.panels import BOTH, FIELDS, Ranges, View, colour_range, drawn_axes, make_view
 from ..pictures.values import Values
 from ..solvers.pair import SolverPair
 from .catalogue import Catalogue, Run
@@ -17,7 +19,31 @@ from .recording import Recording
 from .rollouts import Computed, Rollouts
 
 RECORDED = "recorded"
+PER_FRAME, FIXED = "frame", "fixed"  # colour scales
 SAMPLES = 9  # frames that a fixed colour range is taken from
+
+
+class Chosen(NamedTuple):
+    """What is chosen of a view, see `make_view`."""
+
+    field: str
+    quantity: str | None = None
+    show: str = BOTH
+    scale: str = FIXED  # one over the whole recording, or `PER_FRAME`
+    across: str | None = None
+    share: float | None = 0.5
+
+    def view(self, values: Values, drawn: tuple[str, ...]) -> View:
+        """The view, or one that is possible, of a field of which `values` are an example."""
+        return make_view(values, self.field, self.quantity, drawn, self.show, self.across, self.share)
+
+
+def example(shown: dict[str, Values | str]) -> Values:
+    """Some of the values; InputError with the reason if there are none."""
+    values = [v for v in shown.values() if isinstance(v, Values)]
+    if not values:
+        raise InputError(str(next(iter(shown.values()))))
+    return values[-1]
 
 
 class Comparison:
@@ -49,8 +75,10 @@ class Comparison:
 
     def drawn(self, recording: Recording) -> tuple[str, ...]:
         """Axes in the order in which they are drawn."""
-        axes = recording.read(recording.fields[0], recording.frames[0]).axes
-        return drawn_axes(axes, getattr(self.flow(recording), "drawn", ()))
+        flow = self.flow(recording)
+        if flow is not None:
+            return drawn_axes(list(flow.resolution), flow.drawn)
+        return drawn_axes(recording.read(recording.fields[0], recording.frames[0]).axes)
 
     def is_compared(self, recording: Recording) -> bool:
         """Whether source and corrector can be rolled out."""
@@ -81,16 +109,25 @@ class Comparison:
         folders = {SOURCE: None} | ({CORRECTED: self.catalogue.runs[run].folder} if run in self.runs(recording) else {})
         return {n: self.rollouts.request(recording, flow, f) for n, f in folders.items()}
 
+    def error_label(self, recording: Recording) -> str:
+        """Of an axis that shows these errors."""
+        flow = self.flow(recording)
+        return error_label(compared_arrays(flow)) if flow is not None else ""
+
     def errors(self, recording: Recording) -> dict[str, list[float]]:
-        """Velocity MAE per frame of all solvers that were rolled out, by name."""
+        """MAE per frame of all solvers that were rolled out, by name."""
         names = {run.folder: key for key, run in self.catalogue.runs.items()} | {None: SOURCE}
         errors = {names.get(f, str(f)): r.mae[:] for f, r in self.rollouts.of(recording).items() if r.mae}
         return dict(sorted(errors.items(), key=lambda item: item[0] != SOURCE))
 
-    def example(self, recording: Recording, field: str) -> Values | None:
-        """Some values of a field; None if its first frame can't be read."""
-        shown = self.values(recording, None, field, recording.frames[0]).values()
-        return next((v for v in shown if isinstance(v, Values)), None)
+    def look(
+        self, recording: Recording, run: str | None, shown: dict[str, Values | str], chosen: Chosen
+    ) -> tuple[View, Ranges, str, Flow | None]:
+        """What `make_rows` needs besides values. InputError if none of them can be shown."""
+        reference = REFERENCE if REFERENCE in shown else ""
+        view = chosen._replace(show=chosen.show if reference else FIELDS).view(example(shown), self.drawn(recording))
+        ranges = self.fixed_ranges(recording, run, view) if chosen.scale == FIXED else Ranges()
+        return view, ranges, reference, self.flow(recording)
 
     def progress(self, recording: Recording, run: str | None) -> str:
         """What is being computed, or why it is not, in one line; empty if all is there."""
@@ -105,10 +142,9 @@ class Comparison:
         for i in np.unique(np.linspace(0, len(recording.frames) - 1, SAMPLES).astype(int)):
             shown = self.values(recording, run, view.field, recording.frames[i])
             wholes = {t: view.whole(v) for t, v in shown.items() if isinstance(v, Values)}
-            base = wholes.get(REFERENCE)
             stored += [p for t, p in wholes.items() if t in (RECORDED, REFERENCE) or self._is_saved(recording)]
-            if base is not None:
-                differences += [p - base for t, p in wholes.items() if t != REFERENCE and p.fits(base)]
+            fitting = [p for t, p in wholes.items() if t != REFERENCE and p.fits(wholes.get(REFERENCE))]
+            differences += [p - wholes[REFERENCE] for p in fitting]
         given = ((stored, view.is_signed), (differences, True))
         ranges = Ranges(*(colour_range(pictures, signed) if pictures else None for pictures, signed in given))
         if all(r.done for r in self.requested(recording, run).values()):

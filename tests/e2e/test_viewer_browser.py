@@ -17,7 +17,7 @@ from selenium.webdriver.common.keys import Keys
 from phi_sol.pictures.values import picture
 from phi_sol.viewer.catalogue import Catalogue
 from phi_sol.viewer.recording import Recording
-from phi_sol.viewer.server import Site, make_server
+from phi_sol.viewer.server import Server, Site
 
 PATIENCE = 120  # seconds
 PAGES = ["/", "/compare", "/live", "/training", "/fields", "/side-by-side", "/quad", "/info", "/log", "/board"]
@@ -129,7 +129,7 @@ def site(place, errors):
 
 @pytest.fixture(scope="module")
 def page(site, chromium):
-    server = make_server(site.app, "127.0.0.1", 18051, lambda text: None)
+    server = Server(site.app, "127.0.0.1", 18051, lambda text: None)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield Page(chromium, server.port)
     chromium.get("about:blank")  # or the page asks a server that is gone
