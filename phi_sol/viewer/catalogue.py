@@ -198,8 +198,6 @@ class Catalogue:
 
     def save_folder(self) -> Path:
         """`saved` in the first run folder, or in that of a scene given by name; InputError if no run was given."""
-        for run in self.runs.values():
-            return run.folder / "saved"
-        for name in self.experiments:
-            return (Path("runs") / name / "saved").resolve()
+        for folder in (*(r.folder for r in self.runs.values()), *(Path("runs") / n for n in self.experiments)):
+            return folder.resolve() / "saved"
         raise InputError("There is no run folder to save to: name one on the command line.")

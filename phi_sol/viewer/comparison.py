@@ -3,14 +3,13 @@
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from ..errors import InputError
 from ..flows import Flow
 from ..metrics.metric import compared_arrays, error_label
-from ..pictures.panels import BOTH, FIELDS, Ranges, View, colour_range, drawn_axes, make_view
+from ..pictures.panels import FIELDS, Choice, Ranges, View, colour_range, drawn_axes
 from ..pictures.values import Values
 from ..solvers.pair import SolverPair
 from .catalogue import Catalogue, Run
@@ -19,26 +18,13 @@ from .recording import Recording
 from .rollouts import Computed, Rollouts
 
 RECORDED = "recorded"
-PER_FRAME, FIXED = "frame", "fixed"  # colour scales
 SAMPLES = 9  # frames that a fixed colour range is taken from
 
 
-class Chosen(NamedTuple):
-    """What is chosen of a view, see `make_view`."""
-
-    field: str
-    quantity: str | None = None
-    show: str = BOTH
-    scale: str = FIXED  # one over the whole recording, or `PER_FRAME`
-    across: str | None = None
-    share: float | None = 0.5
-
-    def view(self, values: Values, drawn: tuple[str, ...]) -> View:
-        """The view, or one that is possible, of a field of which `values` are an example."""
-        return make_view(values, self.field, self.quantity, drawn, self.show, self.across, self.share)
+Shown = dict[str, Values | str]  # values, or the reason why there are none (yet), by title of the panel
 
 
-def example(shown: dict[str, Values | str]) -> Values:
+def example(shown: Shown) -> Values:
     """Some of the values; InputError with the reason if there are none."""
     values = [v for v in shown.values() if isinstance(v, Values)]
     if not values:
@@ -94,8 +80,8 @@ class Comparison:
             return list(dict.fromkeys(n.partition("_")[2] for n in recording.fields))
         return recording.fields
 
-    def values(self, recording: Recording, run: str | None, field: str, frame: int) -> dict[str, Values | str]:
-        """Values, or the reason why there are none (yet), by title of the panel."""
+    def values(self, recording: Recording, run: str | None, field: str, frame: int) -> Shown:
+        """What the panels show of a frame."""
         if self._is_saved(recording):
             return {s: self._read(recording, f"{s}_{field}", frame) for s in SOLVERS}
         rollouts, stored = self.requested(recording, run), self._read(recording, field, frame)
@@ -121,12 +107,15 @@ class Comparison:
         return dict(sorted(errors.items(), key=lambda item: item[0] != SOURCE))
 
     def look(
-        self, recording: Recording, run: str | None, shown: dict[str, Values | str], chosen: Chosen
+        self, recording: Recording, run: str | None, shown: Shown, choice: Choice, fixed: bool = True
     ) -> tuple[View, Ranges, str, Flow | None]:
-        """What `make_rows` needs besides values. InputError if none of them can be shown."""
+        """
+        What `make_rows` needs besides the values; colour ranges are `fixed`, or those of the frame. InputError if there
+        are no values.
+        """
         reference = REFERENCE if REFERENCE in shown else ""
-        view = chosen._replace(show=chosen.show if reference else FIELDS).view(example(shown), self.drawn(recording))
-        ranges = self.fixed_ranges(recording, run, view) if chosen.scale == FIXED else Ranges()
+        view = choice._replace(show=choice.show if reference else FIELDS).view(example(shown), self.drawn(recording))
+        ranges = self.fixed_ranges(recording, run, view) if fixed else Ranges()
         return view, ranges, reference, self.flow(recording)
 
     def progress(self, recording: Recording, run: str | None) -> str:

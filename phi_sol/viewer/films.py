@@ -9,10 +9,10 @@ import numpy as np
 from ..errors import InputError, MissingError
 from ..pictures.drawing import Drawing
 from ..pictures.film import write_film
-from ..pictures.panels import make_rows
+from ..pictures.panels import Choice, make_rows
 from ..pictures.values import quantities
 from .catalogue import Catalogue
-from .comparison import Chosen, Comparison, example
+from .comparison import Comparison, example
 from .live import SOURCE
 
 FRAMES = 200  # frames of a film unless it is said
@@ -86,7 +86,7 @@ class Film:
         self._compute(progress)
         comparison, recording = self.comparison, self.recording
         first = comparison.values(recording, self.run, self.field, self.frames[0])
-        look = comparison.look(recording, self.run, first, Chosen(self.field, self.quantity))
+        look = comparison.look(recording, self.run, first, Choice(self.field, self.quantity))
         if self.quantity and self.quantity not in (known := quantities(example(first))):
             raise InputError(f"There is no quantity {self.quantity!r} of {self.field}. Known: {', '.join(known)}.")
         errors = comparison.errors(recording)

@@ -15,6 +15,7 @@ from ..flows.base import SEED
 from ..grids.sampling import gaussian_mean
 from ..metrics import mean_absolute_error
 from ..metrics.metric import compared_arrays, has_velocity
+from ..pictures.panels import drawn_axes
 from ..pictures.values import HIDDEN, Values, flow_values, zero_arrays
 from ..solvers.pair import SolverPair
 from ..stepping.arrays import pack
@@ -40,15 +41,14 @@ def swirl(flow: Flow, centre: dict[str, float], radius: float, speed: float) -> 
     restriction of the reference's swirl is the source's.
     """
     (a, b, *others), layout = flow.resolution, flow.layouts["velocity"]
+    bell = lambda d, x: np.exp(-(((x - centre[d]) / radius) ** 2) / 2)  # noqa: E731
     result = {f"velocity.{d}": np.zeros(layout.shape(d)) for d in others}
     for component, other, sign in ((a, b, 1), (b, a, -1)):
         where = layout.intervals(component)
         lower, upper = where[other]
-        (y0, y1), (x, _) = (
-            [np.exp(-(((x - centre[d]) / radius) ** 2) / 2) for x in where[d]] for d in (other, component)
-        )
         factors = {d: gaussian_mean(*where[d], centre[d], radius) for d in others}
-        factors |= {component: x, other: sign * (y1 - y0) / (upper - lower)}
+        factors[component] = bell(component, where[component][0])
+        factors[other] = sign * (bell(other, upper) - bell(other, lower)) / (upper - lower)
         product = reduce(np.multiply.outer, (factors[d] for d in flow.resolution))
         result[f"velocity.{component}"] = speed * radius * np.exp(0.5) * product
     return result
@@ -80,6 +80,9 @@ class Live:
         """
         self.pair, self.parameters, self.correctors, self.starts = pair, dict(parameters), correctors, starts or {}
         self.flow, self.can_poke = pair.source, has_velocity(pair.source)
+        self.drawn = drawn_axes(
+            list(self.flow.resolution), self.flow.drawn
+        )  # axes in the order in which they are drawn
         self.gain, self.steps, self.message, self.version = 1.0, 0, "", 0
         self.corrector, self.start = next(iter(correctors), ""), next(iter(self.starts), "")
         self.curves: dict[str, deque] = {}

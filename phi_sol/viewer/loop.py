@@ -13,10 +13,10 @@ from typing import Any
 from phi.vis._vis import CONTROL_VARS
 from phi.vis._vis_base import Action
 
-from ..errors import InputError
+from ..errors import InputError, one_line
 from ..pictures.values import Values
 from ..stepping.state import State
-from .phiflow.compat import install, one_line
+from .phiflow.compat import install
 from .phiflow.models import BaseModel, Setting, end_play
 from .variables import Variables, parts, shown
 

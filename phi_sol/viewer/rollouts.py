@@ -10,13 +10,12 @@ from threading import Lock, RLock, Thread
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, one_line
 from ..flows import Flow
 from ..metrics import mean_absolute_error
 from ..metrics.metric import compared_arrays
 from ..pictures.values import Values, flow_values
 from ..storage.frames import read_frame
-from .phiflow.compat import one_line
 from .recording import Recording
 
 LOG = logging.getLogger(__name__)

@@ -15,7 +15,6 @@ from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 from ..errors import InputError
 from ..flows.base import SEED
 from ..flows.comparison import same_config
-from ..pictures.panels import drawn_axes
 from ..solvers.pair import SolverPair
 from .catalogue import Catalogue
 from .comparison import Comparison
@@ -39,7 +38,6 @@ class Site:
         live: The live simulation; None if no flow is known (`no_live` says why).
         model: What PhiFlow's pages show.
         app: PhiFlow's `DashApp`; `app.dash.server` is the WSGI application.
-        drawn: Axes of the live simulation in the order in which they are drawn.
     """
 
     def __init__(self, catalogue: Catalogue, prepare: Callable[[], None] = lambda: None):
@@ -47,11 +45,10 @@ class Site:
         self.catalogue, self.comparison = catalogue, Comparison(catalogue, prepare)
         self.live: Live | None = None
         self.model: BaseModel
-        self.no_live, self.live_title, self.ranges, self.drawn = "", "", {}, ()
+        self.no_live, self.live_title, self.ranges = "", "", {}
         self._make_live(prepare)
         first = next((r for r in catalogue.recordings.values() if r.frames), None)
         if self.live is not None:
-            self.drawn = drawn_axes(list(self.live.flow.resolution), self.live.flow.drawn)
             text = "Source, corrected and reference simulation, live. More on the pages Compare, Live and Training."
             self.model = LiveModel(self.live, self.live_title, text, catalogue.save_folder, self.ranges)
         elif first is not None:
@@ -59,7 +56,8 @@ class Site:
             self.model = RecordedModel(first, first.title, f"Recorded: {first.folder}", drawn)
         else:
             self.model = BaseModel("phi_sol", self.no_live)
-        self.app = make_app(self.model, [max(self.drawn)] if len(self.drawn) == 3 else [])
+        cut = [max(self.live.drawn)] if self.live is not None and len(self.live.drawn) == 3 else []
+        self.app = make_app(self.model, cut)
         self.model.stop = self.app.pause
         for path, module in {"/": landing, "/compare": compare, "/live": live, "/training": training}.items():
             self.app.add_page(path, lambda _, m=module: m.page(self))
@@ -208,13 +206,7 @@ class Server(ThreadedWSGIServer):
                 connection.shutdown(socket.SHUT_RDWR)
 
 
-def serve(
-    catalogue: Catalogue,
-    host: str = "127.0.0.1",
-    port: int = 8051,
-    prepare: Callable[[], None] = lambda: None,
-    say: Callable[[str], None] = print,
-):
+def serve(catalogue: Catalogue, host: str, port: int, prepare: Callable[[], None], say: Callable[[str], None]):
     """Shows a catalogue until interrupted; arguments and errors as for `Site` and `Server`."""
     site = Site(catalogue, prepare)
     for name in catalogue.root_names():

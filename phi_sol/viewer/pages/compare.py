@@ -5,12 +5,12 @@ from functools import partial
 from dash import ctx, dcc, html, no_update
 
 from ...errors import InputError
-from ...pictures.panels import make_rows
-from ..comparison import FIXED, PER_FRAME, RECORDED, Chosen, example
+from ...pictures.panels import Choice, make_rows
+from ..comparison import RECORDED, example
 from ..figures import curves, notice, panels
 from ..live import CORRECTED, REFERENCE
-from ..recording import Recording
 from . import parts
+from .parts import FIXED, PER_FRAME
 
 PAGE = parts.Page("cmp")
 POLL = 700  # ms between looks at what is being computed
@@ -19,12 +19,8 @@ NO_RUN = "none"
 
 def register(site):
     """Adds the callbacks."""
-    comparison, on = site.comparison, partial(PAGE.on, site.app.dash)
-
-    def at_frame(sim, index) -> tuple[Recording, int]:
-        """The recording, and the number of the frame at a position of the slider."""
-        recording = comparison.recording(sim)
-        return recording, recording.frames[min(index or 0, len(recording.frames) - 1)]
+    dash, comparison = site.app.dash, site.comparison
+    on = partial(PAGE.on, dash)
 
     @on("url.search", "sim.value wanted-run.data", "sim.value")
     def from_address(search, chosen):
@@ -56,50 +52,45 @@ def register(site):
         recording = comparison.recording(sim)
         return example(comparison.values(recording, None, field, recording.frames[0]))
 
-    PAGE.choose_quantity(site.app.dash, "sim.value field.value", first_values)
+    PAGE.choose_quantity(dash, "sim.value field.value", first_values)
 
-    @on(f"sim.value run.value frame.value ready.data {parts.VIEW}", "panels.figure message.children shown.data")
-    def draw(sim, run, index, _ready, *given):
+    outputs = "panels.figure errors.figure message.children drawn.data shown.data status.children label.children"
+
+    @PAGE.on_clock(dash, f"sim.value run.value frame.value {parts.VIEW}", outputs, "drawn.data")
+    def draw(sim, run, index, *given):
+        *given, scale, before = given
+        choice = Choice(*given)
         try:
-            (recording, frame), chosen = at_frame(sim, index), Chosen(*given)
-            if chosen.field not in (fields := comparison.fields(recording)):
-                chosen = chosen._replace(field=fields[0])
-            shown = comparison.values(recording, run, chosen.field, frame)
-            figure = panels(make_rows(shown, *comparison.look(recording, run, shown, chosen)))
+            recording = comparison.recording(sim)
         except InputError as err:
-            return notice(""), str(err), index
-        return figure, [v for t, v in shown.items() if isinstance(v, str) and t in (REFERENCE, RECORDED)], index
-
-    @on("sim.value frame.value ready.data", "errors.figure")
-    def draw_errors(sim, index, _ready):
-        try:
-            recording, frame = at_frame(sim, index)
-        except InputError:
-            return curves({}, "frame", "")
-        lines = {name: (list(range(len(mae))), mae) for name, mae in comparison.errors(recording).items()}
-        unknown = "no solver pair is known for these simulations: there are no errors to show"
-        empty = "computing ..." if comparison.is_compared(recording) else unknown
-        figure = curves(lines, "frame", comparison.error_label(recording), frame, empty=empty)
-        return figure.update_xaxes(range=[0, max(1, recording.frames[-1])])
-
-    @PAGE.on_clock(
-        site.app.dash, "sim.value run.value frame.value", "status.children ready.data label.children", "ready.data"
-    )
-    def poll(sim, run, index, before):
-        try:
-            recording, frame = at_frame(sim, index)
-        except InputError as err:
-            return str(err), no_update, ""
+            return notice(""), curves({}, "frame", ""), str(err), None, index, "", ""
         if recording.is_growing and ctx.triggered_id == "cmp-tick":
             recording.refresh()
+        frame, flow = recording.frames[min(index or 0, len(recording.frames) - 1)], comparison.flow(recording)
         status, rollouts = comparison.progress(recording, run), comparison.requested(recording, run)
-        ready = [[len(r.frames) > frame, -1 if r.done else len(r.frames) // 50, r.error] for r in rollouts.values()]
-        ready, flow = [sim, run, *ready], comparison.flow(recording)
         text = f"frame {frame} of {recording.frames[-1]}" + (f", time {frame * flow.dt:g}" if flow is not None else "")
         if CORRECTED in rollouts and frame:
             said = rollouts[CORRECTED].diagnostics.items()
             text += "".join(f", {numbers[frame - 1]} {n}" for n, numbers in said if frame <= len(numbers))
-        return (f"Computing: {status}" if status else ""), (no_update if ready == before else ready), text
+        lines = index, (f"Computing: {status}" if status else ""), text
+        ready = [[len(r.frames) > frame, -1 if r.done else len(r.frames) // 50, r.error] for r in rollouts.values()]
+        drawn = [sim, run, frame, given, scale, ready]
+        if drawn == before:
+            return *[no_update] * 4, *lines
+        try:
+            if choice.field not in (fields := comparison.fields(recording)):
+                choice = choice._replace(field=fields[0])
+            shown = comparison.values(recording, run, choice.field, frame)
+            look = comparison.look(recording, run, shown, choice, scale == FIXED)
+            figure = panels(make_rows(shown, *look))
+            said = [v for t, v in shown.items() if isinstance(v, str) and t in (REFERENCE, RECORDED)]
+        except InputError as err:
+            figure, said = notice(""), str(err)
+        mae = {name: (list(range(len(mae))), mae) for name, mae in comparison.errors(recording).items()}
+        unknown = "no solver pair is known for these simulations: there are no errors to show"
+        empty = "computing ..." if comparison.is_compared(recording) else unknown
+        errors = curves(mae, "frame", comparison.error_label(recording), frame, empty=empty)
+        return figure, errors.update_xaxes(range=[0, max(1, recording.frames[-1])]), said, drawn, *lines
 
     # the player runs in the browser and goes on only when the last frame was drawn, so that requests never pile up
     step = """function(beat, back, next, playing, frame, last, shown) {
@@ -148,7 +139,7 @@ def page(site) -> html.Div:
         ),
         PAGE.text("status", "status"),
         PAGE.graph("errors"),
-        *PAGE.clock(POLL, "shown", "ready", "wanted-run"),
+        *PAGE.clock(POLL, "shown", "drawn", "wanted-run"),
         dcc.Interval(id="cmp-beat", interval=200, disabled=True),
         dcc.Store(id="cmp-playing", data="paused"),
     )

@@ -1,6 +1,5 @@
 """The live page: source, corrected and reference step while one watches."""
 
-import inspect
 import math
 from functools import partial
 
@@ -9,12 +8,13 @@ from dash import ALL, Input, ctx, dcc, html, no_update
 from ...errors import InputError
 from ...flows.base import SEED
 from ...metrics.metric import compared_arrays, error_label
-from ...pictures.panels import Ranges, View, colour_range, make_rows
+from ...pictures.panels import Choice, Ranges, View, colour_range, make_rows
 from ...pictures.values import Values
-from ..comparison import FIXED, PER_FRAME, Chosen
 from ..figures import curves, notice, panels
 from ..live import CORRECTED, REFERENCE, SOLVERS, SOURCE
+from ..phiflow.compat import hide_number
 from . import parts
+from .parts import FIXED, PER_FRAME
 
 PAGE = parts.Page("live")
 REFRESH = 400  # ms between two pictures
@@ -68,16 +68,16 @@ def register(site):
 
     @PAGE.on_clock(site.app.dash, f"full.value {parts.VIEW}", outputs, "shown.data")
     def draw(full, *given):
-        (*given, before), (status, error) = given, _status(site)
-        settings = [full, *given, live.version, live.message]
+        (*given, scale, before), (status, error) = given, _status(site)
+        settings = [full, *given, scale, live.version, live.message]
         if settings == before:
             return no_update, no_update, status, error, no_update
-        chosen = Chosen(*given)
+        choice = Choice(*given)
         try:
-            shown = {s: live.values(s)[chosen.field] for s in SOLVERS}
-            view = chosen.view(shown[SOURCE], site.drawn)
-            ranges = _kept_ranges(kept, view, shown) if chosen.scale == FIXED else Ranges()
-            finer = {REFERENCE: live.values(REFERENCE, full=True)[chosen.field]} if full else {}
+            shown = {s: live.values(s)[choice.field] for s in SOLVERS}
+            view = choice.view(shown[SOURCE], live.drawn)
+            ranges = _kept_ranges(kept, view, shown) if scale == FIXED else Ranges()
+            finer = {REFERENCE: live.values(REFERENCE, full=True)[choice.field]} if full else {}
             figure = panels(make_rows(shown, view, ranges, REFERENCE, live.flow, finer))
         except InputError as err:
             figure = notice(str(err))
@@ -122,10 +122,8 @@ def parameter_controls(site) -> list:
             continue
         lower, upper = (math.log10(v) for v in site.ranges[name])
         marks = {m: f"{10**m:.4g}" for m in (lower, (lower + upper) / 2, upper)}
-        # Dash 4 shows the number beside the slider, which would be the logarithm; the status line has the value
-        known = "allow_direct_input" in inspect.signature(dcc.Slider.__init__).parameters
-        options = {"allow_direct_input": False} if known else {}
-        entry = parts.slider(id, lower, upper, (upper - lower) / 200, math.log10(value), marks, "mouseup", **options)
+        entry = parts.slider(id, lower, upper, (upper - lower) / 200, math.log10(value), marks, "mouseup")
+        hide_number(entry)  # the status line has the value
         result.append(parts.labelled(f"{name} (logarithmic)", entry))
     return result
 
@@ -151,7 +149,7 @@ def page(site) -> html.Div:
             PAGE.slider("gain", "correction gain", 0, 1, 0.05, live.gain, {0: "0", 0.5: "0.5", 1: "1"}),
         ),
         parts.row(
-            PAGE.controls({PER_FRAME: "of this frame", FIXED: "kept"}, list(live.examples), site.drawn),
+            PAGE.controls({PER_FRAME: "of this frame", FIXED: "kept"}, list(live.examples), live.drawn),
             dcc.Checklist(id="live-full", options=full, value=[], className="check"),
         ),
         PAGE.text("status", "status"),

@@ -14,7 +14,8 @@ OWN = {"/": "Runs", "/compare": "Compare", "/live": "Live", "/training": "Traini
 PHIFLOW = {"/fields": "Fields", "/side-by-side": "Side by side", "/quad": "Quad"}
 PHIFLOW |= {"/info": "Info", "/log": "Log", "/board": "Board"}
 SHOW = {FIELDS: "fields", DIFFERENCE: "differences", BOTH: "both"}
-VIEW = "field.value quantity.value show.value scale.value across.value position.value"  # a `Chosen`, see `controls`
+PER_FRAME, FIXED = "frame", "fixed"  # colour scales
+VIEW = "field.value quantity.value show.value across.value position.value scale.value"  # a `Choice`, and the scale
 
 
 def asked(search: str | None, name: str) -> str | None:
@@ -49,8 +50,8 @@ def labelled(name: str, child, width: int | None = None, hidden: bool = False, *
     return html.Div([html.Label(name), child], className="control", style=style, **options)
 
 
-def slider(id, lower: float, upper: float, step: float, value: float, marks: dict, mode: Any = "drag", **options):
-    return dcc.Slider(id=id, min=lower, max=upper, step=step, value=value, marks=marks, updatemode=mode, **options)
+def slider(id, lower: float, upper: float, step: float, value: float, marks: dict, mode: Any = "drag"):
+    return dcc.Slider(lower, upper, step, marks, value, id=id, updatemode=mode)
 
 
 def across_options(drawn: Sequence[str]) -> list[dict]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import InputError, MissingError
+from ...errors import InputError, MissingError, one_line
 
 INCH = 70  # pixels that PhiFlow's Plotly figures take for one
 MARKS = 11  # labels on a slider
@@ -37,12 +37,6 @@ class Mend:
     versions: str
     needed: Callable[[], bool]
     apply: Callable[[], None]
-
-
-def one_line(err: BaseException) -> str:
-    """The reason of an error in one line."""
-    text = " ".join(str(err).split())
-    return f"{type(err).__name__}: {text[:300]}" if text else type(err).__name__
 
 
 def install() -> list[str]:
@@ -147,6 +141,12 @@ def _sliders_in(containers) -> list:
     return [c for container in containers for c in container.children if hasattr(c, "marks")]
 
 
+def hide_number(slider):
+    """The number that Dash 4 shows beside a slider would be the logarithm where that is what it has."""
+    if "allow_direct_input" in slider._prop_names:
+        slider.allow_direct_input = False
+
+
 def _marks_all(create) -> bool:
     from phi.vis._vis_base import Control
 
@@ -160,8 +160,8 @@ def _create_sliders(create, given):
 
     containers = create(given)
     for control, slider in zip(given, _sliders_in(containers), strict=True):
-        if is_log_control(control) and "allow_direct_input" in slider._prop_names:
-            slider.allow_direct_input = False  # Dash 4 would show the logarithm as a number
+        if is_log_control(control):
+            hide_number(slider)
         values = list(slider.marks or {})
         if len(values) > MARKS:
             slider.marks = {v: slider.marks[v] for v in values[:: -(-len(values) // (MARKS - 1))]}

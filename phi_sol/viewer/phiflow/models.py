@@ -12,7 +12,7 @@ import numpy as np
 from phi.math import EMPTY_SHAPE, spatial
 from phi.vis._vis_base import Action, Control, VisModel, get_control_by_name
 
-from ...errors import InputError
+from ...errors import InputError, one_line
 from ...flows.base import SEED
 from ...metrics.metric import compared_arrays, compared_fields
 from ...pictures.panels import FIELDS, VOLUME, View, colour_range, drawn_axes
@@ -20,7 +20,7 @@ from ...pictures.values import MAGNITUDE, VALUE, Values, quantities
 from ..figures import single
 from ..live import SOLVERS, Live
 from ..recording import Recording
-from .compat import Shown, one_line
+from .compat import Shown
 
 
 class Setting(Control):
@@ -161,7 +161,7 @@ class LiveModel(BaseModel):
     def __init__(self, live: Live, name: str, description: str, save_folder: Callable[[], Path], ranges: dict):
         """Scenes go to `save_folder()`, which may raise InputError; sliders have `ranges` (lowest, highest)."""
         super().__init__(name, description)
-        self.live, self.drawn = live, live.flow.drawn
+        self.live, self.drawn = live, live.drawn
         self.field_names = tuple(f"{s} {f}" for f in live.examples for s in SOLVERS)
         for n in live.parameters:
             kind: type = int if n == SEED else float
