@@ -15,7 +15,7 @@ from phi.vis._vis_base import Action, Control, VisModel, get_control_by_name
 from ...errors import InputError, one_line
 from ...flows.base import SEED
 from ...metrics.metric import compared_arrays, compared_fields
-from ...pictures.panels import FIELDS, VOLUME, View, colour_range, drawn_axes
+from ...pictures.panels import FIELDS, VOLUME, Choice, colour_range, drawn_axes
 from ...pictures.values import MAGNITUDE, VALUE, Values, quantities
 from ..figures import single
 from ..live import SOLVERS, Live
@@ -146,9 +146,9 @@ class BaseModel(VisModel):
         quantity = VALUE if not values.is_vector else MAGNITUDE if component in (None, "abs") else component
         if quantity not in quantities(values):
             raise InputError(f"{name} has no component {quantity}. Components: {', '.join(values.parts)}.")
-        across, index = next(iter(selection.items()), (VOLUME if len(values.axes) == 3 else "", 0))
-        position = values.bounds[across][0] + (index + 0.5) * values.spacing[across] if across in values.axes else 0.0
-        view = View(name, quantity, drawn_axes(values.axes, self.drawn), FIELDS, across, position)
+        across, index = next(iter(selection.items()), (VOLUME, 0))
+        choice = Choice(name, quantity, FIELDS, across, (index + 0.5) / values.resolution.get(across, 1))
+        view = choice.view(values, drawn_axes(values.axes, self.drawn))
         limits = colour_range([view.whole(self.values(n)) for n in self.peers(name)], False)
         return single(values, view, limits, arrows=values.is_vector and component is None)
 
