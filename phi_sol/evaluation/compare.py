@@ -3,8 +3,10 @@
 from collections.abc import Callable
 
 from ..errors import InputError
-from .tables import Table, decimal, spread
-from .tables import compared as errors_of
+from ..metrics.metric import decimal
+from .milestones import duration, end_key
+from .table import Table, spread
+from .table import compared as errors_of
 
 SIGMAS = 2  # standard errors of the difference beyond which it is marked
 SAME = {"scene": "scenes", "frames": "numbers of frames", "parameters": "test simulations", "tolerance": "tolerances"}
@@ -63,7 +65,7 @@ def _shown(results: dict, values: Values) -> list[str]:
 
 def of_corrections(results: dict) -> tuple[str, int, Values]:
     """Evaluations of correctors are judged by the MAE over all frames, as a rule of the velocity."""
-    last = str(results["frames"])
-    values: Values = {n: (e["mae"][last], None, 1) for n, e in results["solvers"].items() if "mae" in e}
+    last = end_key(results)
+    values: Values = {n: (e["mae"][last], None, 1) for n, e in results["solvers"].items() if last in e.get("mae", {})}
     values |= {n: (g["mean"], g["std"], len(g["runs"])) for n, g in results.get("groups", {}).items()}
-    return f"{errors_of(results)} MAE over {results['frames']} frames", 4, values
+    return f"{errors_of(results)} MAE over {duration(results)}", 4, values

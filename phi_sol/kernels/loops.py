@@ -24,10 +24,15 @@ class Loop:
         self.advance, self.keep = advance, keep
         self._steps = tf.function(self._advance, autograph=False, jit_compile=jit_compile)
         self._frames = tf.function(self._keep, autograph=False, jit_compile=jit_compile)
+        self._kept = tf.function(keep, autograph=False, jit_compile=jit_compile)
 
     def steps(self, arrays: Arrays, parameters: Arrays, dt: tf.Tensor, steps: int) -> Arrays:
         """The arrays after `steps` steps."""
         return self._steps(arrays, parameters, dt, tf.constant(steps))
+
+    def kept(self, arrays: Arrays, parameters: Arrays) -> Arrays:
+        """What `keep` makes of arrays, compiled."""
+        return self._kept(arrays, parameters)
 
     def frames(
         self, arrays: Arrays, parameters: Arrays, dt: tf.Tensor, count: int, every: int, room: int
