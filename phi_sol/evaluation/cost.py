@@ -44,17 +44,17 @@ def advantage(hybrid: Point, plain: Mapping[str, Point], reference_cost: float) 
 
     Below 1 a speed-up is a loss. All speed-ups are None where the hybrid blew up.
     """
-    known = [(p, n) for n, p in plain.items() if p.error is not None]
-    affordable = [(p.error, n) for p, n in known if p.cost <= hybrid.cost]
-    affordable += [(0.0, REFERENCE)] if reference_cost <= hybrid.cost else []
+    known = [(p.cost, p.error, n) for n, p in plain.items() if p.error is not None]
     result: dict = dict.fromkeys(("speedup", "speedup_over", "speedup_reference"))
     if hybrid.error is not None:
-        as_good = [(p.cost, n) for p, n in known if p.error <= hybrid.error and p.cost < reference_cost]
+        as_good = [(c, n) for c, error, n in known if error <= hybrid.error and c < reference_cost]
         cost, name = min(as_good, default=(reference_cost, REFERENCE))
         result = {"speedup": cost / hybrid.cost, "speedup_over": name}
         result["speedup_reference"] = reference_cost / hybrid.cost
-    error, best = min(affordable, default=(None, None))
-    return result | {"error_at_equal_cost": error, "error_at_equal_cost_of": best}
+    affordable = [(error, n) for c, error, n in known if c <= hybrid.cost]
+    affordable += [(0.0, REFERENCE)] if reference_cost <= hybrid.cost else []
+    least, best = min(affordable) if affordable else (None, None)
+    return result | {"error_at_equal_cost": least, "error_at_equal_cost_of": best}
 
 
 def excess(points: Mapping[str, Point]) -> dict[str, float]:
@@ -62,9 +62,12 @@ def excess(points: Mapping[str, Point]) -> dict[str, float]:
     How far each solver lies above the envelope: its error divided by the least error of all that cost at most as much;
     1 on the envelope, infinite if it blew up.
     """
-    known = [p for p in points.values() if p.error is not None]
+    known = [(p.cost, p.error) for p in points.values() if p.error is not None]
     result = {}
     for name, (cost, error) in points.items():
-        best = min((p.error for p in known if p.cost <= cost), default=None)
-        result[name] = float("inf") if error is None else error / best if best else 1.0 if error == 0 else float("inf")
+        if error is None:
+            result[name] = float("inf")
+            continue
+        best = min(e for c, e in known if c <= cost)
+        result[name] = error / best if best else 1.0 if error == 0 else float("inf")
     return result

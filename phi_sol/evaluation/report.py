@@ -72,13 +72,13 @@ def facts(results: dict) -> list[tuple[str, str]]:
     """What the evaluation was made of and with."""
     parameters = "; ".join(", ".join(f"{n} {v:g}" for n, v in p.items()) for p in results["parameters"])
     grids = ", ".join(f"{n} {'x'.join(map(str, g.values()))}" for n, g in results["grids"].items())
-    seeds = ", ".join(f"{n} {c['seed']}" for n, c in results["correctors"].items())
+    solvers, seeds = results["solvers"], ", ".join(f"{n} {c['seed']}" for n, c in results["correctors"].items())
     return [
         ("Command", results["command"]),
         ("Test simulations", parameters),
         ("Data", f"{results['data']['folder']}, SHA-256 {results['data']['sha256'][:16]}"),
         ("Grids", grids),
-        ("Time step", f"{results['dt']:g}, reference {results['dt'] / results['time_ratio']:g}" if "dt" in results else ""),
+        ("Time steps", ", ".join(f"{n} {solvers[n]['dt']:g}" for n in ("SRC", "REF") if "dt" in solvers[n])),
         ("Training seeds", seeds),
         ("Versions", ", ".join(f"{n} {v}" for n, v in results["versions"].items())),
     ]

@@ -7,7 +7,7 @@ import numpy as np
 from ..metrics import Metric
 from ..metrics.metric import number, numbers, relative
 from .cost import REFERENCE, Point, advantage, envelope
-from .groups import Group
+from .groups import Group, mean_and_deviation
 from .measures import Measures
 from .milestones import milestones
 from .records import Record
@@ -99,7 +99,6 @@ def add_costs(results: dict, records: Mapping[str, Record]):
     for name in points.keys() - plain.keys():
         solvers[name] |= advantage(points[name], plain, reference_cost)
     for group in results["groups"].values():
-        errors = [points[n].error for n in group["runs"]]
-        error = None if None in errors else float(np.mean(errors))
+        error, _ = mean_and_deviation([points[n].error for n in group["runs"]])
         cost = float(np.mean([points[n].cost for n in group["runs"]]))
         group |= {"ms_per_time": cost, "mae_shared": error} | advantage(Point(cost, error), plain, reference_cost)

@@ -42,12 +42,23 @@ def cost_figure(results: dict, error_label: str, path: Path):
     axis.set_axisbelow(True)
     left, right = axis.get_xlim()
     axis.set_xlim(left, max(right, 1.3 * reference))
+    lines = [[(reference, y) for y in axis.get_ylim()]]
     if front:
-        costs, errors = ([e[n] for e in front] for n in ("ms_per_time", "mae"))
-        line = dict(drawstyle="steps-post", color="0.45", linewidth=1.4, zorder=1)
-        axis.plot([*costs, reference], [*errors, errors[-1]], **line)
+        lines.append(_steps([(e["ms_per_time"], e["mae"]) for e in front], reference))
+        axis.plot(*zip(*lines[-1], strict=True), color="0.45", linewidth=1.4, zorder=1, label="envelope")
     text = dict(xycoords=("data", "axes fraction"), fontsize=8, rotation=90, color="0.25", ha="right", va="top")
-    axis.annotate("cost of the reference ", (reference, 0.99), **text)
+    note = axis.annotate("cost of the reference ", (reference, 0.99), **text)
+    axis.plot([], [], "o", markerfacecolor="white", markeredgecolor="0.35", markersize=5, label="plain numerics")
+    legend = axis.legend(fontsize=8, loc="lower left")
+    figure.suptitle(f"{results['scene']}: accuracy and cost", fontsize=10)
     trained = {n: (e["ms_per_time"], e["mae_shared"]) for n, e in judgements.items()}
-    place_labels(axis, trained | plain, first=(*trained, "SRC"))
-    save(figure, path, f"{results['scene']}: accuracy and cost")
+    place_labels(axis, trained | plain, first=(*trained, "SRC"), lines=lines, artists=[legend, note])
+    save(figure, path)
+
+
+def _steps(front: list[tuple[float, float]], end: float) -> list[tuple[float, float]]:
+    """Corners of the step line through points in order: what is to be had for a cost, up to that of the reference."""
+    corners = [front[0]]
+    for cost, error in front[1:]:
+        corners += [(cost, corners[-1][1]), (cost, error)]
+    return [*corners, (end, corners[-1][1])]
