@@ -73,7 +73,7 @@ def plain_solvers(experiment: Experiment, simulations: list[dict[str, float]], f
             own, same_step = abs(step / solver.dt - 1) < 1e-9, abs(step / dt - 1) < 1e-9
             if (reference and own) or (solver is pair.source and same_step):
                 continue  # the reference, the source
-            if not _is_stable(solver, step, simulations):
+            if not is_stable(solver, step, simulations):
                 continue
             named = same_step and (factor, same_scheme) in ((1, False), (finer, True))
             name = "REF" if reference else "SRC" + (f"-{factor}x" if factor > 1 else "")
@@ -84,6 +84,12 @@ def plain_solvers(experiment: Experiment, simulations: list[dict[str, float]], f
     return found
 
 
+def advects(experiment: Experiment) -> bool:
+    """Whether its flow has a choice of schemes of advection."""
+    known = inspect.signature(experiment.flow.__init__).parameters
+    return "velocity" in experiment.pair.source.fields and "advection" in known
+
+
 def _factors(pair: SolverPair) -> list[int]:
     return [f for f in range(1, pair.ratio + 1) if pair.ratio % f == 0]
 
@@ -91,9 +97,8 @@ def _factors(pair: SolverPair) -> list[int]:
 def _solvers(experiment: Experiment) -> Iterator[tuple[int, str | None, Solver]]:
     """One for every grid and scheme, with any time step: loops are compiled once for all of them."""
     pair, options = experiment.pair, experiment.options
-    advects = "velocity" in pair.source.fields and "advection" in inspect.signature(experiment.flow.__init__).parameters
     for factor in _factors(pair):
-        for scheme in SCHEMES if advects else (None,):
+        for scheme in SCHEMES if advects(experiment) else (None,):
             if factor == pair.ratio and scheme in (None, pair.reference.advection):
                 yield factor, scheme, FinerSource(pair, pair.reference) if factor > 1 else pair.reference
             elif factor == 1 and scheme in (None, pair.source.advection):
@@ -107,8 +112,8 @@ def _solvers(experiment: Experiment) -> Iterator[tuple[int, str | None, Solver]]
                 yield factor, scheme, FinerSource(between, between.reference) if factor > 1 else between.reference
 
 
-def _is_stable(solver: Solver, dt: float, simulations: list[dict[str, float]]) -> bool:
-    """By `check_stability` of its flow, for all simulations."""
+def is_stable(solver: Solver, dt: float, simulations: list[dict[str, float]]) -> bool:
+    """Whether a solver's flow takes a time step at the parameters of all simulations, by its `check_stability`."""
     try:
         for parameters in simulations:
             solver.flow.check_stability(dt, **parameters)  # type: ignore[attr-defined]  # of a Flow

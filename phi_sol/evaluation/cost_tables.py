@@ -13,8 +13,10 @@ def rest_of_numerics(results: dict) -> set[str]:
 
 def gain_table(results: dict) -> Table | None:
     """What every corrector, or group of seeds, saves; nothing for files of version 0.2 and before."""
-    rows = []
-    for name, entry in judged(results).items():
+    rows, entries = [], judged(results)
+    if not entries:
+        return None
+    for name, entry in entries.items():
         equal = entry["error_at_equal_cost"]
         best = [decimal(equal), entry["error_at_equal_cost_of"]] if equal is not None else ["none", ""]
         faster = ["", "", ""]
@@ -64,5 +66,8 @@ def reference_table(results: dict) -> Table | None:
     found = results.get("reference_error")
     if not found:
         return None
-    rows = [[name, decimal(error)] for name, error in found.items()]
-    return Table(f"The reference's own error, over {duration(results)}", ["reference with", "MAE"], rows)
+    steps, count = (results["reference_error_facts"][n] for n in ("dt", "parameters"))
+    rows = [[name, f"{steps[name]:g}", decimal(error)] for name, error in found.items()]
+    note = f"The reference against itself with another discretisation, {compared(results)} MAE over "
+    note += f"{duration(results)} and {len(count)} test simulation{'s' * (len(count) > 1)}."
+    return Table("The reference's own error", ["with", "dt", "MAE"], rows, note)

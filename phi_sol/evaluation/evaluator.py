@@ -9,7 +9,7 @@ import numpy as np
 
 from ..correctors import Corrector
 from ..correctors.files import load_runs
-from ..errors import InputError
+from ..errors import InputError, integer
 from ..experiment import Experiment
 from ..metrics import Metric
 from ..solvers.hybrid import HybridSolver
@@ -22,6 +22,8 @@ from .illustrate import write_pictures
 from .measures import Measures
 from .paper import comparison
 from .records import Record
+from .reference_error import SIMULATIONS
+from .reference_error import reference_error as own_error
 from .report import flow_report, write_reports
 from .results import add_costs, group_results, reference_results, solver_results
 from .rollouts import check_steps, roll_out
@@ -48,6 +50,8 @@ def evaluate_corrections(
     command: str = "",
     progress: Callable[[str, int, int], None] = lambda solver, done, total: None,
     numerics: bool = True,
+    reference_error: bool = False,
+    reference_simulations: int | None = None,
     metrics: Iterable[Metric] = (),
 ) -> Evaluation:
     """
@@ -61,10 +65,17 @@ def evaluate_corrections(
             source flow's states, or a folder. Without any, SRC and the numerics are evaluated alone.
         frames: Frames of the rollouts; default: as many as recorded, at most 500.
         numerics: Whether plain numerics are run beside the source.
+        reference_error: Whether the reference is compared with itself on a finer grid, with a smaller time step and
+            with another scheme: see `phi_sol.evaluation.reference_error`.
+        reference_simulations: Over how many test simulations; default: 2.
         metrics: Further metrics of one's own.
     """
     if frames is not None and frames < 1:
         raise InputError(f"The number of frames must be at least 1, not {frames}.")
+    if reference_simulations is not None:
+        integer("The number of simulations that the reference's error is measured over", reference_simulations, 1)
+        if not reference_error:
+            raise InputError("The reference's error is not asked for: give --reference-error, too.")
     if out is not None:
         check_no_file_in_the_way(Path(out), "Name another folder with --out.")
     flow = experiment.pair.source
@@ -81,7 +92,7 @@ def evaluate_corrections(
     solvers = {"SRC": flow} | {n: p.solver for n, p in plain.items()} | trained
     groups = group_runs({n: records[n] for n in solvers if n not in plain or plain[n].named}, descriptions)
     summary = group_results(groups, count, flow.dt)
-    entries = {n: solver_results(r, count, measures if r.is_full else None, flow.dt) for n, r in records.items()}
+    entries = {n: solver_results(r, count, flow.dt, measures if r.is_full else None) for n, r in records.items()}
     grids = {n: s.flow.resolution for n, s in solvers.items() if n not in trained}
     results = {
         "scene": experiment.name,
@@ -102,6 +113,8 @@ def evaluate_corrections(
         "command": command,
     }
     add_costs(results, records)
+    if reference_error:
+        results |= own_error(experiment, measures, reference_simulations or SIMULATIONS, progress)
     if out is None:
         return Evaluation(results, records, [])
     out = Path(out)

@@ -13,13 +13,13 @@ from .milestones import milestones
 from .records import Record
 
 
-def solver_results(record: Record, frames: int, measures: Measures | None = None, dt: float = 1.0) -> dict:
+def solver_results(record: Record, frames: int, dt: float, measures: Measures | None = None) -> dict:
     """
     The entry of one solver in `results.json`. What a simulation that blew up takes part in is None.
 
     Args:
-        measures: What was measured besides the MAE.
         dt: Time between frames.
+        measures: What was measured besides the MAE.
     """
     known = {key: n for key, n in milestones(frames, dt).items() if n >= record.every}
     result: dict = {
@@ -64,7 +64,7 @@ def _entries(metric: Metric, measures: Measures, series: dict[str, np.ndarray]) 
     return {metric.entry: relative(np.abs(values - reference).mean(0), np.abs(reference).mean(0))}
 
 
-def group_results(groups: list[Group], frames: int, dt: float = 1.0) -> dict:
+def group_results(groups: list[Group], frames: int, dt: float) -> dict:
     """Mean and standard deviation over training seeds of the MAE, for every group of correctors."""
     result = {}
     for group in (g for g in groups if g.method):

@@ -82,5 +82,5 @@ def _reference(results: dict) -> list[str]:
     if not found:
         return []
     shown = ", ".join(f"{decimal(e)} with {n}" for n, e in found.items())
-    text = f"The reference differs from itself by a MAE of {shown}: an error below this is one of the reference's own."
-    return [text]
+    text = f"The reference differs from itself by a MAE of {shown}: a smaller error than these is one against this "
+    return [f"{text}reference, not against the equations."]

@@ -60,10 +60,9 @@ def place_labels(
             inside = left > frame.x0 and low > frame.y0 and place[2] < frame.x1 and place[3] < frame.y1
             if not inside or any(_overlap(place, other) for other in taken):
                 continue
-            nearest = min(points, key=lambda p, place=place: _distance(p, place))
-            if clear and not np.allclose(nearest, here):
+            if clear and any(_distance(p, place) < _distance(here, place) for p in points):
                 continue
-            far = not clear or reach > REACH[1]
+            far = not clear or reach > REACH[0]
             line = dict(arrowstyle="-", color="0.6", linewidth=0.6, shrinkA=0, shrinkB=4) if far else None
             where = dict(xytext=((left - x) / scale, (low - y) / scale), textcoords="offset points")
             axis.annotate(text, labels[text], **where, fontsize=fontsize, fontweight=weight, arrowprops=line, zorder=6)

@@ -46,7 +46,7 @@ class Correction(NetworkTask):
     product = "corrector"
     files = ("corrector.json", "corrector.keras")
     methods = METHODS
-    measures = ("numerics",)
+    measures = ("numerics", "reference_error", "reference_simulations")
 
     def __init__(
         self,
