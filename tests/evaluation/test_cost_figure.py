@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Text
 
 from phi_sol.evaluation.figures.labels import place_labels
 from phi_sol.evaluation.figures.style import new_figure
@@ -11,15 +12,17 @@ from phi_sol.evaluation.report import flow_report, markdown, page
 
 def boxes(axis, texts) -> dict:
     renderer = FigureCanvasAgg(axis.figure).get_renderer()
-    return {t.get_text(): t.get_window_extent(renderer) for t in axis.texts if t.get_text() in texts}
+    for text in axis.texts:
+        text.update_positions(renderer)
+    # of the text alone: the extent of an annotation has the line to its point in it
+    return {t.get_text(): Text.get_window_extent(t, renderer) for t in axis.texts if t.get_text() in texts}
 
 
 @pytest.mark.parametrize("spread", [1.0, 0.2, 0.02])
 def test_labels_cover_neither_each_other_nor_points_nor_lines(spread):
     rng = np.random.default_rng(0)
     points = {f"SRC-2x-MC-dt{i}": tuple(10 ** rng.uniform(-spread, spread, 2)) for i in range(14)}
-    figure, axes = new_figure(7.6, 5.2)
-    axis = axes[0, 0]
+    axis = new_figure(7.6, 5.2)[1][0, 0]
     axis.set(xscale="log", yscale="log", xlim=(0.05, 20), ylim=(0.05, 20))
     lines = [[(0.1, 5.0), (1.0, 5.0), (1.0, 0.2)]]
     placed = place_labels(axis, points, first=["SRC-2x-MC-dt3"], lines=lines)
