@@ -28,7 +28,7 @@ def compare(a: dict, b: dict, compared: Callable[[dict], tuple[str, int, Values]
         compared: What they are judged by, its digits, and the values, see `Task.compared`.
 
     Raises:
-        InputError: if scene, parameters, frames or tolerance differ.
+        InputError: if scene, parameters, frames, the time between them or the tolerance differ.
     """
     for name, words in SAME.items():
         if a.get(name) != b.get(name):
@@ -36,6 +36,8 @@ def compare(a: dict, b: dict, compared: Callable[[dict], tuple[str, int, Values]
             raise InputError(
                 f"These are evaluations of different {words}{shown}; compare two that only differ in their solvers."
             )
+    if "dt" in a and "dt" in b and a["dt"] != b["dt"]:
+        raise InputError(f"These are evaluations with different time steps between frames: {a['dt']:g} and {b['dt']:g}.")
     (measure, digits, left), (_, _, right) = compared(a), compared(b)
     rows, groups = [], {n for r in (a, b) for n in r.get("groups", {})}
     for name in dict.fromkeys([*_shown(a, left), *_shown(b, right)]):

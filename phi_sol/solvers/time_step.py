@@ -1,8 +1,14 @@
 """A solver with a time step of another length."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from ..errors import InputError, is_real
-from ..kernels.compiled import Arrays
 from ..stepping.solver import Solver
+
+if TYPE_CHECKING:
+    from ..kernels.compiled import Arrays
 
 
 class WithTimeStep(Solver):

@@ -252,7 +252,7 @@ class Task(ABC):
 
     @classmethod
     def tables(cls, results: dict) -> list:
-        """The tables of results (`phi_sol.evaluation.tables.Table`)."""
+        """The tables of results (`phi_sol.evaluation.table.Table`)."""
         return []
 
     @classmethod

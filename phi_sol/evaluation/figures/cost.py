@@ -20,7 +20,7 @@ def cost_figure(results: dict, error_label: str, path: Path):
     """
     figure, axes = new_figure(7.6, 5.2)
     axis, solvers = axes[0, 0], results["solvers"]
-    reference, front = solvers[REFERENCE]["ms_per_time"], results["envelope"]
+    reference, front = solvers[REFERENCE]["ms_per_time"], [e for e in results["envelope"] if e["mae"]]
     names = ["SRC", *(results["numerics"] or {})]
     plain = {n: (solvers[n]["ms_per_time"], solvers[n]["mae_shared"]) for n in names}
     plain = {n: (cost, error) for n, (cost, error) in plain.items() if error}
