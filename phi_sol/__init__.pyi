@@ -2,6 +2,7 @@ from . import metrics as metrics
 from . import networks as networks
 from .correctors import Corrector as Corrector
 from .correctors.guess import PoissonGuess as PoissonGuess
+from .correctors.pretrained import pretrained as pretrained
 from .errors import DivergedError as DivergedError
 from .errors import InputError as InputError
 from .errors import MissingError as MissingError

@@ -60,6 +60,12 @@ def is_user_file(name: str) -> bool:
     return not inside and not {"site-packages", "dist-packages"} & set(path.parts)
 
 
+def one_line(err: BaseException) -> str:
+    """Kind and reason of an error in one line."""
+    text = " ".join(str(err.msg if isinstance(err, SyntaxError) else err).split())
+    return f"{type(err).__name__}: {text[:300]}" if text else type(err).__name__
+
+
 def user_error(err: BaseException) -> InputError | None:
     """An exception that went through code of the user (a scene file, a flow), as one line; None if it did not."""
     frames = [(f.filename, f.lineno) for f in traceback.extract_tb(err.__traceback__) if is_user_file(f.filename)]
@@ -69,5 +75,4 @@ def user_error(err: BaseException) -> InputError | None:
         return None
     (file, line), here = frames[-1], Path.cwd()
     file = str(Path(file).relative_to(here)) if Path(file).is_relative_to(here) else file
-    text = " ".join(str(err.msg if isinstance(err, SyntaxError) else err).split())
-    return InputError(f"{file}, line {line}: {type(err).__name__}{f': {text}' if text else ''}")
+    return InputError(f"{file}, line {line}: {one_line(err)}")

@@ -19,7 +19,7 @@ from .solvers.pair import SolverPair
 
 SPLITS = ("train", "test")
 # the names of `phi_sol.networks.NETWORKS` and of `Plan.schedule`: a scene is read without TensorFlow
-NETWORK_NAMES = ("resnet", "small", "convnet", "unet", "deep-unet", "dilated", "fno")
+NETWORK_NAMES = ("resnet", "small", "convnet", "unet", "deep-unet", "dilated", "fno", "fast", "faster", "fastest")
 DECAYS = ("cosine", "exponential", "step", "constant")
 
 
@@ -40,6 +40,7 @@ class Schedule:
         decay: How it falls to 1 %, see `Plan.decay`.
         ramp: Fraction of the training in which it rises.
         clip: Largest norm of the gradient; None: no limit.
+        relative: Whether windows count by what the source gets wrong in each, see `phi_sol.Loss`.
     """
 
     network: str | Callable = "resnet"
@@ -51,8 +52,11 @@ class Schedule:
     decay: str = "cosine"
     ramp: float = 0.0
     clip: float | None = None
+    relative: bool = False
 
     def __post_init__(self):
+        if not isinstance(self.relative, bool):
+            raise InputError(f"relative of a schedule must be True or False, not {self.relative!r}.")
         for name, known in (("network", NETWORK_NAMES), ("decay", DECAYS)):
             value = getattr(self, name)
             if isinstance(value, str) and value not in known:

@@ -2,10 +2,13 @@
 
 import os
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# what is measured to be faster is remembered for all tests, and for none after them
+os.environ["XDG_CACHE_HOME"] = os.environ.get("PHI_SOL_TEST_CACHE") or tempfile.mkdtemp(prefix="phi_sol-cache-")
 
 import pytest
 

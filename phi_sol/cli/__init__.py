@@ -11,6 +11,7 @@ from .evaluate import evaluate
 from .export import export
 from .generate import generate
 from .lists import networks, scenes
+from .pretrained import pretrained
 from .reproduce import reproduce
 from .train import train
 from .view import animate, view
@@ -23,7 +24,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for command in (scenes, generate, train, evaluate, compare, export, reproduce, networks, view, animate):
+for command in (scenes, generate, train, evaluate, compare, export, reproduce, networks, pretrained, view, animate):
     app.command()(command)
 
 

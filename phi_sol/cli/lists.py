@@ -18,25 +18,30 @@ def scenes():
         typer.echo(f"{name:{width}}  {summary}")
 
 
-def networks(rank: Annotated[int, typer.Option(help="Spatial dimensions.", min=1, max=3)] = 2):
+def networks(
+    rank: Annotated[int, typer.Option(help="Spatial dimensions.", min=1, max=3)] = 2,
+    timing: Annotated[bool, typer.Option(help="Time an evaluation of each on this machine, for some seconds.")] = True,
+):
     """
-    List the networks, one line each: parameters, receptive field, operations per cell.
+    List the networks, one line each: parameters, receptive field, operations per cell, time of an evaluation.
 
     Each is built for a corrector that sees a velocity and one parameter and corrects the velocity, without periodic
-    axes.
+    axes. The time is that of one evaluation in a compiled loop, for one simulation.
     """
     quiet_tensorflow()
     from rich.console import Console
     from rich.table import Table
 
     from ..networks import NETWORKS, build_network, describe
+    from ..networks.timing import evaluation_seconds
 
     table = Table()
-    for column in ("network", "what", "parameters", "receptive field", "FLOPs per cell"):
+    for column in ("network", "what", "parameters", "receptive field", "FLOPs per cell", *(["ms"] if timing else [])):
         table.add_column(column, justify="left" if column in ("network", "what") else "right", no_wrap=True)
     for name, network in NETWORKS.items():
-        facts = describe(build_network(name, rank + 1, rank, rank))
+        facts = describe(model := build_network(name, rank + 1, rank, rank))
         flops = "?" if facts.flops_per_cell is None else f"{facts.flops_per_cell:,.0f}"
-        table.add_row(name, network.summary, f"{facts.parameters:,}", facts.sight, flops)
+        ms = [f"{1e3 * evaluation_seconds(model, facts.resolution):.2f}"] if timing else []
+        table.add_row(name, network.summary, f"{facts.parameters:,}", facts.sight, flops, *ms)
     table.title = f"{rank}D, {rank + 1} inputs, {rank} outputs, {'x'.join(map(str, facts.resolution))} cells"
-    Console(width=None if sys.stdout.isatty() else 110).print(table)
+    Console(width=None if sys.stdout.isatty() else 120).print(table)

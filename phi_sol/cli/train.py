@@ -41,8 +41,16 @@ def train(
     step_weights: Annotated[
         str | None, option("Weights of the unrolled steps: uniform, linear, last, or n numbers 1,1,2.", "uniform")
     ] = None,
+    relative_loss: Annotated[
+        bool | None,
+        option("Divide by what the source gets wrong in each window.", SCENES, "--relative-loss/--plain-loss"),
+    ] = None,
     network: Annotated[
-        str | None, option("resnet, small, convnet, unet, deep-unet, dilated or fno: see phi-sol networks.", SCENES)
+        str | None,
+        option(
+            "fast, faster, fastest, small, resnet, convnet, unet, deep-unet, dilated, fno: phi-sol networks.",
+            SCENES,
+        ),
     ] = None,
     steps: Annotated[int | None, option("Training iterations.", SCENES)] = None,
     budget: Annotated[str | None, option("Training time instead of iterations, e.g. 90s, 20m, 2h.", False)] = None,
@@ -112,6 +120,7 @@ def train(
     how: dict[str, Any] = {"placement": placement, "project": project or None, "truncate": truncate, "noise": noise}
     how |= {"push_forward": push_forward, "loss_weights": loss_weights, "gradient_loss": gradient_loss}
     how |= {"spectral_loss": spectral_loss, "step_weights": step_weights, "remat": remat}
+    how |= {"relative_loss": relative_loss}
     plan: dict[str, Any] = {"batch": batch, "learning_rate": learning_rate, "decay": decay, "ramp": ramp, "clip": clip}
     plan = {n: getattr(experiment.schedule, n) if v is None else v for n, v in (plan | {"steps": steps}).items()}
     plan |= {"clip": None if plan["clip"] == inf else plan["clip"]}

@@ -48,8 +48,9 @@ def animate(
     fps: Annotated[float, option("Frames per second.")] = 20,
 ):
     """Write a film of source, corrected and reference side by side, with their errors over time."""
+    from ..pictures.film import check_target
     from ..viewer.catalogue import Catalogue
-    from ..viewer.films import Film, check_target
+    from ..viewer.films import Film
 
     check_target(out)
     film = Film(Catalogue(paths, data), simulation, run, field, quantity, frames, quiet_tensorflow)

@@ -12,6 +12,7 @@ from ..flows import Flow
 from ..flows.base import SEED
 from ..kernels.compiled import Arrays
 from ..networks import build_network
+from ..networks.timing import architecture
 from ..stepping.arrays import array_names
 from ..storage.files import read_json, write_json
 from .adapter import Adapter, periodic_axes
@@ -97,6 +98,11 @@ class Corrector:
     def outputs(self) -> tuple[str, ...]:
         """Names of the arrays that are corrected."""
         return self.adapter.outputs
+
+    @property
+    def architecture(self) -> str:
+        """What of the network decides how long it takes: its layers with the shapes of their weights."""
+        return architecture(self.network)
 
     def weights(self) -> list[tf.Tensor]:
         """The values of the network's trainable weights, as tensors for loops and recomputed gradients."""

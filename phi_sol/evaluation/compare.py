@@ -37,7 +37,9 @@ def compare(a: dict, b: dict, compared: Callable[[dict], tuple[str, int, Values]
                 f"These are evaluations of different {words}{shown}; compare two that only differ in their solvers."
             )
     if "dt" in a and "dt" in b and a["dt"] != b["dt"]:
-        raise InputError(f"These are evaluations with different time steps between frames: {a['dt']:g} and {b['dt']:g}.")
+        raise InputError(
+            f"These are evaluations with different time steps between frames: {a['dt']:g} and {b['dt']:g}."
+        )
     (measure, digits, left), (_, _, right) = compared(a), compared(b)
     rows, groups = [], {n for r in (a, b) for n in r.get("groups", {})}
     for name in dict.fromkeys([*_shown(a, left), *_shown(b, right)]):

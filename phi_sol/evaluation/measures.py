@@ -8,7 +8,7 @@ import numpy as np
 from ..errors import InputError
 from ..metrics import METRICS, Metric, energy_spectrum
 from ..metrics.grid import Arrays
-from ..metrics.metric import error_label
+from ..metrics.metric import compared_arrays, error_label, measured_fields
 from ..metrics.wake_measures import Wake
 from ..stepping.arrays import field_arrays
 from ..storage.dataset import Dataset
@@ -53,13 +53,11 @@ class Measures:
             InputError: for what is no metric, and a name that is taken.
         """
         self.data, self.flow, self.frames = data, data.pair.source, frames
-        names = [f for f in ("velocity", *fields) if f in self.flow.fields]
-        free = [f for f in self.flow.fields if f not in self.flow.prescribed]
-        self.fields = tuple(dict.fromkeys(names or free))
+        self.fields = measured_fields(self.flow, fields)
         self.metrics = [m for m in (*metrics, *_checked(extra)) if m.applies(self.flow)]
         self.wake = Wake.of(self.flow)
         self.names = [n for f in self.fields for n in field_arrays(self.flow, f)]
-        self.compared = field_arrays(self.flow, "velocity") if "velocity" in self.fields else self.names
+        self.compared = compared_arrays(self.flow, self.fields)
 
     @cached_property
     def limits(self) -> dict[str, float]:

@@ -30,7 +30,7 @@ def roll_out(
     solvers: dict[str, Solver] = {"SRC": source} | {n: p.solver for n, p in plain.items()} | trained
     parameters = {n: p[:1] for n, p in data.parameters.items()}
     timed = {n: (s, starts.of(s)) for n, s in solvers.items()} | {REFERENCE: (reference, starts.full)}
-    jobs = {n: runner(s, {k: a[:1] for k, a in start.items()}, parameters) for n, (s, start) in timed.items()}
+    jobs = {n: runner(s, {k: a[:1] for k, a in start.items()}, parameters, True) for n, (s, start) in timed.items()}
     ms = time_alternately(jobs, progress=partial(progress, "timing"))
     costs = {n: ms[n] / solvers[n].dt for n in ["SRC", *plain]}
     show = partial(progress, "plain numerics, briefly")

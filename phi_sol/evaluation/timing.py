@@ -18,11 +18,16 @@ Run = Callable[[int], object]
 """Takes so many steps, and returns when they are done."""
 
 
-def runner(solver: Solver, arrays: Arrays, parameters: Arrays) -> Run:
-    """Steps of a solver from a state, in its compiled loop."""
+def runner(solver: Solver, arrays: Arrays, parameters: Arrays, choose: bool = False) -> Run:
+    """
+    Steps of a solver from a state, in its compiled loop; with `choose` in that of the ways to compile it that was, or
+    now is, measured to be the fastest on this machine, as in long rollouts.
+    """
     arrays = solver.begin({n: tf.convert_to_tensor(a) for n, a in arrays.items()})
     parameters = {n: tf.convert_to_tensor(p) for n, p in parameters.items()}
     dt = tf.constant(solver.dt, next(iter(arrays.values())).dtype)
+    if choose:
+        solver.loop.choose(arrays, parameters, dt)
     return lambda steps: next(iter(solver.loop.steps(arrays, parameters, dt, steps).values())).numpy()
 
 

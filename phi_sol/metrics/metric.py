@@ -80,6 +80,18 @@ def has_velocity(flow: Flow) -> bool:
     return "velocity" in flow.fields and "velocity" in flow.staggered
 
 
+def measured_fields(flow: Flow, fields: Iterable[str] = ()) -> tuple[str, ...]:
+    """Fields whose errors are measured: velocity and `fields`; where a flow has none of these, all not prescribed."""
+    there = dict.fromkeys(f for f in ("velocity", *fields) if f in flow.fields)
+    return tuple(there or [f for f in flow.fields if f not in flow.prescribed])
+
+
+def compared_arrays(flow: Flow, fields: Iterable[str] = ()) -> list[str]:
+    """Arrays that errors average over: those of the velocity or, where there is none, of all `measured_fields`."""
+    measured = measured_fields(flow, fields)
+    return [n for f in measured if f == "velocity" or "velocity" not in measured for n in flow.layouts[f].arrays]
+
+
 def compared_fields(names: Iterable[str]) -> str:
     """What errors of arrays are of: the velocity or, where there is none, the fields that they belong to."""
     fields = dict.fromkeys(n.partition(".")[0] for n in names)

@@ -15,6 +15,7 @@ from functools import partial
 import keras
 
 from ..errors import InputError, suggestion
+from .coarse import fast, faster, fastest
 from .convolutional import convnet, dilated, resnet, small
 from .facts import NetworkFacts, describe
 from .fourier import fno
@@ -42,6 +43,9 @@ NETWORKS = {
     "deep-unet": Network(deep_unet, "U-Net on grids of five sizes"),
     "dilated": Network(dilated, "ResNet with dilated 3x3 convolutions"),
     "fno": Network(fno, "Fourier neural operator"),
+    "fast": Network(fast, "ResNet on half the resolution"),
+    "faster": Network(faster, "ResNet on a quarter of the resolution"),
+    "fastest": Network(fastest, "the same with one block only"),
 }
 
 

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from ..errors import InputError
+from .coarse import Fold, Unfold
 from .fourier import Extend, SpectralConv
 from .layers import Crop, Pad
 
@@ -106,6 +107,10 @@ def _reach(layer: keras.Layer, inputs: list[np.ndarray], extreme: Callable) -> n
         return extreme(inputs, axis=0)
     if isinstance(layer, POOLINGS) and {*layer.pool_size} == {*layer.strides} == {layer.pool_size[0]}:
         return extreme(x.reshape(-1, layer.pool_size[0]), axis=1)
+    if isinstance(layer, Fold):
+        return extreme(x.reshape(-1, layer.factor), axis=1)
+    if isinstance(layer, Unfold):
+        return np.repeat(x, layer.factor)
     if isinstance(layer, REPETITIONS):
         return np.repeat(x, np.ravel(layer.size)[0])
     if isinstance(layer, SpectralConv):

@@ -1,9 +1,11 @@
 """Drawings as films."""
 
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import InputError
+from ..storage.files import check_no_file_in_the_way
 from .drawing import Drawing
 from .panels import Row
 
@@ -11,17 +13,29 @@ FORMATS = {".mp4": "ffmpeg", ".gif": "pillow", ".html": "html"}  # Matplotlib's 
 LARGEST = 200  # MB of an HTML film
 
 
+def check_target(out: Path):
+    """InputError if no film can be written there: another format, no ffmpeg, a file in place of the folder."""
+    if out.suffix.lower() not in FORMATS:
+        raise InputError(f"{out} must end with one of {', '.join(FORMATS)}.")
+    if out.suffix.lower() == ".mp4" and shutil.which("ffmpeg") is None:
+        raise InputError(
+            "An .mp4 needs the program ffmpeg, which is not installed: install it, or write a .gif or .html."
+        )
+    if out.is_dir():
+        raise InputError(f"{out} is a folder.")
+    check_no_file_in_the_way(out.absolute().parent, "Name another file with -o.")
+
+
 def write_film(drawing: Drawing, frames: Iterable[tuple[str, list[Row]]], out: Path, fps: float, dpi: int = 100):
     """
     Writes a film of panels of the same form, from title and rows of each frame: .mp4 (needs ffmpeg), .gif or .html by
-    the name of the file, InputError for others. A film that is not finished is not left behind.
+    the name of the file. A film that is not finished is not left behind. InputError as `check_target`.
     """
     import matplotlib
     from matplotlib import animation
 
+    check_target(out)
     kind = out.suffix.lower()
-    if kind not in FORMATS:
-        raise InputError(f"{out} must end with one of {', '.join(FORMATS)}.")
     options: dict = {"embed_frames": True, "default_mode": "loop"} if kind == ".html" else {}
     writer, figure = animation.writers[FORMATS[kind]](fps=fps, **options), drawing.figure  # type: ignore[arg-type]
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from phi import math
@@ -68,20 +69,24 @@ def default_quantity(names: list[str], wanted: str | None = None) -> str | None:
     return wanted if wanted in names else VORTICITY if VORTICITY in names else names[0] if names else None
 
 
-def make_view(
-    values: Values, field: str, quantity: str | None, drawn: tuple, show: str, across: str | None, share: float | None
-) -> View:
-    """
-    The view of a field, of which `values` are an example, that controls ask for; sliced at a `share` from 0 to 1. What
-    is not possible (yet) is replaced by something that is; InputError for a field without quantities.
-    """
-    quantity = default_quantity(quantities(values), quantity)
-    if quantity is None:
-        raise InputError(f"{field} can't be shown.")
-    cut = across if across and across in (*drawn, VOLUME) else max(drawn)
-    across = cut if len(drawn) == 3 else ""
-    lower, upper = values.bounds.get(across, (0.0, 0.0))
-    return View(field, quantity, drawn, show, across, lower + (0.5 if share is None else share) * (upper - lower))
+class Choice(NamedTuple):
+    """What somebody wants to see. What is not possible (yet) is replaced by something that is."""
+
+    field: str
+    quantity: str | None = None
+    show: str = BOTH
+    across: str | None = None  # an axis, or `volume`
+    share: float | None = None  # where it is sliced, from 0 to 1; default: in the middle
+
+    def view(self, values: Values, drawn: tuple[str, ...]) -> View:
+        """The view of a field of which `values` are an example. Raises InputError if it has no quantities."""
+        quantity = default_quantity(quantities(values), self.quantity)
+        if quantity is None:
+            raise InputError(f"{self.field} can't be shown.")
+        cut = self.across if self.across and self.across in (*drawn, VOLUME) else max(drawn)
+        across, share = cut if len(drawn) == 3 else "", 0.5 if self.share is None else self.share
+        lower, upper = values.bounds.get(across, (0.0, 0.0))
+        return View(self.field, quantity, drawn, self.show, across, lower + share * (upper - lower))
 
 
 Range = tuple[float, float]

@@ -6,7 +6,7 @@ from itertools import chain, count
 from ..errors import InputError
 from ..stepping.state import State
 from .drawing import Drawing
-from .panels import BOTH, FIELDS, drawn_axes, make_rows, make_view
+from .panels import BOTH, FIELDS, Choice, drawn_axes, make_rows
 from .values import HIDDEN, MAGNITUDE, Values, quantities
 
 
@@ -53,7 +53,8 @@ def plot(
         raise InputError(f"There is no quantity {wanted!r}. Known: {', '.join(quantities(first))}.")
     if across is not None and across not in first.axes:
         raise InputError(f"There is no axis {across!r}. Axes: {', '.join(first.axes)}.")
-    view = make_view(first, name, wanted, drawn_axes(first.axes), BOTH if reference else FIELDS, across, position)
+    choice = Choice(name, wanted, BOTH if reference else FIELDS, across, position)
+    view = choice.view(first, drawn_axes(first.axes))
     return Drawing(make_rows(values, view, reference=reference or "")).figure
 
 

@@ -20,7 +20,7 @@ class FinerSource(Solver):
         if solver.flow is not pair.reference:
             raise InputError(f"A FinerSource of {pair} needs a solver of {pair.reference}, not of {solver.flow}.")
         self.pair, self.solver, self.flow, self.dt = pair, solver, solver.flow, solver.dt
-        self.jit_compile, self.diagnostics = solver.jit_compile, solver.diagnostics
+        self.jit_compile, self.measured, self.diagnostics = solver.jit_compile, solver.measured, solver.diagnostics
 
     @property
     def output(self):

@@ -33,6 +33,10 @@ class Correction(Protocol):
     def outputs(self) -> tuple[str, ...]:
         """Names of the arrays that are corrected."""
 
+    @property
+    def architecture(self) -> str:
+        """What of the network decides how long it takes: its layers with the shapes of their weights."""
+
     def check_flow(self, flow):
         """Raises InputError if the corrector does not belong to a flow."""
 
@@ -83,6 +87,7 @@ class HybridSolver(Solver, Generic[Corrects]):
         check_placement(corrector.placement, corrector.project, solver)
         self.solver, self.flow, self.dt, self.corrector, self.remat = solver, flow, solver.dt, corrector, remat
         self.diagnostics, self.names, self.jit_compile = solver.diagnostics, array_names(flow), compile_whole()
+        self.measured = f"{solver}, {corrector.placement}, {corrector.project}, {corrector.architecture}"
         self._advance = {"after": self._after, "inside": self._inside, "instead": self._instead}[corrector.placement]
         self._recomputed = tf.recompute_grad(self._advance)
 

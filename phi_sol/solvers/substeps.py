@@ -1,8 +1,14 @@
 """A solver that takes several steps of another one as its own."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from ..errors import InputError, integer
-from ..kernels.compiled import Arrays
 from ..stepping.solver import Solver
+
+if TYPE_CHECKING:
+    from ..kernels.compiled import Arrays
 
 
 class Substeps(Solver):
@@ -26,6 +32,7 @@ class Substeps(Solver):
             )
         self.solver, self.count = solver, integer("The number of substeps", count, 1)
         self.flow, self.dt, self.jit_compile = solver.flow, solver.dt * self.count, solver.jit_compile
+        self.measured = solver.measured and f"{solver.measured} x {self.count}"
 
     @property
     def output(self):

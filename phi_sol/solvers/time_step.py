@@ -28,7 +28,7 @@ class WithTimeStep(Solver):
             raise InputError(f"The time step must be positive and finite, not {dt!r}.")
         solver.check_dt(dt)
         self.solver, self.flow, self.dt = solver, solver.flow, float(dt)
-        self.jit_compile, self.diagnostics = solver.jit_compile, solver.diagnostics
+        self.jit_compile, self.measured, self.diagnostics = solver.jit_compile, solver.measured, solver.diagnostics
 
     @property
     def output(self):

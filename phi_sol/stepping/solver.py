@@ -15,6 +15,7 @@ from .system import System
 
 LOOP_FRAMES = 50  # frames kept by one compiled loop, at most,
 LOOP_BYTES = 64 * 2**20  # and the memory that they may take
+MEASURED_FROM = 1000  # steps of a rollout for which a measurement of both ways to compile it pays
 
 
 class Solver(ABC):
@@ -27,6 +28,8 @@ class Solver(ABC):
         dt: The time step in domain units.
         output: The flow whose states its rollouts consist of; another one where these are restricted to a coarser grid.
         jit_compile: Whether XLA compiles loops of its steps as a whole, or (None) only the units inside.
+        measured: With None, what tells loops of its steps from those of others, if a measurement on this machine may
+            choose XLA for the whole; None if not.
         takes_correction: Whether `advance` takes a correction that enters the step as a force.
         diagnostics: Names of numbers, one per simulation, that each step leaves among the arrays, such as `iterations`.
     """
@@ -34,6 +37,7 @@ class Solver(ABC):
     flow: System
     dt: float
     jit_compile: bool | None = True
+    measured: str | None = None
     takes_correction: bool = False
     diagnostics: tuple[str, ...] = ()
 
@@ -66,7 +70,7 @@ class Solver(ABC):
         """Many steps in one compiled loop, a `phi_sol.kernels.loops.Loop`."""
         from ..kernels.loops import Loop
 
-        return Loop(self.advance, self.jit_compile, self.keep)
+        return Loop(self.advance, self.jit_compile, self.keep, self.measured)
 
     @cached_property
     def _compiled(self):
@@ -128,6 +132,8 @@ class Solver(ABC):
         size = sum(a.dtype.size * int(np.prod(a.shape)) for a in arrays.values())
         room = int(np.clip(LOOP_BYTES // size, 1, LOOP_FRAMES))
         frames, arrays = steps // keep_every, self.begin(arrays)
+        if steps >= MEASURED_FROM:
+            self.loop.choose(arrays, parameters, dt)
         for first in range(0, frames, room):
             count = min(room, frames - first)
             arrays, kept = self.loop.frames(arrays, parameters, dt, count, keep_every, room)

@@ -58,10 +58,10 @@ class FrameFormat:
         headers = sum(np.asarray(h).nbytes for header in self.headers.values() for h in header.values())
         return headers + sum(4 * int(np.prod(x.file_shape)) for x in self.flow.layouts.values())
 
-    def write(self, folder: Path, frame: int, values: dict[str, np.ndarray]):
-        """Writes one file per field atomically."""
+    def write(self, folder: Path, frame: int, values: dict[str, np.ndarray], prefix: str = ""):
+        """Writes one file per field atomically; file names are those of the fields behind `prefix`."""
         for name, data in values.items():
-            final = frame_file(folder, name, frame)
+            final = frame_file(folder, prefix + name, frame)
             part = folder / PARTIAL / final.name
             part.parent.mkdir(exist_ok=True)
             np.savez_compressed(part, **self.headers[name], data=np.asarray(data))

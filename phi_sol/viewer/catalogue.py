@@ -3,6 +3,7 @@
 import csv
 import math
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,11 +95,10 @@ class Catalogue:
         self.recordings: dict[str, Recording] = {}
         for path in paths:
             self._add(path)
-        if data is not None:
-            self._add_folder(data)
         self.scan()
-        if data is None:
-            self._add_test_data()
+        for folder in self._test_data() if data is None else [data]:
+            self._add_folder(folder)
+        self.scan()
         if not (self.runs or self.recordings or self.evaluations or self.experiments):
             raise InputError(
                 f"There is nothing to show in {', '.join(map(str, paths))}: neither a run ({RUN}) nor simulations "
@@ -109,11 +109,11 @@ class Catalogue:
         folder = Path(path)
         if folder.is_dir():
             self._add_folder(folder)
-        elif folder.suffix == ".py" or (str(path) in scene_names()):
-            experiment = load_experiment(str(path))
+        elif folder.suffix == ".py" or path in scene_names():
+            experiment = load_experiment(path)
             self.experiments[experiment.name] = experiment
-            for parent in ("data", "runs"):
-                if (place := Path(parent) / experiment.name).is_dir():
+            for place in (Path(parent) / experiment.name for parent in ("data", "runs")):
+                if place.is_dir():
                     self._add_folder(place)
         elif folder.exists():
             raise InputError(f"{path} is a file: give its folder.")
@@ -122,27 +122,23 @@ class Catalogue:
             raise MissingError(f"There is no folder {path}, and no scene of this name. Known scenes: {known}.")
 
     def _add_folder(self, folder: Path):
-        if not Path(folder).is_dir():
+        if not folder.is_dir():
             raise MissingError(f"There is no folder {folder}.")
         if not self.contains(folder):
-            self.roots.append(Path(folder).resolve())
+            self.roots.append(folder.resolve())
 
     @property
     def flows(self) -> tuple[type[Flow], ...]:
         """Classes of flows besides those of phi_sol."""
         return tuple(e.flow for e in self.experiments.values())
 
-    def _add_test_data(self):
+    def _test_data(self) -> Iterator[Path]:
         """The test simulations of the runs' scenes, by convention in data/SCENE, as `evaluate` takes them."""
         for run in self.runs.values():
             scene = run.config.get("scene")
-            if not isinstance(scene, str) or not scene or Path(scene).name != scene:
-                continue
-            above = (Path(), *(p.parent for p in run.folder.parents if p.name == "runs"))
-            places = (place for a in above if (place := a / "data" / scene / "test").is_dir())
-            if place := next(places, None):
-                self._add_folder(place)
-        self.scan()
+            if isinstance(scene, str) and scene and Path(scene).name == scene:
+                above = (Path(), *(p.parent for p in run.folder.parents if p.name == "runs"))
+                yield from [place for a in above if (place := a / "data" / scene / "test").is_dir()][:1]
 
     def contains(self, path: Path) -> bool:
         """Whether a path, with all links resolved, lies in one of the folders that were given."""
@@ -198,8 +194,6 @@ class Catalogue:
 
     def save_folder(self) -> Path:
         """`saved` in the first run folder, or in that of a scene given by name; InputError if no run was given."""
-        for run in self.runs.values():
-            return run.folder / "saved"
-        for name in self.experiments:
-            return (Path("runs") / name / "saved").resolve()
+        for folder in (*(r.folder for r in self.runs.values()), *(Path("runs") / n for n in self.experiments)):
+            return folder.resolve() / "saved"
         raise InputError("There is no run folder to save to: name one on the command line.")

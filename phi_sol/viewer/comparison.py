@@ -8,7 +8,8 @@ import numpy as np
 
 from ..errors import InputError
 from ..flows import Flow
-from ..pictures.panels import Ranges, View, colour_range, drawn_axes
+from ..metrics.metric import compared_arrays, error_label
+from ..pictures.panels import FIELDS, Choice, Ranges, View, colour_range, drawn_axes
 from ..pictures.values import Values
 from ..solvers.pair import SolverPair
 from .catalogue import Catalogue, Run
@@ -18,6 +19,17 @@ from .rollouts import Computed, Rollouts
 
 RECORDED = "recorded"
 SAMPLES = 9  # frames that a fixed colour range is taken from
+
+
+Shown = dict[str, Values | str]  # values, or the reason why there are none (yet), by title of the panel
+
+
+def example(shown: Shown) -> Values:
+    """Some of the values; InputError with the reason if there are none."""
+    values = [v for v in shown.values() if isinstance(v, Values)]
+    if not values:
+        raise InputError(str(next(iter(shown.values()))))
+    return values[-1]
 
 
 class Comparison:
@@ -49,8 +61,10 @@ class Comparison:
 
     def drawn(self, recording: Recording) -> tuple[str, ...]:
         """Axes in the order in which they are drawn."""
-        axes = recording.read(recording.fields[0], recording.frames[0]).axes
-        return drawn_axes(axes, getattr(self.flow(recording), "drawn", ()))
+        flow = self.flow(recording)
+        if flow is not None:
+            return drawn_axes(list(flow.resolution), flow.drawn)
+        return drawn_axes(recording.read(recording.fields[0], recording.frames[0]).axes)
 
     def is_compared(self, recording: Recording) -> bool:
         """Whether source and corrector can be rolled out."""
@@ -66,8 +80,8 @@ class Comparison:
             return list(dict.fromkeys(n.partition("_")[2] for n in recording.fields))
         return recording.fields
 
-    def values(self, recording: Recording, run: str | None, field: str, frame: int) -> dict[str, Values | str]:
-        """Values, or the reason why there are none (yet), by title of the panel."""
+    def values(self, recording: Recording, run: str | None, field: str, frame: int) -> Shown:
+        """What the panels show of a frame."""
         if self._is_saved(recording):
             return {s: self._read(recording, f"{s}_{field}", frame) for s in SOLVERS}
         rollouts, stored = self.requested(recording, run), self._read(recording, field, frame)
@@ -81,16 +95,28 @@ class Comparison:
         folders = {SOURCE: None} | ({CORRECTED: self.catalogue.runs[run].folder} if run in self.runs(recording) else {})
         return {n: self.rollouts.request(recording, flow, f) for n, f in folders.items()}
 
+    def error_label(self, recording: Recording) -> str:
+        """Of an axis that shows these errors."""
+        flow = self.flow(recording)
+        return error_label(compared_arrays(flow)) if flow is not None else ""
+
     def errors(self, recording: Recording) -> dict[str, list[float]]:
-        """Velocity MAE per frame of all solvers that were rolled out, by name."""
+        """MAE per frame of all solvers that were rolled out, by name."""
         names = {run.folder: key for key, run in self.catalogue.runs.items()} | {None: SOURCE}
         errors = {names.get(f, str(f)): r.mae[:] for f, r in self.rollouts.of(recording).items() if r.mae}
         return dict(sorted(errors.items(), key=lambda item: item[0] != SOURCE))
 
-    def example(self, recording: Recording, field: str) -> Values | None:
-        """Some values of a field; None if its first frame can't be read."""
-        shown = self.values(recording, None, field, recording.frames[0]).values()
-        return next((v for v in shown if isinstance(v, Values)), None)
+    def look(
+        self, recording: Recording, run: str | None, shown: Shown, choice: Choice, fixed: bool = True
+    ) -> tuple[View, Ranges, str, Flow | None]:
+        """
+        What `make_rows` needs besides the values; colour ranges are `fixed`, or those of the frame. InputError if there
+        are no values.
+        """
+        reference = REFERENCE if REFERENCE in shown else ""
+        view = choice._replace(show=choice.show if reference else FIELDS).view(example(shown), self.drawn(recording))
+        ranges = self.fixed_ranges(recording, run, view) if fixed else Ranges()
+        return view, ranges, reference, self.flow(recording)
 
     def progress(self, recording: Recording, run: str | None) -> str:
         """What is being computed, or why it is not, in one line; empty if all is there."""
@@ -105,10 +131,9 @@ class Comparison:
         for i in np.unique(np.linspace(0, len(recording.frames) - 1, SAMPLES).astype(int)):
             shown = self.values(recording, run, view.field, recording.frames[i])
             wholes = {t: view.whole(v) for t, v in shown.items() if isinstance(v, Values)}
-            base = wholes.get(REFERENCE)
             stored += [p for t, p in wholes.items() if t in (RECORDED, REFERENCE) or self._is_saved(recording)]
-            if base is not None:
-                differences += [p - base for t, p in wholes.items() if t != REFERENCE and p.fits(base)]
+            fitting = [p for t, p in wholes.items() if t != REFERENCE and p.fits(wholes.get(REFERENCE))]
+            differences += [p - wholes[REFERENCE] for p in fitting]
         given = ((stored, view.is_signed), (differences, True))
         ranges = Ranges(*(colour_range(pictures, signed) if pictures else None for pictures, signed in given))
         if all(r.done for r in self.requested(recording, run).values()):

@@ -58,7 +58,8 @@ def panels(rows: list[Row]) -> go.Figure:
                 figure.add_trace(go.Scatter(x=[None], y=[None], showlegend=False, hoverinfo="skip"), i, j)
         bar: dict = dict(len=share * 0.95, y=1 - (i - 0.5) * share, thickness=14, x=1.01, tickformat=".3~g")
         bar |= dict(title=dict(text=row.scale.label, side="right", font_size=11))
-        figure.layout[axis] = _colours(row.scale.limits, row.scale.colours, bar)
+        cmin, cmax = row.scale.limits
+        figure.layout[axis] = dict(cmin=cmin, cmax=cmax, colorscale=row.scale.colours, colorbar=bar)
     if volume and some is not None:
         shape = dict(zip("xyz", (1.1 * e / max(extents) for e in extents), strict=True))
         # names beside the first tick: titles of 3D axes stand so far away that small panels cut them off
@@ -72,18 +73,12 @@ def panels(rows: list[Row]) -> go.Figure:
     return figure.update_annotations(font_size=13)
 
 
-def _colours(limits: tuple[float, float], colours: str, bar: dict) -> dict:
-    return dict(cmin=limits[0], cmax=limits[1], colorscale=colours, colorbar=bar)
-
-
 def _label_axes(figure: go.Figure, rows: list[Row], some: Picture | None):
     """Names of the axes; panels of pictures zoom together and keep their shape."""
     flat, names = some is None or some.values.ndim == 2, list(some.coordinates) if some is not None else ["", ""]
-    figure.update_xaxes(title_text=names[-1], matches="x" if flat else None, **FRAME)
-    figure.update_yaxes(matches="y" if flat else None, **FRAME)
-    if flat:
-        figure.update_yaxes(constrain="domain")
-        figure.update_xaxes(constrain="domain")
+    style: dict = FRAME | (dict(constrain="domain") if flat else {}) | (NO_TICKS if some is None else {})
+    figure.update_xaxes(title_text=names[-1], matches="x" if flat else None, **style)
+    figure.update_yaxes(matches="y" if flat else None, **style)
     for i, row in enumerate(rows, 1):
         for j in range(1, len(row.panels) + 1):
             plot = figure.get_subplot(i, j)
@@ -91,9 +86,6 @@ def _label_axes(figure: go.Figure, rows: list[Row], some: Picture | None):
                 plot.yaxis.update(scaleanchor=plot.yaxis.anchor, scaleratio=1)
             if j == 1:
                 plot.yaxis.title.text = names[0] if flat else row.scale.label
-    if some is None:
-        figure.update_xaxes(**NO_TICKS)
-        figure.update_yaxes(**NO_TICKS)
 
 
 def _trace(content: Picture, title: str, axis: str, signed: bool = False):
@@ -125,7 +117,8 @@ def single(values: Values, view: View, limits: tuple[float, float], arrows: bool
     content = view.flat(view.whole(values))
     figure = go.Figure(_trace(content, view.field, "coloraxis"))
     bar = dict(title=dict(text=label(view.field.rpartition(" ")[2], view.quantity), side="right"), thickness=14)
-    colours, margin = _colours(limits, PLAIN, bar), dict(l=50, r=20, t=20, b=44)
+    colours = dict(cmin=limits[0], cmax=limits[1], colorscale=PLAIN, colorbar=bar)
+    margin = dict(l=50, r=20, t=20, b=44)
     figure.update_layout(coloraxis=colours, template="simple_white", uirevision="kept", margin=margin)
     if content.values.ndim == 2:
         vertical, horizontal = content.coordinates

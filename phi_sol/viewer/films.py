@@ -1,6 +1,5 @@
 """Films of recorded comparisons, for those without a browser."""
 
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,29 +8,14 @@ import numpy as np
 
 from ..errors import InputError, MissingError
 from ..pictures.drawing import Drawing
-from ..pictures.film import FORMATS, write_film
-from ..pictures.panels import BOTH, FIELDS, make_rows, make_view
-from ..pictures.values import Values, quantities
-from ..storage.files import check_no_file_in_the_way
+from ..pictures.film import write_film
+from ..pictures.panels import Choice, make_rows
+from ..pictures.values import quantities
 from .catalogue import Catalogue
-from .comparison import Comparison
-from .live import REFERENCE, SOURCE
-from .solvers import error_axis
+from .comparison import Comparison, example
+from .live import SOURCE
 
 FRAMES = 200  # frames of a film unless it is said
-
-
-def check_target(out: Path):
-    """InputError if no film can be written there: another format, no ffmpeg, a file in place of the folder."""
-    if out.suffix.lower() not in FORMATS:
-        raise InputError(f"{out} must end with one of {', '.join(FORMATS)}.")
-    if out.suffix.lower() == ".mp4" and shutil.which("ffmpeg") is None:
-        raise InputError(
-            "An .mp4 needs the program ffmpeg, which is not installed: install it, or write a .gif or .html."
-        )
-    if out.is_dir():
-        raise InputError(f"{out} is a folder.")
-    check_no_file_in_the_way(out.absolute().parent, "Name another file with -o.")
 
 
 class Film:
@@ -102,18 +86,12 @@ class Film:
         self._compute(progress)
         comparison, recording = self.comparison, self.recording
         first = comparison.values(recording, self.run, self.field, self.frames[0])
-        values = next((v for v in first.values() if isinstance(v, Values)), None)
-        if values is None:
-            raise InputError(next(iter(first.values())))
-        if self.quantity is not None and self.quantity not in quantities(values):
-            known = ", ".join(quantities(values))
-            raise InputError(f"There is no quantity {self.quantity!r} of {self.field}. Known: {known}.")
-        reference, drawn = REFERENCE if REFERENCE in first else "", comparison.drawn(recording)
-        view = make_view(values, self.field, self.quantity, drawn, BOTH if reference else FIELDS, None, 0.5)
-        look = (view, comparison.fixed_ranges(recording, self.run, view), reference, comparison.flow(recording))
+        look = comparison.look(recording, self.run, first, Choice(self.field, self.quantity))
+        if self.quantity and self.quantity not in (known := quantities(example(first))):
+            raise InputError(f"There is no quantity {self.quantity!r} of {self.field}. Known: {', '.join(known)}.")
         errors = comparison.errors(recording)
         drawing = Drawing(make_rows(first, *look), curves=bool(errors))
-        label = error_axis(comparison.flow(recording))
+        label = comparison.error_label(recording)
         mark = _error_axis(drawing.curve_axis, errors, self.frames[-1], label) if errors else None
 
         def frames():

@@ -3,37 +3,55 @@
 import time
 from collections import deque
 from collections.abc import Callable
-from functools import cached_property
-from importlib import import_module
-from itertools import count
+from functools import reduce
+from itertools import count, repeat
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import DivergedError, InputError
+from ..flows import Flow
 from ..flows.base import SEED
+from ..grids.sampling import gaussian_mean
 from ..metrics import mean_absolute_error
-from ..metrics.metric import has_velocity
+from ..metrics.metric import compared_arrays, has_velocity
+from ..pictures.panels import drawn_axes
 from ..pictures.values import HIDDEN, Values, flow_values, zero_arrays
 from ..solvers.pair import SolverPair
-from ..stepping.arrays import pack, unpack
+from ..stepping.arrays import pack
 from ..stepping.solver import Solver
-from ..storage.files import PARTIAL, write_json
-from ..storage.frames import DESCRIPTION, read_frame, sim_folder
+from ..storage.files import write_json
+from ..storage.frames import DESCRIPTION, FrameFormat, read_frame, sim_folder
 from .recording import Recording
-from .rollouts import COMPUTING
-from .solvers import compared_arrays, swirl
+from .rollouts import COMPUTING, Arrays, tensors
 
 SOURCE, CORRECTED, REFERENCE = "source", "corrected", "reference"
 SOLVERS = (SOURCE, CORRECTED, REFERENCE)
 CURVE = 5000  # steps of the error curves that are kept
 AVERAGED = 20  # steps over which speeds are averaged
 
-Arrays = dict[str, np.ndarray]
 
+def swirl(flow: Flow, centre: dict[str, float], radius: float, speed: float) -> Arrays:
+    """
+    A divergence-free velocity around an axis, for a poke, by array name, shape (*faces): the curl of the stream
+    function ψ = speed radius e^½ exp(-r²/(2 radius²)) in the plane of the first two axes; `speed` is the greatest, at
+    the distance `radius` (domain units).
 
-def _first(batch: dict) -> Arrays:
-    return {n: a.numpy()[0] for n, a in batch.items()}
+    Face values are differences of ψ between the ends of a face, so that the discrete divergence vanishes and the
+    restriction of the reference's swirl is the source's.
+    """
+    (a, b, *others), layout = flow.resolution, flow.layouts["velocity"]
+    bell = lambda d, x: np.exp(-(((x - centre[d]) / radius) ** 2) / 2)  # noqa: E731
+    result = {f"velocity.{d}": np.zeros(layout.shape(d)) for d in others}
+    for component, other, sign in ((a, b, 1), (b, a, -1)):
+        where = layout.intervals(component)
+        lower, upper = where[other]
+        factors = {d: gaussian_mean(*where[d], centre[d], radius) for d in others}
+        factors[component] = bell(component, where[component][0])
+        factors[other] = sign * (bell(other, upper) - bell(other, lower)) / (upper - lower)
+        product = reduce(np.multiply.outer, (factors[d] for d in flow.resolution))
+        result[f"velocity.{component}"] = speed * radius * np.exp(0.5) * product
+    return result
 
 
 class Live:
@@ -62,6 +80,9 @@ class Live:
         """
         self.pair, self.parameters, self.correctors, self.starts = pair, dict(parameters), correctors, starts or {}
         self.flow, self.can_poke = pair.source, has_velocity(pair.source)
+        self.drawn = drawn_axes(
+            list(self.flow.resolution), self.flow.drawn
+        )  # axes in the order in which they are drawn
         self.gain, self.steps, self.message, self.version = 1.0, 0, "", 0
         self.corrector, self.start = next(iter(correctors), ""), next(iter(self.starts), "")
         self.curves: dict[str, deque] = {}
@@ -119,16 +140,12 @@ class Live:
                 self.message = "starting TensorFlow ..."
                 self._prepare()
             self.message = "compiling ..."
-            reference = self._start_arrays()
+            self._take(REFERENCE, self._start_arrays())
+            self._take(SOURCE, self._restricted)
+            self._take(CORRECTED, self._restricted)
             self.steps, self._saved = 0, None
             self.curves = {n: deque(maxlen=CURVE) for n in (SOURCE, CORRECTED)}
-            for seconds in self._seconds.values():
-                seconds.clear()
-            arrays = {REFERENCE: self._native({n: a[None] for n, a in reference.items()})}
-            coarse = self._restrict(arrays[REFERENCE], self._native(self._batched_parameters))
-            self._arrays = arrays | {SOURCE: coarse, CORRECTED: coarse}
-            for name in SOLVERS:
-                self._show(name, _first(self._arrays[name]))
+            self._seconds = {n: deque(maxlen=AVERAGED) for n in SOLVERS}
             self._measure()
             self.message = ""
 
@@ -137,14 +154,13 @@ class Live:
         with COMPUTING:
             if not self._arrays:
                 self.reset()
-            parameters, dt = self._native(self._batched_parameters), self._tf.constant(self.flow.dt, self._tf.float32)
+            parameters = tensors({n: [v] for n, v in self.parameters.items()})
             solvers = {SOURCE: self.flow, CORRECTED: self._corrected, REFERENCE: self.pair.fine}
-            for name in SOLVERS:
+            for name, solver in solvers.items():
                 begin = time.perf_counter()
-                self._arrays[name] = solvers[name](self._arrays[name], parameters, dt)
-                values = _first(self._arrays[name])
-                self._seconds.setdefault(name, deque(maxlen=AVERAGED)).append(time.perf_counter() - begin)
-                self._show(name, values)
+                arrays = {n: a.numpy() for n, a in solver(tensors(self._arrays[name]), parameters).items()}
+                self._seconds[name].append(time.perf_counter() - begin)
+                self._take(name, arrays)
             self.steps += 1
             self.message = ""
             self._measure()
@@ -159,9 +175,7 @@ class Live:
             centre = {d: size * self._random.uniform(0.3, 0.7) for d, size in self.flow.size.items()}
             for name in SOLVERS:
                 added = swirl(self._flows[name], centre, 0.08 * min(self.flow.size.values()), speed)
-                arrays = {n: a + added.get(n, np.float32(0)) for n, a in _first(self._arrays[name]).items()}
-                self._arrays[name] = self._native({n: a[None] for n, a in arrays.items()})
-                self._show(name, arrays)
+                self._take(name, {n: a + np.float32(added.get(n, 0)) for n, a in self._arrays[name].items()})
             self._measure(replace=True)
 
     def save(self, folder: Path) -> Path:
@@ -173,23 +187,16 @@ class Live:
         with COMPUTING:
             if not self._arrays:
                 raise InputError("There is nothing to save yet: make a step first.")
-            from phi.field import write
-
             if self._saved is None or not self._saved.is_relative_to(folder):
-                self._saved = next(f for i in count() if not (f := sim_folder(folder, i)).exists())
-            target = self._saved
-            (target / PARTIAL).mkdir(parents=True, exist_ok=True)
-            for name in SOLVERS:
-                arrays = {n: a.numpy() for n, a in self._arrays[name].items()}
-                state = unpack(self._flows[name], arrays, self._batched_parameters)
-                for field in set(state.fields) - set(HIDDEN):
-                    part = target / PARTIAL / f"{name}_{field}_{self.steps:06d}.npz"
-                    write(state.fields[field], str(part))
-                    part.replace(target / part.name)
-            (target / PARTIAL).rmdir()
-            facts = {"parameters": self.parameters, "gain": self.gain, "corrector": self.corrector}
-            write_json(target / DESCRIPTION, {"flow": self.flow.config()} | facts)
-            return target
+                self._saved = next(f for f in map(sim_folder, repeat(folder), count()) if not f.exists())
+            self._saved.mkdir(parents=True, exist_ok=True)
+            for name, flow in self._flows.items():
+                layouts = {n: layout for n, layout in flow.layouts.items() if n not in HIDDEN}
+                fields = {n: layout.to_file(self._arrays[name])[0] for n, layout in layouts.items()}
+                FrameFormat(flow).write(self._saved, self.steps, fields, prefix=f"{name}_")
+            facts = {"flow": self.flow.config(), "parameters": self.parameters, "gain": self.gain}
+            write_json(self._saved / DESCRIPTION, facts | {"corrector": self.corrector})
+            return self._saved
 
     def values(self, solver: str, full: bool = False) -> dict[str, Values]:
         """The fields of a simulation, of the reference restricted unless `full`; InputError before the first step."""
@@ -202,29 +209,16 @@ class Live:
         """Steps per second of each, if it ran alone, averaged over the last steps."""
         return {n: len(s) / sum(s) for n, s in self._seconds.items() if len(s)}
 
-    _tf = cached_property(lambda self: import_module("tensorflow"))
-
-    def _native(self, arrays: Arrays) -> dict:
-        return {n: self._tf.constant(a, self._tf.float32) for n, a in arrays.items()}
-
-    @property
-    def _batched_parameters(self) -> Arrays:
-        return {n: np.array([v], np.float32) for n, v in self.parameters.items()}
-
-    @cached_property
-    def _restrict(self):
-        return self._tf.function(self.pair.restrict_arrays, autograph=False)
-
     def _start_arrays(self) -> Arrays:
         flow = self.pair.reference
         if self.start:
             recording = self.starts[self.start]
             self.parameters = {n: float(recording.parameters[n]) for n in flow.parameters}
-            return read_frame(flow, recording.folder, recording.frames[0])
-        return _first(pack(flow, flow.initial_state(**self.parameters))[0])
+            return {n: a[None] for n, a in read_frame(flow, recording.folder, recording.frames[0]).items()}
+        return {n: a.numpy() for n, a in pack(flow, flow.initial_state(**self.parameters))[0].items()}
 
-    def _corrected(self, arrays: dict, parameters: dict, dt) -> dict:
-        plain = self.flow(arrays, parameters, dt)
+    def _corrected(self, arrays: dict, parameters: dict) -> dict:
+        plain = self.flow(arrays, parameters)
         self.diagnostics = {}
         if self.gain == 0 or not self.corrector:
             return plain
@@ -233,27 +227,25 @@ class Live:
 
             self._hybrids[self.corrector] = solver_of(self.correctors[self.corrector], self.flow)
         hybrid = self._hybrids[self.corrector]
-        full = dict(hybrid(arrays, parameters, dt))
+        full = dict(hybrid(arrays, parameters))
         self.diagnostics = {n: int(full.pop(n)[0]) for n in hybrid.diagnostics if n in full}
         return full if self.gain == 1 else {n: plain[n] + self.gain * (full[n] - plain[n]) for n in plain}
 
-    def _show(self, name: str, arrays: Arrays):
+    def _take(self, name: str, arrays: Arrays):
+        """The new state of a simulation, with a batch axis, and what is shown of it."""
+        self._arrays[name] = arrays
         if not all(np.isfinite(a).all() for a in arrays.values()):
             raise DivergedError(f"The {name} simulation is no longer finite at step {self.steps + 1}.")
-        values = flow_values(self._flows[name], arrays)
         if name == REFERENCE:
-            self._shown[f"{name} (full)"] = values
-            coarse = self._restrict(self._arrays[name], self._native(self._batched_parameters))
-            self._restricted = {n: a.numpy() for n, a in coarse.items()}
-            values = flow_values(self.flow, {n: a[0] for n, a in self._restricted.items()})
-        self._shown[name] = values
+            self._shown[f"{name} (full)"] = flow_values(self._flows[name], {n: a[0] for n, a in arrays.items()})
+            arrays = self._restricted = self.pair.restrict_arrays(arrays, {})
+        self._shown[name] = flow_values(self.flow, {n: a[0] for n, a in arrays.items()})
 
     def _measure(self, replace: bool = False):
-        """Velocity MAE of source and corrected against the restricted reference."""
+        """MAE of source and corrected against the restricted reference."""
         names = compared_arrays(self.flow)
         for name, curve in self.curves.items():
             if replace and curve:
                 curve.pop()
-            arrays = {n: self._arrays[name][n].numpy() for n in names}
-            curve.append((self.steps, float(mean_absolute_error(arrays, self._restricted, names)[0])))
+            curve.append((self.steps, float(mean_absolute_error(self._arrays[name], self._restricted, names)[0])))
         self.version += 1

@@ -7,19 +7,17 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 from itertools import count
 from typing import Any
 
-import numpy as np
 from phi.vis._vis import CONTROL_VARS
 from phi.vis._vis_base import Action
 
-from ..errors import InputError
+from ..errors import InputError, one_line
 from ..pictures.values import Values
 from ..stepping.state import State
-from .phiflow.compat import install, one_line
-from .phiflow.models import BaseModel, control, control_of, end_play
+from .phiflow.compat import install
+from .phiflow.models import BaseModel, Setting, end_play
 from .variables import Variables, parts, shown
 
 THROTTLE = 0.1  # seconds between two looks at the variables of a loop
@@ -105,9 +103,9 @@ class LoopViewer(BaseModel):
         super().__init__(name, description)
         self._variables, self._step, self._stepped = Variables(frame), threading.Event(), threading.Event()
         self._values: dict[str, Values | str] = {}
-        self._scalars: dict[str, list] = {}
-        self._taken, self._in_loop, self._closed, self._functions = 0.0, False, False, dict(actions)
-        self.actions, self._settings = tuple(Action(n, inspect.getdoc(f) or n) for n, f in actions.items()), {}
+        self._curves: dict[str, list] = {}
+        self._calls = {Action(n, inspect.getdoc(f) or n): (n, f) for n, f in actions.items()}
+        self._settings, self._taken, self._in_loop, self._closed = {}, 0.0, False, False
         self.app = self.server = self._hook = None
 
     # --- for the script ---
@@ -141,7 +139,7 @@ class LoopViewer(BaseModel):
     def log_scalars(self, **values: float):
         """Appends a point to each of these curves on the page Board."""
         for name, value in values.items():
-            self._scalars.setdefault(name, []).append((self.steps, float(value)))
+            self._curves.setdefault(name, []).append((self.steps, float(value)))
 
     def __getattr__(self, name):
         settings = self.__dict__.get("_settings", {})
@@ -160,22 +158,44 @@ class LoopViewer(BaseModel):
         marked = {n: c for n, c in CONTROL_VARS.items() if n in self._variables.frame.f_globals}
         marked = {n: (c.initial, *c.value_range) if c.value_range else c.initial for n, c in marked.items()}
         for name, given in (marked | controls).items():
-            if hasattr(type(self), name) or name in self.__dict__:
-                raise InputError(f"A control can't be named {name!r}: the viewer has an attribute of this name.")
-            value, limits, options = control_of(name, given)
-            self._settings[name] = value
-            current = partial(self.get_control_value, name)
-            self.controls += (control(name, type(value), limits, current, **options),)
+            self._add_control(name, given)
         self._take()
+
+    def _add_control(self, name: str, given):
+        """One that starts at a value, given as such, or as (value, lowest, highest), or (text, possible texts)."""
+        if hasattr(type(self), name) or name in self.__dict__:
+            raise InputError(f"A control can't be named {name!r}: the viewer has an attribute of this name.")
+        value, *limits = given if isinstance(given, tuple) else (given,)
+        kind = type(value)
+        if kind in (int, float):
+            if len(limits) not in (0, 2):
+                raise InputError(f"The control {name!r} must be a value or (value, lowest, highest), not {given!r}.")
+            twice = abs(2 * value)
+            lower, upper = limits or ((0, twice) if value > 0 else (-twice, twice) if value < 0 else (-1, 1))
+            if not lower <= value <= upper or lower == upper:
+                raise InputError(f"The control {name!r} needs lowest <= value <= highest, not {given!r}.")
+            limits = [kind(lower), kind(upper)]
+        elif kind is str:
+            limits = [*limits[0]] if limits else []
+        elif kind is not bool:
+            raise InputError(f"The control {name!r} must start with a number, a truth value or a text, not {value!r}.")
+
+        def write(new):
+            self._settings[name] = kind(new)
+            self._variables.set(name, self._settings[name])
+
+        self._settings[name] = value
+        options, span = {"log": False} if kind is float else {}, None if kind is bool else tuple(limits) or None
+        self.controls += (Setting.of(name, kind, span, lambda: self._settings[name], write, **options),)
 
     def serve(self, select: list[str], host: str, port: int, play: bool, keep_alive: bool):
         """Makes the page, and runs its server in the background."""
-        from .server import PHIFLOW, make_app, make_server
+        from .server import PHIFLOW, Server, make_app
 
         self.app = make_app(self, select, {"/": "Fields"} | {p: n for p, n in PHIFLOW.items() if p != "/fields"}, {})
         self.app.add_page("/", self.app.page_urls["/fields"])
         self.stop = self.app.pause
-        self.server = make_server(self.app, host, port)
+        self.server = Server(self.app, host, port)
         self.server.start()
         self._hook = sys.excepthook if isinstance(sys.excepthook, CrashHook) else CrashHook()
         self._hook.viewers.append(self)
@@ -241,23 +261,6 @@ class LoopViewer(BaseModel):
         if not isinstance(value, Values):
             raise InputError(value or f"{name} has no value.")
         return value
-
-    @property
-    def curve_names(self) -> tuple:
-        return tuple(self._scalars)
-
-    def get_curve(self, name: str) -> tuple:
-        return tuple(np.array(self._scalars[name]).T)
-
-    def get_control_value(self, name: str):
-        return self._settings[name]
-
-    def set_control_value(self, name: str, value):
-        self._settings[name] = type(self._settings[name])(value)
-        self._variables.set(name, self._settings[name])
-
-    def run_action(self, name: str):
-        self.in_background(lambda: self.safely(name, self._functions[name]))
 
     def _take(self):
         """Reads the variables in the script's thread: the page sees one state, and one thread uses PhiML."""

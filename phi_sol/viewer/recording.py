@@ -1,6 +1,7 @@
 """Recorded simulations: any PhiFlow scene directory, read without unpickling anything."""
 
 import re
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -37,10 +38,9 @@ class Recording:
     def refresh(self):
         """Looks which frames there are; those of a simulation that is still being written grow."""
         if not self.description.get("complete"):
-            try:
+            self.description = {}
+            with suppress(InputError):
                 self.description = read_json(self._described / DESCRIPTION)
-            except InputError:
-                self.description = {}
         frames: dict[str, set[int]] = {}
         for file in self.folder.glob("*.npz"):
             match = FRAME_FILE.fullmatch(file.name)

@@ -10,27 +10,37 @@ from threading import Lock, RLock, Thread
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, one_line
 from ..flows import Flow
 from ..metrics import mean_absolute_error
+from ..metrics.metric import compared_arrays
 from ..pictures.values import Values, flow_values
 from ..storage.frames import read_frame
-from .phiflow.compat import one_line
 from .recording import Recording
-from .solvers import compared_arrays
 
 LOG = logging.getLogger(__name__)
 MEMORY = 1 << 30  # bytes of frames that are kept, all rollouts together
 COMPUTING = RLock()  # held by whoever uses PhiML or TensorFlow: PhiML's settings are shared by all threads
 
+Arrays = dict[str, np.ndarray]
+
+
+def tensors(arrays: dict) -> dict:
+    """As solvers take them."""
+    import tensorflow as tf
+
+    return {n: tf.constant(a, tf.float32) for n, a in arrays.items()}
+
 
 @dataclass
 class Computed:
-    """Frames of one solver, filled in while they are computed."""
+    """Frames of a source flow, or of what is trained in `run`, filled in while they are computed."""
 
+    recording: Recording
     flow: Flow
+    run: Path | None
     total: int  # number of the last frame
-    frames: list[dict[str, np.ndarray]] = field(default_factory=list)  # native arrays, the start included
+    frames: list[Arrays] = field(default_factory=list)  # native arrays, the start included
     mae: list[float] = field(default_factory=list)  # velocity, against the reference; NaN where it can't be read
     diagnostics: dict[str, list[int]] = field(default_factory=dict)  # of frame 1, 2, ..., such as `iterations`
     error: str = ""  # why it ended early, in one line
@@ -64,7 +74,7 @@ class Rollouts:
     def __init__(self, prepare: Callable[[], None]):
         """`prepare` is called before TensorFlow is imported."""
         self._prepare = prepare
-        self._jobs: list[tuple[Computed, Recording, Path | None]] = []
+        self._jobs: list[Computed] = []
         self._all: OrderedDict[tuple, Computed] = OrderedDict()
         self._thread: Thread | None = None
         self._lock, self._closed = Lock(), False
@@ -77,10 +87,10 @@ class Rollouts:
             if key in self._all:
                 self._all.move_to_end(key)
                 return self._all[key]
-            rollout = self._all[key] = Computed(flow, recording.frames[-1])
+            rollout = self._all[key] = Computed(recording, flow, run, recording.frames[-1])
             while sum(r.bytes for r in self._all.values()) > MEMORY and len(self._all) > 3:
                 self._all.popitem(last=False)
-            self._jobs.append((rollout, recording, run))
+            self._jobs.append(rollout)
             if self._thread is None and not self._closed:
                 self._thread = Thread(target=self._work, name="rollouts", daemon=True)
                 self._thread.start()
@@ -89,7 +99,7 @@ class Rollouts:
     def of(self, recording: Recording) -> dict[Path | None, Computed]:
         """All rollouts of a recording that were asked for, by run (None: the source)."""
         with self._lock:
-            return {key[1]: r for key, r in self._all.items() if key[0] == recording.folder}
+            return {r.run: r for r in self._all.values() if r.recording.folder == recording.folder}
 
     def close(self):
         """Ends the thread after the frame that it is at."""
@@ -104,40 +114,38 @@ class Rollouts:
                 if self._closed or not self._jobs:
                     self._thread = None
                     return
-                job = self._jobs.pop()
+                rollout = self._jobs.pop()
             try:
-                self._compute(*job)
+                self._compute(rollout)
             except Exception as err:
                 LOG.info("a rollout failed", exc_info=err)
-                job[0].error = str(err) if isinstance(err, InputError) else one_line(err)
+                rollout.error = str(err) if isinstance(err, InputError) else one_line(err)
 
-    def _compute(self, rollout: Computed, recording: Recording, run: Path | None):
+    def _compute(self, rollout: Computed):
+        recording, flow, names = rollout.recording, rollout.flow, compared_arrays(rollout.flow)
         rollout.message = "starting TensorFlow"
         with COMPUTING:
             self._prepare()
-            import tensorflow as tf
-
             from ..tasks import solver_of
 
-            rollout.message, flow = "compiling", rollout.flow
-            solver = flow if run is None else solver_of(run, flow)
+            rollout.message = "compiling"
+            solver = flow if rollout.run is None else solver_of(rollout.run, flow)
             start = read_frame(flow, recording.folder, recording.frames[0])
             flow_values(flow, start)  # fills caches
-            first = {n: tf.constant(a[None], tf.float32) for n, a in start.items()}
-            parameters = {n: tf.constant([recording.parameters[n]], tf.float32) for n in flow.parameters}
-            sequence, names = solver.frames(first, parameters, rollout.total), compared_arrays(flow)
+            first = tensors({n: a[None] for n, a in start.items()})
+            parameters = tensors({n: [recording.parameters[n]] for n in flow.parameters})
+            sequence = solver.frames(first, parameters, rollout.total)
             arrays: dict | None = first
         while arrays is not None and not self._closed:
-            values = {n: a.numpy()[0] for n, a in arrays.items()}
+            values, mae = {n: a.numpy()[0] for n, a in arrays.items()}, float("nan")
             for name in set(solver.diagnostics) & set(values):
                 rollout.diagnostics.setdefault(name, []).append(int(values.pop(name)))
             if not all(np.isfinite(values[n]).all() for n in names):
                 raise InputError(f"blew up at frame {len(rollout.frames)}")
-            mae = float("nan")
             with suppress(InputError):  # a damaged frame
                 reference = read_frame(flow, recording.folder, len(rollout.frames))
-                batched = [{n: a[n][None] for n in names} for a in (values, reference)]
-                mae = float(mean_absolute_error(batched[0], batched[1], names)[0])
+                left, right = ({n: a[n][None] for n in names} for a in (values, reference))
+                mae = float(mean_absolute_error(left, right, names)[0])
             rollout.mae.append(mae)
             rollout.frames.append(values)
             with COMPUTING:

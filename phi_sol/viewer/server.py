@@ -15,13 +15,12 @@ from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 from ..errors import InputError
 from ..flows.base import SEED
 from ..flows.comparison import same_config
-from ..pictures.panels import drawn_axes
 from ..solvers.pair import SolverPair
 from .catalogue import Catalogue
 from .comparison import Comparison
 from .live import Live
 from .pages import compare, landing, live, training
-from .pages.parts import OWN, PHIFLOW, header, steady_clock
+from .pages.parts import OWN, PHIFLOW, header
 from .phiflow.compat import install
 from .phiflow.models import BaseModel, LiveModel, RecordedModel, end_play
 
@@ -39,7 +38,6 @@ class Site:
         live: The live simulation; None if no flow is known (`no_live` says why).
         model: What PhiFlow's pages show.
         app: PhiFlow's `DashApp`; `app.dash.server` is the WSGI application.
-        drawn: Axes of the live simulation in the order in which they are drawn.
     """
 
     def __init__(self, catalogue: Catalogue, prepare: Callable[[], None] = lambda: None):
@@ -47,11 +45,10 @@ class Site:
         self.catalogue, self.comparison = catalogue, Comparison(catalogue, prepare)
         self.live: Live | None = None
         self.model: BaseModel
-        self.no_live, self.live_title, self.ranges, self.drawn = "", "", {}, ()
+        self.no_live, self.live_title, self.ranges = "", "", {}
         self._make_live(prepare)
         first = next((r for r in catalogue.recordings.values() if r.frames), None)
         if self.live is not None:
-            self.drawn = drawn_axes(list(self.live.flow.resolution), self.live.flow.drawn)
             text = "Source, corrected and reference simulation, live. More on the pages Compare, Live and Training."
             self.model = LiveModel(self.live, self.live_title, text, catalogue.save_folder, self.ranges)
         elif first is not None:
@@ -59,13 +56,13 @@ class Site:
             self.model = RecordedModel(first, first.title, f"Recorded: {first.folder}", drawn)
         else:
             self.model = BaseModel("phi_sol", self.no_live)
-        self.app = make_app(self.model, [max(self.drawn)] if len(self.drawn) == 3 else [])
+        cut = [max(self.live.drawn)] if self.live is not None and len(self.live.drawn) == 3 else []
+        self.app = make_app(self.model, cut)
         self.model.stop = self.app.pause
         for path, module in {"/": landing, "/compare": compare, "/live": live, "/training": training}.items():
             self.app.add_page(path, lambda _, m=module: m.page(self))
-        for prefix, module in {"cmp": compare, "live": live, "train": training}.items():
+        for module in (compare, live, training):
             module.register(self)
-            steady_clock(self.app.dash, prefix)
 
     def close(self):
         """Ends what runs in the background, and removes the log."""
@@ -146,18 +143,14 @@ def listen(host: str, port: int) -> socket.socket:
     if not 0 < port < 65536:
         raise InputError(f"A port is a number from 1 to 65535, not {port}.")
     for number in range(port, min(port + ATTEMPTS, 65536)):
-        taken = None
         try:
-            taken = socket.socket(socket.getaddrinfo(host, number, type=socket.SOCK_STREAM)[0][0], socket.SOCK_STREAM)
-            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            taken.bind((host, number))
-            taken.listen(64)
-            return taken
+            family = socket.getaddrinfo(host, number, type=socket.SOCK_STREAM)[0][0]
+            both = family == socket.AF_INET6 and socket.has_dualstack_ipv6()
+            return socket.create_server((host, number), family=family, backlog=64, dualstack_ipv6=both)
         except OSError as err:
-            if taken is not None:
-                taken.close()
             if err.errno not in (errno.EADDRINUSE, errno.EACCES):
-                raise InputError(f"{host} is no address of this machine ({err.strerror}).") from err
+                reason = str(err.strerror).partition(" (")[0]
+                raise InputError(f"{host} is no address of this machine ({reason}).") from err
     raise InputError(f"The ports {port} to {number} of {host} are in use or not allowed: name another with --port.")
 
 
@@ -171,13 +164,19 @@ class Handler(WSGIRequestHandler):
 class Server(ThreadedWSGIServer):
     """A server that can be closed: connections that browsers keep open end with it, and their threads."""
 
-    def __init__(self, app, host: str, port: int):
-        """For what `make_app` makes, on an address and the first free port from one on."""
+    def __init__(self, app, host: str, port: int, say: Callable[[str], None] = print):
+        """For what `make_app` makes, bound to an address and a port (see `listen`); `say` tells the user."""
         app.config["host"] = host
         self.connections: set[socket.socket] = set()
         self._thread: Thread | None = None
         with listen(host, port) as taken:  # the server has a copy of it
             super().__init__(host, taken.getsockname()[1], app.dash.server, Handler, fd=taken.fileno())
+        if self.port != port:
+            say(f"Port {port} is in use; taking {self.port}.")
+        if host not in LOCAL:
+            say(f"Warning: anyone who can reach {host}:{self.port} can see and steer this; there is no authentication.")
+        shown = f"[{host}]" if ":" in host else "localhost" if host in ("0.0.0.0", "127.0.0.1") else host
+        say(f"http://{shown}:{self.port}/   (Ctrl-C ends)")
 
     def process_request(self, request, client_address):
         self.connections.add(request)
@@ -207,29 +206,11 @@ class Server(ThreadedWSGIServer):
                 connection.shutdown(socket.SHUT_RDWR)
 
 
-def make_server(app, host: str, port: int, say: Callable[[str], None] = print) -> Server:
-    """One bound to its port (see `listen`), to be run by `serve_forever` or `start`; `say` tells the user."""
-    server = Server(app, host, port)
-    if server.port != port:
-        say(f"Port {port} is in use; taking {server.port}.")
-    if host not in LOCAL:
-        say(f"Warning: anyone who can reach {host}:{server.port} can see and steer this; there is no authentication.")
-    shown = f"[{host}]" if ":" in host else "localhost" if host in ("0.0.0.0", "127.0.0.1") else host
-    say(f"http://{shown}:{server.port}/   (Ctrl-C ends)")
-    return server
-
-
-def serve(
-    catalogue: Catalogue,
-    host: str = "127.0.0.1",
-    port: int = 8051,
-    prepare: Callable[[], None] = lambda: None,
-    say: Callable[[str], None] = print,
-):
-    """Shows a catalogue until interrupted; arguments and errors as for `Site` and `make_server`."""
+def serve(catalogue: Catalogue, host: str, port: int, prepare: Callable[[], None], say: Callable[[str], None]):
+    """Shows a catalogue until interrupted; arguments and errors as for `Site` and `Server`."""
     site = Site(catalogue, prepare)
     for name in catalogue.root_names():
         say(f"Reading {name}")
-    with closing(site), closing(make_server(site.app, host, port, say)) as server:
+    with closing(site), closing(Server(site.app, host, port, say)) as server:
         sys.stdout.flush()
         server.serve_forever()

@@ -1,7 +1,6 @@
 """The variables of a running script that a viewer shows, followed by the objects that they hold."""
 
 from collections.abc import Callable
-from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -33,39 +32,35 @@ class Variables:
 
     def follow(self, item):
         """Adds a state or field, names of variables (InputError if unknown), or a dictionary of fields or functions."""
-        variables = self.all
         if isinstance(item, str):
-            for name in (v.strip() for v in item.split(",")):
-                if name not in variables:
+            for name in map(str.strip, item.split(",")):
+                if name not in self.all:
                     raise InputError(f"There is no variable {name!r} to view.")
-                self._add(name, variables[name], lambda v, n=name: v.get(n))
+                self._add(name, self.all[name])
         elif isinstance(item, dict):
             for name, value in item.items():
                 is_function = callable(value) and not hasattr(value, "shape")
-                self.sources[name] = (lambda _, f=value: f()) if is_function else self._source(value)
+                self.sources[name] = (lambda _, f=value: f()) if is_function else source(self._holder(value), value)
         else:
-            self._add(self._holder(item), item, self._source(item))
+            self._add(self._holder(item), item)
 
     def _holder(self, item) -> str:
         return next((n for n, v in self.all.items() if v is item and not n.startswith("_")), "")
 
-    def _source(self, value) -> Callable[[dict], object]:
-        """Looks up the variable that holds a value; without one it stays what it is."""
-        variable = self._holder(value)
-        return (lambda v: v.get(variable)) if variable else (lambda _: value)
-
-    def _add(self, variable: str, value, source: Callable[[dict], object]):
+    def _add(self, variable: str, value):
+        find = source(variable, value)
         if not isinstance(value, State):
-            self.sources[variable or f"field {len(self.sources) + 1}"] = source
+            self.sources[variable or f"field {len(self.sources) + 1}"] = find
             return
         taken = set(self.sources)
         for name in parts(value):
             title = f"{variable} {name}".strip() if name in taken else name
-            self.sources[title] = partial(_part, source, name)
+            self.sources[title] = lambda v, n=name: parts(find(v)).get(n)  # type: ignore[misc]
 
 
-def _part(source: Callable, name: str, variables):
-    return parts(source(variables)).get(name)
+def source(variable: str, value) -> Callable[[dict], object]:
+    """Looks up the variable that holds a value; without one it stays what it is."""
+    return (lambda variables: variables.get(variable)) if variable else (lambda _: value)
 
 
 def parts(item: Any) -> dict[str, object]:

@@ -1,11 +1,14 @@
 """Metrics against closed forms and independent computations."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from phi import math
 from phi.field import divergence as phiflow_divergence
 
 from phi_sol import BuoyantPlume, ForcedAdvection, WakeFlow, metrics
+from phi_sol.metrics.metric import compared_arrays
 
 
 def on_faces(flow, functions: dict, batch=True) -> dict:
@@ -46,6 +49,21 @@ def test_errors_are_averaged_per_component_first():
     np.testing.assert_allclose(metrics.root_mean_square_error(arrays, reference, ["u.y", "u.x"]), np.sqrt([2.5, 8.5]))
     np.testing.assert_allclose(metrics.relative_l2(arrays, reference, ["u.y", "u.x"]), [1, 1])
     np.testing.assert_allclose(metrics.relative_l2(arrays, reference, ["d"]), [0.25, 0.25])
+
+
+@pytest.mark.parametrize(
+    "fields, given, expected",
+    [
+        (["velocity", "marker"], ["marker"], ["velocity.y", "velocity.x"]),
+        (["heat", "salt", "time"], [], ["heat", "salt"]),
+        (["heat", "salt", "time"], ["salt"], ["salt"]),
+    ],
+)
+def test_errors_are_of_the_velocity_or_of_all_fields_that_are_free(fields, given, expected):
+    arrays = {"velocity": ["velocity.y", "velocity.x"]}
+    layouts = {f: SimpleNamespace(arrays=arrays.get(f, [f])) for f in fields}
+    flow = SimpleNamespace(fields=fields, prescribed=("time",), layouts=layouts)
+    assert compared_arrays(flow, given) == expected
 
 
 def test_errors_of_a_blown_up_solver_are_not_finite():

@@ -9,6 +9,7 @@ from phi_sol import InputError
 from phi_sol.networks import NETWORKS, NetworkFacts, build_network, describe
 
 FIELDS = {"resnet": 49, "small": 25, "convnet": 13, "unet": 100, "deep-unet": 204, "dilated": 181, "fno": None}
+FIELDS |= {"fast": 26, "faster": 52, "fastest": 36}
 
 
 @pytest.mark.parametrize("name, periodic", [*((n, False) for n in NETWORKS), ("convnet", True), ("unet", True)])
@@ -18,7 +19,8 @@ def test_receptive_field_is_the_footprint_of_the_gradient(name, periodic):
     block).
     """
     network = build_network(name, 1, 1, 1, periodic=periodic)
-    network.layers[-1].set_weights([np.ones_like(w) for w in network.layers[-1].get_weights()])
+    last = [layer for layer in network.layers if layer.weights][-1]
+    last.set_weights([np.ones_like(w) for w in last.get_weights()])
     x = tf.random.stateless_normal((16, 256, 1), (0, 0))
     with tf.GradientTape() as tape:
         tape.watch(x)
@@ -45,6 +47,9 @@ def test_flops_counted_by_hand():
         2 * 64 * 64,
     ]
     assert flops("unet", 2, (16, 8)) == pytest.approx(2 * 9 * sum(n / 4**i for i, n in enumerate(levels)))
+    # half the resolution: a fourth of the cells, of 2x2 cells with 3 channels each
+    assert flops("fast", 2, (16, 8)) == 2 * 9 * (12 * 32 + 4 * 32 * 32 + 32 * 8) / 4
+    assert flops("fast", 2, (5, 3)) == pytest.approx(2 * 9 * (12 * 32 + 4 * 32 * 32 + 32 * 8) * 6 / 15)
     # 5x3 cells: levels of 15, 3x2, 2x1 and 1 cells
     assert flops("unet", 2, (5, 3)) == pytest.approx(
         2 * 9 * sum(n * c / 15 for n, c in zip(levels, (15, 6, 2, 1), strict=True))

@@ -5,7 +5,7 @@ import pytest
 
 from phi_sol import BuoyantPlume, WakeFlow
 from phi_sol.errors import InputError
-from phi_sol.pictures.panels import View, colour_range, drawn_axes, make_view
+from phi_sol.pictures.panels import Choice, View, colour_range, drawn_axes
 from phi_sol.pictures.values import Picture, Values, label, picture, quantities
 
 BOUNDS = {"y": (0.0, 4.0), "x": (0.0, 3.0)}
@@ -116,5 +116,5 @@ def test_labels_have_units():
 
 def test_views_that_a_page_has_not_adapted_yet_are_replaced_by_possible_ones():
     scalar = Values(BOUNDS, {"": np.zeros((4, 3))})
-    view = make_view(scalar, "marker", "vorticity", ("x", "y"), "both", "z", None)
+    view = Choice("marker", "vorticity", "both", "z", None).view(scalar, ("x", "y"))
     assert (view.quantity, view.across) == ("value", "")

@@ -16,7 +16,7 @@ def value(loss, **arrays):
     """The loss of predictions that are off by `arrays`, for a batch of the error and twice the error."""
     target = {n: np.random.default_rng(0).random((2, *a.shape)) for n, a in arrays.items()}
     predicted = {n: tf.constant(target[n] + np.stack([a, 2 * a])) for n, a in arrays.items()}
-    return loss(predicted, {n: tf.constant(t) for n, t in target.items()}, STATISTICS).numpy()
+    return loss(predicted, {n: tf.constant(t) for n, t in target.items()}, loss.scales(target, STATISTICS)).numpy()
 
 
 def test_squares_are_relative_to_the_standard_deviation_and_weighted_by_field():

@@ -9,8 +9,9 @@ from PIL import Image
 
 import phi_sol
 from phi_sol.errors import InputError, MissingError
+from phi_sol.pictures.film import check_target
 from phi_sol.viewer.catalogue import Catalogue
-from phi_sol.viewer.films import Film, check_target
+from phi_sol.viewer.films import Film
 
 
 def grid(value, **sizes):

@@ -12,7 +12,7 @@ pytest.importorskip("dash", reason="Dash is not installed: pip install phi-sol[v
 
 from phi_sol.errors import InputError
 from phi_sol.viewer.catalogue import Catalogue
-from phi_sol.viewer.server import Site, listen, make_server
+from phi_sol.viewer.server import Server, Site, listen
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def site(tiny_run, tiny_data):
 def served(site, tmp_path_factory):
     """Port of a running server whose working directory holds folders that Dash and Flask would serve."""
     said = []
-    server = make_server(site.app, "127.0.0.1", 18071, said.append)
+    server = Server(site.app, "127.0.0.1", 18071, said.append)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield server.port, said
@@ -62,11 +62,11 @@ def test_port_in_use_and_other_hosts(site):
         assert other.getsockname()[1] > port
         other.close()
         said = []
-        server = make_server(site.app, "127.0.0.1", port, said.append)
+        server = Server(site.app, "127.0.0.1", port, said.append)
         assert said[0] == f"Port {port} is in use; taking {server.port}." and f"localhost:{server.port}" in said[1]
         server.server_close()
     said.clear()
-    server = make_server(site.app, "0.0.0.0", port, said.append)
+    server = Server(site.app, "0.0.0.0", port, said.append)
     assert any("no authentication" in s for s in said)
     server.server_close()
     with pytest.raises(InputError, match="no address of this machine"):

@@ -10,7 +10,7 @@ from phi_sol.errors import InputError
 from phi_sol.experiment import scene_names
 from phi_sol.pictures.values import flow_values
 from phi_sol.stepping.arrays import pack
-from phi_sol.viewer.solvers import swirl
+from phi_sol.viewer.live import swirl
 
 PAIRS = [
     SolverPair(WakeFlow, dict(y=24, x=12), 2),

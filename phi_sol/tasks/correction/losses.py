@@ -10,6 +10,7 @@ from ...correctors.statistics import Statistics
 from ...errors import InputError
 from ...kernels.compiled import Arrays
 
+FLOOR = 0.01  # of the mean square, where a source step from a window's first frame is exact
 STEP_WEIGHTS = {
     "uniform": lambda n: np.ones(n),
     "linear": lambda n: 2 * np.arange(1, n + 1) / (n + 1),
@@ -24,15 +25,21 @@ class Loss:
 
         L = Σ_f w_f [ <e_f²> + g Σ_d <(δ_d e_f)²> + a <(|ŝ_f| - |r̂_f|)²>_k ],   e_f = (s_f - r_f) / σ_f,
 
-    over the corrected arrays f (components count as arrays), <.> the mean over faces or cells, δ_d the difference of
-    two neighbours along axis d, and ^ the discrete Fourier transform of s_f / σ_f, over square roots of the number of
-    points. By Parseval's theorem the last term is what the first one would be if all phases were right: at most <e²>.
+    over the corrected arrays f (components count as arrays), σ_f the standard deviation in the data, <.> the mean over
+    faces or cells, δ_d the difference of two neighbours along axis d, and ^ the discrete Fourier transform of s_f /
+    σ_f, over square roots of the number of points. By Parseval's theorem the last term is what the first one would be
+    if all phases were right: at most <e²>.
+
+    With `relative`, σ_f² is for each window the mean square of what one source step from its first frame gets wrong,
+    plus 1 % of its mean over the data: so calm and lively windows count alike. In a flow that starts from rest the
+    squares of late frames outweigh those of early ones, whose errors grow into the late ones.
 
     Attributes:
         fields: w_f by field name; 1 for fields that are not named.
         gradient: g, without unit.
         spectral: a, without unit.
         steps: Weights of the n unrolled steps: `uniform`, `linear` (growing) or `last`, each with sum n, or n numbers.
+        relative: Whether each window counts by its own error of the source, as said above.
         extra: Further terms: functions of (predicted, target), both arrays by name of shape (batch, *spatial), that
             give numbers of shape (batch,), which are added.
     """
@@ -42,6 +49,7 @@ class Loss:
     gradient: float = 0.0
     spectral: float = 0.0
     steps: str | tuple[float, ...] = "uniform"
+    relative: bool = False
     extra: tuple[Callable, ...] = ()
 
     def __post_init__(self):
@@ -63,7 +71,12 @@ class Loss:
 
     @staticmethod
     def parse(
-        fields: str | None = None, gradient: float = 0.0, spectral: float = 0.0, steps: str = "uniform"
+        fields: str | None = None,
+        gradient: float = 0.0,
+        spectral: float = 0.0,
+        steps: str = "uniform",
+        *,
+        relative: bool = False,
     ) -> "Loss":
         """
         A loss from text as in commands: `fields` such as `velocity=1,marker=0.2`, `steps` a name or numbers such as
@@ -76,7 +89,7 @@ class Loss:
         parsed: str | tuple[float, ...] = steps
         if steps.strip()[:1] in set("0123456789.-+"):
             parsed = tuple(_number(w, w, "the weights of steps look like 1,1,2") for w in steps.split(","))
-        return Loss(tuple(weights.items()), gradient=gradient, spectral=spectral, steps=parsed)
+        return Loss(tuple(weights.items()), gradient=gradient, spectral=spectral, steps=parsed, relative=relative)
 
     def check_fields(self, correct: Sequence[str]):
         """Raises InputError if a field has a weight that is not corrected, or all corrected fields the weight 0."""
@@ -95,15 +108,28 @@ class Loss:
             raise InputError(f"{n} unrolled steps need {n} step weights, not {len(self.steps)}.")
         return np.array(self.steps[:n], float)
 
-    def __call__(self, predicted: Arrays, target: Arrays, statistics: Statistics) -> tf.Tensor:
+    def scales(self, errors: Arrays, statistics: Statistics) -> Arrays:
+        """
+        σ of each array: from the statistics, or where the loss is relative, shape (batch,), from what a source step
+        gets wrong, shape (batch, *spatial).
+        """
+        if not self.relative:
+            return {n: statistics.std[n] for n in errors}
+        squares = {n: tf.reduce_mean(tf.square(e), list(range(1, e.shape.rank))) for n, e in errors.items()}
+        return {n: tf.sqrt(s + FLOOR * statistics.correction[n] ** 2) for n, s in squares.items()}
+
+    def __call__(self, predicted: Arrays, target: Arrays, scales: Arrays) -> tf.Tensor:
         """
         The loss, shape (batch,), of the corrected arrays of a predicted state, shape (batch, *spatial) each, against
-        those of the reference, restricted to the source grid; the statistics give σ.
+        those of the reference, restricted to the source grid, with σ from `scales`.
         """
         weights, total = dict(self.fields), 0.0
         for name in target:
             if weight := weights.get(name.partition(".")[0], 1.0):
-                s, r = (a / statistics.std[name] for a in (predicted[name], target[name]))
+                scale = tf.reshape(
+                    tf.cast(scales[name], target[name].dtype), [-1, *[1] * (target[name].shape.rank - 1)]
+                )
+                s, r = (a / scale for a in (predicted[name], target[name]))
                 total += weight * self._of_array(s, r)
         return total + sum(term(predicted, target) for term in self.extra)
 
@@ -112,7 +138,7 @@ class Loss:
         steps = self.steps if isinstance(self.steps, str) else list(self.steps)
         content = {"fields": dict(self.fields), "gradient": self.gradient, "spectral": self.spectral, "steps": steps}
         names = [getattr(e, "__name__", type(e).__name__) for e in self.extra]
-        return content | ({"extra": names} if names else {})
+        return content | ({"relative": True} if self.relative else {}) | ({"extra": names} if names else {})
 
     def _of_array(self, s: tf.Tensor, r: tf.Tensor) -> tf.Tensor:
         space = list(range(1, s.shape.rank))

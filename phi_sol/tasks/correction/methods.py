@@ -155,12 +155,13 @@ class Method:
             arrays = fixed(hybrid.advance(fixed(arrays), parameters, dt, weights))
         factors = self.loss.step_weights(self.unroll)
         looped = self.unroll >= LOOP_FROM if self.looped is None else self.looped
-        names, statistics = hybrid.corrector.adapter.outputs, hybrid.corrector.statistics
+        names = hybrid.corrector.adapter.outputs
+        scales = self._scales(hybrid, window, parameters, dt)
 
         def step(i, arrays):
             arrays = hybrid.advance(arrays, parameters, dt, weights)
             target = {n: window[n][:, self.push_forward + i] for n in names}
-            return arrays, self.loss({n: arrays[n] for n in names}, target, statistics)
+            return arrays, self.loss({n: arrays[n] for n in names}, target, scales)
 
         if looped:
             return self._in_a_loop(step, arrays, factors)
@@ -171,6 +172,12 @@ class Method:
             if self.truncate and i % self.truncate == 0:
                 arrays = fixed(arrays)
         return tf.stack(result, 1)
+
+    def _scales(self, hybrid: HybridSolver, window: Arrays, parameters: Arrays, dt: tf.Tensor) -> Arrays:
+        """What differences are divided by, see `Loss`."""
+        first, names = {n: window[n][:, 0] for n in hybrid.names}, hybrid.corrector.adapter.outputs
+        after = fixed(hybrid.solver.advance(first, parameters, dt)) if self.loss.relative else first
+        return self.loss.scales({n: after[n] - window[n][:, 1] for n in names}, hybrid.corrector.statistics)
 
     def _in_a_loop(self, step, arrays: Arrays, factors: np.ndarray) -> tf.Tensor:
         example = next(iter(arrays.values()))
@@ -206,7 +213,8 @@ class Method:
         corrector = hybrid.corrector
         state = {n: window[f"state:{n}"][:, 0] for n in corrector.adapter.inputs}
         target = {n: window[f"correction:{n}"][:, 0] for n in corrector.adapter.outputs}
-        return self.loss(corrector(state, parameters, corrector.weights()), target, corrector.statistics)[:, None]
+        scales = self.loss.scales(target, corrector.statistics)
+        return self.loss(corrector(state, parameters, corrector.weights()), target, scales)[:, None]
 
 
 def fixed(arrays: Arrays) -> Arrays:

@@ -34,6 +34,7 @@ from .precompute import one_step_corrections, target_shapes, targets
 from .validation import rollout_error
 
 LOSS = {"loss_weights": "fields", "gradient_loss": "gradient", "spectral_loss": "spectral", "step_weights": "steps"}
+LOSS |= {"relative_loss": "relative"}
 
 
 class Correction(NetworkTask):
@@ -127,6 +128,7 @@ class Correction(NetworkTask):
 
     @classmethod
     def create(cls, experiment, data, *, method="sol", unroll=1, network=None, **how) -> "Correction":
+        how.setdefault("relative_loss", experiment.schedule.relative)
         loss = Loss.parse(**{LOSS[n]: how.pop(n) for n in LOSS if n in how})
         remat = how.pop("remat", None)
         known = {n: how.pop(n) for n in list(how) if n in Method.__dataclass_fields__}

@@ -11,6 +11,9 @@ from ...tasks import task_of_results
 from ..catalogue import RESULTS, Run
 from .parts import page_of
 
+RUNS = ["run", "scene", "method", "network", "training", "loss", ""]
+SIMULATIONS = ["simulation", "parameters", "frames", "fields"]
+
 
 def page(site) -> html.Div:
     """Tables of runs, simulations and evaluations; looked up anew whenever the page is opened."""
@@ -18,36 +21,31 @@ def page(site) -> html.Div:
     catalogue = site.catalogue
     folders = ", ".join(catalogue.root_names()) or "no folders"
     live = f" Live: {site.live_title}." if site.live is not None else ""
+    runs = [_run_cells(site, k, r) for k, r in catalogue.runs.items()]
+    simulations = [
+        [dcc.Link(k, href=f"/compare?sim={quote(k)}"), _parameters(r), r.state, ", ".join(r.fields)]
+        for k, r in catalogue.recordings.items()
+        if not r.full_resolution
+    ]
     sections = [html.H1("What there is to see"), html.P(f"Read from {folders}.{live}", className="note")]
-    if catalogue.runs:
-        head = ["run", "scene", "method", "network", "training", "loss", ""]
-        rows = [
-            [dcc.Link(k, href=f"/training?run={quote(k)}"), *_run_cells(r), _compare_link(site, k, r)]
-            for k, r in catalogue.runs.items()
-        ]
-        sections += [html.H2("Runs"), _table(head, rows, id="runs")]
+    if runs:
+        sections += [html.H2("Runs"), _table(RUNS, runs, id="runs")]
     for key in catalogue.evaluations:
         sections += [html.H2(f"Evaluation: {key}"), _evaluation(site, key)]
-    simulations = {k: r for k, r in catalogue.recordings.items() if not r.full_resolution}
     if simulations:
-        head = ["simulation", "parameters", "frames", "fields"]
-        rows = [
-            [dcc.Link(k, href=f"/compare?sim={quote(k)}"), _parameters(r), r.state, ", ".join(r.fields)]
-            for k, r in simulations.items()
-        ]
-        sections += [html.H2("Simulations"), _table(head, rows, id="simulations")]
-    if not (catalogue.runs or catalogue.recordings):
+        sections += [html.H2("Simulations"), _table(SIMULATIONS, simulations, id="simulations")]
+    if not (runs or catalogue.recordings):
         known = ", ".join(catalogue.experiments)
         text = f"No runs and no simulations of {known} yet: 'phi-sol generate {known}' makes some."
         sections.append(html.P(f"{text} The live page needs none.", className="empty"))
     return page_of(*sections)
 
 
-def _run_cells(run: Run) -> list:
+def _run_cells(site, key: str, run: Run) -> list:
     losses, config = run.curves().get("loss", []), run.config
-    method = config.get("label") or config.get("method", "?")
-    loss = f"{losses[-1]:.2e}" if losses else "none yet"
-    return [config.get("scene", "?"), method, config.get("network", "?"), run.state, loss]
+    method, loss = config.get("label") or config.get("method", "?"), f"{losses[-1]:.2e}" if losses else "none yet"
+    facts = [config.get("scene", "?"), method, config.get("network", "?"), run.state, loss]
+    return [dcc.Link(key, href=f"/training?run={quote(key)}"), *facts, _compare_link(site, key, run)]
 
 
 def _compare_link(site, key: str, run: Run):

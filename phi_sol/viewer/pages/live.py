@@ -1,20 +1,22 @@
 """The live page: source, corrected and reference step while one watches."""
 
-import inspect
 import math
+from functools import partial
 
-from dash import ALL, Input, Output, State, ctx, dcc, html, no_update
+from dash import ALL, Input, ctx, dcc, html, no_update
 
 from ...errors import InputError
 from ...flows.base import SEED
-from ...pictures.panels import Ranges, View, colour_range, make_rows, make_view
+from ...metrics.metric import compared_arrays, error_label
+from ...pictures.panels import Choice, Ranges, View, colour_range, make_rows
 from ...pictures.values import Values
 from ..figures import curves, notice, panels
 from ..live import CORRECTED, REFERENCE, SOLVERS, SOURCE
-from ..solvers import error_axis
+from ..phiflow.compat import hide_number
 from . import parts
-from .parts import FIXED, VIEW, at
+from .parts import FIXED, PER_FRAME
 
+PAGE = parts.Page("live")
 REFRESH = 400  # ms between two pictures
 NO_CORRECTOR, INITIAL = "none", "initial state"
 BUTTONS = {"play": "Play", "pause": "Pause", "step": "Step", "reset": "Reset", "poke": "Poke", "save": "Save scene"}
@@ -24,14 +26,10 @@ def register(site):
     """Adds the callbacks."""
     if site.live is None:
         return
-    dash, live, model = site.app.dash, site.live, site.model
-    kept: dict[tuple, Ranges] = {}
+    live, model, kept = site.live, site.model, {}
+    on = partial(PAGE.on, site.app.dash)
 
-    @dash.callback(
-        *at(Output, "live", "did.data"),
-        *at(Input, "live", " ".join(f"{b}.n_clicks" for b in BUTTONS)),
-        prevent_initial_call=True,
-    )
+    @on(" ".join(f"{b}.n_clicks" for b in BUTTONS), "did.data", prevent_initial_call=True)
     def act(*_):
         if not ctx.triggered or not ctx.triggered[0]["value"]:
             return no_update
@@ -45,12 +43,9 @@ def register(site):
             model.run_action("save_scene" if button == "save" else button)
         return live.version
 
-    @dash.callback(
-        *at(Output, "live", "set.data"),
-        *at(Input, "live", "gain.value corrector.value"),
-        Input({"type": "live-parameter", "name": ALL}, "value"),
-        prevent_initial_call=True,
-    )
+    parameters = [Input({"type": "live-parameter", "name": ALL}, "value")]
+
+    @on("gain.value corrector.value", "set.data", others=parameters, prevent_initial_call=True)
     def control(gain, corrector, _values):
         trigger = ctx.triggered_id
         if trigger == "live-gain":
@@ -62,39 +57,34 @@ def register(site):
             model.set_control_value(name, value if name == SEED else 10.0**value)
         return live.version
 
-    @dash.callback(
-        *at(Output, "live", "parameters.children"), *at(Input, "live", "start.value"), prevent_initial_call=True
-    )
+    @on("start.value", "parameters.children", prevent_initial_call=True)
     def start(value):
         site.app.pause()
-        model.in_background(lambda: model.safely("Start", lambda: live.choose(start="" if value == INITIAL else value)))
+        model.in_background("Start", lambda: live.choose(start="" if value == INITIAL else value))
         return parameter_controls(site)
 
-    parts.choose_quantity(dash, "live", "field.value", lambda field: live.examples[field])
+    PAGE.choose_quantity(site.app.dash, "field.value", lambda field: live.examples[field])
+    outputs = "panels.figure curves.figure status.children error.children shown.data"
 
-    @dash.callback(
-        *at(Output, "live", "panels.figure curves.figure status.children error.children shown.data tock.data"),
-        *at(Input, "live", f"{VIEW} full.value tick.data"),
-        *at(State, "live", "shown.data"),
-    )
-    def draw(field, quantity, show, scale, across, share, full, tick, before):
-        status, error = _status(site)
-        settings = [field, quantity, show, scale, across, share, full, live.version, live.message]
-        tock = tick["n"] if tick else None
+    @PAGE.on_clock(site.app.dash, f"full.value {parts.VIEW}", outputs, "shown.data")
+    def draw(full, *given):
+        (*given, scale, before), (status, error) = given, _status(site)
+        settings = [full, *given, scale, live.version, live.message]
         if settings == before:
-            return no_update, no_update, status, error, no_update, tock
+            return no_update, no_update, status, error, no_update
+        choice = Choice(*given)
         try:
-            shown = {s: live.values(s)[field] for s in SOLVERS}
-            view = make_view(shown[SOURCE], field, quantity, site.drawn, show, across, share)
+            shown = {s: live.values(s)[choice.field] for s in SOLVERS}
+            view = choice.view(shown[SOURCE], live.drawn)
             ranges = _kept_ranges(kept, view, shown) if scale == FIXED else Ranges()
-            finer = {REFERENCE: live.values(REFERENCE, full=True)[field]} if full else {}
+            finer = {REFERENCE: live.values(REFERENCE, full=True)[choice.field]} if full else {}
             figure = panels(make_rows(shown, view, ranges, REFERENCE, live.flow, finer))
         except InputError as err:
             figure = notice(str(err))
         drawn = {n: c for n, c in live.curves.items() if len(c) and (n == SOURCE or live.correctors)}
         lines = {n: tuple(zip(*c, strict=True)) for n, c in drawn.items()}
-        errors = curves(lines, "step", error_axis(live.flow), empty="not started")
-        return figure, errors, status, error, settings, tock
+        errors = curves(lines, "step", error_label(compared_arrays(live.flow)), empty="not started")
+        return figure, errors, status, error, settings
 
 
 def _status(site) -> tuple[list, str]:
@@ -132,10 +122,8 @@ def parameter_controls(site) -> list:
             continue
         lower, upper = (math.log10(v) for v in site.ranges[name])
         marks = {m: f"{10**m:.4g}" for m in (lower, (lower + upper) / 2, upper)}
-        # Dash 4 shows the number beside the slider, which would be the logarithm; the status line has the value
-        known = "allow_direct_input" in inspect.signature(dcc.Slider.__init__).parameters
-        options = {"allow_direct_input": False} if known else {}
-        entry = parts.slider(id, lower, upper, (upper - lower) / 200, math.log10(value), marks, "mouseup", **options)
+        entry = parts.slider(id, lower, upper, (upper - lower) / 200, math.log10(value), marks, "mouseup")
+        hide_number(entry)  # the status line has the value
         result.append(parts.labelled(f"{name} (logarithmic)", entry))
     return result
 
@@ -145,27 +133,28 @@ def page(site) -> html.Div:
     live = site.live
     if live is None:
         return parts.nothing("Live", f"No live simulation: {site.no_live}", id="live-empty")
-    fields = list(live.examples)
-    starts = parts.dropdown("live-start", [INITIAL, *live.starts], live.start or INITIAL)
-    correctors = parts.dropdown("live-corrector", [*live.correctors, NO_CORRECTOR], live.corrector or NO_CORRECTOR)
     hidden = {} if live.can_poke else {"poke": {"display": "none"}}
     buttons = [html.Button(text, id=f"live-{b}", style=hidden.get(b, {})) for b, text in BUTTONS.items()]
-    gain = parts.slider("live-gain", 0, 1, 0.05, live.gain, {0: "0", 0.5: "0.5", 1: "1"})
+    start, corrector = live.start or INITIAL, live.corrector or NO_CORRECTOR
     full = [{"label": " reference at full resolution", "value": "full"}]
-    start, corrector = parts.labelled("start from", starts), parts.labelled("corrector", correctors, width=260)
     return parts.page_of(
-        parts.row(*buttons, start, corrector, player=True),
+        parts.row(
+            *buttons,
+            PAGE.choice("start", "start from", [INITIAL, *live.starts], value=start),
+            PAGE.choice("corrector", "corrector", [*live.correctors, NO_CORRECTOR], 260, value=corrector),
+            player=True,
+        ),
         parts.row(
             html.Div(parameter_controls(site), id="live-parameters", className="row", style={"flex": 2}),
-            parts.labelled("correction gain", gain),
+            PAGE.slider("gain", "correction gain", 0, 1, 0.05, live.gain, {0: "0", 0.5: "0.5", 1: "1"}),
         ),
         parts.row(
-            parts.controls("live", fields, live.examples[fields[0]], site.drawn, fixed=False),
+            PAGE.controls({PER_FRAME: "of this frame", FIXED: "kept"}, list(live.examples), live.drawn),
             dcc.Checklist(id="live-full", options=full, value=[], className="check"),
         ),
-        html.Div(id="live-status", className="status"),
-        html.Div(id="live-error", className="error"),
-        parts.graph("live-panels"),
-        parts.graph("live-curves"),
-        *parts.clock("live", REFRESH, "did", "set", "shown"),
+        PAGE.text("status", "status"),
+        PAGE.text("error", "error"),
+        PAGE.graph("panels"),
+        PAGE.graph("curves"),
+        *PAGE.clock(REFRESH, "did", "set", "shown"),
     )

@@ -1,5 +1,6 @@
-"""Pieces that several pages share: view controls, labels, clocks, the header."""
+"""Pieces that several pages share: components and callbacks, view controls, clocks, the header."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -13,22 +14,17 @@ OWN = {"/": "Runs", "/compare": "Compare", "/live": "Live", "/training": "Traini
 PHIFLOW = {"/fields": "Fields", "/side-by-side": "Side by side", "/quad": "Quad"}
 PHIFLOW |= {"/info": "Info", "/log": "Log", "/board": "Board"}
 SHOW = {FIELDS: "fields", DIFFERENCE: "differences", BOTH: "both"}
-PER_FRAME, FIXED = "frame", "fixed"
-VIEW = "field.value quantity.value show.value scale.value across.value position.value"  # see `controls`
-
-
-def at(kind: type[Input | Output | State], prefix: str, names: str) -> list:
-    """Inputs, outputs or states of components, `NAME.PROPERTY` each."""
-    return [kind(f"{prefix}-{n}", p) for n, p in (name.split(".") for name in names.split())]
-
-
-def page_of(*children) -> html.Div:
-    return html.Div(list(children), className="page")
+PER_FRAME, FIXED = "frame", "fixed"  # colour scales
+VIEW = "field.value quantity.value show.value across.value position.value scale.value"  # a `Choice`, and the scale
 
 
 def asked(search: str | None, name: str) -> str | None:
     """A value in the address of a page."""
     return parse_qs((search or "").lstrip("?")).get(name, [None])[0]
+
+
+def page_of(*children) -> html.Div:
+    return html.Div(list(children), className="page")
 
 
 def nothing(title: str, text: str, **options) -> html.Div:
@@ -38,14 +34,6 @@ def nothing(title: str, text: str, **options) -> html.Div:
 
 def row(*children, player: bool = False) -> html.Div:
     return html.Div(list(children), className="row player" if player else "row")
-
-
-def graph(id: str) -> dcc.Graph:
-    return dcc.Graph(id=id, config={"displaylogo": False, "responsive": True})
-
-
-def slider(id, lower: float, upper: float, step: float, value: float, marks: dict, mode: Any = "drag", **options):
-    return dcc.Slider(id=id, min=lower, max=upper, step=step, value=value, marks=marks, updatemode=mode, **options)
 
 
 def header(own: dict[str, str] = OWN, others: dict[str, str] = PHIFLOW) -> html.Div:
@@ -62,67 +50,104 @@ def labelled(name: str, child, width: int | None = None, hidden: bool = False, *
     return html.Div([html.Label(name), child], className="control", style=style, **options)
 
 
-def dropdown(id: str, options: list | dict, value, **kwargs) -> dcc.Dropdown:
-    given = [{"label": v, "value": k} for k, v in options.items()] if isinstance(options, dict) else options
-    return dcc.Dropdown(id=id, options=given, value=value, clearable=False, **kwargs)
+def slider(id, lower: float, upper: float, step: float, value: float, marks: dict, mode: Any = "drag"):
+    return dcc.Slider(lower, upper, step, marks, value, id=id, updatemode=mode)
 
 
-def controls(prefix: str, fields: list[str], values: Values | None, drawn: tuple[str, ...], fixed: bool):
-    """Field, quantity, what is shown, colours, and in 3D the slice."""
-    names = quantities(values) if values is not None else []
-    flat = values is None or len(values.axes) < 3
-    colours = {FIXED: "fixed", PER_FRAME: "of this frame"} if fixed else {PER_FRAME: "of this frame", FIXED: "kept"}
-    across = dropdown(f"{prefix}-across", across_options(drawn), None if flat else max(drawn))
-    position = slider(f"{prefix}-position", 0, 1, 0.01, 0.5, {0: "0", 0.5: "½", 1: "1"})
-    return row(
-        labelled("field", dropdown(f"{prefix}-field", fields, fields[0]), width=130),
-        labelled("quantity", dropdown(f"{prefix}-quantity", names, default_quantity(names)), width=190),
-        labelled("show", dropdown(f"{prefix}-show", SHOW, BOTH), width=140),
-        labelled("colour scale", dropdown(f"{prefix}-scale", colours, next(iter(colours))), width=150),
-        labelled("3D", across, width=180, hidden=flat, id=f"{prefix}-across-box"),
-        labelled("position of the slice", position, hidden=flat, id=f"{prefix}-position-box"),
-    )
+def across_options(drawn: Sequence[str]) -> list[dict]:
+    """Choices of the 3D dropdown."""
+    slices = [{"label": f"slice across {d}", "value": d} for d in sorted(drawn, reverse=True)]
+    return [*slices, {"label": "volume", "value": VOLUME}] if len(drawn) == 3 else []
 
 
-def steady_clock(dash, prefix: str):
-    """`tick` changes with the interval `clock`, but not before `tock` answered, so that requests never pile up."""
-    dash.clientside_callback(
-        """function(interval, tick, tock) {
+class Page:
+    """
+    Components and callbacks of a page. Ids begin with its prefix, and callbacks name what they read and write
+    `NAME.PROPERTY`, separated by blanks; the component `url` is that of all pages.
+    """
+
+    def __init__(self, prefix: str):
+        self.prefix = prefix
+
+    # --- components ---
+
+    def id(self, name: str) -> str:
+        return f"{self.prefix}-{name}"
+
+    def text(self, name: str, kind: str, **options) -> html.Div:
+        return html.Div(id=self.id(name), className=kind, **options)
+
+    def graph(self, name: str) -> dcc.Graph:
+        return dcc.Graph(id=self.id(name), config={"displaylogo": False, "responsive": True})
+
+    def choice(self, name: str, title: str, options: Sequence | dict, width: int | None = None, **kwargs) -> html.Div:
+        """A dropdown of values, or of titles by value, with its name above; at first the first of them is chosen."""
+        given = [{"label": v, "value": k} for k, v in options.items()] if isinstance(options, dict) else options
+        value = kwargs.pop("value", next(iter(options), None))
+        return labelled(title, dcc.Dropdown(given, value, id=self.id(name), clearable=False), width, **kwargs)
+
+    def slider(self, name: str, title: str, *given, **options) -> html.Div:
+        """As `slider`, with its name above."""
+        return labelled(title, slider(self.id(name), *given), **options)
+
+    def controls(self, colours: dict[str, str], fields: Sequence[str] = (), drawn: Sequence[str] = ()) -> html.Div:
+        """Field, quantity, what is shown, colours, and in 3D the slice."""
+        flat = len(drawn) < 3
+        box: dict = dict(hidden=flat, id=self.id("across-box"), value=None if flat else max(drawn))
+        marks, place = {0: "0", 0.5: "½", 1: "1"}, self.id("position-box")
+        return row(
+            self.choice("field", "field", fields, 130),
+            self.choice("quantity", "quantity", [], 190),
+            self.choice("show", "show", SHOW, 140, value=BOTH),
+            self.choice("scale", "colour scale", colours, 150),
+            self.choice("across", "3D", across_options(drawn), 180, **box),
+            self.slider("position", "position of the slice", 0, 1, 0.01, 0.5, marks, hidden=flat, id=place),
+        )
+
+    def clock(self, milliseconds: int, *names: str) -> list:
+        """The components of `on_clock`, and stores of these names."""
+        stores = [dcc.Store(id=self.id(n)) for n in ("tick", "tock", *names)]
+        return [dcc.Interval(id=self.id("clock"), interval=milliseconds), *stores]
+
+    # --- callbacks ---
+
+    def on(self, dash, inputs: str, outputs: str, states: str = "", others: Sequence[Input] = (), **options):
+        """Decorates a callback, or takes JavaScript instead as `script`; options are those of Dash."""
+
+        def at(kind, names: str, **more):
+            pairs = (name.split(".") for name in names.split())
+            return [kind(n if n == "url" else self.id(n), p, **more) for n, p in pairs]
+
+        script, duplicate = options.pop("script", None), options.pop("allow_duplicate", False)
+        given = (*at(Output, outputs, allow_duplicate=duplicate), *at(Input, inputs), *others, *at(State, states))
+        return dash.clientside_callback(script, *given, **options) if script else dash.callback(*given, **options)
+
+    def on_clock(self, dash, inputs: str, outputs: str, states: str = ""):
+        """
+        Decorates a callback that the clock calls, too: `tick` changes with the interval `clock`, but not before `tock`
+        answered, so that requests never pile up.
+        """
+        script = """function(interval, tick, tock) {
             const now = Date.now();
             if (tick && tick.n !== tock && now - tick.at < 20000) return dash_clientside.no_update;
             return {n: tick ? tick.n + 1 : 1, at: now};
-        }""",
-        *at(Output, prefix, "tick.data"),
-        *at(Input, prefix, "clock.n_intervals"),
-        *at(State, prefix, "tick.data tock.data"),
-    )
+        }"""
+        self.on(dash, "clock.n_intervals", "tick.data", "tick.data tock.data", script=script)
 
+        def decorate(call: Callable[..., Sequence]):
+            @self.on(dash, f"tick.data {inputs}", f"tock.data {outputs}", states)
+            def answer(tick, *given):
+                return [tick["n"] if tick else None, *call(*given)]
 
-def clock(prefix: str, milliseconds: int, *names: str) -> list:
-    """The components of a steady clock, and stores of these names."""
-    stores = [dcc.Store(id=f"{prefix}-{n}") for n in ("tick", "tock", *names)]
-    return [dcc.Interval(id=f"{prefix}-clock", interval=milliseconds), *stores]
+        return decorate
 
+    def choose_quantity(self, dash, inputs: str, example: Callable[..., Values]):
+        """Keeps the quantities to those of a field, of which `example` gives values for the inputs."""
 
-def choose_quantity(dash, prefix: str, inputs: str, example):
-    """Keeps the quantities to those of a field, of which `example` gives values for the inputs."""
-
-    @dash.callback(
-        *at(Output, prefix, "quantity.options quantity.value"),
-        *at(Input, prefix, inputs),
-        *at(State, prefix, "quantity.value"),
-    )
-    def choose(*given):
-        try:
-            names = quantities(example(*given[:-1]))
-        except (InputError, AttributeError):
-            return no_update, no_update
-        return names, default_quantity(names, given[-1])
-
-
-def across_options(drawn: tuple[str, ...]) -> list[dict]:
-    """Choices of the 3D dropdown."""
-    if len(drawn) < 3:
-        return []
-    slices = [{"label": f"slice across {d}", "value": d} for d in sorted(drawn, reverse=True)]
-    return [*slices, {"label": "volume", "value": VOLUME}]
+        @self.on(dash, inputs, "quantity.options quantity.value", "quantity.value")
+        def choose(*given):
+            try:
+                names = quantities(example(*given[:-1]))
+            except (InputError, KeyError):
+                return no_update, no_update
+            return names, default_quantity(names, given[-1])

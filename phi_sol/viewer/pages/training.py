@@ -1,11 +1,12 @@
 """Curves of trainings, also of running ones."""
 
-from dash import Input, Output, State, dcc, html
+from dash import dcc, html
 
 from ..catalogue import POSITIONS
 from ..figures import curves
-from .parts import asked, at, clock, graph, labelled, nothing, page_of
+from .parts import Page, asked, labelled, nothing, page_of
 
+PAGE = Page("train")
 REFRESH = 2000  # ms
 VALIDATION = "val_"
 POINTS = 2000  # per curve
@@ -15,16 +16,13 @@ def register(site):
     """Adds the callbacks."""
     dash = site.app.dash
 
-    @dash.callback(Output("train-runs", "value"), Input("url", "search"), State("train-runs", "value"))
+    @PAGE.on(dash, "url.search", "runs.value", "runs.value")
     def from_address(search, chosen):
         run = asked(search, "run")
         return [run] if run in site.catalogue.runs else chosen
 
-    @dash.callback(
-        *at(Output, "train", "loss.figure validation.figure rate.figure state.children tock.data"),
-        *at(Input, "train", "runs.value tick.data"),
-    )
-    def draw(keys, tick):
+    @PAGE.on_clock(dash, "runs.value", "loss.figure validation.figure rate.figure state.children")
+    def draw(keys):
         site.catalogue.scan()
         runs = {k: site.catalogue.runs[k] for k in keys or [] if k in site.catalogue.runs}
         columns = {k: run.curves() for k, run in runs.items()}
@@ -37,7 +35,7 @@ def register(site):
         empty = "the log has no validation columns"
         validation = curves(lines(columns, names), time, "validation error", logarithmic=True, empty=empty)
         rate = curves(lines(columns, ["unroll"]), time, "unrolled steps", empty="nothing is logged yet")
-        return loss, validation, rate, states, tick["n"] if tick else None
+        return loss, validation, rate, states
 
 
 def lines(columns: dict[str, dict[str, list[float]]], names: list[str]) -> dict[str, tuple[list, list]]:
@@ -63,7 +61,7 @@ def page(site) -> html.Div:
     figures = {"Loss": "loss", "Validation": "validation", "Unrolled steps": "rate"}
     return page_of(
         labelled("runs", dcc.Dropdown(id="train-runs", options=keys, value=keys[:3], multi=True)),
-        html.Div(id="train-state", className="status"),
-        *[part for title, name in figures.items() for part in (html.H2(title), graph(f"train-{name}"))],
-        *clock("train", REFRESH),
+        PAGE.text("state", "status"),
+        *[part for title, name in figures.items() for part in (html.H2(title), PAGE.graph(name))],
+        *PAGE.clock(REFRESH),
     )

@@ -1,19 +1,20 @@
 """Mends for PhiFlow's web interface, which no longer runs as shipped; nothing is changed where PhiFlow works."""
 
-import importlib
 import inspect
 import logging
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import wraps
+from importlib import import_module
 from importlib.util import find_spec
+from pkgutil import resolve_name
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
-from ...errors import InputError, MissingError
+from ...errors import InputError, MissingError, one_line
 
 INCH = 70  # pixels that PhiFlow's Plotly figures take for one
 MARKS = 11  # labels on a slider
@@ -38,20 +39,6 @@ class Mend:
     apply: Callable[[], None]
 
 
-MENDS: list[Mend] = []
-
-
-def mends(name: str, needed: Callable[[], bool]) -> Callable:
-    """Decorates what mends something that PhiFlow 3.4 is known to need."""
-    return lambda apply: MENDS.append(Mend(name, "3.4", needed, apply))
-
-
-def one_line(err: BaseException) -> str:
-    """The reason of an error in one line."""
-    text = " ".join(str(err).split())
-    return f"{type(err).__name__}: {text[:300]}" if text else type(err).__name__
-
-
 def install() -> list[str]:
     """Applies the mends that the installed PhiFlow needs; returns the names of those that this call applied."""
     require_dash()
@@ -72,21 +59,52 @@ def require_dash():
         raise MissingError(text)
 
 
-def _dash(module: str):
-    return importlib.import_module(f"phi.vis._dash.{module}")
-
-
 ALIASES = {"dash_core_components": "dash.dcc", "dash_html_components": "dash.html"}
 
 
-def _aliases_needed() -> bool:
-    return any(a not in sys.modules and find_spec(a) is None for a in ALIASES)
-
-
-@mends("packages of Dash 1 (dash_core_components, dash_html_components)", _aliases_needed)
 def _alias():
     for alias, module in ALIASES.items():
-        sys.modules.setdefault(alias, importlib.import_module(module))
+        sys.modules.setdefault(alias, import_module(module))
+
+
+MENDS = [
+    Mend(
+        "packages of Dash 1 (dash_core_components, dash_html_components)",
+        "3.4",
+        lambda: any(a not in sys.modules and find_spec(a) is None for a in ALIASES),
+        _alias,
+    )
+]
+
+
+def mends(name: str, place: str, needed: Callable[[Any], bool]) -> Callable:
+    """
+    Decorates what takes the place of a function or method of `phi.vis`, and gets the original as its first argument.
+    PhiFlow 3.4 is known to need it; `needed` asks the original.
+    """
+    holder, _, attribute = f"phi.vis.{place}".rpartition(".")
+
+    def is_needed() -> bool:
+        original = getattr(resolve_name(holder), attribute)
+        return not hasattr(original, "__wrapped__") and needed(original)
+
+    def decorate(mended: Callable):
+        def apply():
+            original = getattr(resolve_name(holder), attribute)
+            setattr(resolve_name(holder), attribute, wraps(original)(lambda *a, **o: mended(original, *a, **o)))
+
+        MENDS.append(Mend(name, "3.4", is_needed, apply))
+        return mended
+
+    return decorate
+
+
+def _fails(error: type[Exception], call: Callable, *args) -> bool:
+    try:
+        call(*args)
+    except error:
+        return True
+    return False
 
 
 def _native(figure) -> SimpleNamespace:
@@ -94,161 +112,120 @@ def _native(figure) -> SimpleNamespace:
     return SimpleNamespace(native=lambda: figure)
 
 
-def _plot_needed() -> bool:
+def _calls_native(_) -> bool:
     from plotly.graph_objects import Figure
 
-    viewer = _dash("viewer")
-    calls = ".native()" in inspect.getsource(viewer.build_viewer)
-    return calls and not hasattr(Figure, "native") and not hasattr(viewer.plot, "__wrapped__")
+    build = resolve_name("phi.vis._dash.viewer.build_viewer")
+    return ".native()" in inspect.getsource(build) and not hasattr(Figure, "native")
 
 
-@mends("Plotly figures of the field pages: native(), inches, own figures", _plot_needed)
-def _mend_plot():
-    viewer = _dash("viewer")
-    plot, select_channel = viewer.plot, viewer.select_channel
+@mends("Plotly figures of the field pages: native(), inches, own figures", "_dash.viewer.plot", _calls_native)
+def _plot(plot, value, size=None, **options):
+    from plotly.graph_objects import Figure
 
-    @wraps(plot)
-    def mended_plot(value, size=None, **options):
-        from plotly.graph_objects import Figure
-
-        if not isinstance(value, Shown):
-            return _native(plot(value, size=None if size is None else [s / INCH for s in size], **options))
-        try:
-            return _native(value.figure(value.component))
-        except InputError as err:
-            hidden = dict(xaxis_visible=False, yaxis_visible=False, plot_bgcolor="white")
-            return _native(Figure(layout=hidden | dict(title_text=str(err))))
-
-    @wraps(select_channel)
-    def mended_select(value, channel):
-        return replace(value, component=channel) if isinstance(value, Shown) else select_channel(value, channel)
-
-    viewer.plot, viewer.select_channel = mended_plot, mended_select
+    if not isinstance(value, Shown):
+        return _native(plot(value, size=None if size is None else [s / INCH for s in size], **options))
+    try:
+        return _native(value.figure(value.component))
+    except InputError as err:
+        hidden = dict(xaxis_visible=False, yaxis_visible=False, plot_bgcolor="white")
+        return _native(Figure(layout=hidden | dict(title_text=str(err))))
 
 
-def _marks_needed() -> bool:
-    from phi.vis._vis_base import Control
-
-    (slider,) = _sliders_in(_dash("model_controls").create_sliders([Control("frame", int, 0, (0, 500), "", {})]))
-    return len(slider.marks) > MARKS
+@mends("components of own figures", "_dash.viewer.select_channel", _calls_native)
+def _select_channel(select_channel, value, channel):
+    return replace(value, component=channel) if isinstance(value, Shown) else select_channel(value, channel)
 
 
 def _sliders_in(containers) -> list:
     return [c for container in containers for c in container.children if hasattr(c, "marks")]
 
 
-@mends("a label at every step of a slider", _marks_needed)
-def _mend_marks():
+def hide_number(slider):
+    """The number that Dash 4 shows beside a slider would be the logarithm where that is what it has."""
+    if "allow_direct_input" in slider._prop_names:
+        slider.allow_direct_input = False
+
+
+def _marks_all(create) -> bool:
+    from phi.vis._vis_base import Control
+
+    (slider,) = _sliders_in(create([Control("frame", int, 0, (0, 500), "", {})]))
+    return len(slider.marks) > MARKS
+
+
+@mends("a label at every step of a slider", "_dash.model_controls.create_sliders", _marks_all)
+def _create_sliders(create, given):
     from phi.vis._vis_base import is_log_control
 
-    controls = _dash("model_controls")
-    create = controls.create_sliders
-
-    @wraps(create)
-    def create_sliders(given):
-        containers = create(given)
-        for control, slider in zip(given, _sliders_in(containers), strict=True):
-            if is_log_control(control) and "allow_direct_input" in slider._prop_names:
-                slider.allow_direct_input = False  # Dash 4 would show the logarithm as a number
-            values = list(slider.marks or {})
-            if len(values) > MARKS:
-                slider.marks = {v: slider.marks[v] for v in values[:: -(-len(values) // (MARKS - 1))]}
-        return containers
-
-    controls.create_sliders = create_sliders
+    containers = create(given)
+    for control, slider in zip(given, _sliders_in(containers), strict=True):
+        if is_log_control(control):
+            hide_number(slider)
+        values = list(slider.marks or {})
+        if len(values) > MARKS:
+            slider.marks = {v: slider.marks[v] for v in values[:: -(-len(values) // (MARKS - 1))]}
+    return containers
 
 
-def _late_needed() -> bool:
-    build = _dash("dash_gui").build_model_controls
-    return not hasattr(build, "__wrapped__") and "initialize-controls" in inspect.getsource(build)
+def _is_late(build) -> bool:
+    return "initialize-controls" in inspect.getsource(build)
 
 
-@mends("controls that appear after the figures that listen to them", _late_needed)
-def _mend_late():
+@mends("controls that appear after the figures that listen to them", "_dash.dash_gui.build_model_controls", _is_late)
+def _build_model_controls(build, app):
     from dash import html
 
-    gui = _dash("dash_gui")
-    build = gui.build_model_controls
+    later = []  # the callback that would make the controls
 
     class Fresh(html.Div):
         """A Div whose content is made whenever it is sent to a page."""
 
         def to_plotly_json(self):
-            self.children = self._make(None)
+            self.children = later[0](None)
             return super().to_plotly_json()
 
-    @wraps(build)
-    def build_model_controls(app):
-        later = []  # the callback that would make the controls
+    def callback(output, inputs):
+        return later.append if output.component_id == "control-div" else app.dash.callback(output, inputs)
 
-        def callback(output, inputs):
-            return later.append if output.component_id == "control-div" else app.dash.callback(output, inputs)
-
-        layout = build(SimpleNamespace(model=app.model, dash=SimpleNamespace(callback=callback)))
-        if not later:  # a model without controls
-            return layout
-        fresh = Fresh(style={"margin": "15px 2%"})
-        (fresh._make,) = later
-        return html.Div(fresh, style={"width": "75%", "margin": "auto", "backgroundColor": "#F0F0F0"})
-
-    gui.build_model_controls = build_model_controls
+    layout = build(SimpleNamespace(model=app.model, dash=SimpleNamespace(callback=callback)))
+    if not later:  # a model without controls
+        return layout
+    fresh = Fresh(style={"margin": "15px 2%"})
+    return html.Div(fresh, style={"width": "75%", "margin": "auto", "backgroundColor": "#F0F0F0"})
 
 
-@mends(
-    "numpy.float in curves that start again",
-    lambda: _fails(lambda: _dash("_plotly_plots").join_curves([np.zeros((2, 2))] * 2), AttributeError),
-)
-def _mend_join():
+def _join_fails(join) -> bool:
+    return _fails(AttributeError, join, [np.zeros((2, 2))] * 2)
+
+
+@mends("numpy.float in curves that start again", "_dash._plotly_plots.join_curves", _join_fails)
+def _join_curves(_, curves):
     gap = np.full((1, 2), np.nan)
-    join = lambda curves: np.concatenate([p for c in curves for p in (np.asarray(c, float), gap)][:-1])  # noqa: E731
-    _dash("_plotly_plots").join_curves = join
+    return np.concatenate([p for c in curves for p in (np.asarray(c, float), gap)][:-1])
 
 
-def _smooth_needed() -> bool:
-    return _fails(lambda: _dash("_plotly_plots").smooth_uniform_curve(np.zeros((3, 2)), 9), ValueError)
+def _smooth_fails(smooth) -> bool:
+    return _fails(ValueError, smooth, np.zeros((3, 2)), 9)
 
 
-@mends("smoothing over more points than a curve has", _smooth_needed)
-def _mend_smooth():
-    plots = _dash("_plotly_plots")
-    smooth = plots.smooth_uniform_curve
-
-    @wraps(smooth)
-    def smooth_uniform_curve(curve, n):
-        return smooth(curve, n) if 1 < n < len(curve) else curve  # nothing to average over
-
-    plots.smooth_uniform_curve = smooth_uniform_curve
+@mends("smoothing over more points than a curve has", "_dash._plotly_plots.smooth_uniform_curve", _smooth_fails)
+def _smooth_uniform_curve(smooth, curve, n):
+    return smooth(curve, n) if 1 < n < len(curve) else curve  # nothing to average over
 
 
-def _fails(call: Callable, error: type[Exception]) -> bool:
+def _crashes(play) -> bool:
+    from phi.vis._vis_base import AsyncPlay
+
+    return _fails(ZeroDivisionError, play, AsyncPlay(SimpleNamespace(message=None, progress=lambda: 1 / 0), 1, None))
+
+
+@mends("crashed simulations that seem to wait", "_vis_base.AsyncPlay.__call__", _crashes)
+def _play(play, self):
     try:
-        call()
-    except error:
-        return True
-    return False
-
-
-def _play_needed() -> bool:
-    from phi.vis._vis_base import AsyncPlay
-
-    crashing = SimpleNamespace(message=None, progress=lambda: 1 / 0)
-    return not hasattr(AsyncPlay.__call__, "__wrapped__") and _fails(AsyncPlay(crashing, 1, None), ZeroDivisionError)
-
-
-@mends("crashed simulations that seem to wait", _play_needed)
-def _mend_play():
-    from phi.vis._vis_base import AsyncPlay
-
-    play = AsyncPlay.__call__
-
-    @wraps(play)
-    def __call__(self):
-        try:
-            play(self)
-        except Exception as err:
-            LOG.warning("the simulation stopped", exc_info=err)
-            self.model.message = f"Stopped: {one_line(err)}"
-        finally:
-            self._finished = True
-
-    AsyncPlay.__call__ = __call__
+        play(self)
+    except Exception as err:
+        LOG.warning("the simulation stopped", exc_info=err)
+        self.model.message = f"Stopped: {one_line(err)}"
+    finally:
+        self._finished = True

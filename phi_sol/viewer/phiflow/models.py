@@ -3,57 +3,39 @@
 import logging
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from threading import Thread
-from typing import Any
 
 import numpy as np
 from phi.math import EMPTY_SHAPE, spatial
-from phi.vis._vis_base import Action, Control, VisModel
+from phi.vis._vis_base import Action, Control, VisModel, get_control_by_name
 
-from ...errors import InputError
+from ...errors import InputError, one_line
 from ...flows.base import SEED
-from ...pictures.panels import FIELDS, VOLUME, View, colour_range, drawn_axes
+from ...metrics.metric import compared_arrays, compared_fields
+from ...pictures.panels import FIELDS, VOLUME, Choice, colour_range, drawn_axes
 from ...pictures.values import MAGNITUDE, VALUE, Values, quantities
 from ..figures import single
 from ..live import SOLVERS, Live
 from ..recording import Recording
-from .compat import Shown, one_line
+from .compat import Shown
 
 
-class LiveControl(Control):
-    """Starts at the current value whenever a page is loaded; PhiFlow's start at their first value again."""
+class Setting(Control):
+    """A control that starts at its current value whenever a page is loaded; PhiFlow's start at their first again."""
 
     __slots__ = ()
 
+    @classmethod
+    def of(cls, name: str, kind: type, limits, read: Callable, write: Callable, **options) -> "Setting":
+        """A control whose value is what `read()` gives and `write(value)` sets."""
+        return cls(name, kind, None, limits, "", options | {"read": read, "write": write})
+
     @property
     def initial(self):
-        return self.kwargs["current"]()
-
-
-def control(name: str, kind: type, limits: tuple, current: Callable, description: str = "", **options) -> LiveControl:
-    """A control whose value comes from `current()`."""
-    return LiveControl(name, kind, None, limits, description, options | {"current": current})
-
-
-def control_of(name: str, given) -> tuple[Any, Any, dict]:
-    """(value, range, options) of a control that is given as a value, or (value, lowest, highest), or (text, texts)."""
-    value, *limits = given if isinstance(given, tuple) else (given,)
-    kind = type(value)
-    if kind not in (bool, int, float, str):
-        raise InputError(f"The control {name!r} must start with a number, a truth value or a text, not {value!r}.")
-    if kind is bool:
-        return value, None, {}
-    if kind is str:
-        return value, tuple(limits[0]) if limits else None, {}
-    if len(limits) not in (0, 2):
-        raise InputError(f"The control {name!r} must be a value or (value, lowest, highest), not {given!r}.")
-    lower, upper = limits or ((0, 2 * value) if value > 0 else (2 * value, -2 * value) if value < 0 else (-1, 1))
-    if not lower <= value <= upper or lower == upper:
-        raise InputError(f"The control {name!r} needs lowest <= value <= highest, not {given!r}.")
-    return value, (kind(lower), kind(upper)), {"log": False} if kind is float else {}
+        return self.kwargs["read"]()
 
 
 def end_play(app, patience: float = 10.0):
@@ -68,11 +50,11 @@ class BaseModel(VisModel):
     """Has a log, and reports what goes wrong instead of raising it; by itself it shows nothing."""
 
     field_names: tuple = ()
-    curve_names: tuple = ()
-    controls: tuple = ()
-    actions: tuple = ()
+    controls: tuple[Setting, ...] = ()
     drawn: tuple[str, ...] = ()
     can_progress = True
+    _calls: Mapping[Action, tuple[str, Callable[[], object]]] = {}  # name for messages, and what an action does
+    _curves: Mapping[str, Sequence[tuple[int, float]]] = {}  # (step, value)
 
     def __init__(self, name: str, description: str):
         super().__init__(name, description)
@@ -115,12 +97,31 @@ class BaseModel(VisModel):
         self.stop()
         return False
 
-    @staticmethod
-    def in_background(call: Callable[[], object]):
-        """Calls in a thread and waits for it half a second at most, so that a page answers while something compiles."""
-        thread = Thread(target=call, daemon=True)
+    def in_background(self, what: str, call: Callable[[], object]):
+        """Calls safely in a thread, and waits half a second at most: a page answers while something compiles."""
+        thread = Thread(target=self.safely, args=(what, call), daemon=True)
         thread.start()
         thread.join(0.5)
+
+    @property
+    def actions(self) -> tuple:
+        return tuple(self._calls)
+
+    def run_action(self, name: str):
+        self.in_background(*next(call for action, call in self._calls.items() if action.name == name))
+
+    def get_control_value(self, name: str):
+        return get_control_by_name(self, name).initial
+
+    def set_control_value(self, name: str, value):
+        self.in_background(f"Setting {name}", partial(get_control_by_name(self, name).kwargs["write"], value))
+
+    @property
+    def curve_names(self) -> tuple:
+        return tuple(n for n, c in self._curves.items() if len(c))
+
+    def get_curve(self, name: str) -> tuple:
+        return tuple(np.array(self._curves[name]).T)
 
     def get_field(self, name: str, dim_selection: dict):
         """What the pages draw of a field."""
@@ -145,9 +146,9 @@ class BaseModel(VisModel):
         quantity = VALUE if not values.is_vector else MAGNITUDE if component in (None, "abs") else component
         if quantity not in quantities(values):
             raise InputError(f"{name} has no component {quantity}. Components: {', '.join(values.parts)}.")
-        across, index = next(iter(selection.items()), (VOLUME if len(values.axes) == 3 else "", 0))
-        position = values.bounds[across][0] + (index + 0.5) * values.spacing[across] if across in values.axes else 0.0
-        view = View(name, quantity, drawn_axes(values.axes, self.drawn), FIELDS, across, position)
+        across, index = next(iter(selection.items()), (VOLUME, 0))
+        choice = Choice(name, quantity, FIELDS, across, (index + 0.5) / values.resolution.get(across, 1))
+        view = choice.view(values, drawn_axes(values.axes, self.drawn))
         limits = colour_range([view.whole(self.values(n)) for n in self.peers(name)], False)
         return single(values, view, limits, arrows=values.is_vector and component is None)
 
@@ -155,13 +156,26 @@ class BaseModel(VisModel):
 class LiveModel(BaseModel):
     """Source, corrected and reference simulation, stepped by PhiFlow's player."""
 
+    steps = property(lambda self: self.live.steps, lambda self, steps: None)  # PhiFlow sets it at first
+
     def __init__(self, live: Live, name: str, description: str, save_folder: Callable[[], Path], ranges: dict):
         """Scenes go to `save_folder()`, which may raise InputError; sliders have `ranges` (lowest, highest)."""
         super().__init__(name, description)
-        self.live, self.save_folder, self.ranges, self.drawn = live, save_folder, ranges, live.flow.drawn
+        self.live, self.drawn = live, live.drawn
         self.field_names = tuple(f"{s} {f}" for f in live.examples for s in SOLVERS)
-        poke = [Action("poke", "Adds a swirl to all three")] if live.can_poke else []
-        self.actions = (Action("reset", "Back to the start"), *poke, Action("save_scene", "Saves all three"))
+        for n in live.parameters:
+            kind: type = int if n == SEED else float
+            read = lambda n=n, kind=kind: kind(live.parameters[n])  # noqa: E731
+            write = partial(live.set_parameter, n)
+            self.controls += (Setting.of(n, kind, ranges[n], read, write, log=kind is float),)
+        if live.correctors:
+            self.controls += (Setting.of("gain", float, (0.0, 1.0), lambda: live.gain, live.set_gain, log=False),)
+        said = lambda what, call: (what, lambda: self.report(call()))  # noqa: E731
+        save = lambda: f"Saved step {live.steps} in {live.save(save_folder())}."  # noqa: E731
+        self._calls = {Action("reset", "Back to the start"): said("Reset", lambda: live.reset() or "Reset.")}
+        if live.can_poke:
+            self._calls[Action("poke", "Adds a swirl to all three")] = said("Poke", lambda: live.poke() or "Poked.")
+        self._calls[Action("save_scene", "Saves all three")] = said("Saving", save)
 
     def values(self, name: str) -> Values:
         solver, _, field = name.partition(" ")
@@ -174,47 +188,11 @@ class LiveModel(BaseModel):
         with self.progress_lock:
             if self.safely(f"Step {self.live.steps + 1}", self.live.step):
                 self.message = None
-            self.steps = self.live.steps
 
     @property
-    def curve_names(self) -> tuple:
-        return tuple(f"{n}_velocity_MAE" for n, c in self.live.curves.items() if len(c))
-
-    def get_curve(self, name: str) -> tuple:
-        return tuple(np.array(self.live.curves[name.partition("_")[0]]).T)
-
-    @property
-    def controls(self) -> tuple:
-        live, result = self.live, []
-        for name in live.parameters:
-            kind: type = int if name == SEED else float
-            options: dict = {} if name == SEED else {"log": True}
-            current = lambda n=name, k=kind: k(live.parameters[n])  # noqa: E731
-            result.append(control(name, kind, self.ranges[name], current, **options))
-        if live.correctors:
-            result.append(control("gain", float, (0.0, 1.0), lambda: live.gain, "Factor of the correction", log=False))
-        return tuple(result)
-
-    def get_control_value(self, name: str):
-        return self.live.gain if name == "gain" else self.live.parameters[name]
-
-    def set_control_value(self, name: str, value):
-        setter = self.live.set_gain if name == "gain" else lambda v: self.live.set_parameter(name, v)
-        self.in_background(lambda: self.safely(f"Setting {name}", lambda: setter(value)))
-
-    def run_action(self, name: str):
-        live = self.live
-        calls = {
-            "reset": ("Reset", lambda: live.reset() or "Reset."),
-            "poke": ("Poke", lambda: live.poke() or "Poked."),
-            "save_scene": ("Saving", lambda: f"Saved step {live.steps} in {live.save(self.save_folder())}."),
-        }
-
-        def act(what: str, call: Callable[[], str]):
-            self.safely(what, lambda: self.report(call()))
-            self.steps = live.steps
-
-        self.in_background(lambda: act(*calls[name]))
+    def _curves(self) -> dict:  # type: ignore[override]
+        what = compared_fields(compared_arrays(self.live.flow)).replace(" ", "_")
+        return {f"{n}_{what}_MAE": c for n, c in self.live.curves.items()}
 
 
 class RecordedModel(BaseModel):
@@ -245,10 +223,5 @@ class RecordedModel(BaseModel):
     @property
     def controls(self) -> tuple:
         last = max(1, len(self.recording.frames) - 1)
-        return (control("frame", int, (0, last), lambda: min(self.steps, last)),)
-
-    def get_control_value(self, name: str):
-        return self.steps
-
-    def set_control_value(self, name: str, value):
-        self.steps = int(value)
+        show = lambda frame: setattr(self, "steps", int(frame))  # noqa: E731
+        return (Setting.of("frame", int, (0, last), lambda: min(self.steps, last), show),)

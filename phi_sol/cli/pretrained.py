@@ -1,0 +1,43 @@
+"""`phi-sol pretrained`."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+COLUMNS = {"scene": "scene", "network": "network", "error": "MAE", "source_error": "MAE of SRC", "cost": "ms per time"}
+COLUMNS |= {"speedup": "speed-up", "speedup_reference": "cheaper than the reference"}
+
+
+def pretrained(
+    scene: Annotated[str | None, typer.Argument(metavar="[SCENE]", help="Shows its whole card.")] = None,
+):
+    """
+    Show the trained correctors that come with phi_sol, or the card of one: error, cost, range of validity.
+
+    `phi-sol evaluate SCENE --run pretrained` measures one, `phi-sol view SCENE` shows it.
+    """
+    from ..correctors.pretrained import card, pretrained_folder, pretrained_scenes
+
+    if scene is not None:
+        facts = card(scene)
+        width = max(map(len, facts))
+        for name, value in facts.items():
+            shown = ", ".join(map(str, value)) if isinstance(value, list) else value
+            typer.echo(f"{name.replace('_', ' '):{width}}  {shown}")
+        typer.echo(f"{'folder':{width}}  {pretrained_folder(scene)}")
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table()
+    for column in COLUMNS.values():
+        table.add_column(column, justify="left" if column in ("scene", "network") else "right", no_wrap=True)
+    for name in pretrained_scenes():
+        facts = card(name)
+        table.add_row(*(_shown(facts.get(n, "")) for n in COLUMNS))
+    Console(width=None if sys.stdout.isatty() else 110).print(table)
+
+
+def _shown(value) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
