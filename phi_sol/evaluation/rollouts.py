@@ -61,4 +61,4 @@ def check_steps(name: str, solver: Solver, dt: float, frames: int):
     except InputError as err:
         raise InputError(f"{name}: {err}") from err
     if every > frames:
-        raise InputError(f"{name} has a state at every {every}th frame only: compare at least so many, not {frames}.")
+        raise InputError(f"{name} has a state every {every} frames only: compare at least so many, not {frames}.")

@@ -13,6 +13,7 @@ from phi_sol import (
     InputError,
     SolverPair,
     WakeFlow,
+    evaluate,
 )
 from phi_sol.evaluation.baselines import Starts, plain_solvers
 from phi_sol.evaluation.measures import Measures
@@ -162,6 +163,36 @@ class Exploding:
 
     def kept(self, arrays, parameters):
         return arrays
+
+
+def test_an_evaluation_in_units_of_time(long_steps, tmp_path):
+    """Of long source steps, with a solver of one's own whose steps are still longer; its pictures are made, too."""
+    experiment, data = long_steps
+    own = {"own": WithTimeStep(experiment.pair.source, 0.4), "short": WithTimeStep(experiment.pair.source, 0.05)}
+    found = evaluate(experiment, own, data.folders[0].parent, tmp_path / "out")
+    results, solvers = found.results, found.results["solvers"]
+    assert results["dt"] == 0.2 and results["time_ratio"] == 4 and results["frames"] == 4
+    assert list(solvers["SRC"]["mae"]) == ["0.8"] == list(solvers["own"]["mae"]) == list(solvers["short"]["mae"])
+    assert solvers["REF"]["dt"] == pytest.approx(0.05)
+    for entry in solvers.values():
+        assert entry["ms_per_time"] == pytest.approx(entry["ms_per_step"] / entry["dt"])
+    errors = found.runs["SRC"].mae.mean(1)
+    every = results["compared_every"]
+    assert every in (2, 4) and solvers["SRC"]["mae_shared"] == pytest.approx(errors[every - 1 :: every].mean())
+    alone = mae_record(own["own"], Measures(data, 4), Starts(data))
+    assert solvers["own"]["mae"]["0.8"] == pytest.approx(alone.mae.mean(), rel=1e-4)
+    assert "over_time" in solvers["short"] and "over_time" not in solvers["own"] and "speedup" in solvers["own"]
+    names = {p.name for p in (tmp_path / "out").iterdir()}
+    assert {"cost.png", "error_curves.png", "fields.png", "film.gif", "report.html"} <= names
+    text = (tmp_path / "out" / "report.md").read_text()
+    assert "evaluation over 0.8 units of time" in text and "| t ≤ 0.8 |" in text and "- own: velocity MAE" in text
+    with pytest.raises(InputError, match="own has a state every 2 frames only: compare at least so many, not 1"):
+        evaluate(experiment, own, data.folders[0].parent, frames=1)
+    odd = {"odd": WithTimeStep(experiment.pair.source, 0.2 * 0.7310585)}
+    with pytest.raises(InputError, match="odd: .*its steps of 0.146212 miss them"):
+        evaluate(experiment, odd, data.folders[0].parent)
+    with pytest.raises(InputError, match="'REF-dt4' means something else"):
+        evaluate(experiment, {"REF-dt4": own["own"]}, data.folders[0].parent)
 
 
 def test_steps_that_miss_the_frames_are_refused(long_steps):
