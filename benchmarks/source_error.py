@@ -19,7 +19,8 @@ import numpy as np
 
 from phi_sol import Dataset, Generator, load_experiment
 from phi_sol.evaluation.milestones import milestones
-from phi_sol.evaluation.records import run_solver, time_reference
+from phi_sol.evaluation.records import run_solver
+from phi_sol.evaluation.timing import time_reference
 from phi_sol.metrics import vorticity
 from phi_sol.storage.dataset import find_simulations
 from phi_sol.storage.files import versions
@@ -56,7 +57,7 @@ def main():
         "warmup": experiment.warmup,
         "frames": data.frames,
         "parameters": data.simulations,
-        "mae": {str(n): run.mean(n) for n in milestones(data.frames)},
+        "mae": {key: run.mean(n) for key, n in milestones(data.frames, data.pair.source.dt).items()},
         "mae_per_parameter": run.mean_per_simulation(data.frames),
         "ms_per_step": {"source": run.ms_per_step, "reference": reference_ms},
         "versions": versions(),

@@ -64,16 +64,16 @@ def by_part(bar, prefix: str = ""):
 
 
 def show_results(tables, lines=(), width: int = 110):
-    """Prints tables and lines on stdout, in a fixed width where this is no terminal."""
+    """Prints lines and then tables on stdout, in a fixed width where this is no terminal."""
     from rich.console import Console
 
     from ..evaluation.report import rich_table
 
     console = Console(width=None if sys.stdout.isatty() else width)
-    for table in tables:
-        console.print(rich_table(table))
     for line in lines:
         console.print(line, highlight=False)
+    for table in tables:
+        console.print(rich_table(table))
 
 
 def command_line() -> str:

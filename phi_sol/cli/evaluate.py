@@ -14,27 +14,45 @@ def evaluate(
     data: DataOption = None,
     run: Annotated[
         list[Path] | None,
-        option("Folder of a run; may be repeated. Default: all in runs/SCENE.", True, "--run", "--runs"),
+        option(
+            "Folder of a run, or pretrained (comes with phi_sol); may be repeated. Default: all in runs/SCENE.",
+            True,
+            "--run",
+            "--runs",
+        ),
     ] = None,
-    frames: Annotated[int | None, option("Steps of the rollouts.", "as recorded, at most 500")] = None,
+    frames: Annotated[int | None, option("Steps of the source in a rollout.", "as recorded, at most 500")] = None,
     numerics: Annotated[
         bool | None,
         option(
-            "Also run the source on a finer grid and with second-order advection.",
+            "Also run plain numerics: other schemes of advection, finer grids, other time steps.",
             "numerics",
             "--numerics/--no-numerics",
         ),
+    ] = None,
+    reference_error: Annotated[
+        bool,
+        option(
+            "Also compare the reference with itself: half its dt, twice its resolution, another scheme.",
+            True,
+            "--reference-error",
+        ),
+    ] = False,
+    reference_simulations: Annotated[
+        int | None, option("Test simulations that --reference-error is measured over.", "2")
     ] = None,
     out: OutOption = None,
 ):
     """
     Compare what was trained with the reference, over the test simulations: the source and every corrector.
 
-    Without any run, the source and better numerics are evaluated alone. Writes results.json, report.html, report.md and
-    the pictures in them. Default output: runs/SCENE/evaluation.
+    First come the lines that say what was won: the error against the source's, the cost against the reference's, and
+    the speed-up over plain numerics that are as accurate. Without any run, the source and plain numerics are evaluated
+    alone. Writes results.json, report.html, report.md and the pictures in them. Default output: runs/SCENE/evaluation.
     """
     from ..experiment import load_experiment
     from ..storage.dataset import find_simulations
+    from ..storage.shipped import shipped_or_own
 
     experiment = load_experiment(scene)
     root = Path("runs") / experiment.name
@@ -44,9 +62,12 @@ def evaluate(
     from ..tasks import task_of
 
     task = task_of(experiment)
-    for folder in run or []:
+    run = [shipped_or_own(folder, experiment.name) for folder in run or []]
+    for folder in run:
         task.require(folder, scene)
     options: dict = {} if numerics is None else {"numerics": numerics}
+    options |= {"reference_error": True} if reference_error else {}
+    options |= {} if reference_simulations is None else {"reference_simulations": reference_simulations}
     task.check_evaluation(experiment, options)
     with common.progress_bar() as bar:
         options |= {"frames": frames, "command": common.command_line(), "progress": common.by_part(bar)}

@@ -1,48 +1,153 @@
-"""Better numerics without a network, which a corrector has to beat: a finer grid, and second-order advection."""
+"""
+Plain numerics, which a corrector has to beat: every scheme of advection on every grid from that of the source to that
+of the reference, with shorter and longer time steps.
+"""
 
 import inspect
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
+from ..errors import InputError
 from ..experiment import Experiment
+from ..flows.advection import SCHEMES
+from ..grids.restriction import restrict
 from ..solvers.finer import FinerSource
 from ..solvers.pair import SolverPair
+from ..solvers.time_step import WithTimeStep
 from ..stepping.solver import Solver
 from ..storage.dataset import Dataset
 
+SHORT = {"semi_lagrangian": "SL", "mac_cormack": "MC"}  # schemes in names
+LONGER = 2  # times that the source's time step is doubled
 SECOND_ORDER = "mac_cormack"
 
 
-def baselines(experiment: Experiment) -> dict[str, Solver]:
+@dataclass(frozen=True)
+class Plain:
     """
-    The source with second-order advection (`SRC-MC`), if the flow has a velocity and this scheme and does not use it
-    already, and on a finer grid (`SRC-2x`, by the smallest factor that divides the pair's ratio), if there is one
-    between source and reference.
+    A solver without a network.
+
+    Attributes:
+        solver: It, with rollouts on the source grid.
+        factor: Its cells per source cell and axis.
+        advection: Its scheme, or nothing for a flow without a choice.
+        named: Whether it is in every evaluation, with all measures: the source with second-order advection, and on the
+            next finer grid.
     """
-    result: dict[str, Solver] = {}
-    source, ratio = experiment.pair.source, experiment.pair.ratio
-    advects = "velocity" in source.fields and "advection" in inspect.signature(experiment.flow.__init__).parameters
-    if advects and source.advection != SECOND_ORDER:
-        result["SRC-MC"] = experiment.flow(**experiment.options | source.resolution | {"advection": SECOND_ORDER})
-    factor = next((f for f in range(2, ratio) if ratio % f == 0), None)
-    if factor is not None:
-        pair = SolverPair(experiment.flow, source.resolution, factor, **experiment.options)
-        result[f"SRC-{factor}x"] = FinerSource(pair, pair.reference)
-    return result
+
+    solver: Solver
+    factor: int
+    advection: str | None
+    named: bool = False
+
+    @property
+    def facts(self) -> dict:
+        """What `results.json` says about it."""
+        return {"factor": self.factor, "advection": self.advection, "dt": self.solver.dt}
 
 
-def start_of(solver: Solver, experiment: Experiment, data: Dataset) -> dict[str, np.ndarray]:
+def plain_solvers(experiment: Experiment, simulations: list[dict[str, float]], frames: int) -> dict[str, Plain]:
     """
-    Where a solver starts: frame 0 of all simulations, or for a finer source the full-resolution reference of this
-    frame, restricted to its grid.
+    All of them but source and reference themselves, by name: `SRC-MC` has another scheme, `SRC-2x` cells half as large,
+    `SRC-2x-MC-dt2` both and a time step of 2 units of time; `REF-dt4` is the reference with another time step.
 
-    Returns:
-        Arrays of shape (simulations, *spatial).
+    Grids have 1, ..., ratio cells per source cell and axis, of the divisors of the ratio. Time steps are that of the
+    source halved as long as it is not shorter than the reference's, and doubled twice.
+
+    Args:
+        simulations: Parameters at which all must be stable by the flow's own criterion; what is not is left out.
+        frames: Frames that are compared: no time step is longer.
     """
-    pair = experiment.pair
-    if not isinstance(solver, FinerSource):
-        return data.frame(0)
-    frames = [data.reference_frame(s, 0) for s in range(len(data))]
-    arrays = {n: np.stack([f[n] for f in frames]).astype(np.float32) for n in frames[0]}
-    above = SolverPair(experiment.flow, solver.flow.resolution, pair.ratio // solver.pair.ratio, **experiment.options)
-    return {n: np.asarray(a) for n, a in above.restrict_arrays(arrays, data.parameters).items()}
+    pair, found = experiment.pair, {}
+    dt, least = pair.source.dt, pair.reference.dt
+    steps = sorted({dt / 2**k for k in range(64) if dt / 2**k >= least * (1 - 1e-9)} | {least})
+    steps += [dt * 2**k for k in range(1, LONGER + 1) if 2**k <= frames]
+    finer = min((f for f in _factors(pair) if 1 < f < pair.ratio), default=None)
+    for factor, scheme, solver in _solvers(experiment):
+        same_scheme = scheme in (None, pair.source.advection)
+        reference = factor == pair.ratio and solver.flow is pair.reference
+        for step in steps:
+            own, same_step = abs(step / solver.dt - 1) < 1e-9, abs(step / dt - 1) < 1e-9
+            if (reference and own) or (solver is pair.source and same_step):
+                continue  # the reference, the source
+            if not is_stable(solver, step, simulations):
+                continue
+            named = same_step and (factor, same_scheme) in ((1, False), (finer, True))
+            name = "REF" if reference else "SRC" + (f"-{factor}x" if factor > 1 else "")
+            name += "" if reference or same_scheme else f"-{SHORT.get(scheme or '', scheme)}"
+            name += "" if same_step and not reference else f"-dt{step:g}"
+            named &= scheme in (None, pair.source.advection, SECOND_ORDER)
+            found[name] = Plain(solver if own else WithTimeStep(solver, step), factor, scheme, named)
+    return found
+
+
+def advects(experiment: Experiment) -> bool:
+    """Whether its flow has a choice of schemes of advection."""
+    known = inspect.signature(experiment.flow.__init__).parameters
+    return "velocity" in experiment.pair.source.fields and "advection" in known
+
+
+def _factors(pair: SolverPair) -> list[int]:
+    return [f for f in range(1, pair.ratio + 1) if pair.ratio % f == 0]
+
+
+def _solvers(experiment: Experiment) -> Iterator[tuple[int, str | None, Solver]]:
+    """One for every grid and scheme, with any time step: loops are compiled once for all of them."""
+    pair, options = experiment.pair, experiment.options
+    for factor in _factors(pair):
+        for scheme in SCHEMES if advects(experiment) else (None,):
+            if factor == pair.ratio and scheme in (None, pair.reference.advection):
+                yield factor, scheme, FinerSource(pair, pair.reference) if factor > 1 else pair.reference
+            elif factor == 1 and scheme in (None, pair.source.advection):
+                yield factor, scheme, pair.source
+            else:
+                chosen: dict = {} if scheme is None else {"advection": scheme}
+                own = pair.reference_options if factor == pair.ratio else {}
+                between = SolverPair(
+                    experiment.flow, pair.source.resolution, factor, reference_options={**own, **chosen}, **options
+                )
+                yield factor, scheme, FinerSource(between, between.reference) if factor > 1 else between.reference
+
+
+def is_stable(solver: Solver, dt: float, simulations: list[dict[str, float]]) -> bool:
+    """Whether a solver's flow takes a time step at the parameters of all simulations, by its `check_stability`."""
+    try:
+        for parameters in simulations:
+            solver.flow.check_stability(dt, **parameters)  # type: ignore[attr-defined]  # of a Flow
+    except InputError:
+        return False
+    return True
+
+
+class Starts:
+    """
+    Where solvers start: at frame 0 of all simulations; on a finer grid at the full-resolution reference of this frame,
+    restricted to it. On the grid of the reference this is the reference itself.
+    """
+
+    def __init__(self, data: Dataset):
+        self.data, self._known = data, {}
+
+    @cached_property
+    def full(self) -> dict[str, np.ndarray]:
+        """Frame 0 at full resolution, shape (simulations, *spatial)."""
+        frames = [self.data.reference_frame(s, 0) for s in range(len(self.data))]
+        return {n: np.stack([f[n] for f in frames]).astype(np.float32) for n in frames[0]}
+
+    def of(self, solver: Solver) -> dict[str, np.ndarray]:
+        """Arrays of shape (simulations, *spatial)."""
+        pair, cells = self.data.pair, solver.flow.resolution
+        if cells == pair.source.resolution:
+            return self.data.frame(0)
+        if cells == pair.reference.resolution:
+            return self.full
+        key = tuple(cells.items())
+        if key not in self._known:
+            first, fine = next(iter(cells)), pair.reference
+            parts = {n: (x, c) for x in fine.layouts.values() for n, c in zip(x.arrays, x.components, strict=True)}
+            ratio = fine.resolution[first] // cells[first]
+            self._known[key] = {n: np.asarray(restrict(a, *parts[n], ratio)) for n, a in self.full.items()}
+        return self._known[key]

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 
 from ..errors import InputError
-from .tables import Table, decimal, spread
-from .tables import compared as errors_of
+from ..metrics.metric import decimal
+from .milestones import duration, end_key
+from .table import Table, spread
+from .table import compared as errors_of
 
 SIGMAS = 2  # standard errors of the difference beyond which it is marked
 SAME = {"scene": "scenes", "frames": "numbers of frames", "parameters": "test simulations", "tolerance": "tolerances"}
@@ -26,7 +28,7 @@ def compare(a: dict, b: dict, compared: Callable[[dict], tuple[str, int, Values]
         compared: What they are judged by, its digits, and the values, see `Task.compared`.
 
     Raises:
-        InputError: if scene, parameters, frames or tolerance differ.
+        InputError: if scene, parameters, frames, the time between them or the tolerance differ.
     """
     for name, words in SAME.items():
         if a.get(name) != b.get(name):
@@ -34,6 +36,10 @@ def compare(a: dict, b: dict, compared: Callable[[dict], tuple[str, int, Values]
             raise InputError(
                 f"These are evaluations of different {words}{shown}; compare two that only differ in their solvers."
             )
+    if "dt" in a and "dt" in b and a["dt"] != b["dt"]:
+        raise InputError(
+            f"These are evaluations with different time steps between frames: {a['dt']:g} and {b['dt']:g}."
+        )
     (measure, digits, left), (_, _, right) = compared(a), compared(b)
     rows, groups = [], {n for r in (a, b) for n in r.get("groups", {})}
     for name in dict.fromkeys([*_shown(a, left), *_shown(b, right)]):
@@ -63,7 +69,7 @@ def _shown(results: dict, values: Values) -> list[str]:
 
 def of_corrections(results: dict) -> tuple[str, int, Values]:
     """Evaluations of correctors are judged by the MAE over all frames, as a rule of the velocity."""
-    last = str(results["frames"])
-    values: Values = {n: (e["mae"][last], None, 1) for n, e in results["solvers"].items() if "mae" in e}
+    last = end_key(results)
+    values: Values = {n: (e["mae"][last], None, 1) for n, e in results["solvers"].items() if last in e.get("mae", {})}
     values |= {n: (g["mean"], g["std"], len(g["runs"])) for n, g in results.get("groups", {}).items()}
-    return f"{errors_of(results)} MAE over {results['frames']} frames", 4, values
+    return f"{errors_of(results)} MAE over {duration(results)}", 4, values

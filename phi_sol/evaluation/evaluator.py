@@ -3,28 +3,30 @@
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from ..correctors import Corrector
 from ..correctors.files import load_runs
-from ..errors import InputError
+from ..errors import InputError, integer
 from ..experiment import Experiment
 from ..metrics import Metric
 from ..solvers.hybrid import HybridSolver
 from ..stepping.solver import Solver
 from ..storage.dataset import Dataset, find_simulations
 from ..storage.files import check_no_file_in_the_way, versions, write_json
-from .baselines import baselines, start_of
+from .baselines import plain_solvers
 from .groups import group_runs
-from .illustrate import kept_frames, write_pictures
+from .illustrate import write_pictures
 from .measures import Measures
 from .paper import comparison
-from .records import Record, run_solver, time_reference
+from .records import Record
+from .reference_error import SIMULATIONS
+from .reference_error import reference_error as own_error
 from .report import flow_report, write_reports
-from .results import group_results, reference_results, solver_results
+from .results import add_costs, group_results, reference_results, solver_results
+from .rollouts import check_steps, roll_out
 
 FRAMES = 500  # of a rollout unless it is said
 
@@ -48,23 +50,32 @@ def evaluate_corrections(
     command: str = "",
     progress: Callable[[str, int, int], None] = lambda solver, done, total: None,
     numerics: bool = True,
+    reference_error: bool = False,
+    reference_simulations: int | None = None,
     metrics: Iterable[Metric] = (),
 ) -> Evaluation:
     """
-    Rolls out SRC, better numerics without a network (see `baselines`) and the given correctors over the test
-    simulations, and writes `results.json`, pictures, `report.md` and `report.html` into `out`.
+    Rolls out SRC, plain numerics without a network (see `plain_solvers`) and the given correctors over the test
+    simulations, times all of them, and writes `results.json`, pictures, `report.md` and `report.html` into `out`.
 
     Errors are those of `phi_sol.evaluate`, and an InputError for more frames than are recorded.
 
     Args:
         runs: Folders of correctors, which are named after their folders; or by name a corrector, any solver of the
             source flow's states, or a folder. Without any, SRC and the numerics are evaluated alone.
-        frames: Steps of the rollouts; default: as many as recorded, at most 500.
-        numerics: Whether the source is also run on a finer grid and with second-order advection.
+        frames: Frames of the rollouts; default: as many as recorded, at most 500.
+        numerics: Whether plain numerics are run beside the source.
+        reference_error: Whether the reference is compared with itself on a finer grid, with a smaller time step and
+            with another scheme: see `phi_sol.evaluation.reference_error`.
+        reference_simulations: Over how many test simulations; default: 2.
         metrics: Further metrics of one's own.
     """
     if frames is not None and frames < 1:
         raise InputError(f"The number of frames must be at least 1, not {frames}.")
+    if reference_simulations is not None:
+        integer("The number of simulations that the reference's error is measured over", reference_simulations, 1)
+        if not reference_error:
+            raise InputError("The reference's error is not asked for: give --reference-error, too.")
     if out is not None:
         check_no_file_in_the_way(Path(out), "Name another folder with --out.")
     flow = experiment.pair.source
@@ -72,43 +83,49 @@ def evaluate_corrections(
     test = Dataset(experiment.pair, find_simulations(data, "test"), frames)
     test.check_unseen(descriptions.values(), "corrector")
     count = min(test.frames, FRAMES) if frames is None else frames
+    for name, solver in trained.items():
+        check_steps(name, solver, flow.dt, count)
     corrected = {f for d in descriptions.values() for f in d.get("correct", [])}
     measures = Measures(test, count, [f for f in flow.fields if f in corrected], metrics)
-    solvers = {"SRC": flow} | (baselines(experiment) if numerics else {}) | trained
-    rollouts = {}
-    for name, solver in solvers.items():
-        start = start_of(solver, experiment, test)
-        rollouts[name] = run_solver(solver, test, count, kept_frames(count), partial(progress, name), measures, start)
-    reference_ms = time_reference(test)
-    groups = group_runs(rollouts, descriptions)
-    summary = group_results(groups, count)
+    plain = plain_solvers(experiment, test.simulations, count) if numerics else {}
+    records, plain, reference_ms = roll_out(plain, trained, measures, progress)
+    solvers = {"SRC": flow} | {n: p.solver for n, p in plain.items()} | trained
+    groups = group_runs({n: records[n] for n in solvers if n not in plain or plain[n].named}, descriptions)
+    summary = group_results(groups, count, flow.dt)
+    entries = {n: solver_results(r, count, flow.dt, measures if r.is_full else None) for n, r in records.items()}
     grids = {n: s.flow.resolution for n, s in solvers.items() if n not in trained}
-    reference = reference_results(measures, reference_ms)
     results = {
         "scene": experiment.name,
         "task": "correction",
         "frames": count,
+        "dt": flow.dt,
+        "time_ratio": experiment.pair.time_ratio,
         "parameters": test.simulations,
-        "solvers": {n: solver_results(r, count, measures) for n, r in rollouts.items()} | {"REF": reference},
+        "solvers": entries | {"REF": reference_results(measures, reference_ms)},
         "metrics": measures.facts,
         "groups": summary,
-        "paper": comparison(experiment.name, rollouts["SRC"].mean(count), summary),
+        "paper": comparison(experiment.name, records["SRC"].mean(count), summary),
         "correctors": {n: _facts(d) for n, d in descriptions.items()},
         "grids": grids | {"REF": experiment.pair.reference.resolution},
+        "numerics": {n: p.facts for n, p in plain.items()} if numerics else None,
         "data": {"folder": str(data), "sha256": data_hash(test, count), "fingerprints": test.fingerprints},
         "versions": versions(),
         "command": command,
     }
+    add_costs(results, records)
+    if reference_error:
+        results |= own_error(experiment, measures, reference_simulations or SIMULATIONS, progress)
     if out is None:
-        return Evaluation(results, rollouts, [])
+        return Evaluation(results, records, [])
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / "results.json", results)
     draw = lambda done, total: progress("report", done, total + 1)  # noqa: E731
-    pictures = write_pictures(groups, measures, reference_ms, out, experiment.name, draw)
+    shown = [g for g in groups if g.first.is_full]
+    pictures = write_pictures(shown, measures, results, out, draw)
     reports = write_reports(flow_report(results, pictures), out)
     progress("report", len(pictures) + 1, len(pictures) + 1)
-    return Evaluation(results, rollouts, [out / "results.json", *reports, *pictures])
+    return Evaluation(results, records, [out / "results.json", *reports, *pictures])
 
 
 def trained_solvers(runs, experiment: Experiment) -> tuple[dict[str, Solver], dict[str, dict]]:
@@ -136,7 +153,7 @@ def trained_solvers(runs, experiment: Experiment) -> tuple[dict[str, Solver], di
 
 
 def _is_taken(name: str) -> bool:
-    return name == "REF" or name.startswith("SRC")
+    return name == "REF" or name.startswith(("SRC", "REF-"))
 
 
 def data_hash(data: Dataset, frames: int) -> str:

@@ -20,6 +20,7 @@ from .figures import (
 )
 from .groups import Group
 from .measures import Measures
+from .milestones import time_key
 from .records import Record
 
 FILM_FRAMES = 50
@@ -43,33 +44,34 @@ def kept_frames(frames: int) -> list[int]:
 def write_pictures(
     groups: list[Group],
     measures: Measures,
-    reference_ms: float,
+    results: dict,
     out: Path,
-    title: str,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Path]:
     """
     Writes all PNG files and the film into `out`; returns them in the order in which a report shows them.
 
     Args:
-        groups: Solvers, `SRC` first.
-        measures, title: What was measured, with the data, and the name of the scene.
-        reference_ms: Time per step of the reference.
+        groups: Solvers of which all is known, `SRC` first.
+        measures: What was measured, with the data.
+        results: The content of `results.json`, for the name of the scene, and for cost and accuracy of all solvers.
         progress: Called with (files written, files in all).
     """
+    title = results["scene"]
     simulation, frames, pictures = len(measures.data) // 2, shown_frames(measures.frames), Pictures.of_errors(measures)
     panels = {g.label: g.first for g in groups[:MOST_PANELS]}
     fields = {n: [_arrays(r, measures, f, simulation) for f in frames] for n, r in panels.items()}
     recorded = [_recorded(measures, f, simulation) for f in frames]
     parameters = ", ".join(f"{n} {v:g}" for n, v in measures.data.simulations[simulation].items())
-    shown = (fields, recorded)
-    jobs: dict[str, Callable[[Path], None]] = {"error_curves.png": lambda p: error_figure(groups, measures, p, title)}
+    shown, times = (fields, recorded), [_time(measures, f) for f in frames]
+    jobs: dict[str, Callable[[Path], None]] = {"cost.png": lambda p: cost_figure(results, measures.error_label, p)}
+    jobs["error_curves.png"] = lambda p: error_figure(groups, measures, p, title)
     drawn, wrong = f"{pictures.quantity.capitalize()}, {parameters}", f"Error of the {pictures.field}, {parameters}"
-    jobs["fields.png"] = lambda p: fields_figure(pictures, *shown, p, frames, drawn)
-    jobs["field_errors.png"] = lambda p: error_pictures(pictures, *shown, p, frames, wrong)
+    jobs["fields.png"] = lambda p: fields_figure(pictures, *shown, p, times, drawn)
+    jobs["field_errors.png"] = lambda p: error_pictures(pictures, *shown, p, times, wrong)
     if "marker" in measures.fields and pictures.quantity != "marker":
         marker = Pictures(measures.flow, "marker")
-        jobs["marker.png"] = lambda p: fields_figure(marker, *shown, p, frames, f"Marker, {parameters}")
+        jobs["marker.png"] = lambda p: fields_figure(marker, *shown, p, times, f"Marker, {parameters}")
     jobs["film.gif"] = lambda p: _film(pictures, panels, measures, simulation, p, f"{title}, {parameters}")
     if "spectrum" in measures.reference:
         jobs["spectra.png"] = lambda p: spectrum_figure(groups, measures, p, title)
@@ -78,11 +80,14 @@ def write_pictures(
     if measures.wake is not None:
         jobs["profiles.png"] = lambda p: profile_figure(groups, measures, p, title)
         jobs["forces.png"] = lambda p: force_figure(groups, measures, p, title, simulation)
-    jobs["cost.png"] = lambda p: cost_figure(groups, measures, reference_ms, p, title)
     for done, (name, job) in enumerate(jobs.items(), 1):
         job(out / name)
         progress(done, len(jobs))
     return [out / name for name in jobs]
+
+
+def _time(measures: Measures, frame: int) -> str:
+    return f"t = {time_key(frame * measures.flow.dt)}"
 
 
 def _recorded(measures: Measures, frame: int, simulation: int) -> dict[str, np.ndarray]:
@@ -101,4 +106,4 @@ def _film(pictures: Pictures, panels: dict[str, Record], measures: Measures, sim
     frames = film_frames(measures.frames)
     content = {n: {f: pictures.of(_arrays(r, measures, f, simulation)) for f in frames} for n, r in panels.items()}
     content["reference"] = {f: pictures.of(_recorded(measures, f, simulation)) for f in frames}
-    film_figure(pictures, content, "reference", path, title)
+    film_figure(pictures, content, "reference", path, {f: f"{title}, {_time(measures, f)}" for f in frames})

@@ -14,7 +14,10 @@ from ..stepping.arrays import field_arrays
 from ..storage.dataset import Dataset
 
 BLOCK = 50  # recorded frames measured together
-KEYS = {"mae_per_parameter", "ms_per_step", "ms_per_time", "speedup", "blow_ups", "blew_up_at", "over_time", "fields"}
+BLOW_UP = 100.0  # fields beyond this many times the largest value of the reference count as blown up
+KEYS = {"mae_per_parameter", "ms_per_step", "ms_per_time", "blow_ups", "blew_up_at", "over_time", "fields"}
+KEYS |= {"mae_shared", "dt", "speedup", "speedup_over", "speedup_reference"}
+KEYS |= {"error_at_equal_cost", "error_at_equal_cost_of"}
 
 
 class Measures:
@@ -55,6 +58,12 @@ class Measures:
         self.wake = Wake.of(self.flow)
         self.names = [n for f in self.fields for n in field_arrays(self.flow, f)]
         self.compared = compared_arrays(self.flow, self.fields)
+
+    @cached_property
+    def limits(self) -> dict[str, float]:
+        """Magnitude beyond which a solver has blown up, by array: 100 times the largest value of the field."""
+        parts = [field_arrays(self.flow, f) for f in self.fields]
+        return {n: BLOW_UP * self.data.largest(together) for together in parts for n in together}
 
     @property
     def error_label(self) -> str:
@@ -100,9 +109,10 @@ class Measures:
         parts = [self.block(self.recorded(first, min(BLOCK, end - first))) for first in range(1, end, BLOCK)]
         return {n: np.concatenate([p[n] for p in parts]) for n in parts[0]}
 
-    def recorded(self, first: int, count: int) -> Arrays:
-        """Recorded arrays of frames `first`, ..., of shape (count, simulations, *spatial)."""
-        return {n: np.swapaxes(a[:, first : first + count], 0, 1) for n, a in self.data.arrays.items()}
+    def recorded(self, first: int, count: int, every: int = 1) -> Arrays:
+        """Recorded arrays of frames `first`, `first + every`, ..., of shape (count, simulations, *spatial)."""
+        end = first + (count - 1) * every + 1
+        return {n: np.swapaxes(a[:, first:end:every], 0, 1) for n, a in self.data.arrays.items()}
 
     def block(self, arrays: Arrays, reference: Arrays | None = None) -> dict[str, np.ndarray]:
         """

@@ -2,15 +2,19 @@
 
 import base64
 import html
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import rich.table
 
 from ..storage.files import write_atomic
-from .tables import Table, tables, verdicts
+from .milestones import duration
+from .table import Table
+from .tables import tables
+from .verdicts import verdicts
 
 CAPTIONS = {
+    "cost.png": "Accuracy and cost.",
     "error_curves.png": "Error over time.",
     "fields.png": "Fields of source, correctors and reference, one colour scale.",
     "field_errors.png": "Magnitude of the error, one colour scale.",
@@ -20,7 +24,6 @@ CAPTIONS = {
     "energy.png": "Energy and enstrophy over time.",
     "profiles.png": "Profiles across the wake.",
     "forces.png": "Forces and shedding.",
-    "cost.png": "Accuracy and cost.",
 }
 STYLE = """
 body { font-family: system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; color: #1a1a1a }
@@ -43,12 +46,14 @@ class Report:
     tables: list[Table]
     pictures: list[tuple[Path, str]]  # files and their captions
     facts: list[tuple[str, str]]  # what it was made of and with: names and texts; empty ones are not shown
+    first: list[tuple[Path, str]] = field(default_factory=list)  # pictures before the tables
 
 
 def flow_report(results: dict, pictures: list[Path]) -> Report:
     """The report of an evaluation of correctors."""
-    title = f"{results['scene']}: evaluation over {results['frames']} frames"
-    return Report(title, verdicts(results), tables(results), [(p, CAPTIONS[p.name]) for p in pictures], facts(results))
+    title = f"{results['scene']}: evaluation over {duration(results)}"
+    first, *others = [(p, CAPTIONS[p.name]) for p in pictures]
+    return Report(title, verdicts(results), tables(results), others, facts(results), [first])
 
 
 def rich_table(table: Table) -> rich.table.Table:
@@ -67,12 +72,13 @@ def facts(results: dict) -> list[tuple[str, str]]:
     """What the evaluation was made of and with."""
     parameters = "; ".join(", ".join(f"{n} {v:g}" for n, v in p.items()) for p in results["parameters"])
     grids = ", ".join(f"{n} {'x'.join(map(str, g.values()))}" for n, g in results["grids"].items())
-    seeds = ", ".join(f"{n} {c['seed']}" for n, c in results["correctors"].items())
+    solvers, seeds = results["solvers"], ", ".join(f"{n} {c['seed']}" for n, c in results["correctors"].items())
     return [
         ("Command", results["command"]),
         ("Test simulations", parameters),
         ("Data", f"{results['data']['folder']}, SHA-256 {results['data']['sha256'][:16]}"),
         ("Grids", grids),
+        ("Time steps", ", ".join(f"{n} {solvers[n]['dt']:g}" for n in ("SRC", "REF") if "dt" in solvers[n])),
         ("Training seeds", seeds),
         ("Versions", ", ".join(f"{n} {v}" for n, v in results["versions"].items())),
     ]
@@ -88,14 +94,17 @@ def write_reports(report: Report, folder: Path) -> list[Path]:
 
 def markdown(report: Report) -> str:
     """A Markdown file, which shows the pictures beside it."""
-    parts = [f"# {report.title}", *(f"- {line}" for line in report.lines), ""]
+    parts = [f"# {report.title}", "", *(f"- {line}" for line in report.lines), "", *_shown(report.first)]
     for table in report.tables:
         parts += [f"## {table.title}", "", *_markdown(table), "", *([table.note, ""] if table.note else [])]
-    for picture, caption in report.pictures:
-        parts += [f"![{caption}]({picture.name})", ""]
+    parts += _shown(report.pictures)
     made = [(n, f"`{text}`" if n == "Command" else text) for n, text in report.facts if text]
     parts += ["## Made from", "", *(f"- {n}: {text}" for n, text in made)]
     return "\n".join(parts) + "\n"
+
+
+def _shown(pictures: list[tuple[Path, str]]) -> list[str]:
+    return [line for picture, caption in pictures for line in (f"![{caption}]({picture.name})", "")]
 
 
 def _markdown(table: Table) -> list[str]:
@@ -107,12 +116,10 @@ def page(report: Report) -> str:
     """One file that holds its pictures and asks no server for anything."""
     title = html.escape(report.title)
     parts = [f"<h1>{title}</h1>", "<ul>", *(f"<li>{html.escape(line)}</li>" for line in report.lines), "</ul>"]
+    parts += [_figure(*shown) for shown in report.first]
     for table in report.tables:
         parts += [f"<h2>{html.escape(table.title)}</h2>", _html(table)]
-    for picture, text in report.pictures:
-        caption, data = html.escape(text), base64.b64encode(picture.read_bytes()).decode()
-        image = f'<img alt="{caption}" src="data:image/{picture.suffix[1:]};base64,{data}">'
-        parts.append(f"<figure>{image}<figcaption>{caption}</figcaption></figure>")
+    parts += [_figure(*shown) for shown in report.pictures]
     cell = "<td style='text-align:left'><code>"
     made = [f"<tr><th>{n}</th>{cell}{html.escape(text)}</code></td></tr>" for n, text in report.facts if text]
     parts += ["<h2>Made from</h2>", f"<table>{''.join(made)}</table>"]
@@ -120,6 +127,12 @@ def page(report: Report) -> str:
     head += f'<link rel="icon" href="data:,"><style>{STYLE}</style>'
     body = "\n".join(parts)
     return f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head><body>\n{body}\n</body></html>\n'
+
+
+def _figure(picture: Path, text: str) -> str:
+    caption, data = html.escape(text), base64.b64encode(picture.read_bytes()).decode()
+    image = f'<img alt="{caption}" src="data:image/{picture.suffix[1:]};base64,{data}">'
+    return f"<figure>{image}<figcaption>{caption}</figcaption></figure>"
 
 
 def _html(table: Table) -> str:

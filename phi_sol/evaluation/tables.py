@@ -1,76 +1,57 @@
 """The tables of an evaluation, made from `results.json` alone, whatever they are printed as."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from ..metrics import METRICS, Metric
-from ..metrics.metric import compared_fields, decimal, percent, shown
-from .milestones import milestones
-
-
-@dataclass(frozen=True)
-class Table:
-    """Cells as text under headings, names in the first column; with a note below, or nothing."""
-
-    title: str
-    columns: list[str]
-    rows: list[list[str]]
-    note: str = ""
+from ..metrics.metric import decimal, percent, shown
+from .cost import REFERENCE
+from .cost_tables import gain_table, numerics_table, reference_table, rest_of_numerics
+from .milestones import duration, end_key, unit
+from .table import Table, against_source, compared, cost_of, cost_unit, ratio, spread
 
 
 def tables(results: dict) -> list[Table]:
     """All tables, the errors first."""
-    made = [error_table(results), seed_table(results), physics_table(results)]
+    made = [error_table(results), seed_table(results), gain_table(results), numerics_table(results)]
+    made += [reference_table(results), physics_table(results)]
     made += [metric_table(results, m.table, [m]) for m in METRICS.values() if m.table]
     return [t for t in (*made, paper_table(results)) if t is not None and t.rows]
 
 
-def compared(results: dict) -> str:
-    """What the errors are of: the velocity or, where there is none, the fields that are compared."""
-    return compared_fields(results["solvers"]["SRC"].get("fields") or ["velocity"])
-
-
-def ratio(value: float) -> str:
-    """Two digits, without an exponent."""
-    return f"{value:.2g}" if value < 99.5 else f"{value:.0f}"
-
-
-def spread(mean: float | None, deviation: float | None, digits: int = 4) -> str:
-    return decimal(mean, digits) + (f" ± {deviation:.{digits}f}" if deviation is not None else "")
-
-
-def against_source(value: float | None, source: float | None) -> str:
-    return "" if value is None or not source else f"{100 * (value / source - 1):+.0f} %"
+def _columns(results: dict) -> dict[str, str]:
+    """Headings of the milestones by their keys."""
+    keys, word = results["solvers"]["SRC"]["mae"], unit(results)
+    return {n: f"{n} {word}" if word == "frames" else f"t ≤ {n}" for n in keys}
 
 
 def error_table(results: dict) -> Table:
-    """MAE at the milestones, change against SRC, time per step."""
-    count, solvers = results["frames"], results["solvers"]
-    steps = [str(n) for n in milestones(count)]
-    source, reference, rows = solvers["SRC"]["mae"], solvers["REF"]["ms_per_step"], []
+    """MAE at the milestones, change against SRC, cost."""
+    solvers, last, columns = results["solvers"], end_key(results), _columns(results)
+    source, reference, rows = solvers["SRC"]["mae"], cost_of(solvers[REFERENCE]), []
     for name, entry in solvers.items():
-        mae = entry.get("mae", {})
-        errors = [decimal(mae[n]) if mae else "" for n in steps]
-        change = "" if name == "SRC" or not mae else against_source(mae[steps[-1]], source[steps[-1]])
-        rows.append([name, *errors, change, f"{entry['ms_per_step']:.2f}", ratio(entry["ms_per_step"] / reference)])
+        if name in rest_of_numerics(results):
+            continue
+        mae, cost = entry.get("mae", {}), cost_of(entry)
+        errors = [decimal(mae[n]) if n in mae else "" for n in columns]
+        change = "" if name == "SRC" or not mae else against_source(mae[last], source[last])
+        rows.append([name, *errors, change, f"{cost:.3g}", ratio(cost / reference)])
     blown = [f"{n}: {e['blow_ups']} of {len(results['parameters'])}" for n, e in solvers.items() if e.get("blow_ups")]
     title = f"{results['scene']}: {compared(results)} MAE over {len(results['parameters'])} test simulations"
     note = f"Blow-ups, which no mean hides: {'; '.join(blown)}." if blown else ""
-    return Table(title, ["solver", *[f"{n} frames" for n in steps], "vs SRC", "ms / step", "times REF"], rows, note)
+    return Table(title, ["solver", *columns.values(), "vs SRC", cost_unit(results), "times REF"], rows, note)
 
 
 def seed_table(results: dict) -> Table | None:
     """Mean and deviation over training seeds, where there are several."""
     groups = {n: g for n, g in results.get("groups", {}).items() if len(g["runs"]) > 1}
-    steps = [str(n) for n in milestones(results["frames"])]
-    source = results["solvers"]["SRC"]["mae"][steps[-1]]
-    rows = []
+    columns, rows = _columns(results), []
+    source = results["solvers"]["SRC"]["mae"][end_key(results)]
     for name, group in groups.items():
-        errors = [spread(group["mae"][n]["mean"], group["mae"][n]["std"]) for n in steps]
+        errors = [spread(*(group["mae"][n][k] for k in ("mean", "std"))) if n in group["mae"] else "" for n in columns]
         rows.append([name, str(len(group["runs"])), *errors, against_source(group["mean"], source)])
-    columns = ["trained alike", "seeds", *[f"{n} frames" for n in steps], "vs SRC"]
+    headings = ["trained alike", "seeds", *columns.values(), "vs SRC"]
     what = compared(results).capitalize()
-    return Table(f"{what} MAE, mean and standard deviation over training seeds", columns, rows)
+    return Table(f"{what} MAE, mean and standard deviation over training seeds", headings, rows)
 
 
 def physics_table(results: dict) -> Table | None:
@@ -85,7 +66,7 @@ def physics_table(results: dict) -> Table | None:
         (f["entry"], f"{f['column']}{f' ({unit})' if (unit := f['unit']) else ''}", shown) for f in own.values()
     ]
     notes = [f["note"] or f"{f['column'].capitalize()}: {f['better']} is better." for f in own.values()]
-    return metric_table(results, f"Over {results['frames']} frames", metrics, columns, notes)
+    return metric_table(results, f"Over {duration(results)}", metrics, columns, notes)
 
 
 def metric_table(
@@ -100,7 +81,8 @@ def metric_table(
     `more`: key of the entry, heading, and what makes a cell from it. `notes` go below, after those of the metrics.
     """
     keys = {m.entry for m in metrics}
-    solvers = {n: e for n, e in results["solvers"].items() if keys & e.keys()}
+    brief = rest_of_numerics(results)
+    solvers = {n: e for n, e in results["solvers"].items() if keys & e.keys() and n not in brief}
     known = [m for m in metrics if any(m.entry in e for e in solvers.values())]
     columns = [(m.entry, heading, cell) for m in known for heading, cell in m.columns.items()] + [*more]
     rows = [[n, *(cell(e[key]) if key in e else "" for key, _, cell in columns)] for n, e in solvers.items()]
@@ -120,35 +102,5 @@ def paper_table(results: dict) -> Table | None:
         rows.append([*ours, percent(row["improvement"]), *theirs, percent(row["paper_improvement"])])
     columns = ["solver", "MAE", "below SRC by", "in the paper", "MAE there", "below SRC by"]
     doubt = "" if paper["checked"] else " (its figures are approximate)"
-    title = f"Against the paper, ours over {results['frames']} frames{doubt}"
+    title = f"Against the paper, ours over {duration(results)}{doubt}"
     return Table(title, columns, rows, paper["note"])
-
-
-def verdicts(results: dict) -> list[str]:
-    """What every corrector is worth: beside the source, better numerics without a network, and the reference."""
-    solvers, last, lines = results["solvers"], str(results["frames"]), []
-    plain = {n: e for n, e in solvers.items() if n not in results.get("correctors", {}) and n != "REF"}
-    for label, group in results.get("groups", {}).items():
-        cost = sum(solvers[n]["ms_per_step"] for n in group["runs"]) / len(group["runs"])
-        if group["mean"] is None:
-            count = len(group["runs"]) * len(results["parameters"])
-            lines.append(f"{label} blew up in {group['blow_ups']} of {count} rollouts.")
-            continue
-        errors, ranks = {n: e["mae"][last] for n, e in plain.items() if e["mae"][last] is not None}, []
-        for word, better in (("more", True), ("less", False)):
-            names = [_grid(n, results) for n, mae in errors.items() if (group["mean"] < mae) == better]
-            ranks += [f"{word} accurate than {', '.join(names)}"] if names else []
-        costs = [f"{ratio(cost / e['ms_per_step'])} times {n}" for n, e in solvers.items() if n in plain or n == "REF"]
-        error = spread(group["mean"], group["mae"][last]["std"])
-        lines.append(
-            f"{label}: {compared(results)} MAE {error} over {last} frames, {' and '.join(ranks)}. "
-            f"A step takes {cost:.3g} ms: {', '.join(costs)}."
-        )
-    if not results.get("groups"):
-        lines.append(f"No corrector was evaluated: train one with 'phi-sol train {results['scene']}'.")
-    return lines
-
-
-def _grid(name: str, results: dict) -> str:
-    grid = results["grids"].get(name)
-    return name if grid is None else f"{name} ({'x'.join(map(str, grid.values()))})"

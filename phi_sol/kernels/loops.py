@@ -89,6 +89,10 @@ class Loop:
         """The arrays after `steps` steps."""
         return self._compiled(self._advance, self._way(arrays))(arrays, parameters, dt, tf.constant(steps))
 
+    def kept(self, arrays: Arrays, parameters: Arrays) -> Arrays:
+        """What `keep` makes of arrays, compiled."""
+        return self._compiled(self.keep, self._way(arrays))(arrays, parameters)
+
     def frames(
         self, arrays: Arrays, parameters: Arrays, dt: tf.Tensor, count: int, every: int, room: int
     ) -> tuple[Arrays, Arrays]:

@@ -30,8 +30,8 @@ class Metric:
         applies: Whether a flow has it.
         per_field: Whether every compared array has it on its own, too.
         summary: `(flow, series, reference)` -> entries of `results.json`, from all values of a solver and of the
-            reference, by name, shape (frames, simulations, ...). Default: for `compare` the means over the first 50,
-            100, 250, 500 frames; for `compute` the mean difference to the reference, relative to its mean magnitude.
+            reference, by name, shape (frames, simulations, ...). Default: for `compare` the means up to t = 50,
+            100, 250, 500; for `compute` the mean difference to the reference, relative to its mean magnitude.
         entry: Key of its entry; default: the name, for `compute` with `_error` behind it.
         table: Title of a table of its own, which the reference is in, too.
         note: What is to be said below the table.

@@ -11,7 +11,7 @@ from typing import Any
 import tensorflow as tf
 
 from ..errors import InputError, MissingError
-from ..evaluation.records import time_step
+from ..evaluation.timing import time_step
 from ..experiment import SPLITS, Experiment, Schedule
 from ..flows.comparison import first_difference
 from ..flows.definition import describe

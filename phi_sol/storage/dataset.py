@@ -1,6 +1,7 @@
 """Recorded simulations, mapped into memory."""
 
 from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from pathlib import Path
 
 import numpy as np
@@ -75,8 +76,9 @@ class Dataset:
             place = self.folders[0].parent
             raise InputError(f"{frames} frames are asked for, but {place} holds simulations of {recorded} frames.")
         self.frames = recorded if frames is None else frames
-        self._packed = Packed(pair.source, self.folders, recorded, progress)
-        self.arrays = {n: a[:, : self.frames + 1] for n, a in self._packed.arrays.items()}
+        packed = Packed(pair.source, self.folders, recorded, progress)
+        self._packed, self._moments = packed, packed.moments  # a pack that is temporary lives as long as its user
+        self.arrays = {n: a[:, : self.frames + 1] for n, a in packed.arrays.items()}
         self.simulations = given = [d["parameters"] for d in descriptions]
         self.parameters = {p: np.array([g[p] for g in given], np.float32) for p in pair.source.parameters}
         self.fingerprints = [d["fingerprint"] for d in descriptions]
@@ -101,6 +103,15 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.folders)
 
+    def only(self, simulations: Sequence[int]) -> "Dataset":
+        """The same of some simulations, by their numbers. Their frames are read into memory."""
+        part, chosen = copy(self), list(simulations)
+        for name in ("folders", "simulations", "fingerprints"):
+            setattr(part, name, [getattr(self, name)[i] for i in chosen])
+        part.arrays, part.parameters = ({n: a[chosen] for n, a in g.items()} for g in (self.arrays, self.parameters))
+        part._moments = {n: [m[i] for i in chosen] for n, m in self._moments.items()}
+        return part
+
     def check_unseen(self, descriptions: Iterable[dict], kind: str):
         """
         Raises:
@@ -115,12 +126,12 @@ class Dataset:
     def moments(self, simulations: Sequence[int] | None = None) -> dict[str, tuple[float, float]]:
         """Mean and standard deviation of each array over all recorded frames of the simulations (default: all)."""
         chosen = range(len(self)) if simulations is None else simulations
-        moments = {n: [m[i] for i in chosen] for n, m in self._packed.moments.items()}
+        moments = {n: [m[i] for i in chosen] for n, m in self._moments.items()}
         return {n: combine([m["mean"] for m in ms], [m["std"] ** 2 for m in ms]) for n, ms in moments.items()}
 
     def largest(self, names: Sequence[str]) -> float:
         """Largest magnitude of some arrays in all recorded frames."""
-        return max(m["largest"] for n in names for m in self._packed.moments[n])
+        return max(m["largest"] for n in names for m in self._moments[n])
 
     @property
     def nbytes(self) -> int:

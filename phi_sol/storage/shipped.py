@@ -26,6 +26,11 @@ def pretrained_folder(scene: str) -> Path:
     return SHIPPED / scene / NAME
 
 
+def shipped_or_own(run: Path, scene: str) -> Path:
+    """The folder of a run; the name `pretrained` stands for what comes with phi_sol, unless there is such a folder."""
+    return pretrained_folder(scene) if run == Path(NAME) and not run.exists() else run
+
+
 def card(scene: str) -> dict:
     """
     What is known of the trained corrector of a scene: what it was trained on, error and cost as they were measured, the

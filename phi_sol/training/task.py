@@ -236,9 +236,9 @@ class Task(ABC):
     @classmethod
     def check_evaluation(cls, experiment: Any, options: dict):
         """Raises InputError for options of an evaluation that the task does not have."""
-        for name in options:
+        for name, value in options.items():
             if name not in cls.measures:
-                _refuse(cls, experiment, f"no-{name}")
+                _refuse(cls, experiment, f"{'no-' * (value is False)}{name.replace('_', '-')}")
 
     @classmethod
     def owns(cls, results: dict) -> bool:
@@ -252,7 +252,7 @@ class Task(ABC):
 
     @classmethod
     def tables(cls, results: dict) -> list:
-        """The tables of results (`phi_sol.evaluation.tables.Table`)."""
+        """The tables of results (`phi_sol.evaluation.table.Table`)."""
         return []
 
     @classmethod

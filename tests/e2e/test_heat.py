@@ -68,7 +68,7 @@ def test_pictures_are_of_the_temperature(folder):
 def test_two_evaluations_are_compared(folder, capsys):
     (file,) = folder.rglob("results.json")
     assert main(["compare", str(file.parent), str(file.parent)]) == 0
-    assert "temperature MAE over 4 frames" in capsys.readouterr().out
+    assert "temperature MAE over 0.08 units of time" in capsys.readouterr().out
 
 
 def test_pages_of_the_viewer_show_it(folder, monkeypatch):

@@ -80,6 +80,8 @@ def test_refused(tmp_path, tiny_evaluation):
     assert compare(read_results(folder), read_results(folder / "results.json")).rows[-1][-1] == "within the deviation"
     with pytest.raises(InputError, match="different numbers of frames: 20 and 30"):
         compare(results(), results() | {"frames": 30})
+    with pytest.raises(InputError, match="different time steps between frames: 1 and 2"):
+        compare(results() | {"dt": 1.0}, results() | {"dt": 2.0, "solvers": {"SRC": {"mae": {"40": 0.2}}, "REF": {}}})
     with pytest.raises(InputError, match="different scenes: tiny and other"):
         compare(results(), results() | {"scene": "other"})
     with pytest.raises(MissingError, match="There is no evaluation in"):

@@ -20,14 +20,13 @@ from phi_sol import (
     evaluate,
     metrics,
 )
-from phi_sol.evaluation.baselines import baselines, start_of
+from phi_sol.evaluation.baselines import Starts, plain_solvers
 from phi_sol.evaluation.groups import Group, group_runs
 from phi_sol.evaluation.illustrate import kept_frames, write_pictures
 from phi_sol.evaluation.measures import Measures
-from phi_sol.evaluation.milestones import milestones
 from phi_sol.evaluation.records import Record, run_solver
-from phi_sol.evaluation.results import group_results, solver_results
-from phi_sol.evaluation.tables import verdicts
+from phi_sol.evaluation.results import add_costs, group_results, reference_results, solver_results
+from phi_sol.evaluation.verdicts import verdicts
 from phi_sol.storage.dataset import find_simulations
 
 
@@ -68,7 +67,7 @@ def test_blow_ups_are_counted_and_never_averaged_away(tiny, test_set, tmp_path):
     assert np.isfinite(run.mae[:2]).all() and run.mean(2) > 1
     for name, values in run.series.items():
         assert np.isfinite(values[:2]).all() and np.isnan(values[2:]).all(), name
-    entry = solver_results(run, 5, measures)
+    entry = solver_results(run, 5, 1.0, measures)
     assert (
         entry["mae"] == {"5": None}
         and entry["blow_ups"] == 1
@@ -82,8 +81,14 @@ def test_blow_ups_are_counted_and_never_averaged_away(tiny, test_set, tmp_path):
     source = run_solver(tiny.pair.source, test_set, 5, kept_frames(5), measures=measures, timed=False)
     source.ms_per_step = run.ms_per_step = 1.0
     groups = [Group("SRC", {"SRC": source}), Group("bad", {"bad": run}, "sol", 2)]
-    assert group_results(groups, 5)["bad"]["mean"] is None
-    files = write_pictures(groups, measures, 1.0, tmp_path, "tiny")
+    assert group_results(groups, 5, 1.0)["bad"]["mean"] is None
+    entries = {"SRC": solver_results(source, 5, 1.0, measures), "bad": entry, "REF": reference_results(measures, 2.0)}
+    results = {"scene": "tiny", "frames": 5, "dt": 1.0, "solvers": entries, "numerics": None, "groups": {}}
+    results |= {"parameters": [{}], "correctors": {"bad": {}}}
+    add_costs(results, {"SRC": source, "bad": run})
+    assert entry["speedup"] is entry["mae_shared"] is None and entry["error_at_equal_cost_of"] == "SRC"
+    assert verdicts(results) == ["bad blew up in 1 of 1 rollouts."]
+    files = write_pictures(groups, measures, results, tmp_path)
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(f.name for f in files) and "marker.png" in {
         f.name for f in files
     }
@@ -111,7 +116,7 @@ def test_measures_of_the_reference_and_of_a_solver(tiny, test_set):
     assert (run.series["divergence"] < 1e-5).all()
     perfect = measures.block(measures.recorded(1, 12), measures.recorded(1, 12))
     assert (perfect["mae"] == 0).all() and perfect["correlation"] == pytest.approx(1)
-    entry = solver_results(Record(perfect["mae"], {}, 1.0, perfect), 12, measures)
+    entry = solver_results(Record(perfect["mae"], {}, 1.0, perfect), 12, 1.0, measures)
     assert entry["spectral_error"] == entry["kinetic_energy_error"] == entry["wake"]["mean_profile_error"] == 0
     assert entry["vorticity_correlation"]["time_to_0.95"] == {
         "mean": 12.0,
@@ -128,11 +133,12 @@ def test_the_source_on_a_finer_grid(tmp_path):
     )
     Generator(experiment, "test", tmp_path / "test").run()
     data = Dataset.load(experiment.pair, tmp_path, "test")
-    known = baselines(experiment)
-    assert list(known) == ["SRC-MC", "SRC-2x"] and known["SRC-MC"].flow.advection == "mac_cormack"
-    finer = known["SRC-2x"]
+    known = plain_solvers(experiment, data.simulations, 2)
+    assert [n for n, p in known.items() if p.named] == ["SRC-MC", "SRC-2x"]
+    assert known["SRC-MC"].solver.flow.advection == "mac_cormack"
+    finer = known["SRC-2x"].solver
     assert finer.flow.resolution == {"y": 16, "x": 16}
-    start, fine = start_of(finer, experiment, data), data.reference_frame(1, 0)["velocity.y"]
+    start, fine = Starts(data).of(finer), data.reference_frame(1, 0)["velocity.y"]
     np.testing.assert_allclose(start["velocity.y"][1], fine[::2].reshape(16, 16, 2).mean(2), rtol=1e-5, atol=1e-6)
     run = run_solver(finer, data, 2, [1], start=start, timed=False)
     parameters = {n: tf.constant(p) for n, p in data.parameters.items()}
@@ -145,7 +151,8 @@ def test_the_source_on_a_finer_grid(tmp_path):
 
 
 def test_no_finer_grid_between_source_and_reference(tiny):
-    assert list(baselines(tiny)) == ["SRC-MC"]  # ratio 2
+    known = plain_solvers(tiny, tiny.simulations("test"), 12)
+    assert [n for n, p in known.items() if p.named] == ["SRC-MC"]  # ratio 2
 
 
 def test_results(tiny_evaluation, tiny_data, tiny_run):
@@ -153,10 +160,9 @@ def test_results(tiny_evaluation, tiny_data, tiny_run):
     content = json.loads((out / "results.json").read_text())
     assert content == tiny_evaluation.results
     assert content["scene"] == "tiny" and content["frames"] == 10 and content["parameters"] == [{"reynolds": 300.0}]
-    assert (
-        list(content["solvers"]) == ["SRC", "SRC-MC", "sol_seed0", "sol_seed1", "REF"]
-        and content["command"] == "made by a test"
-    )
+    names, numerics = list(content["solvers"]), list(content["numerics"])
+    assert names == ["SRC", *numerics, "sol_seed0", "sol_seed1", "REF"] and numerics[0] == "SRC-MC"
+    assert content["command"] == "made by a test" and content["dt"] == 1 and content["time_ratio"] == 1
     for name in ("SRC", "SRC-MC", "sol_seed0"):
         entry = content["solvers"][name]
         assert entry["mae"]["10"] == pytest.approx(entry["mae_per_parameter"][0]) and entry["blow_ups"] == 0
@@ -164,13 +170,17 @@ def test_results(tiny_evaluation, tiny_data, tiny_run):
         assert entry["mae"]["10"] == pytest.approx(np.mean(components)) and entry["wake"]["strouhal"] == [
             None
         ]  # less than three periods
+    for name in names:
+        entry = content["solvers"][name]
+        assert entry["ms_per_time"] == pytest.approx(entry["ms_per_step"] / entry["dt"]) and entry["ms_per_time"] > 0
+        assert ("speedup" in entry) == name.startswith("sol"), name
+    assert {e["solver"] for e in content["envelope"]} <= {"SRC", *numerics}
     assert content["solvers"]["REF"]["ms_per_step"] > 0 and content["solvers"]["REF"]["wake"]["drag"][0] > 0
     group = content["groups"]["sol"]
     assert group["runs"] == ["sol_seed0", "sol_seed1"] and group["std"] == pytest.approx(0, abs=1e-9)
     assert [c["seed"] for c in content["correctors"].values()] == [0, 1] and content["paper"] is None
-    assert len(content["data"]["sha256"]) == 64 and content["grids"] == {
-        n: {"y": 24, "x": 12} for n in ("SRC", "SRC-MC")
-    } | {"REF": {"y": 48, "x": 24}}
+    assert len(content["data"]["sha256"]) == 64 and content["grids"].keys() == {"SRC", "REF", *numerics}
+    assert content["grids"]["SRC-MC"] == {"y": 24, "x": 12} and content["grids"]["REF"] == {"y": 48, "x": 24}
     assert sorted(p.name for p in out.iterdir()) == sorted(p.name for p in tiny_evaluation.files)
 
 
@@ -185,14 +195,16 @@ def test_groups():
     groups = group_runs(runs, descriptions)
     assert [(g.label, list(g.runs)) for g in groups] == [("SRC", ["SRC"]), ("a", ["a_seed0", "a_seed1"]), ("b", ["b"])]
     assert groups[1].statistics(4) == (1.5, pytest.approx(np.sqrt(0.5))) and groups[2].statistics(4) == (3.0, None)
-    assert list(group_results(groups, 4)) == ["a", "b"]
+    assert list(group_results(groups, 4, 1.0)) == ["a", "b"]
 
 
 def test_without_a_run_and_in_memory(tiny, tiny_run, tiny_data):
     """SRC and the numerics alone; then a corrector and a solver that are in no folder. Nothing is written."""
     alone = evaluate(tiny, [], tiny_data, frames=3)
-    assert list(alone.results["solvers"]) == ["SRC", "SRC-MC", "REF"] and alone.files == []
-    assert verdicts(alone.results) == ["No corrector was evaluated: train one with 'phi-sol train tiny'."]
+    assert list(alone.results["solvers"])[:2] == ["SRC", "SRC-MC"] and alone.files == []
+    source, advice = verdicts(alone.results)
+    assert source.startswith("SRC: velocity MAE") and "over 3 units of time" in source
+    assert advice == "No corrector was evaluated: train one with 'phi-sol train tiny'."
     corrector = Corrector.load(tiny_run)
     own = {"mine": corrector, "solver": HybridSolver(tiny.pair.source, corrector), "folder": tiny_run}
     solvers = evaluate(tiny, own, tiny_data, frames=3, numerics=False).results["solvers"]
@@ -234,7 +246,3 @@ def test_refused(tiny, tiny_run, tiny_data, tmp_path):
     (tmp_path / "file").write_text("mine")
     with pytest.raises(InputError, match="file is a file, not a folder"):
         evaluate(tiny, [tiny_run], tiny_data, tmp_path / "file" / "out")
-
-
-def test_milestones():
-    assert milestones(500) == [50, 100, 250, 500] and milestones(120) == [50, 100, 120] and milestones(7) == [7]

@@ -9,12 +9,13 @@ from phi.math.extrapolation import ZERO_GRADIENT
 from phi.physics import diffuse
 
 from phi_sol import Dataset, Experiment, Flow, Generator, InputError, State, metrics
-from phi_sol.evaluation.baselines import baselines
+from phi_sol.evaluation.baselines import plain_solvers
 from phi_sol.evaluation.groups import Group
 from phi_sol.evaluation.measures import Measures
 from phi_sol.evaluation.records import Record, run_solver
-from phi_sol.evaluation.results import group_results, reference_results, solver_results
-from phi_sol.evaluation.tables import tables, verdicts
+from phi_sol.evaluation.results import add_costs, group_results, reference_results, solver_results
+from phi_sol.evaluation.tables import tables
+from phi_sol.evaluation.verdicts import verdicts
 from phi_sol.metrics import METRICS, Metric
 
 
@@ -78,18 +79,23 @@ def record(heat, data, measures):
 
 @pytest.fixture(scope="module")
 def results(record, measures):
-    entry = solver_results(record, 4, measures)
-    groups = [Group("sol", {n: record for n in ("sol_seed0", "sol_seed1")}, "sol", 2)]
-    return {
+    runs = ("sol_seed0", "sol_seed1")
+    groups = [Group("sol", {n: record for n in runs}, "sol", 2)]
+    results = {
         "scene": "heat",
         "frames": 4,
+        "dt": 0.002,
+        "numerics": None,
         "parameters": measures.data.simulations,
-        "solvers": {n: entry for n in ("SRC", "sol_seed0", "sol_seed1")} | {"REF": reference_results(measures, 2.0)},
-        "groups": group_results(groups, 4),
+        "solvers": {n: solver_results(record, 4, 0.002, measures) for n in ("SRC", *runs)}
+        | {"REF": reference_results(measures, 2.0)},
+        "groups": group_results(groups, 4, 0.002),
         "correctors": {"sol_seed0": {}, "sol_seed1": {}},
         "grids": {"SRC": {"y": 8, "x": 8}},
         "metrics": measures.facts,
     }
+    add_costs(results, {n: record for n in ("SRC", *runs)})
+    return results
 
 
 def test_a_flow_without_velocity_is_compared_in_its_fields(data, measures, record):
@@ -104,8 +110,8 @@ def test_a_flow_without_velocity_is_compared_in_its_fields(data, measures, recor
 
 def test_results_of_a_flow_without_velocity_have_their_form(record, data, measures, results):
     entry = json.loads(json.dumps(results, allow_nan=False))["solvers"]["SRC"]
-    assert entry["mae"]["4"] == pytest.approx(np.mean(entry["mae_per_parameter"]))
-    assert entry["fields"] == {"temperature": {n: entry[n]["4"] for n in ("mae", "rmse", "relative_l2")}}
+    assert entry["mae"]["0.008"] == pytest.approx(np.mean(entry["mae_per_parameter"]))
+    assert entry["fields"] == {"temperature": {n: entry[n]["0.008"] for n in ("mae", "rmse", "relative_l2")}}
     assert not any("vorticity" in n or "energy" in n or n in ("divergence", "wake") for n in entry)
 
 
@@ -113,7 +119,7 @@ def test_entries_of_own_metrics(record, data, measures, results):
     entry, recorded = results["solvers"]["SRC"], data.arrays["temperature"][:, 1:].max((2, 3)).T
     expected = (np.abs(record.series["hottest"] - recorded).mean(0) / recorded.mean(0)).mean()
     assert entry["hottest_error"] == pytest.approx(expected) and expected > 0
-    assert entry["worst"] == {"4": pytest.approx(record.series["worst"].mean())}
+    assert entry["worst"] == {"0.008": pytest.approx(record.series["worst"].mean())}
     assert len(entry["over_time"]["worst"]) == 4 and "worst" not in entry["fields"]["temperature"]
     assert results["metrics"]["worst"] == {
         "entry": "worst", "unit": "K", "better": "smaller", "note": "", "column": "largest error",
@@ -121,11 +127,11 @@ def test_entries_of_own_metrics(record, data, measures, results):
 
 
 def test_tables_say_what_is_compared_and_show_own_metrics(results):
-    errors, seeds, measured = tables(json.loads(json.dumps(results)))
+    errors, seeds, _, measured = tables(json.loads(json.dumps(results)))
     assert errors.title.startswith("heat: temperature MAE") and seeds.title.startswith("Temperature MAE")
     assert measured.columns == ["solver", "relative L2", "hottest (K)", "largest error (K)"]
     entry = results["solvers"]["SRC"]
-    assert measured.rows[0][2:] == [f"{entry['hottest_error']:.3g}", f"{entry['worst']['4']:.3g}"]
+    assert measured.rows[0][2:] == [f"{entry['hottest_error']:.3g}", f"{entry['worst']['0.008']:.3g}"]
     assert [row[0] for row in measured.rows] == ["SRC", "sol_seed0", "sol_seed1"]
     assert measured.note == "Hottest: smaller is better. Largest error: smaller is better."
     assert verdicts(results)[0].startswith("sol: temperature MAE")
@@ -135,14 +141,15 @@ def test_a_simulation_that_blew_up_says_so(record, measures, results):
     series = {
         n: np.where(np.arange(4).reshape(-1, *[1] * (v.ndim - 1)) > 1, np.nan, v) for n, v in record.series.items()
     }
-    entry = solver_results(Record(series["mae"], {}, 1.0, series), 4, measures)
-    assert entry["worst"] == {"4": None} and entry["hottest_error"] is None
+    entry = solver_results(Record(series["mae"], {}, 1.0, series), 4, 0.002, measures)
+    assert entry["worst"] == {"0.008": None} and entry["hottest_error"] is None
     shown = tables(results | {"solvers": results["solvers"] | {"bad": entry}})
-    assert shown[2].rows[-1][0] == "bad" and shown[2].rows[-1][1:] == ["blew up"] * 3
+    assert shown[3].rows[-1][0] == "bad" and shown[3].rows[-1][1:] == ["blew up"] * 3
 
 
 def test_no_advection_to_improve(heat):
-    assert list(baselines(heat)) == ["SRC-2x"]
+    known = plain_solvers(heat, heat.simulations("test"), 4)
+    assert [n for n, p in known.items() if p.named] == ["SRC-2x"] and not [n for n in known if "MC" in n]
 
 
 def test_own_metrics_of_a_flow_with_a_velocity(tiny, tiny_data):

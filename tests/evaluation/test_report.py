@@ -5,7 +5,8 @@ import re
 import pytest
 
 from phi_sol.evaluation.paper import TABLE, comparison
-from phi_sol.evaluation.tables import tables, verdicts
+from phi_sol.evaluation.tables import tables
+from phi_sol.evaluation.verdicts import verdicts
 
 
 def test_report_is_one_file(tiny_evaluation):
@@ -32,18 +33,20 @@ def test_markdown_shows_the_pictures_beside_it(tiny_evaluation):
 def test_tables(tiny_evaluation):
     results = tiny_evaluation.results
     made = tables(results)
-    assert [t.columns[0] for t in made] == ["solver", "trained alike", "solver", "solver"]
+    assert [t.columns[0] for t in made] == ["solver", "trained alike", "solver", "solver", "solver", "solver"]
+    assert [t.title.partition(":")[0] for t in made[2:4]] == ["Cost and accuracy", "Plain numerics"]
     assert all(len(row) == len(t.columns) for t in made for row in t.rows)
     (line,) = verdicts(results)
-    assert line.startswith("sol: velocity MAE") and "SRC-MC (24x12)" in line and "times REF" in line
+    assert line.startswith("sol: velocity MAE") and " SRC, " in line and "than the reference" in line
     blown = results | {
         "solvers": {
-            n: e | ({"mae": {"10": None}, "blow_ups": 1} if n == "sol_seed0" else {})
+            n: e | ({"mae": {"10": None}, "mae_shared": None, "blow_ups": 1} if n == "sol_seed0" else {})
             for n, e in results["solvers"].items()
         }
     }
-    blown["groups"] = {"sol": results["groups"]["sol"] | {"mean": None, "std": None, "blow_ups": 1}}
-    assert tables(blown)[0].rows[2][:2] == ["sol_seed0", "blew up"] and "sol_seed0: 1 of 1" in tables(blown)[0].note
+    blown["groups"] = {"sol": results["groups"]["sol"] | {"mean": None, "std": None, "mae_shared": None}}
+    rows = {row[0]: row for row in tables(blown)[0].rows}
+    assert rows["sol_seed0"][:2] == ["sol_seed0", "blew up"] and "sol_seed0: 1 of 1" in tables(blown)[0].note
     assert verdicts(blown) == ["sol blew up in 1 of 2 rollouts."]
 
 

@@ -1,7 +1,7 @@
 """The pictures of an evaluation."""
 
+from .cost import cost_figure
 from .curves import (
-    cost_figure,
     drawn_totals,
     energy_figure,
     error_figure,

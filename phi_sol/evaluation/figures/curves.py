@@ -9,7 +9,7 @@ from ...metrics.vortices import THRESHOLDS
 from ...metrics.wake_measures import STATIONS
 from ..groups import Group
 from ..measures import Measures
-from .style import MARKERS, REFERENCE_STYLE, line_styles, new_figure, save
+from .style import REFERENCE_STYLE, line_styles, new_figure, save
 
 TIME = "time since start (domain units)"
 DECADES = 1e4  # of errors that are shown
@@ -142,25 +142,3 @@ def force_figure(groups: list[Group], measures: Measures, path: Path, title: str
     axes[-1, 0].set_xlabel(TIME)
     parameters = ", ".join(f"{n} {v:g}" for n, v in measures.data.simulations[simulation].items())
     save(figure, path, f"{title}: {parameters}")
-
-
-def cost_figure(groups: list[Group], measures: Measures, reference_ms: float, path: Path, title: str):
-    """Error against time per step: further down is more accurate, further left is cheaper."""
-    figure, axes = new_figure(6.2, 4.3)
-    axis = axes[0, 0]
-    for i, (group, style) in enumerate(_styled(groups)):
-        mean, deviation = group.statistics(measures.frames)
-        if mean is None:
-            continue
-        cost = float(np.mean([r.ms_per_step for r in group.runs.values()]))
-        marker = dict(marker=MARKERS[i % 6], color=style["color"], markersize=8, capsize=3, linestyle="none")
-        axis.errorbar(cost, mean, deviation, **marker)
-        axis.annotate(group.label, (cost, mean), xytext=(7, 5), textcoords="offset points", fontsize=9)
-    axis.axvline(reference_ms, color="0.4", linewidth=1.2, linestyle=":")
-    text = dict(xycoords=("data", "axes fraction"), fontsize=9, rotation=90, color="0.3", ha="right")
-    axis.annotate(" reference", (reference_ms, 0.02), **text)
-    y_label = measures.error_label.replace("MAE", f"MAE over {measures.frames} frames")
-    axis.set(xscale="log", yscale="log", xlabel="time per step of one simulation (ms)", ylabel=y_label)
-    axis.margins(0.25)
-    axis.grid(color="0.92", which="both")
-    save(figure, path, f"{title}: accuracy and cost")

@@ -103,15 +103,15 @@ def fields_figure(
     solvers: dict[str, list[Arrays]],
     reference: list[Arrays],
     path: Path,
-    frames: list[int],
+    times: list[str],
     title: str,
 ):
     """
-    A quantity of all solvers and of the reference, which sets the colour scale, at some frames. Arrays of one
+    A quantity of all solvers and of the reference, which sets the colour scale, at some times, in words. Arrays of one
     simulation, with the axis of it.
     """
     drawn = {n: [pictures.of(a) for a in arrays] for n, arrays in (solvers | {REFERENCE: reference}).items()}
-    rows = pictures.rows(drawn, [f"frame {f}" for f in frames], pictures.scale(drawn[REFERENCE]))
+    rows = pictures.rows(drawn, times, pictures.scale(drawn[REFERENCE]))
     save(pictures.drawing(rows, f"{title}{pictures.place}").figure, path)
 
 
@@ -120,7 +120,7 @@ def error_pictures(
     solvers: dict[str, list[Arrays]],
     reference: list[Arrays],
     path: Path,
-    frames: list[int],
+    times: list[str],
     title: str,
 ):
     """The magnitude of the error of all solvers, the largest sets the scale; arguments as for `fields_figure`."""
@@ -128,16 +128,18 @@ def error_pictures(
     values = np.concatenate([p.values.ravel() for row in drawn.values() for p in row])
     largest = float(np.percentile(values[np.isfinite(values)], 99.5)) if np.isfinite(values).any() else 1.0
     label = "|u - reference| (length / time)" if pictures.is_vorticity else f"|{pictures.quantity} - reference|"
-    rows = pictures.rows(drawn, [f"frame {f}" for f in frames], Scale((0.0, largest or 1.0), ERROR, label))
+    rows = pictures.rows(drawn, times, Scale((0.0, largest or 1.0), ERROR, label))
     save(pictures.drawing(rows, f"{title}{pictures.place}").figure, path)
 
 
-def film_figure(pictures: Pictures, panels: dict[str, dict[int, Picture]], reference: str, path: Path, title: str):
+def film_figure(
+    pictures: Pictures, panels: dict[str, dict[int, Picture]], reference: str, path: Path, titles: dict[int, str]
+):
     """
     Writes an animated GIF, which browsers and viewers of Markdown show without a plug-in, from pictures by frame number
-    by title of the panel; `reference` is the panel that sets the colour scale. The frame is added to the title.
+    by title of the panel; `reference` is the panel that sets the colour scale. There is a title for every frame.
     """
     frames, scale = sorted(panels[reference]), pictures.scale(list(panels[reference].values()))
     rows = {f: pictures.rows({n: [p[f]] for n, p in panels.items()}, [""], scale) for f in frames}
     drawing = pictures.drawing(rows[frames[0]])
-    write_film(drawing, ((f"{title}, frame {f}", rows[f]) for f in frames), path, FPS, dpi=75)
+    write_film(drawing, ((titles[f], rows[f]) for f in frames), path, FPS, dpi=75)

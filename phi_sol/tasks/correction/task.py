@@ -14,9 +14,11 @@ from ...correctors.statistics import Statistics
 from ...errors import InputError
 from ...evaluation.compare import of_corrections
 from ...evaluation.evaluator import FRAMES, Evaluation, evaluate_corrections
+from ...evaluation.milestones import end_key
 from ...evaluation.paper import TABLE
-from ...evaluation.records import time_step
-from ...evaluation.tables import tables, verdicts
+from ...evaluation.tables import tables
+from ...evaluation.timing import time_step
+from ...evaluation.verdicts import verdicts
 from ...kernels.compiled import Arrays
 from ...solvers.hybrid import HybridSolver
 from ...stepping.arrays import field_arrays
@@ -45,7 +47,7 @@ class Correction(NetworkTask):
     product = "corrector"
     files = ("corrector.json", "corrector.keras")
     methods = METHODS
-    measures = ("numerics",)
+    measures = ("numerics", "reference_error", "reference_simulations")
 
     def __init__(
         self,
@@ -154,7 +156,7 @@ class Correction(NetworkTask):
     @classmethod
     def check_results(cls, results: dict):
         super().check_results(results)
-        _ = results["solvers"]["SRC"]["mae"][str(results["frames"])], results["solvers"]["REF"], results["parameters"]
+        _ = results["solvers"]["SRC"]["mae"][end_key(results)], results["solvers"]["REF"], results["parameters"]
 
     # --- what a reproduction asks ---
 
