@@ -12,8 +12,8 @@ from ..errors import InputError, MissingError
 from ..experiment import Experiment, load_experiment, scene_names
 from ..flows import Flow
 from ..flows.comparison import same_config
+from ..storage import shipped
 from ..storage.files import read_json
-from ..storage.shipped import SHIPPED, pretrained_folder, pretrained_scenes
 from ..tasks import holds_model
 from .recording import FRAME_FILE, Recording
 
@@ -116,8 +116,8 @@ class Catalogue:
             for place in (Path(parent) / experiment.name for parent in ("data", "runs")):
                 if place.is_dir():
                     self._add_folder(place)
-            if path in pretrained_scenes():
-                self._add_folder(pretrained_folder(path))
+            if path in shipped.pretrained_scenes():
+                self._add_folder(shipped.pretrained_folder(path))
         elif folder.exists():
             raise InputError(f"{path} is a file: give its folder.")
         else:
@@ -197,7 +197,7 @@ class Catalogue:
 
     def save_folder(self) -> Path:
         """`saved` in the first run folder, or in that of a scene given by name; InputError if no run was given."""
-        own = [r.folder for r in self.runs.values() if not r.folder.is_relative_to(SHIPPED)]
+        own = [r.folder for r in self.runs.values() if not r.folder.is_relative_to(shipped.SHIPPED)]
         for folder in (*own, *(Path("runs") / n for n in self.experiments)):
             return folder.resolve() / "saved"
         raise InputError("There is no run folder to save to: name one on the command line.")

@@ -95,3 +95,18 @@ def test_weights_of_fields_that_are_not_corrected():
         Loss(fields=(("marker", 1.0),)).check_fields(["velocity"])
     with pytest.raises(InputError, match="At least one corrected field"):
         Loss(fields=(("velocity", 0.0),)).check_fields(["velocity"])
+
+
+def test_a_relative_loss_counts_every_window_by_the_error_of_its_source():
+    """Two windows whose source errors, and predictions, differ by a factor count alike; a floor keeps exact ones."""
+    statistics = Statistics({}, {"marker": 5.0}, {"marker": 0.1}, {}, {})
+    source = tf.constant(np.stack([np.full((4, 4), 0.2), np.full((4, 4), 2.0), np.zeros((4, 4))]))
+    loss, target = Loss(relative=True), {"marker": tf.zeros((3, 4, 4), tf.float64)}
+    found = loss({"marker": 0.5 * source + 0.01}, target, loss.scales({"marker": source}, statistics)).numpy()
+    floor = 0.01 * 0.1**2
+    expected = [0.11**2 / (0.2**2 + floor), 1.01**2 / (2.0**2 + floor), 0.01**2 / floor]
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    plain = Loss()
+    found = plain({"marker": source}, target, plain.scales({"marker": source}, statistics)).numpy()
+    np.testing.assert_allclose(found, [0.2**2 / 25, 2.0**2 / 25, 0], rtol=1e-12)
+    assert Loss(relative=True).to_dict()["relative"] is True and "relative" not in Loss().to_dict()

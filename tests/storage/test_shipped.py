@@ -1,0 +1,79 @@
+"""Trained correctors that come with the package: found, loaded, listed, evaluated and shown."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+import phi_sol
+from phi_sol import MissingError
+from phi_sol.cli import main
+from phi_sol.storage import shipped
+from phi_sol.viewer.catalogue import Catalogue
+
+CARD = {"scene": "wake_2d", "network": "faster", "error": 0.0071, "speedup": 150.25, "trained_on": "8 simulations"}
+
+
+@pytest.fixture
+def made_up(tiny_run, tmp_path, monkeypatch) -> Path:
+    """A package with one trained corrector, for the tiny scene and, by name, for wake_2d."""
+    monkeypatch.setattr(shipped, "SHIPPED", tmp_path / "shipped")
+    for scene in ("tiny", "wake_2d"):
+        folder = tmp_path / "shipped" / scene / "pretrained"
+        folder.mkdir(parents=True)
+        for name in ("corrector.keras", "corrector.json"):
+            shutil.copy(tiny_run / name, folder / name)
+        (folder.parent / "card.json").write_text(json.dumps(CARD | {"scene": scene}))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_loaded_by_the_name_of_the_scene(made_up, tiny):
+    corrector = phi_sol.pretrained("tiny")
+    assert phi_sol.HybridSolver(tiny.pair.source, corrector).corrector is corrector
+    with pytest.raises(MissingError, match=r"'wake2d' .* Did you mean 'wake_2d'\? There is one for tiny, wake_2d;"):
+        phi_sol.pretrained("wake2d")
+
+
+def test_listed_and_shown(made_up, capsys):
+    assert main(["pretrained"]) == 0
+    printed = capsys.readouterr().out
+    assert "wake_2d" in printed and "0.0071" in printed and "150" in printed
+    assert main(["pretrained", "wake_2d"]) == 0
+    printed = capsys.readouterr().out
+    assert "trained on" in printed and "8 simulations" in printed and "shipped/wake_2d/pretrained" in printed
+    assert main(["pretrained", "none"]) == 2
+    assert capsys.readouterr().err == (
+        "phi-sol: No trained corrector for 'none' comes with phi_sol. There is one for tiny, wake_2d; or train one.\n"
+    )
+
+
+def test_evaluated_by_the_word(made_up, tiny_scene, tiny_data, capsys):
+    arguments = ["evaluate", str(tiny_scene), "--data", str(tiny_data), "--run", "pretrained", "--no-numerics"]
+    assert main([*arguments, "--frames", "4"]) == 0
+    results = json.loads(Path("runs/tiny/evaluation/results.json").read_text())
+    assert {"SRC", "pretrained", "REF"} == set(results["solvers"])
+    Path("pretrained").mkdir()  # a folder of the user's own is meant, if there is one
+    assert main(arguments) == 2
+    assert "pretrained" in capsys.readouterr().err
+
+
+def test_shown_with_its_scene(made_up):
+    catalogue = Catalogue(["wake_2d"])
+    (run,) = catalogue.runs.values()
+    assert run.is_trained and run.folder == made_up / "shipped" / "wake_2d" / "pretrained"
+    assert catalogue.save_folder() == (made_up / "runs" / "wake_2d" / "saved").resolve()
+
+
+def test_what_comes_with_the_package_belongs_to_its_scene():
+    """Every one of them can be used with the scene as it is, and has a card with the facts that are shown."""
+    for scene in shipped.pretrained_scenes():
+        experiment = phi_sol.load_experiment(scene)
+        corrector = phi_sol.pretrained(scene)
+        phi_sol.HybridSolver(experiment.pair.source, corrector)
+        assert corrector.description["correct"] == list(experiment.correct)
+        facts = shipped.card(scene)
+        assert facts["error"] < facts["source_error"] and facts["cost"] < facts["reference_cost"]
+        for name in ("trained_on", "machine", "valid_for", "outside", "fails_at", "retrain", "speedup", "speedup_over"):
+            assert facts[name], name
