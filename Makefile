@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 BENCH_VENV := .venv-bench
 DEMO := demo
-DEMO_BUDGET ?= 10m
+DEMO_BUDGET ?= 150s
 TEST_PROCESSES ?= 2
 
 .PHONY: demo test test-slow lint bench clean
@@ -15,12 +15,12 @@ $(VENV)/.installed: setup.cfg pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable ".[dev]"
 	touch $@
 
-# Generate, train and evaluate the 2D wake in a reduced form: three training and two unseen Reynolds numbers.
+# Generate, train and evaluate wake_2d in a reduced form: five training and two unseen Reynolds numbers.
 demo: $(VENV)/.installed
-	$(BIN)/phi-sol generate karman_2d --split train --param reynolds=195.3125,781.25,3125 --frames 300 --out $(DEMO)/data/train
-	$(BIN)/phi-sol generate karman_2d --split test --param reynolds=292.96875,1171.875 --frames 250 --out $(DEMO)/data/test
-	$(BIN)/phi-sol train karman_2d --data $(DEMO)/data --method sol --unroll 8 --network small --budget $(DEMO_BUDGET) --out $(DEMO)/runs/sol $(if $(wildcard $(DEMO)/runs/sol/run.json),--resume)
-	$(BIN)/phi-sol evaluate karman_2d --data $(DEMO)/data --run $(DEMO)/runs/sol --out $(DEMO)/runs/evaluation
+	$(BIN)/phi-sol generate wake_2d --split train --param reynolds=100,193.1,372.8,719.7,1000 --warmup 60 --frames 60 --out $(DEMO)/data/train
+	$(BIN)/phi-sol generate wake_2d --split test --param reynolds=268.3,517.9 --warmup 60 --frames 50 --out $(DEMO)/data/test
+	$(BIN)/phi-sol train wake_2d --data $(DEMO)/data --budget $(DEMO_BUDGET) --validation 0 --out $(DEMO)/runs/sol $(if $(wildcard $(DEMO)/runs/sol/run.json),--resume)
+	$(BIN)/phi-sol evaluate wake_2d --data $(DEMO)/data --run $(DEMO)/runs/sol --out $(DEMO)/runs/evaluation
 
 $(BENCH_VENV)/.installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(BENCH_VENV)

@@ -18,5 +18,5 @@ experiment = Experiment(
     frames=100,
     keep_reference_every=50,
     correct=("velocity",),
-    schedule=Schedule(network="faster", unroll=4, steps=4000, batch=8, learning_rate=2e-3, clip=1.0),
+    schedule=Schedule(network="faster", unroll=4, steps=6000, batch=8, learning_rate=2e-3, clip=1.0),
 )

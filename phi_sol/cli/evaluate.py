@@ -14,7 +14,12 @@ def evaluate(
     data: DataOption = None,
     run: Annotated[
         list[Path] | None,
-        option("Folder of a run; may be repeated. Default: all in runs/SCENE.", True, "--run", "--runs"),
+        option(
+            "Folder of a run, or pretrained (comes with phi_sol); may be repeated. Default: all in runs/SCENE.",
+            True,
+            "--run",
+            "--runs",
+        ),
     ] = None,
     frames: Annotated[int | None, option("Steps of the source in a rollout.", "as recorded, at most 500")] = None,
     numerics: Annotated[
@@ -43,11 +48,11 @@ def evaluate(
 
     First come the lines that say what was won: the error against the source's, the cost against the reference's, and
     the speed-up over plain numerics that are as accurate. Without any run, the source and plain numerics are evaluated
-    alone. Writes results.json, report.html, report.md and
-    the pictures in them. Default output: runs/SCENE/evaluation.
+    alone. Writes results.json, report.html, report.md and the pictures in them. Default output: runs/SCENE/evaluation.
     """
     from ..experiment import load_experiment
     from ..storage.dataset import find_simulations
+    from ..storage.shipped import shipped_or_own
 
     experiment = load_experiment(scene)
     root = Path("runs") / experiment.name
@@ -57,7 +62,8 @@ def evaluate(
     from ..tasks import task_of
 
     task = task_of(experiment)
-    for folder in run or []:
+    run = [shipped_or_own(folder, experiment.name) for folder in run or []]
+    for folder in run:
         task.require(folder, scene)
     options: dict = {} if numerics is None else {"numerics": numerics}
     options |= {"reference_error": True} if reference_error else {}

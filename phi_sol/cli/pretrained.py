@@ -17,7 +17,7 @@ def pretrained(
 
     `phi-sol evaluate SCENE --run pretrained` measures one, `phi-sol view SCENE` shows it.
     """
-    from ..correctors.pretrained import card, pretrained_folder, pretrained_scenes
+    from ..storage.shipped import card, pretrained_folder, pretrained_scenes
 
     if scene is not None:
         facts = card(scene)

@@ -39,15 +39,13 @@ class Loop:
         from phi.tf import TENSORFLOW  # noqa: F401  registers the backend, not as the default: in a trace this fails
 
         self.advance, self.keep, self.jit_compile, self.measured = advance, keep, jit_compile, measured
-        self._functions: dict[bool | None, tuple[Callable, Callable]] = {}
-        self._kept = tf.function(keep, autograph=False, jit_compile=jit_compile)
+        self._functions: dict[tuple[Callable, bool | None], Callable] = {}
 
-    def _compiled(self, jit_compile: bool | None) -> tuple[Callable, Callable]:
-        """What `steps` and `frames` call, compiled in one of the ways."""
-        if jit_compile not in self._functions:
-            how = {"autograph": False, "jit_compile": jit_compile}
-            self._functions[jit_compile] = tf.function(self._advance, **how), tf.function(self._keep, **how)
-        return self._functions[jit_compile]
+    def _compiled(self, function: Callable, way: bool | None) -> Callable:
+        """A function, compiled in one of the ways."""
+        if (function, way) not in self._functions:
+            self._functions[function, way] = tf.function(function, autograph=False, jit_compile=way)
+        return self._functions[function, way]
 
     def _key(self, arrays: Arrays) -> str:
         return key_of(self.measured, *((n, a.shape, a.dtype.name) for n, a in sorted(arrays.items())))
@@ -75,7 +73,7 @@ class Loop:
 
         def run(steps: int) -> float:
             begin = time.perf_counter()
-            for a in self._compiled(way)[0](arrays, parameters, dt, tf.constant(steps)).values():
+            for a in self._compiled(self._advance, way)(arrays, parameters, dt, tf.constant(steps)).values():
                 a.numpy()
             return (time.perf_counter() - begin) / steps
 
@@ -83,13 +81,17 @@ class Loop:
         steps = max(1, min(1000, int(TRIAL_SECONDS / run(3))))
         return min(run(steps) for _ in range(TRIALS))
 
+    def step(self, arrays: Arrays, parameters: Arrays, dt: tf.Tensor) -> Arrays:
+        """The arrays after one step. TensorFlow can differentiate it."""
+        return self._compiled(self.advance, self._way(arrays))(arrays, parameters, dt)
+
     def steps(self, arrays: Arrays, parameters: Arrays, dt: tf.Tensor, steps: int) -> Arrays:
         """The arrays after `steps` steps."""
-        return self._compiled(self._way(arrays))[0](arrays, parameters, dt, tf.constant(steps))
+        return self._compiled(self._advance, self._way(arrays))(arrays, parameters, dt, tf.constant(steps))
 
     def kept(self, arrays: Arrays, parameters: Arrays) -> Arrays:
         """What `keep` makes of arrays, compiled."""
-        return self._kept(arrays, parameters)
+        return self._compiled(self.keep, self._way(arrays))(arrays, parameters)
 
     def frames(
         self, arrays: Arrays, parameters: Arrays, dt: tf.Tensor, count: int, every: int, room: int
@@ -99,7 +101,7 @@ class Loop:
         (room, batch, *spatial); entries from `count` on mean nothing.
         """
         numbers = tf.constant(count), tf.constant(every), room
-        return self._compiled(self._way(arrays))[1](arrays, parameters, dt, *numbers)
+        return self._compiled(self._keep, self._way(arrays))(arrays, parameters, dt, *numbers)
 
     def _advance(self, arrays, parameters, dt, steps):
         def body(i, arrays):

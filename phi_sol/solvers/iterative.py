@@ -81,8 +81,7 @@ class IterativeFlow(Solver):
         if not isinstance(guess, str):
             guess.check_flow(self.flow)
         self._guess = guess
-        for made in ("loop", "_compiled"):  # they hold the guess that was there when they were traced
-            self.__dict__.pop(made, None)
+        self.__dict__.pop("loop", None)  # it holds the guess that was there when it was traced
 
     @property
     def tolerance(self) -> float:

@@ -72,15 +72,9 @@ class Solver(ABC):
 
         return Loop(self.advance, self.jit_compile, self.keep, self.measured)
 
-    @cached_property
-    def _compiled(self):
-        import tensorflow as tf
-
-        return tf.function(self.advance, autograph=False, jit_compile=self.jit_compile)
-
     def __call__(self, arrays: dict, parameters: dict, dt: Any = None) -> dict:
         """One compiled step of native arrays, as `advance`; dt is the solver's own unless it is given."""
-        return self._compiled(arrays, parameters, self._native_dt(arrays) if dt is None else dt)
+        return self.loop.step(arrays, parameters, self._native_dt(arrays) if dt is None else dt)
 
     def _native_dt(self, arrays: dict, dt: float | None = None):
         import tensorflow as tf
@@ -133,11 +127,18 @@ class Solver(ABC):
         room = int(np.clip(LOOP_BYTES // size, 1, LOOP_FRAMES))
         frames, arrays = steps // keep_every, self.begin(arrays)
         if steps >= MEASURED_FROM:
-            self.loop.choose(arrays, parameters, dt)
+            self.choose(arrays, parameters)
         for first in range(0, frames, room):
             count = min(room, frames - first)
             arrays, kept = self.loop.frames(arrays, parameters, dt, count, keep_every, room)
             yield {n: k[:count] for n, k in kept.items()}
+
+    def choose(self, arrays: dict, parameters: dict):
+        """
+        Has loops of such arrays compiled in the way that is measured to be faster on this machine, where there is a
+        choice: it takes some seconds, once, and pays for thousands of steps.
+        """
+        self.loop.choose(self.begin(arrays), parameters, self._native_dt(arrays))
 
     def begin(self, arrays: dict) -> dict:
         """Arrays that a loop can start from: with the diagnostics, which are zero."""

@@ -13,6 +13,7 @@ from ..experiment import Experiment, load_experiment, scene_names
 from ..flows import Flow
 from ..flows.comparison import same_config
 from ..storage.files import read_json
+from ..storage.shipped import SHIPPED, pretrained_folder, pretrained_scenes
 from ..tasks import holds_model
 from .recording import FRAME_FILE, Recording
 
@@ -84,7 +85,7 @@ class Catalogue:
         """
         Args:
             paths: Folders of runs, data, simulations, evaluations, or that hold such; scene files, or names of scenes
-                (stand for `data/SCENE` and `runs/SCENE`).
+                (stand for `data/SCENE`, `runs/SCENE`, and the trained corrector that comes with phi_sol).
             data: Data folder to be shown with the runs; default: `data/SCENE` here or beside the folder `runs`.
 
         Raises:
@@ -115,6 +116,8 @@ class Catalogue:
             for place in (Path(parent) / experiment.name for parent in ("data", "runs")):
                 if place.is_dir():
                     self._add_folder(place)
+            if path in pretrained_scenes():
+                self._add_folder(pretrained_folder(path))
         elif folder.exists():
             raise InputError(f"{path} is a file: give its folder.")
         else:
@@ -194,6 +197,7 @@ class Catalogue:
 
     def save_folder(self) -> Path:
         """`saved` in the first run folder, or in that of a scene given by name; InputError if no run was given."""
-        for folder in (*(r.folder for r in self.runs.values()), *(Path("runs") / n for n in self.experiments)):
+        own = [r.folder for r in self.runs.values() if not r.folder.is_relative_to(SHIPPED)]
+        for folder in (*own, *(Path("runs") / n for n in self.experiments)):
             return folder.resolve() / "saved"
         raise InputError("There is no run folder to save to: name one on the command line.")

@@ -225,7 +225,8 @@ class Live:
         if self.corrector not in self._hybrids:
             from ..tasks import solver_of
 
-            self._hybrids[self.corrector] = solver_of(self.correctors[self.corrector], self.flow)
+            hybrid = self._hybrids[self.corrector] = solver_of(self.correctors[self.corrector], self.flow)
+            hybrid.choose(arrays, parameters)
         hybrid = self._hybrids[self.corrector]
         full = dict(hybrid(arrays, parameters))
         self.diagnostics = {n: int(full.pop(n)[0]) for n in hybrid.diagnostics if n in full}

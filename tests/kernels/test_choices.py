@@ -57,7 +57,7 @@ def test_both_ways_compute_the_same(memory, monkeypatch):
         last, kept = loop.frames(*ARGUMENTS, 2, 2, 4)
         np.testing.assert_array_equal(last["x"], np.full([2, 3], 0.5**4))
         np.testing.assert_array_equal(kept["x"][:2, 0, 0], [0.25, 0.5**4])
-        assert [*loop._functions] == [True if xla < plain else None]
+        assert {way for _, way in loop._functions} == {True if xla < plain else None}
 
 
 def test_a_measurement_takes_time(memory):

@@ -10,6 +10,7 @@ from phi_sol.tasks.correction.losses import Loss, amplitudes
 
 X, Y = np.meshgrid(np.arange(8.0), np.arange(16.0))
 STATISTICS = Statistics({}, {"velocity.y": 0.5, "velocity.x": 2.0, "marker": 1.0}, {}, {}, {})
+SCALES = STATISTICS.std
 
 
 def value(loss, **arrays):
@@ -38,7 +39,7 @@ def test_spectral_term_ignores_phases_only():
 
     def spectral(s, r):
         arrays = [{"marker": tf.constant(a)} for a in (s, r)]
-        return (Loss(spectral=1.0)(*arrays, STATISTICS) - Loss()(*arrays, STATISTICS)).numpy()[0]
+        return (Loss(spectral=1.0)(*arrays, SCALES) - Loss()(*arrays, SCALES)).numpy()[0]
 
     assert spectral(shifted, wave) == pytest.approx(0.0, abs=1e-10)
     assert spectral(1.5 * wave, wave) == pytest.approx(0.25 * np.mean(wave**2))
@@ -59,7 +60,7 @@ def test_amplitudes_keep_the_mean_square(shape):
 def test_gradient_of_the_spectral_term_is_finite_at_zero():
     variable = tf.Variable(tf.zeros((1, 4, 4), tf.float64))
     with tf.GradientTape() as tape:
-        loss = Loss(spectral=1.0)({"marker": variable}, {"marker": tf.ones((1, 4, 4), tf.float64)}, STATISTICS)
+        loss = Loss(spectral=1.0)({"marker": variable}, {"marker": tf.ones((1, 4, 4), tf.float64)}, SCALES)
     assert np.isfinite(tape.gradient(loss, variable)).all()
 
 
