@@ -169,7 +169,7 @@ def test_an_evaluation_in_units_of_time(long_steps, tmp_path):
     """Of long source steps, with a solver of one's own whose steps are still longer; its pictures are made, too."""
     experiment, data = long_steps
     own = {"own": WithTimeStep(experiment.pair.source, 0.4), "short": WithTimeStep(experiment.pair.source, 0.05)}
-    found = evaluate(experiment, own, data.folders[0].parent, tmp_path / "out")
+    found = evaluate(experiment, own, data.folders[0].parent, tmp_path / "out", numerics=False)
     results, solvers = found.results, found.results["solvers"]
     assert results["dt"] == 0.2 and results["time_ratio"] == 4 and results["frames"] == 4
     assert list(solvers["SRC"]["mae"]) == ["0.8"] == list(solvers["own"]["mae"]) == list(solvers["short"]["mae"])
@@ -178,7 +178,7 @@ def test_an_evaluation_in_units_of_time(long_steps, tmp_path):
         assert entry["ms_per_time"] == pytest.approx(entry["ms_per_step"] / entry["dt"])
     errors = found.runs["SRC"].mae.mean(1)
     every = results["compared_every"]
-    assert every in (2, 4) and solvers["SRC"]["mae_shared"] == pytest.approx(errors[every - 1 :: every].mean())
+    assert every == 2 and solvers["SRC"]["mae_shared"] == pytest.approx(errors[every - 1 :: every].mean())
     alone = mae_record(own["own"], Measures(data, 4), Starts(data))
     assert solvers["own"]["mae"]["0.8"] == pytest.approx(alone.mae.mean(), rel=1e-4)
     assert "over_time" in solvers["short"] and "over_time" not in solvers["own"] and "speedup" in solvers["own"]
