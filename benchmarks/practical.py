@@ -28,9 +28,7 @@ NAMES = ("speedup", "speedup_reference", "ms_per_time", "error_at_equal_cost")
 # conditions outside of the training range, two of each kind
 OUTSIDE = {
     "wake_2d": ["reynolds=50,2000"],
-    "wake_3d": ["reynolds=50,1200"],
     "smoke_2d": ["seed=100,101", "buoyancy=0.015,0.06"],
-    "smoke_3d": ["seed=100,101", "buoyancy=0.015,0.06"],
 }
 REFUSED = "refused: another grid, time step, domain, obstacle or boundary"
 
