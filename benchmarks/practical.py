@@ -30,6 +30,7 @@ OUTSIDE = {
     "wake_2d": ["reynolds=50,2000"],
     "smoke_2d": ["seed=100,101", "buoyancy=0.015,0.06"],
 }
+FRAMES = {"wake_2d": "50", "smoke_2d": "75"}  # 500 and 300 units of time
 REFUSED = "refused: another grid, time step, domain, obstacle or boundary"
 
 
@@ -44,7 +45,7 @@ def main():
     parser.add_argument("--ship", action="store_true")
     parser.add_argument("--evaluation", action="store_true", help="measure again what was measured")
     given = parser.parse_args()
-    scene, runs = given.scene, [Path("runs") / given.scene / f"seed_{i}" for i in range(given.seeds)]
+    scene, runs = given.scene, [Path("runs") / given.scene / f"sol_seed{i}" for i in range(given.seeds)]
     phi_sol("generate", scene)
     strange = [text for values in OUTSIDE[scene] for text in ("--param", values)]
     place = f"data/{scene}/outside"
@@ -55,6 +56,7 @@ def main():
     out = Path("runs") / scene / "practical"
     if given.evaluation or not (out / "results.json").is_file():
         named = [text for run in runs for text in ("--run", str(run))]
+        named += ["--frames", FRAMES[scene]]
         phi_sol("evaluate", scene, *named, "--reference-error", "--out", str(out))
         phi_sol("evaluate", scene, *named, "--no-numerics", "--data", place, "--out", f"{out}_outside")
     results, outside = (json.loads((Path(f"{out}{end}") / "results.json").read_text()) for end in ("", "_outside"))

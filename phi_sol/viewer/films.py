@@ -92,14 +92,17 @@ class Film:
         errors = comparison.errors(recording)
         drawing = Drawing(make_rows(first, *look), curves=bool(errors))
         label = comparison.error_label(recording)
-        mark = _error_axis(drawing.curve_axis, errors, self.frames[-1], label) if errors else None
+        flow = comparison.flow(recording)
+        dt, unit = (1.0, "frame") if flow is None else (flow.dt, "time")
+        curves = {n: mae[: self.frames[-1] + 1] for n, mae in errors.items()}
+        mark = _error_axis(drawing.curve_axis, curves, dt, unit, label) if errors else None
 
         def frames():
             for i, frame in enumerate(self.frames, 1):
                 if mark is not None:
-                    mark.set_xdata([frame, frame])
+                    mark.set_xdata([dt * frame, dt * frame])
                 shown = comparison.values(recording, self.run, self.field, frame)
-                yield f"{self.title}, frame {frame}", make_rows(shown, *look)
+                yield f"{self.title}, {unit} {dt * frame:g}", make_rows(shown, *look)
                 progress(i, len(self.frames))
 
         write_film(drawing, frames(), out, fps)
@@ -123,12 +126,14 @@ def _pick(kind: str, wanted: str | None, names: list[str]) -> str:
     return matching[0]
 
 
-def _error_axis(axis, errors: dict[str, list[float]], last: int, label: str):
-    """Curves, and the line that marks the frame."""
+def _error_axis(axis, errors: dict[str, list[float]], dt: float, unit: str, label: str):
+    """Curves of values that are dt apart, and the line that marks a frame."""
     styles = ["-", "--", "-.", ":"]
     for i, (name, mae) in enumerate(errors.items()):
-        axis.plot(mae[: last + 1], styles[i % 4], color="k" if name == SOURCE else f"C{i - 1}", label=name)
-    axis.set(xlabel="frame", ylabel=label.replace(" (", "\n("), xlim=(0, max(1, last)), ylim=(0, None))
+        times = dt * np.arange(len(mae))
+        axis.plot(times, mae, styles[i % 4], color="k" if name == SOURCE else f"C{i - 1}", label=name)
+    last = dt * max(1, *map(len, errors.values())) - dt
+    axis.set(xlabel=unit, ylabel=label.replace(" (", "\n("), xlim=(0, last or dt), ylim=(0, None))
     axis.legend(fontsize=8, loc="upper left")
     axis.tick_params(labelsize=8)
     return axis.axvline(0, color="0.4", linewidth=1, linestyle=":")

@@ -86,11 +86,12 @@ def register(site):
             said = [v for t, v in shown.items() if isinstance(v, str) and t in (REFERENCE, RECORDED)]
         except InputError as err:
             figure, said = notice(""), str(err)
-        mae = {name: (list(range(len(mae))), mae) for name, mae in comparison.errors(recording).items()}
+        axis, dt = ("frame", 1.0) if flow is None else ("time", flow.dt)
+        mae = {name: ([dt * i for i in range(len(mae))], mae) for name, mae in comparison.errors(recording).items()}
         unknown = "no solver pair is known for these simulations: there are no errors to show"
         empty = "computing ..." if comparison.is_compared(recording) else unknown
-        errors = curves(mae, "frame", comparison.error_label(recording), frame, empty=empty)
-        return figure, errors.update_xaxes(range=[0, max(1, recording.frames[-1])]), said, drawn, *lines
+        errors = curves(mae, axis, comparison.error_label(recording), dt * frame, empty=empty)
+        return figure, errors.update_xaxes(range=[0, dt * max(1, recording.frames[-1])]), said, drawn, *lines
 
     # the player runs in the browser and goes on only when the last frame was drawn, so that requests never pile up
     step = """function(beat, back, next, playing, frame, last, shown) {

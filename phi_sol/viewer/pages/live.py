@@ -82,8 +82,8 @@ def register(site):
         except InputError as err:
             figure = notice(str(err))
         drawn = {n: c for n, c in live.curves.items() if len(c) and (n == SOURCE or live.correctors)}
-        lines = {n: tuple(zip(*c, strict=True)) for n, c in drawn.items()}
-        errors = curves(lines, "step", error_label(compared_arrays(live.flow)), empty="not started")
+        lines = {n: ([live.flow.dt * step for step, _ in c], [error for _, error in c]) for n, c in drawn.items()}
+        errors = curves(lines, "time", error_label(compared_arrays(live.flow)), empty="not started")
         return figure, errors, status, error, settings
 
 
