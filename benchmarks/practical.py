@@ -137,7 +137,8 @@ def ship(scene: str, run: Path, summary: dict, entry: dict):
 
     experiment = load_experiment(scene)
     units = f"over {float(end):g} units of time, test parameters never seen in training"
-    ranges = [f"{n} from {min(v):g} to {max(v):g}" for n, v in experiment.train.items() if n != "seed"]
+    given = {n: sorted({*v}) for n, v in experiment.train.items() if n != "seed"}
+    ranges = [f"{n}={v[0]:g}" if len(v) == 1 else f"{n} from {v[0]:g} to {v[-1]:g}" for n, v in given.items()]
     seeds = [f"{len(v)} random starts" for n, v in experiment.train.items() if n == "seed"]
     pair = experiment.pair
     grids = ["x".join(map(str, f.resolution.values())) for f in (pair.source, pair.reference)]

@@ -147,9 +147,9 @@ def test_refused_in_one_line_with_nothing_written(arguments, message, tmp_path, 
         ),
         ("ratio=2.5", "The ratio of a solver pair must be a positive integer, not 2.5"),
         (
-            "options=dict(dt=20)",
-            "dt=20 is too large for WakeFlow(y=256, x=128, dt=20, advection='semi_lagrangian'): at speed 2 the flow "
-            "crosses 51.2 cells",
+            "options=dict(dt=60)",
+            "dt=60 is too large for WakeFlow(y=256, x=128, dt=60, advection='semi_lagrangian'): at speed 2 the flow "
+            "crosses the domain (x=100) within one step; dt <= 50 is possible",
         ),
         ("options=dict(dt=-1)", "The time step must be positive and finite, not -1"),
         ("train=dict(reynold=(100,))", "no parameter 'reynold'. Did you mean 'reynolds'?"),
