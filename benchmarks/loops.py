@@ -7,7 +7,6 @@ All take turns; least and median of the turns. Nothing is remembered in the user
 """
 
 import json
-import logging
 import os
 import statistics
 import sys
@@ -20,8 +19,6 @@ os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp()
 
 import numpy as np
 import tensorflow as tf
-
-logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it takes first traces of several solvers for retracing
 from common import show
 
 from phi_sol import Corrector, HybridSolver, load_experiment
