@@ -23,8 +23,8 @@ def pretrained(
         facts = card(scene)
         width = max(map(len, facts))
         for name, value in facts.items():
-            shown = ", ".join(map(str, value)) if isinstance(value, list) else value
-            typer.echo(f"{name.replace('_', ' '):{width}}  {shown}")
+            unit = " ms per unit of simulated time" if name.endswith("cost") else ""
+            typer.echo(f"{name.replace('_', ' '):{width}}  {_shown(value)}{unit}")
         typer.echo(f"{'folder':{width}}  {pretrained_folder(scene)}")
         return
     from rich.console import Console
