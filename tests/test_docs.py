@@ -12,7 +12,11 @@ REPOSITORY = Path(__file__).parents[1]
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
 SMALLER = {
     '"wake_2d")\nphi_sol.Generator': "SCENE)\nphi_sol.Generator",  # the tiny scene where something is computed
+    '"karman_2d"': "SCENE",
     "batch=8": "batch=2",
+    "batch=6": "batch=2",
+    "steps=1200": "steps=4",
+    "curriculum(8)": "curriculum(2)",
     "steps=6000": "steps=2",
     "curriculum(4)": "curriculum(2)",
     "range(50)": "range(2)",

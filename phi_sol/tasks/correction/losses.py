@@ -126,9 +126,9 @@ class Loss:
         weights, total = dict(self.fields), 0.0
         for name in target:
             if weight := weights.get(name.partition(".")[0], 1.0):
-                scale = tf.reshape(
-                    tf.cast(scales[name], target[name].dtype), [-1, *[1] * (target[name].shape.rank - 1)]
-                )
+                scale = scales[name]
+                if tf.is_tensor(scale):  # one of each window
+                    scale = tf.reshape(scale, [-1, *[1] * (target[name].shape.rank - 1)])
                 s, r = (a / scale for a in (predicted[name], target[name]))
                 total += weight * self._of_array(s, r)
         return total + sum(term(predicted, target) for term in self.extra)
