@@ -21,6 +21,7 @@ demo: $(VENV)/.installed
 	$(BIN)/phi-sol generate wake_2d --split test --param reynolds=268.3,517.9 --warmup 60 --frames 50 --out $(DEMO)/data/test
 	$(BIN)/phi-sol train wake_2d --data $(DEMO)/data --budget $(DEMO_BUDGET) --validation 0 --out $(DEMO)/runs/sol $(if $(wildcard $(DEMO)/runs/sol/run.json),--resume)
 	$(BIN)/phi-sol evaluate wake_2d --data $(DEMO)/data --run $(DEMO)/runs/sol --out $(DEMO)/runs/evaluation
+	@grep '^- sol: ' $(DEMO)/runs/evaluation/report.md | cut -c 3-
 
 $(BENCH_VENV)/.installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(BENCH_VENV)
