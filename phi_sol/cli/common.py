@@ -63,13 +63,18 @@ def by_part(bar, prefix: str = ""):
     return show
 
 
-def show_results(tables, lines=(), width: int = 110):
-    """Prints lines and then tables on stdout, in a fixed width where this is no terminal."""
+def wide_console(width: int = 110):
+    """Prints on stdout, in a fixed width where this is no terminal."""
     from rich.console import Console
 
+    return Console(width=None if sys.stdout.isatty() else width)
+
+
+def show_results(tables, lines=(), width: int = 110):
+    """Prints lines and then tables on stdout, in a fixed width where this is no terminal."""
     from ..evaluation.report import rich_table
 
-    console = Console(width=None if sys.stdout.isatty() else width)
+    console = wide_console(width)
     for line in lines:
         console.print(line, highlight=False)
     for table in tables:

@@ -1,11 +1,10 @@
 """Commands that list what there is: scenes and networks."""
 
-import sys
 from typing import Annotated
 
 import typer
 
-from .common import quiet_tensorflow
+from .common import quiet_tensorflow, wide_console
 
 
 def scenes():
@@ -29,7 +28,6 @@ def networks(
     axes. The time is that of one evaluation in a compiled loop, for one simulation.
     """
     quiet_tensorflow()
-    from rich.console import Console
     from rich.table import Table
 
     from ..networks import NETWORKS, build_network, describe
@@ -44,4 +42,4 @@ def networks(
         ms = [f"{1e3 * evaluation_seconds(model, facts.resolution):.2f}"] if timing else []
         table.add_row(name, network.summary, f"{facts.parameters:,}", facts.sight, flops, *ms)
     table.title = f"{rank}D, {rank + 1} inputs, {rank} outputs, {'x'.join(map(str, facts.resolution))} cells"
-    Console(width=None if sys.stdout.isatty() else 120).print(table)
+    wide_console(120).print(table)

@@ -1,9 +1,10 @@
 """`phi-sol pretrained`."""
 
-import sys
 from typing import Annotated
 
 import typer
+
+from .common import wide_console
 
 COLUMNS = {"scene": "scene", "network": "network", "error": "MAE", "source_error": "MAE of SRC", "cost": "ms per time"}
 COLUMNS |= {"speedup": "speed-up", "speedup_reference": "cheaper than the reference"}
@@ -27,7 +28,6 @@ def pretrained(
             typer.echo(f"{name.replace('_', ' '):{width}}  {_shown(value)}{unit}")
         typer.echo(f"{'folder':{width}}  {pretrained_folder(scene)}")
         return
-    from rich.console import Console
     from rich.table import Table
 
     table = Table()
@@ -36,7 +36,7 @@ def pretrained(
     for name in pretrained_scenes():
         facts = card(name)
         table.add_row(*(_shown(facts.get(n, "")) for n in COLUMNS))
-    Console(width=None if sys.stdout.isatty() else 110).print(table)
+    wide_console().print(table)
 
 
 def _shown(value) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import InputError
 from ..experiment import Experiment
 from ..flows.advection import SCHEMES
-from ..grids.restriction import restrict
+from ..grids.restriction import restrict_all
 from ..solvers.finer import FinerSource
 from ..solvers.pair import SolverPair
 from ..solvers.time_step import WithTimeStep
@@ -134,8 +134,7 @@ class Starts:
     @cached_property
     def full(self) -> dict[str, np.ndarray]:
         """Frame 0 at full resolution, shape (simulations, *spatial)."""
-        frames = [self.data.reference_frame(s, 0) for s in range(len(self.data))]
-        return {n: np.stack([f[n] for f in frames]).astype(np.float32) for n in frames[0]}
+        return self.data.reference_frames(0)
 
     def of(self, solver: Solver) -> dict[str, np.ndarray]:
         """Arrays of shape (simulations, *spatial)."""
@@ -147,7 +146,6 @@ class Starts:
         key = tuple(cells.items())
         if key not in self._known:
             first, fine = next(iter(cells)), pair.reference
-            parts = {n: (x, c) for x in fine.layouts.values() for n, c in zip(x.arrays, x.components, strict=True)}
             ratio = fine.resolution[first] // cells[first]
-            self._known[key] = {n: np.asarray(restrict(a, *parts[n], ratio)) for n, a in self.full.items()}
+            self._known[key] = restrict_all(self.full, fine.layouts.values(), ratio)
         return self._known[key]

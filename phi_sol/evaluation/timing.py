@@ -27,7 +27,7 @@ def runner(solver: Solver, arrays: Arrays, parameters: Arrays, choose: bool = Fa
     parameters = {n: tf.convert_to_tensor(p) for n, p in parameters.items()}
     dt = tf.constant(solver.dt, next(iter(arrays.values())).dtype)
     if choose:
-        solver.loop.choose(arrays, parameters, dt)
+        solver.choose(arrays, parameters)
     return lambda steps: next(iter(solver.loop.steps(arrays, parameters, dt, steps).values())).numpy()
 
 

@@ -1,6 +1,14 @@
 """From a fine grid to a coarse one, exactly for the fluxes through faces, on native arrays of any backend."""
 
+from collections.abc import Iterable
+
 from .layout import Layout
+
+
+def restrict_all(arrays: dict, fine: Iterable[Layout], ratio: int) -> dict:
+    """The restriction of native arrays by name, of the fields that have these layouts on the fine grid."""
+    parts = {n: (layout, c) for layout in fine for n, c in zip(layout.arrays, layout.components, strict=True)}
+    return {n: restrict(a, *parts[n], ratio) for n, a in arrays.items()}
 
 
 def restrict(array, fine: Layout, component: str, ratio: int):

@@ -4,9 +4,10 @@ from ..errors import InputError
 from ..kernels.compiled import Arrays
 from ..stepping.solver import Solver
 from .pair import SolverPair
+from .wrapped import Wrapped
 
 
-class FinerSource(Solver):
+class FinerSource(Wrapped):
     """
     A solver of the finer flow of a pair whose rollouts are restricted to the coarser one, to be compared there.
 
@@ -19,15 +20,12 @@ class FinerSource(Solver):
         """Raises InputError if `solver` steps states of another flow than the finer one of the pair."""
         if solver.flow is not pair.reference:
             raise InputError(f"A FinerSource of {pair} needs a solver of {pair.reference}, not of {solver.flow}.")
-        self.pair, self.solver, self.flow, self.dt = pair, solver, solver.flow, solver.dt
-        self.jit_compile, self.measured, self.diagnostics = solver.jit_compile, solver.measured, solver.diagnostics
+        super().__init__(solver)
+        self.pair = pair
 
     @property
     def output(self):
         return self.pair.source
-
-    def advance(self, arrays: Arrays, parameters: Arrays, dt) -> Arrays:
-        return self.solver.advance(arrays, parameters, dt)
 
     def keep(self, arrays: Arrays, parameters: Arrays) -> Arrays:
         numbers = {n: arrays[n] for n in self.diagnostics}

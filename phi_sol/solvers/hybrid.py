@@ -10,6 +10,7 @@ from ..kernels.compiled import Arrays
 from ..kernels.settings import compile_whole
 from ..stepping.arrays import array_names
 from ..stepping.solver import Solver
+from .wrapped import Wrapped
 
 PLACEMENTS = {
     "after": "the correction is added to the result of the source step",
@@ -47,7 +48,7 @@ class Correction(Protocol):
 Corrects = TypeVar("Corrects", bound=Correction)
 
 
-class HybridSolver(Solver, Generic[Corrects]):
+class HybridSolver(Wrapped, Generic[Corrects]):
     """
     A solver with a corrector in its loop. With P the step of the solver (as a rule, of the source flow) and C the
     corrector, by the corrector's placement:
@@ -85,18 +86,12 @@ class HybridSolver(Solver, Generic[Corrects]):
         flow = solver.flow
         corrector.check_flow(flow)
         check_placement(corrector.placement, corrector.project, solver)
-        self.solver, self.flow, self.dt, self.corrector, self.remat = solver, flow, solver.dt, corrector, remat
-        self.diagnostics, self.names, self.jit_compile = solver.diagnostics, array_names(flow), compile_whole()
+        super().__init__(solver)
+        self.corrector, self.remat, self.names = corrector, remat, array_names(flow)
+        self.jit_compile = compile_whole()
         self.measured = f"{solver}, {corrector.placement}, {corrector.project}, {corrector.architecture}"
         self._advance = {"after": self._after, "inside": self._inside, "instead": self._instead}[corrector.placement]
         self._recomputed = tf.recompute_grad(self._advance)
-
-    @property
-    def output(self):
-        return self.solver.output
-
-    def keep(self, arrays: Arrays, parameters: Arrays) -> Arrays:
-        return self.solver.keep(arrays, parameters)
 
     def check_dt(self, dt: float | None):
         """Raises InputError for another time step than the one that the corrector was trained with, too."""

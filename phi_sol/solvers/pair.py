@@ -9,7 +9,7 @@ from ..errors import InputError, integer, plain, suggestion
 from ..flows import Flow
 from ..flows.comparison import first_difference
 from ..flows.definition import describe, is_opaque
-from ..grids.restriction import restrict
+from ..grids.restriction import restrict_all
 from ..stepping.arrays import check_state, native_arrays, unpack_fields
 from ..stepping.solver import Solver
 from ..stepping.state import State
@@ -113,9 +113,7 @@ class SolverPair:
 
     def restrict_arrays(self, arrays: dict, parameters: dict) -> dict:
         """The same for native arrays of shape (batch, *spatial), see `phi_sol.stepping.pack`. Works inside a trace."""
-        layouts = self.reference.layouts.values()
-        names = {n: (x, c) for x in layouts for n, c in zip(x.arrays, x.components, strict=True)}
-        return {n: restrict(a, *names[n], self.ratio) for n, a in arrays.items()}
+        return restrict_all(arrays, self.reference.layouts.values(), self.ratio)
 
     def prolong(self, state: State) -> State:
         """A source state, checked, on the reference grid by linear interpolation (second order; not conservative)."""

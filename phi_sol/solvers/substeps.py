@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from ..errors import InputError, integer
 from ..stepping.solver import Solver
+from .wrapped import Wrapped
 
 if TYPE_CHECKING:
     from ..kernels.compiled import Arrays
 
 
-class Substeps(Solver):
+class Substeps(Wrapped):
     """
     n steps of a solver as one step of n times its length: `s(t + n dt) = P(P(... P(s(t))))`, in a compiled loop.
 
@@ -30,16 +31,10 @@ class Substeps(Solver):
             raise InputError(
                 f"A {type(solver).__name__} says {solver.diagnostics[0]!r} of each step: it has no substeps."
             )
-        self.solver, self.count = solver, integer("The number of substeps", count, 1)
-        self.flow, self.dt, self.jit_compile = solver.flow, solver.dt * self.count, solver.jit_compile
+        super().__init__(solver)
+        self.count = integer("The number of substeps", count, 1)
+        self.dt = solver.dt * self.count
         self.measured = solver.measured and f"{solver.measured} x {self.count}"
-
-    @property
-    def output(self):
-        return self.solver.output
-
-    def keep(self, arrays: Arrays, parameters: Arrays) -> Arrays:
-        return self.solver.keep(arrays, parameters)
 
     def check_dt(self, dt: float | None):
         self.solver.check_dt(None if dt is None else dt / self.count)

@@ -145,3 +145,8 @@ class Dataset:
     def reference_frame(self, simulation: int, index: int) -> dict[str, np.ndarray]:
         """A full-resolution frame of one simulation. Raises a MissingError if it was not kept."""
         return read_frame(self.pair.reference, self.folders[simulation] / REFERENCE, index)
+
+    def reference_frames(self, index: int) -> dict[str, np.ndarray]:
+        """A full-resolution frame of all simulations: arrays of shape (simulations, *spatial), float32."""
+        frames = [self.reference_frame(s, index) for s in range(len(self))]
+        return {n: np.stack([f[n] for f in frames]).astype(np.float32) for n in frames[0]}

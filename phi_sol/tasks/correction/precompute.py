@@ -115,8 +115,7 @@ def _reference_frame(data: Dataset, frame: int, current: Arrays) -> Arrays:
     """The full-resolution states of all simulations at a frame: as they were kept, or else `current`."""
     if frame % data.keep_reference_every:
         return current
-    frames = [data.reference_frame(i, frame) for i in range(len(data))]
-    return {n: tf.constant(np.stack([f[n] for f in frames]).astype(np.float32)) for n in frames[0]}
+    return {n: tf.constant(a) for n, a in data.reference_frames(frame).items()}
 
 
 def one_step_corrections(
