@@ -28,9 +28,11 @@ NAMES = ("speedup", "speedup_reference", "ms_per_time", "error_at_equal_cost")
 # conditions outside of the training range, two of each kind
 OUTSIDE = {
     "wake_2d": ["reynolds=50,2000"],
+    "wake_3d": ["reynolds=50,1200"],
     "smoke_2d": ["seed=100,101", "buoyancy=0.015,0.06"],
+    "smoke_3d": ["seed=100,101", "buoyancy=0.015,0.06"],
 }
-FRAMES = {"wake_2d": "50", "smoke_2d": "75"}  # 500 and 300 units of time
+FRAMES = {"wake_2d": "50", "wake_3d": "30", "smoke_2d": "75", "smoke_3d": "75"}  # 500 units of time, 300 elsewhere
 REFUSED = "refused: another grid, time step, domain, obstacle or boundary"
 
 

@@ -39,7 +39,8 @@ class Schedule:
         learning_rate: Adam's, at the start.
         decay: How it falls to 1 %, see `Plan.decay`.
         ramp: Fraction of the training in which it rises.
-        clip: Largest norm of the gradient; None: no limit.
+        clip: Largest norm of the gradient, over all weights; None: no limit. That of the plain loss starts below 1, so
+            that the default changes only steps that would blow a training up.
         relative: Whether windows count by what the source gets wrong in each, see `phi_sol.Loss`.
     """
 
@@ -51,7 +52,7 @@ class Schedule:
     learning_rate: float = 1e-3
     decay: str = "cosine"
     ramp: float = 0.0
-    clip: float | None = None
+    clip: float | None = 1.0
     relative: bool = False
 
     def __post_init__(self):

@@ -29,6 +29,7 @@ SOURCE, CORRECTED, REFERENCE = "source", "corrected", "reference"
 SOLVERS = (SOURCE, CORRECTED, REFERENCE)
 CURVE = 5000  # steps of the error curves that are kept
 AVERAGED = 20  # steps over which speeds are averaged
+INITIAL, DEVELOPED = "initial state", "developed flow"  # starts beside the recorded ones
 
 
 def swirl(flow: Flow, centre: dict[str, float], radius: float, speed: float) -> Arrays:
@@ -73,18 +74,23 @@ class Live:
         correctors: dict[str, Path],
         starts: dict[str, Recording] | None = None,
         prepare: Callable[[], None] = lambda: None,
+        warmup: int = 0,
     ):
         """
         With parameters to begin with, folders of `correctors` and full-resolution references to start from by name, of
-        which the first are chosen; `prepare` is called before TensorFlow is imported.
+        which the first are chosen; `prepare` is called before TensorFlow is imported. `warmup` are the source steps
+        that the scene discards: without a recording the reference takes them before the start, since correctors have
+        not seen what comes before.
         """
-        self.pair, self.parameters, self.correctors, self.starts = pair, dict(parameters), correctors, starts or {}
+        self.pair, self.parameters, self.correctors, self.recorded = pair, dict(parameters), correctors, starts or {}
+        self.warmup, self._developed = warmup, None
+        self.starts = [*self.recorded, *([DEVELOPED] if warmup else []), INITIAL]
         self.flow, self.can_poke = pair.source, has_velocity(pair.source)
         self.drawn = drawn_axes(
             list(self.flow.resolution), self.flow.drawn
         )  # axes in the order in which they are drawn
         self.gain, self.steps, self.message, self.version = 1.0, 0, "", 0
-        self.corrector, self.start = next(iter(correctors), ""), next(iter(self.starts), "")
+        self.corrector, self.start = next(iter(correctors), ""), self.starts[0]
         self.curves: dict[str, deque] = {}
         self.diagnostics: dict[str, int] = {}  # what the corrected solver said of its last step, such as `iterations`
         self._flows = {SOURCE: pair.source, CORRECTED: pair.source, REFERENCE: pair.reference}
@@ -112,7 +118,7 @@ class Live:
             self.pair.check_stability(**changed)
         self.parameters = changed
         if name == SEED:
-            self.start = ""
+            self.start = next(s for s in self.starts if s not in self.recorded)
             if self._arrays:
                 self.reset()
 
@@ -211,11 +217,26 @@ class Live:
 
     def _start_arrays(self) -> Arrays:
         flow = self.pair.reference
-        if self.start:
-            recording = self.starts[self.start]
+        if self.start in self.recorded:
+            recording = self.recorded[self.start]
             self.parameters = {n: float(recording.parameters[n]) for n in flow.parameters}
             return {n: a[None] for n, a in read_frame(flow, recording.folder, recording.frames[0]).items()}
-        return {n: a.numpy() for n, a in pack(flow, flow.initial_state(**self.parameters))[0].items()}
+        arrays, parameters, _ = pack(flow, flow.initial_state(**self.parameters))
+        if self.start == DEVELOPED:
+            return self._warm_up(arrays, parameters)
+        return {n: a.numpy() for n, a in arrays.items()}
+
+    def _warm_up(self, arrays: dict, parameters: dict) -> Arrays:
+        """The reference after the steps that the scene discards, which are kept for these parameters."""
+        if self._developed is None or self._developed[0] != self.parameters:
+            solver, done, block = self.pair.fine, 0, max(1, self.warmup // 50)
+            while done < self.warmup:
+                self.message = f"the reference develops: {100 * done // self.warmup} % of {self.warmup * solver.dt:g} ..."
+                count = min(block, self.warmup - done)
+                arrays = {n: a[-1] for n, a in next(solver.blocks(arrays, parameters, count, count)).items()}
+                done += count
+            self._developed = (dict(self.parameters), {n: a.numpy() for n, a in arrays.items()})
+        return self._developed[1]
 
     def _corrected(self, arrays: dict, parameters: dict) -> dict:
         plain = self.flow(arrays, parameters)

@@ -96,7 +96,9 @@ class Site:
             starts = {r.title.removesuffix(", full resolution"): r for r in full}
             first = {n: float(full[0].parameters[n] if full else v[0]) for n, v in values.items()}
             correctors = {k: r.folder for k, r in self.catalogue.trained_for(pair.config).items()}
-            self.live = Live(pair, first, correctors, starts, prepare)
+            known = self.catalogue.experiments.values()
+            warmup = next((e.warmup for e in known if same_config(e.pair.config, pair.config)), 0)
+            self.live = Live(pair, first, correctors, starts, prepare, warmup)
             return
         self.no_live = "; ".join(errors) or (
             "no flow of phi_sol is described in the given folders. Give a run, generated data or the name of a scene."

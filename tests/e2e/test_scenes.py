@@ -14,7 +14,9 @@ TINY = {
     "karman_2d": ("y=16, x=8", "dict(reynolds=(200.0, 400.0))", "dict(reynolds=(300.0,))"),
     "karman_3d": ("y=16, x=8, z=8", "dict(reynolds=(200.0, 400.0))", "dict(reynolds=(300.0,))"),
     "wake_2d": ("y=16, x=8", "dict(reynolds=(200.0, 400.0))", "dict(reynolds=(300.0,))"),
+    "wake_3d": ("y=16, x=8, z=8", "dict(reynolds=(200.0, 400.0))", "dict(reynolds=(300.0,))"),
     "smoke_2d": ("y=16, x=8", "dict(seed=(0, 1), buoyancy=(0.03,))", "dict(seed=(100,), buoyancy=(0.03,))"),
+    "smoke_3d": ("y=8, x=4, z=4", "dict(seed=(0, 1), buoyancy=(0.03,))", "dict(seed=(100,), buoyancy=(0.03,))"),
     "plume_2d": ("y=16, x=8", "dict(seed=(0, 1), buoyancy=(0.03,))", "dict(seed=(100,), buoyancy=(0.03,))"),
     "plume_3d": ("y=8, x=4, z=4", "dict(seed=(0, 1), buoyancy=(0.03,))", "dict(seed=(100,), buoyancy=(0.03,))"),
     "forced_advection_2d": (

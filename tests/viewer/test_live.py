@@ -1,5 +1,7 @@
 """Source, corrected and reference stepping together."""
 
+import json
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -7,7 +9,7 @@ import tensorflow as tf
 from phi_sol import Corrector, HybridSolver
 from phi_sol.errors import DivergedError, InputError
 from phi_sol.stepping.arrays import pack
-from phi_sol.viewer.live import CORRECTED, REFERENCE, SOURCE, Live
+from phi_sol.viewer.live import CORRECTED, DEVELOPED, INITIAL, REFERENCE, SOURCE, Live
 from phi_sol.viewer.recording import Recording
 
 
@@ -146,11 +148,24 @@ def test_blow_up_is_named(fresh):
 
 
 def test_start_from_the_initial_state(fresh, tiny):
-    fresh.choose(start="")
+    fresh.choose(start=INITIAL)
     fresh.set_parameter("reynolds", 400.0)
     expected, _, _ = pack(tiny.pair.source, tiny.pair.restrict(tiny.pair.reference.initial_state(reynolds=400.0)))
     fresh.reset()
     np.testing.assert_allclose(fresh._arrays[SOURCE]["velocity.x"], expected["velocity.x"], atol=1e-6)
+
+
+def test_without_a_recording_the_flow_develops_first(tiny, tiny_data):
+    """As the generator's warm-up: the reference takes the discarded steps, and is restricted then."""
+    warmup = json.loads((tiny_data / "test" / "sim_000000" / "description.json").read_text())["warmup"]
+    live = Live(tiny.pair, {"reynolds": 300.0}, {}, warmup=warmup)
+    assert live.starts == [DEVELOPED, INITIAL] and live.start == DEVELOPED
+    live.reset()
+    stored = Recording(tiny_data / "test" / "sim_000000").read("velocity", 0)
+    for d, part in live.values(SOURCE)["velocity"].parts.items():
+        np.testing.assert_allclose(part, stored.parts[d], atol=1e-5)
+    live.choose(start=INITIAL)
+    assert np.abs(live.values(SOURCE)["velocity"].parts["x"] - stored.parts["x"]).max() > 1e-3
 
 
 def test_nothing_to_show_before_the_first_step(tiny):

@@ -18,7 +18,7 @@ from .parts import FIXED, PER_FRAME
 
 PAGE = parts.Page("live")
 REFRESH = 400  # ms between two pictures
-NO_CORRECTOR, INITIAL = "none", "initial state"
+NO_CORRECTOR = "none"
 BUTTONS = {"play": "Play", "pause": "Pause", "step": "Step", "reset": "Reset", "poke": "Poke", "save": "Save scene"}
 
 
@@ -60,7 +60,7 @@ def register(site):
     @on("start.value", "parameters.children", prevent_initial_call=True)
     def start(value):
         site.app.pause()
-        model.in_background("Start", lambda: live.choose(start="" if value == INITIAL else value))
+        model.in_background("Start", lambda: live.choose(start=value))
         return parameter_controls(site)
 
     PAGE.choose_quantity(site.app.dash, "field.value", lambda field: live.examples[field])
@@ -135,12 +135,12 @@ def page(site) -> html.Div:
         return parts.nothing("Live", f"No live simulation: {site.no_live}", id="live-empty")
     hidden = {} if live.can_poke else {"poke": {"display": "none"}}
     buttons = [html.Button(text, id=f"live-{b}", style=hidden.get(b, {})) for b, text in BUTTONS.items()]
-    start, corrector = live.start or INITIAL, live.corrector or NO_CORRECTOR
+    corrector = live.corrector or NO_CORRECTOR
     full = [{"label": " reference at full resolution", "value": "full"}]
     return parts.page_of(
         parts.row(
             *buttons,
-            PAGE.choice("start", "start from", [INITIAL, *live.starts], value=start),
+            PAGE.choice("start", "start from", live.starts, value=live.start),
             PAGE.choice("corrector", "corrector", [*live.correctors, NO_CORRECTOR], 260, value=corrector),
             player=True,
         ),
