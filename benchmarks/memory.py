@@ -4,7 +4,8 @@ Peak memory of training iterations with and without recomputation of the steps (
 `peak_mb` is the process as a whole, with Python and TensorFlow.
 """
 
-from common import Effort, Side, SkippedError, alternate, row, size_name, skip
+from common import row, size_name, skip
+from sides import Effort, Side, SkippedError, alternate
 from training import QUICK_UNROLL, RESOLUTION, Iteration, iteration_cases
 
 BATCH, TIMEOUT = 3, 1200.0

@@ -3,7 +3,8 @@ One evaluation of each network with the gradient of its weights, and of variants
 `small`.
 """
 
-from common import Case, Effort, Side, alternate, row, size_name
+from common import row, size_name
+from sides import Case, Effort, Side, alternate
 
 RESOLUTION, BATCH, BASELINE = dict(y=64, x=32), 6, "small"
 VARIANTS = {

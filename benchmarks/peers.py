@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from common import Case
+from sides import Case
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "verification"))
 

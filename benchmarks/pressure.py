@@ -8,7 +8,8 @@ import functools
 from dataclasses import dataclass
 
 import numpy as np
-from common import Case, Effort, Side, SkippedError, alternate, lazily, row, size_name, skip
+from common import row, size_name, skip
+from sides import Case, Effort, Side, SkippedError, alternate, lazily
 
 RTOL = 1e-5
 DIRECT_CELLS = 100_000

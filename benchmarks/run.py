@@ -11,7 +11,8 @@ import time
 import traceback
 from pathlib import Path
 
-from common import PARTS, QUICK, Effort, read_json, save, save_machine, show
+from common import PARTS, read_json, save, save_machine, show
+from sides import QUICK, Effort
 
 HERE = Path(__file__).parent
 

@@ -8,7 +8,8 @@ import subprocess
 import sys
 import time
 
-from common import Effort, row, size_name
+from common import row, size_name
+from sides import Effort
 
 SIZES = [dict(y=64, x=32), dict(y=256, x=128)]
 REPEATS = 3

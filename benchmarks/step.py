@@ -5,7 +5,8 @@ TensorFlow and with JAX (conjugate gradients), and against JAX-CFD.
 
 import math
 
-from common import Case, Effort, Side, SkippedError, alternate, rollout, row, size_name, skip, wake_flow
+from common import rollout, row, size_name, skip, wake_flow
+from sides import Case, Effort, Side, SkippedError, alternate
 
 LOOP = 50
 REYNOLDS = 500.0

@@ -5,7 +5,8 @@ identity.
 
 from dataclasses import dataclass
 
-from common import Case, Effort, Side, SkippedError, alternate, lazily, row, size_name, skip, wake_flow
+from common import row, size_name, skip, wake_flow
+from sides import Case, Effort, Side, SkippedError, alternate, lazily
 
 RESOLUTION = dict(y=64, x=32)
 QUICK_UNROLL = 4

@@ -9,12 +9,14 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 import common
+import methods
 import networks
 import pressure
 import run
+import sides
 
 KEYS = ["name", "size", "batch", "median_ms", "baseline", "baseline_ms", "ratio"]
-TINY = common.Effort(seconds=0.0, block=0.0, rounds=1)
+TINY = sides.Effort(seconds=0.0, block=0.0, rounds=1)
 
 
 def row(name: str, ms: float = 2.0, **further) -> dict:
@@ -46,15 +48,15 @@ def test_table_with_keys_that_only_some_rows_have(capsys):
         assert text in printed, text
 
 
-def without_jax_cfd() -> dict[str, common.Case]:
+def without_jax_cfd() -> dict[str, sides.Case]:
     raise ModuleNotFoundError("No module named 'jax_cfd'", name="jax_cfd")
 
 
-def faulty() -> dict[str, common.Case]:
+def faulty() -> dict[str, sides.Case]:
     raise ModuleNotFoundError("No module named 'phi_sol.gone'", name="phi_sol.gone")
 
 
-def environment() -> dict[str, common.Case]:
+def environment() -> dict[str, sides.Case]:
     import os
 
     return {"threads": lambda: {"n": int(os.environ.get("OPENBLAS_NUM_THREADS", 0))}}
@@ -62,27 +64,27 @@ def environment() -> dict[str, common.Case]:
 
 def test_environment_of_a_side(monkeypatch):
     monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
-    with common.Side(environment, OPENBLAS_NUM_THREADS="1") as one, common.Side(environment) as other:
+    with sides.Side(environment, OPENBLAS_NUM_THREADS="1") as one, sides.Side(environment) as other:
         one.prepare()
         other.prepare()
         assert (one.value("threads")["n"], other.value("threads")["n"]) == (1, 0)
 
 
-def slow() -> dict[str, common.Case]:
+def slow() -> dict[str, sides.Case]:
     import time
 
     return {"slow": lambda: time.sleep(60)}
 
 
 def test_missing_peers_and_slow_cases_are_skipped_and_errors_are_not():
-    with common.Side(without_jax_cfd) as side, pytest.raises(common.SkippedError, match="^jax_cfd is not installed$"):
+    with sides.Side(without_jax_cfd) as side, pytest.raises(sides.SkippedError, match="^jax_cfd is not installed$"):
         side.prepare()
-    with common.Side(faulty) as side, pytest.raises(RuntimeError, match=r"phi_sol\.gone"):
+    with sides.Side(faulty) as side, pytest.raises(RuntimeError, match=r"phi_sol\.gone"):
         side.prepare()
-    with common.Side(slow, timeout=1.0) as side:
-        with pytest.raises(common.SkippedError, match="more than 1 s"):
+    with sides.Side(slow, timeout=1.0) as side:
+        with pytest.raises(sides.SkippedError, match="more than 1 s"):
             side.prepare()
-        with pytest.raises(common.SkippedError, match="has ended"):
+        with pytest.raises(sides.SkippedError, match="has ended"):
             side.prepare()
 
 
@@ -103,12 +105,12 @@ def test_a_part_from_end_to_end_without_one_peer(tmp_path, capsys, monkeypatch):
     assert "skipped pressure solve, 16x8: pyamg is not installed" in capsys.readouterr().out
 
 
-def without_pyamg(problem) -> dict[str, common.Case]:
+def without_pyamg(problem) -> dict[str, sides.Case]:
     raise ModuleNotFoundError("No module named 'pyamg'", name="pyamg")
 
 
 def test_networks_against_the_small_one(monkeypatch):
-    monkeypatch.setattr(networks, "Side", lambda build: contextlib.nullcontext(common._Cases(build)))  # in this process
+    monkeypatch.setattr(networks, "Side", lambda build: contextlib.nullcontext(sides._Cases(build)))  # in this process
     monkeypatch.setattr(networks, "VARIANTS", {"periodic": dict(periodic=True)})
     rows = networks.run(TINY, dict(y=8, x=8), batch=1, names=["convnet", "small"])
     assert [r["name"] for r in rows] == ["gradient, convnet", "gradient, small", "gradient, small, periodic"]
@@ -144,3 +146,24 @@ def test_unknown_part(capsys):
     with pytest.raises(SystemExit):
         run.main(["pressures"])
     assert "unknown part 'pressures'" in capsys.readouterr().err
+
+
+def test_methods_are_averaged_over_seeds_and_those_that_blow_up_are_said(tmp_path):
+    solvers: dict = {"SRC": {"mae": {"50": 0.1, "500": 0.2}}}
+    for name in methods.METHODS:
+        for kind in ("steps",) if name == "SOL" else ("steps", "time"):
+            for seed in range(2):
+                run_name = f"{name.lower()}_{kind}_seed{seed}"
+                (tmp_path / run_name).mkdir()
+                (tmp_path / run_name / "log.csv").write_text(f"step,seconds\n50,1\n100,{60 * (seed + 1)}\n")
+                late = {} if name == "PURE" and seed else {"500": 0.03 + 0.01 * seed}
+                solvers[run_name] = {"mae": {"50": 0.01} | late, "blow_ups": int(not late)}
+    rows = methods.rows_of(solvers, tmp_path, 2)
+    assert rows[0] == {"method": "SRC", "limit": "", "up to t = 50": 0.1, "up to t = 500": 0.2}
+    assert [(r["method"], r["limit"]) for r in rows[1:]] == [
+        (m, f"equal {limit}") for limit in ("iterations", "time") for m in methods.METHODS
+    ]
+    sol, pure = rows[4], rows[6]
+    assert sol["iterations"] == 100 and sol["minutes"] == 1.5
+    assert sol["up to t = 50"] == "0.0100 ± 0.0000" and sol["up to t = 500"] == "0.0350 ± 0.0071"
+    assert pure["up to t = 500"] == "blows up in 1 of 2" and pure["blow_ups"] == 1
