@@ -18,5 +18,5 @@ experiment = Experiment(
     frames=100,
     keep_reference_every=20,
     correct=("velocity",),
-    schedule=Schedule(network="fast", unroll=8, steps=2500, batch=4, learning_rate=2e-3, clip=1.0),
+    schedule=Schedule(network="fast", unroll=8, steps=4000, batch=4, learning_rate=2e-3, clip=1.0),
 )

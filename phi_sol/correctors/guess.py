@@ -11,6 +11,7 @@ from phi.tf import TENSORFLOW
 
 from ..errors import InputError, integer
 from ..flows import Flow
+from ..kernels.settings import traced
 from ..networks import build_network
 from ..pressure.axes import CLOSED
 from ..pressure.laplace import MaskedLaplace
@@ -49,7 +50,7 @@ class PoissonGuess:
         spacing = [size[d] / n for d, n in resolution.items()]
         inside = np.ones(list(resolution.values()), bool)
         self._operator = MaskedLaplace(inside, spacing, [(CLOSED, CLOSED)] * len(spacing))
-        self.compiled = tf.function(self.native, autograph=False)
+        self.compiled = traced(self.native, None)
 
     @staticmethod
     def create(

@@ -14,6 +14,7 @@ from phi.math import batch
 from ..flows import Flow
 from ..kernels.compiled import Arrays
 from ..kernels.loops import Loop
+from ..kernels.settings import traced
 from ..solvers.pair import SolverPair
 from ..stepping.arrays import array_names, pack, unpack
 from ..stepping.state import State
@@ -68,7 +69,7 @@ class Simulator:
         self.steps = warmup + frames  # of the source's dt in one simulation
         self.coarse, self.fine = coarse, fine = FrameFormat(pair.source), FrameFormat(pair.reference)
         self._loop = Loop(pair.fine.advance, True, lambda a, p: coarse.file_values(pair.restrict(self._state(a, p))))
-        self._full = tf.function(lambda a, p: fine.file_values(self._state(a, p)), autograph=False, jit_compile=True)
+        self._full = traced(lambda a, p: fine.file_values(self._state(a, p)))
 
     def _state(self, arrays: Arrays, parameters: Arrays) -> State:
         return unpack(self.pair.reference, arrays, parameters, batch(batch=next(iter(arrays.values())).shape[0]))

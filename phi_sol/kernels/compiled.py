@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 from phi.tf import TENSORFLOW  # noqa: F401  registers the backend without making it the default
 
-from . import settings  # noqa: F401
+from .settings import traced
 
 try:
     from tensorflow.python.eager.record import could_possibly_record
@@ -46,7 +46,7 @@ def differentiable(function: Callable) -> Callable:
     Args:
         function: Of floating-point tensors, returns a list of tensors.
     """
-    compiled = tf.function(function, autograph=False, jit_compile=True)
+    compiled = traced(function)
     backward = cache(lambda inputs: differentiable(upstream_product(function, inputs)))  # made when it is first needed
 
     @tf.custom_gradient

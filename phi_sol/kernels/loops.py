@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from .choices import key_of, remember, remembered
 from .compiled import Arrays
+from .settings import traced
 
 Advance = Callable[[Arrays, Arrays, tf.Tensor], Arrays]
 TRIALS, TRIAL_SECONDS = 5, 0.1  # of a measurement: the best of so many, each about so long
@@ -44,7 +45,7 @@ class Loop:
     def _compiled(self, function: Callable, way: bool | None) -> Callable:
         """A function, compiled in one of the ways."""
         if (function, way) not in self._functions:
-            self._functions[function, way] = tf.function(function, autograph=False, jit_compile=way)
+            self._functions[function, way] = traced(function, way)
         return self._functions[function, way]
 
     def _key(self, arrays: Arrays) -> str:

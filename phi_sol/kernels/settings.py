@@ -8,6 +8,9 @@ imports this one.
 - `TF_CPP_MIN_LOG_LEVEL=2`, unless it is set, see `phi_sol/__init__.py`.
 """
 
+from collections.abc import Callable
+from functools import partial
+
 import tensorflow as tf
 from phi.tf import TENSORFLOW  # noqa: F401  PhiML's backend can't start inside a trace, so it starts here
 
@@ -20,3 +23,11 @@ def compile_whole() -> bool | None:
     slower than TensorFlow's own, only (None) the solver inside.
     """
     return True if tf.config.list_physical_devices("GPU") else None
+
+
+def traced(function: Callable, jit_compile: bool | None = True) -> Callable:
+    """
+    `function` of native tensors as a `tf.function`, compiled by XLA or not. TensorFlow counts traces by the code of a
+    function and would take the first ones of several solvers, which share it, for retracing: a `partial` has no code.
+    """
+    return tf.function(partial(function), autograph=False, jit_compile=jit_compile)

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from .compiled import upstream_product
 from .generic import Kernels
+from .settings import traced
 
 LARGE = 2**18  # bytes
 
@@ -59,7 +60,7 @@ class TensorFlowKernels(Kernels):
         return result
 
     def compiled(self, function):
-        return tf.function(function, autograph=False, jit_compile=True)
+        return traced(function)
 
     def self_adjoint(self, backend, function):
         @tf.custom_gradient

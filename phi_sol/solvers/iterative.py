@@ -9,7 +9,7 @@ from phi.math import batch, reshaped_tensor
 from ..errors import InputError, is_real
 from ..flows import SmokeBox
 from ..kernels.compiled import Arrays
-from ..kernels.settings import compile_whole
+from ..kernels.settings import compile_whole, traced
 from ..pressure.iterative import ConjugateGradients
 from ..stepping.arrays import pack, unpack
 from ..stepping.solver import Solver
@@ -67,8 +67,8 @@ class IterativeFlow(Solver):
         self.iterations = None
         self._cg = ConjugateGradients(flow.projection.solver)
         _ = flow.compiled  # fills caches that must not be filled in a trace
-        self._before = tf.function(self._until_solve, autograph=False, jit_compile=True)
-        self._after = tf.function(self._from_solve, autograph=False, jit_compile=True)
+        self._before = traced(self._until_solve)
+        self._after = traced(self._from_solve)
 
     @property
     def guess(self) -> Guess | str:

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ..kernels.settings import compile_whole
+from ..kernels.settings import compile_whole, traced
 from .plan import Plan
 
 
@@ -25,9 +25,7 @@ class Optimization:
         self.distributed = tf.distribute.has_strategy() or strategy is not tf.distribute.get_strategy()
         # what several devices do together can't be one XLA unit; what each of them does can
         self._outer, self._inner = (None, compile_whole()) if self.distributed else (compile_whole(), None)
-        self.apply = tf.function(
-            lambda gradients: strategy.run(self._apply, (gradients,)), autograph=False, jit_compile=self._outer
-        )
+        self.apply = traced(lambda gradients: strategy.run(self._apply, (gradients,)), self._outer)
 
     @property
     def scale(self) -> float:
@@ -54,7 +52,7 @@ class Optimization:
             return losses, loss, [z if g is None else g for g, z in zip(gradients, zeros, strict=True)]
 
         if self._inner:
-            gradient = tf.function(gradient, autograph=False, jit_compile=True)
+            gradient = traced(gradient)
 
         def replica(window, parameters, numbers, seconds):
             losses, loss, gradients = gradient(window, parameters, numbers)
@@ -67,7 +65,7 @@ class Optimization:
             norm, seconds = (strategy.reduce("MEAN", v, axis=None) for v in (norm, seconds))
             return loss, norm, seconds, gradients, losses
 
-        return tf.function(run, autograph=False, jit_compile=self._outer)
+        return traced(run, self._outer)
 
     def _apply(self, gradients):
         if self.plan.clip is not None:

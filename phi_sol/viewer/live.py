@@ -231,7 +231,9 @@ class Live:
         if self._developed is None or self._developed[0] != self.parameters:
             solver, done, block = self.pair.fine, 0, max(1, self.warmup // 50)
             while done < self.warmup:
-                self.message = f"the reference develops: {100 * done // self.warmup} % of {self.warmup * solver.dt:g} ..."
+                self.message = (
+                    f"the reference develops: {100 * done // self.warmup} % of {self.warmup * solver.dt:g} ..."
+                )
                 count = min(block, self.warmup - done)
                 arrays = {n: a[-1] for n, a in next(solver.blocks(arrays, parameters, count, count)).items()}
                 done += count

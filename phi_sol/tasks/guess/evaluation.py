@@ -17,6 +17,7 @@ from ...errors import InputError
 from ...evaluation.evaluator import Evaluation
 from ...evaluation.groups import mean_and_deviation, trained_alike
 from ...evaluation.report import write_reports
+from ...kernels.settings import traced
 from ...pressure.iterative import ConjugateGradients
 from ...solvers.iterative import IterativeFlow
 from ...storage.dataset import Dataset, find_simulations
@@ -160,7 +161,7 @@ def other_solvers(
 
 
 def _direct(domain) -> Callable:
-    return tf.function(lambda b: [domain.solve_native(TENSORFLOW, b)], autograph=False, jit_compile=True)
+    return traced(lambda b: [domain.solve_native(TENSORFLOW, b)])
 
 
 def time_solves(
@@ -172,10 +173,7 @@ def time_solves(
     """
     b, domain = -problems.divergence, flow.projection.solver
     cg, direct = ConjugateGradients(domain), _direct(domain)
-
-    @tf.function(autograph=False, jit_compile=True)
-    def solve(b, p):
-        return [cg.solve(b, p, tolerance, max_iterations=MOST).p]
+    solve = traced(lambda b, p: [cg.solve(b, p, tolerance, max_iterations=MOST).p])
 
     def guessed(guess, b, previous):
         return solve(b, tf.cast(guess.compiled(tf.cast(b, tf.float32)), tf.float64))
