@@ -28,11 +28,11 @@ NAMES = ("speedup", "speedup_reference", "ms_per_time", "error_at_equal_cost")
 # conditions outside of the training range, two of each kind
 OUTSIDE = {
     "wake_2d": ["reynolds=50,2000"],
-    "wake_3d": ["reynolds=50,1200"],
+    "wake_3d": ["reynolds=30,500"],
     "smoke_2d": ["seed=100,101", "buoyancy=0.015,0.06"],
     "smoke_3d": ["seed=100,101", "buoyancy=0.015,0.06"],
 }
-FRAMES = {"wake_2d": "50", "wake_3d": "30", "smoke_2d": "75", "smoke_3d": "75"}  # 500 units of time, 300 elsewhere
+FRAMES = {"wake_2d": "50", "wake_3d": "60", "smoke_2d": "75", "smoke_3d": "38"}  # 500, 300, 300 and 304 units of time
 REFUSED = "refused: another grid, time step, domain, obstacle or boundary"
 
 

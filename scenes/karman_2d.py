@@ -15,6 +15,6 @@ experiment = Experiment(
     correct=("velocity",),
     schedule=Schedule(network="small", unroll=8, steps=2000, batch=6, learning_rate=1e-3),
     paper=Schedule(
-        network="resnet", unroll=32, steps=93600, batch=3, learning_rate=1e-4
+        network="resnet", unroll=32, steps=93600, batch=3, learning_rate=1e-4, clip=None
     ),  # 100 epochs of 6 simulations
 )
