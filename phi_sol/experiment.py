@@ -42,6 +42,8 @@ class Schedule:
         clip: Largest norm of the gradient, over all weights; None: no limit. That of the plain loss starts below 1, so
             that the default changes only steps that would blow a training up.
         relative: Whether windows count by what the source gets wrong in each, see `phi_sol.Loss`.
+        curriculum: Whether n/4 and n/2 unrolled steps come first. It saves time; but a network that has learned few
+            steps too well can be unstable over more of them, which all n from the start is not.
     """
 
     network: str | Callable = "resnet"
@@ -54,10 +56,12 @@ class Schedule:
     ramp: float = 0.0
     clip: float | None = 1.0
     relative: bool = False
+    curriculum: bool = True
 
     def __post_init__(self):
-        if not isinstance(self.relative, bool):
-            raise InputError(f"relative of a schedule must be True or False, not {self.relative!r}.")
+        for name in ("relative", "curriculum"):
+            if not isinstance(getattr(self, name), bool):
+                raise InputError(f"{name} of a schedule must be True or False, not {getattr(self, name)!r}.")
         for name, known in (("network", NETWORK_NAMES), ("decay", DECAYS)):
             value = getattr(self, name)
             if isinstance(value, str) and value not in known:

@@ -134,6 +134,7 @@ def test_impossible_pairs():
         (dict(learning_rate=0), "learning_rate of a schedule must be positive and finite, not 0"),
         (dict(learning_rate="1e-3"), "learning_rate of a schedule must be positive and finite, not '1e-3'"),
         (dict(ramp=1.0), "ramp of a schedule must be at least 0 and below 1, not 1.0"),
+        (dict(curriculum=1), "curriculum of a schedule must be True or False, not 1"),
         (dict(clip=float("nan")), "clip of a schedule must be positive and finite, not nan"),
     ],
 )

@@ -79,6 +79,17 @@ def test_durations(seconds, text):
     assert duration(seconds) == text
 
 
+def test_a_reproduction_of_an_earlier_version_goes_on(tiny, tiny_data, tmp_path):
+    plan = Reproduction(tiny, tmp_path / "out", tiny_data, budget=60.0, seeds=1)
+    schedule = {n: v for n, v in plan.config["schedule"].items() if n not in ("relative", "curriculum")}
+    plan.out.mkdir()
+    (plan.out / "reproduction.json").write_text(json.dumps(plan.config | {"schedule": schedule}))
+    assert Reproduction(tiny, tmp_path / "out", tiny_data, budget=60.0, seeds=1).config == plan.config
+    other = replace(tiny, schedule=replace(tiny.schedule, curriculum=False))
+    with pytest.raises(InputError, match="schedule.curriculum is True instead of False"):
+        Reproduction(other, tmp_path / "out", tiny_data, budget=60.0, seeds=1)
+
+
 @pytest.mark.slow
 def test_the_whole_way_and_again(small, tiny_data, tmp_path):
     """A training that was interrupted after its first iteration is completed; what is finished is left alone."""

@@ -53,7 +53,9 @@ def train(
         ),
     ] = None,
     steps: Annotated[int | None, option("Training iterations.", SCENES)] = None,
-    budget: Annotated[str | None, option("Training time instead of iterations, e.g. 90s, 20m, 2h.", False)] = None,
+    budget: Annotated[
+        str | None, option("Training time without compilation instead of iterations: 90s, 20m, 2h.", False)
+    ] = None,
     batch: Annotated[int | None, option("Windows per iteration, on all devices together.", SCENES)] = None,
     optimizer: Annotated[str, option("adam, adamw, lion, nadam, rmsprop or sgd.")] = "adam",
     learning_rate: Annotated[float | None, option("The optimizer's, at the start.", SCENES)] = None,
@@ -90,7 +92,9 @@ def train(
         str, option("Devices: none (one), mirrored (all), multi-worker (several machines, by TF_CONFIG).")
     ] = "none",
     seed: Annotated[int, option("Seed of weights and data order.")] = 0,
-    curriculum: Annotated[bool, option("Start with n/4 and n/2 unrolled steps.")] = True,
+    curriculum: Annotated[
+        bool | None, option("Start with n/4 and n/2 unrolled steps.", SCENES, "--curriculum/--no-curriculum")
+    ] = None,
     stages: Annotated[
         str | None,
         option("Curriculum of your own: unrolled steps and share of the training, e.g. 2:0.2,4:0.3,8:0.5.", False),
@@ -141,7 +145,8 @@ def train(
     longest = max(s.unroll for s in given) if given else experiment.schedule.unroll if unroll is None else unroll
     if budget is not None:
         plan |= {"steps": None, "budget": parse_duration(budget)}
-    chosen = Plan(given or kind.stages(method, longest, curriculum), **plan)
+    shorter_first = experiment.schedule.curriculum if curriculum is None else curriculum
+    chosen = Plan(given or kind.stages(method, longest, shorter_first), **plan)
     with progress_of("unpacking frames", is_chief(devices)) as show:
         recorded = Dataset(experiment.pair, folders, progress=show)
     how = {n: v for n, v in how.items() if v is not None}

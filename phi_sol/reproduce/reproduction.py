@@ -28,6 +28,7 @@ from ..training.trainer import Trainer
 from ..training.validation import Validation
 
 PLAN_FILE = "reproduction.json"
+IMPLIED = {"relative": False, "curriculum": True}  # entries of schedules that earlier versions did not have
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ class Reproduction:
         }
         if (self.out / PLAN_FILE).is_file():
             stored = read_json(self.out / PLAN_FILE)
-            stored["schedule"] = {EARLIER.get(n, n): v for n, v in stored.get("schedule", {}).items()}
+            stored["schedule"] = IMPLIED | {EARLIER.get(n, n): v for n, v in stored.get("schedule", {}).items()}
             difference = first_difference(stored, self.config)
             if difference:
                 advice = "Name another folder with --out, or remove this one."
@@ -108,7 +109,7 @@ class Reproduction:
 
     def _training(self, method: str, seed: int) -> Training:
         how, shares = self.schedule, self.shares
-        stages = self.task.stages(method, how.unroll)
+        stages = self.task.stages(method, how.unroll, how.curriculum)
         seconds = None if self.budget is None else self.budget * shares[method] / sum(shares.values()) / self.seeds
         steps = None if self.budget is not None else how.steps
         limits: dict = dict(steps=steps, budget=seconds, decay=how.decay, ramp=how.ramp, clip=how.clip)
@@ -138,10 +139,10 @@ class Reproduction:
             count, plan = len(left), left[0].plan
             name = f"{left[0].folder.name.partition('_')[0]}: {count} training{'s' if count > 1 else ''}"
             if plan.budget is None:
-                text, spent = f"{name} of {plan.steps} iterations", first + (plan.steps or 0) * seconds
-            else:
-                text, spent = f"{name} of about {max(0, (plan.budget - first) / seconds):.0f} iterations", plan.budget
-            result.append(Cost(f"{text} of {seconds:.3g} s", count * spent))
+                text, spent = f"{name} of {plan.steps} iterations", (plan.steps or 0) * seconds
+            else:  # which what is compiled does not count for
+                text, spent = f"{name} of about {plan.budget / seconds:.0f} iterations", plan.budget
+            result.append(Cost(f"{text} of {seconds:.3g} s", count * (first + spent)))
             result += task.preparation(frames, lambda: jobs * self._reference_step)
         test = self.generators["test"]
         return [*result, self.task.evaluation_cost(self.experiment, len(self.trainings), test.frames, len(test.jobs))]

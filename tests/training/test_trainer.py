@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+import time
 
 import keras
 import numpy as np
@@ -52,6 +53,22 @@ def test_training_lowers_the_loss(tiny_train, tmp_path):
     trainer(tiny_train, tmp_path / "run", steps=40).fit([Record()])
     assert len(losses) == 40
     assert losses[-1] < 0.7 * losses[0]  # running mean over the epoch
+
+
+def test_a_budget_starts_when_everything_is_compiled(tiny_train, tmp_path, monkeypatch):
+    """Both stages take as long to be traced as the whole budget, and yet there is time for many iterations."""
+    losses_of = Correction.losses
+
+    def slow(task, *given):
+        time.sleep(2.0)  # while it is traced
+        return losses_of(task, *given)
+
+    monkeypatch.setattr(Correction, "losses", slow)
+    trainer(tiny_train, tmp_path / "run", steps=None, unroll=4, plan=dict(budget=2.0)).fit()
+    with open(tmp_path / "run" / "log.csv") as file:
+        rows = list(csv.DictReader(file))
+    assert [float(r["seconds"]) for r in rows if r["unroll"] == "2"][-1] < 2.0
+    assert int(rows[-1]["step"]) > 5 and rows[-1]["unroll"] == "4" and float(rows[-1]["seconds"]) < 4.0
 
 
 class StopAfter(keras.callbacks.Callback):
