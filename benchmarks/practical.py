@@ -179,7 +179,7 @@ def ship(scene: str, run: Path, summary: dict, entry: dict):
         "source": f"{grids[0]}, dt={pair.source.dt:g}, {pair.source.advection}",
         "reference": f"{grids[1]}, dt={pair.reference.dt:g}, {pair.reference.advection}",
         "method": described.get("label") or f"{about.get('method', 'sol')}, {about.get('unroll')} unrolled steps",
-        "training": f"{summary['training_minutes'][0]:g} minutes on two CPU cores",
+        "training": f"{summary['training_minutes'][0]:g} minutes on at most two CPU cores",
         "error": entry["mae"][end],
         "source_error": summary["source_error"],
         "measured": units,
