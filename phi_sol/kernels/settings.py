@@ -10,6 +10,7 @@ imports this one.
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import tensorflow as tf
 from phi.tf import TENSORFLOW  # noqa: F401  PhiML's backend can't start inside a trace, so it starts here
@@ -25,7 +26,7 @@ def compile_whole() -> bool | None:
     return True if tf.config.list_physical_devices("GPU") else None
 
 
-def traced(function: Callable, jit_compile: bool | None = True) -> Callable:
+def traced(function: Callable, jit_compile: bool | None = True) -> Any:
     """
     `function` of native tensors as a `tf.function`, compiled by XLA or not. TensorFlow counts traces by the code of a
     function and would take the first ones of several solvers, which share it, for retracing: a `partial` has no code.

@@ -83,7 +83,8 @@ class Live:
         not seen what comes before.
         """
         self.pair, self.parameters, self.correctors, self.recorded = pair, dict(parameters), correctors, starts or {}
-        self.warmup, self._developed = warmup, None
+        self.warmup = warmup
+        self._developed: tuple[dict[str, float], Arrays] | None = None
         self.starts = [*self.recorded, *([DEVELOPED] if warmup else []), INITIAL]
         self.flow, self.can_poke = pair.source, has_velocity(pair.source)
         self.drawn = drawn_axes(
