@@ -54,7 +54,7 @@ def test_live(page, site):
     page.wait(lambda: site.live.corrector == "")
     page.drawn("live-panels", 2)
     page.choose("live-start", "initial state")
-    page.wait(lambda: site.live.steps == 0 and site.live.start == "")
+    page.wait(lambda: site.live.steps == 0 and site.live.start == "initial state")
     page.click("live-reset")
     page.wait(lambda: "Reset." in page.text("live-status"))
 
