@@ -1,10 +1,12 @@
 """What the parts share: rows, their table and their file, and phi_sol's wake."""
 
+import csv
 import datetime
 import functools
 import json
 import os
 import platform
+import subprocess
 import sys
 from collections.abc import Callable
 from importlib import metadata
@@ -113,6 +115,16 @@ def versions() -> dict[str, str]:
 
 
 # --- phi_sol, as every part uses it ---
+
+
+def phi_sol(*arguments: str):
+    """A command of phi_sol; raises CalledProcessError if it fails."""
+    subprocess.run([sys.executable, "-m", "phi_sol", *arguments], check=True)
+
+
+def last_line(run: Path) -> dict[str, str]:
+    """Of the log of a training."""
+    return list(csv.DictReader((run / "log.csv").open()))[-1]
 
 
 def wake_flow(resolution: dict[str, int], **settings):

@@ -9,14 +9,13 @@ again. Trainings of one seed run one after the other, so that what else the mach
 """
 
 import argparse
-import csv
 import json
 import statistics
-import subprocess
-import sys
 from pathlib import Path
 
-from common import show, write_json
+from common import last_line, phi_sol, show, write_json
+
+from phi_sol.evaluation.groups import mean_and_deviation
 
 ROOT = Path(__file__).parents[1]
 METHODS = {
@@ -28,14 +27,6 @@ METHODS = {
     "PURE": ["--method", "pure"],
 }
 FRAMES = {"wake_2d": "50"}  # of the source
-
-
-def phi_sol(*arguments: str):
-    subprocess.run([sys.executable, "-m", "phi_sol", *arguments], check=True)
-
-
-def last_line(run: Path) -> dict:
-    return list(csv.DictReader((run / "log.csv").open()))[-1]
 
 
 def main():
@@ -62,15 +53,14 @@ def main():
                 train(folder / f"{name.lower()}_time_seed{seed}", seed, *options, "--budget", f"{seconds:.0f}s")
     named = [text for run in sorted(folder.glob("*_seed*")) for text in ("--run", str(run))]
     out = folder / "evaluation"
-    shown = ["--no-numerics", "--frames", FRAMES[given.scene], "--out", str(out)]
-    phi_sol("evaluate", given.scene, *named, *shown)
+    phi_sol("evaluate", given.scene, *named, "--no-numerics", "--frames", FRAMES[given.scene], "--out", str(out))
     rows = rows_of(json.loads((out / "results.json").read_text())["solvers"], folder, given.seeds)
     show(f"{given.scene}: velocity MAE, mean and deviation over {given.seeds} seeds", rows)
     write_json(ROOT / "benchmarks" / "results" / f"methods_{given.scene}.json", rows)
 
 
 def rows_of(solvers: dict, folder: Path, seeds: int) -> list[dict]:
-    """A line for each method and limit; errors of runs that blew up are None."""
+    """A line for each method and limit; where runs blew up, how many."""
     ends = list(solvers["SRC"]["mae"])
     rows = [{"method": "SRC", "limit": ""} | {f"up to t = {t}": solvers["SRC"]["mae"][t] for t in ends}]
     for limit in ("steps", "time"):
@@ -83,17 +73,17 @@ def rows_of(solvers: dict, folder: Path, seeds: int) -> list[dict]:
             row["minutes"] = round(statistics.mean(float(line["seconds"]) for line in lines) / 60, 1)
             for t in ends:
                 errors = [e["mae"].get(t) for e in entries]
-                row[f"up to t = {t}"] = mean_and_deviation(errors)
+                row[f"up to t = {t}"] = shown(errors)
             row["blow_ups"] = sum(e["blow_ups"] for e in entries)
             rows.append(row)
     return rows
 
 
-def mean_and_deviation(errors: list[float | None]) -> str:
-    known = [e for e in errors if e is not None]
-    if len(known) < len(errors):
-        return f"blows up in {len(errors) - len(known)} of {len(errors)}"
-    return f"{statistics.mean(known):.4f} ± {statistics.stdev(known) if len(known) > 1 else 0:.4f}"
+def shown(errors: list[float | None]) -> str:
+    mean, deviation = mean_and_deviation(errors)
+    if mean is None:
+        return f"blows up in {errors.count(None)} of {len(errors)}"
+    return f"{mean:.4f} ± {deviation or 0:.4f}"
 
 
 if __name__ == "__main__":

@@ -11,15 +11,14 @@ chosen by its error on the test simulations would look better than it is.
 """
 
 import argparse
-import csv
 import json
 import os
 import platform
 import shutil
 import statistics
-import subprocess
-import sys
 from pathlib import Path
+
+from common import last_line, phi_sol
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = ROOT / "phi_sol" / "correctors" / "shipped"
@@ -34,10 +33,6 @@ OUTSIDE = {
 }
 FRAMES = {"wake_2d": "50", "wake_3d": "60", "smoke_2d": "75", "smoke_3d": "38"}  # 500, 300, 300 and 304 units of time
 REFUSED = "refused: another grid, time step, domain, obstacle or boundary"
-
-
-def phi_sol(*arguments: str):
-    subprocess.run([sys.executable, "-m", "phi_sol", *arguments], check=True)
 
 
 def main():
@@ -135,8 +130,7 @@ def from_rest(scene: str, run: Path) -> dict:
 
 def minutes(run: Path) -> float:
     """Of a training, by the last line of its log."""
-    rows = list(csv.DictReader((run / "log.csv").open()))
-    return round(float(rows[-1]["seconds"]) / 60, 1)
+    return round(float(last_line(run)["seconds"]) / 60, 1)
 
 
 def processor() -> str:

@@ -36,6 +36,3 @@ def developed(flow, steps=12, **parameters):
 def wake():
     flow = WakeFlow(y=24, x=12)
     return flow, *developed(flow, reynolds=[150.0, 600.0])
-
-
-# --- errors ---
