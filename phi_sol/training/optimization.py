@@ -73,6 +73,20 @@ class Optimization:
         tf.nest.map_structure(np.asarray, self.strategy.experimental_local_results(losses))  # until it is done
         self.apply.get_concrete_function(gradients)
 
+    def renew(self):
+        """
+        Begins the optimizer anew, as at a change of stage: its moments of the gradient are forgotten and its iterations
+        counted from 0. Longer unrolls have larger gradients; Adam's moment of their square, made of many small ones,
+        would let it take steps several times its learning rate just there. A moving average of the weights begins at
+        the weights after the next iteration, and a scale of float16 stays.
+        """
+        made = self.plan.make_optimizer(self.variables)
+        inner, fresh = (getattr(o, "inner_optimizer", o) for o in (self.optimizer, made))
+        averages = {id(v) for v in getattr(inner, "_model_variables_moving_average", ())}
+        for own, value in zip(inner.variables, fresh.variables, strict=True):
+            if id(own) not in averages:
+                own.assign(np.asarray(value))
+
     def _apply(self, gradients):
         if self.plan.clip is not None:
             scale = self.optimizer.dynamic_scale if self.plan.precision == "mixed_float16" else 1.0
@@ -81,9 +95,9 @@ class Optimization:
         self.optimizer.apply([g / self.strategy.num_replicas_in_sync for g in gradients], self.variables)
 
     @contextmanager
-    def averaged(self) -> Iterator[None]:
-        """Within it, the variables have their moving average, if the plan wants one."""
-        if self.plan.ema is None or not int(self.optimizer.iterations.numpy()):
+    def averaged(self, begun: bool) -> Iterator[None]:
+        """Within it, the variables have their moving average, if the plan wants one and the training has begun."""
+        if self.plan.ema is None or not begun:
             yield
             return
         own = [v.numpy() for v in self.variables]

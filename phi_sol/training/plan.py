@@ -39,6 +39,7 @@ DECAYS = {
     "step": lambda rate, final: PiecewiseConstantDecay([0.5, 0.75], [rate, rate * final**0.5, rate * final]),
     "constant": lambda rate, final: lambda progress: rate,
 }
+RISE = 0.05  # of a later stage
 OPTIMIZERS = ("adam", "adamw", "lion", "nadam", "rmsprop", "sgd")
 EARLIER = {"schedule": "decay", "warmup": "ramp"}  # names in runs of version 0.1
 
@@ -47,6 +48,9 @@ EARLIER = {"schedule": "decay", "warmup": "ramp"}  # names in runs of version 0.
 class Plan:
     """
     A training from start to end, measured in iterations or in seconds.
+
+    Every stage but the first begins with a new state of the optimizer and a learning rate that rises over its first
+    twentieth: gradients of longer unrolls are larger than those that the optimizer has seen.
 
     Attributes:
         stages: Parts with growing unroll length; the last one ends at 1.
@@ -113,7 +117,11 @@ class Plan:
 
     def rate(self, progress: float) -> float:
         """Learning rate: Keras's schedules with the progress for the step, so that they serve budgets of time, too."""
-        ramp = min(1.0, max(0.01, progress / self.ramp)) if self.ramp else 1.0
+        ramp = _rise(progress, self.ramp)
+        index = self.stage(progress)
+        if index:
+            begin, end = self.stages[index - 1].until, self.stages[index].until
+            ramp *= _rise(progress - begin, RISE * (end - begin))
         if not isinstance(self.decay, str):
             return ramp * self.learning_rate * float(self.decay(progress))
         return ramp * float(DECAYS[self.decay](self.learning_rate, self.final)(progress))
@@ -148,6 +156,11 @@ class Plan:
                     raise InputError(f"The run was started with the {name} {was!r} as an object: give it again.")
                 content[name] = own
         return Plan(**content | {"stages": tuple(Stage(**s) for s in content["stages"])})
+
+
+def _rise(progress: float, length: float) -> float:
+    """From 1 % to 1 over a length."""
+    return min(1.0, max(0.01, progress / length)) if length else 1.0
 
 
 def _name(value) -> str:

@@ -237,13 +237,16 @@ class Trainer:
             optimization.apply(gradients)
             self._clock.assign_add(seconds)
             self._step.assign_add(1)
+            changes = self.progress < 1 and self.plan.stage(self.progress) != index
+            if changes:  # before anything is saved, so that a run resumed here goes on like this one
+                optimization.renew()
             losses.append(loss)
             norms.append(norm)
             logs = {"loss": float(np.mean(losses)), "gradient_norm": float(np.mean(norms)), "unroll": shown}
             logs |= {"learning_rate": rate, "progress": self.progress, "step": self.step, "seconds": float(self._clock)}
             calls.on_train_batch_end(self.step - 1, logs)
-            ends = self.progress >= 1 or self.plan.stage(self.progress) != index or task.model.stop_training
-            if self.step % self.epoch_length == 0 or ends:
+            ends = self.progress >= 1 or changes
+            if self.step % self.epoch_length == 0 or ends or task.model.stop_training:
                 calls.on_epoch_end(epoch, logs)
                 losses, norms, epoch = [], [], self.step // self.epoch_length
                 if ends or task.model.stop_training:
@@ -253,7 +256,7 @@ class Trainer:
 
     def save(self):
         """Writes the model as it is now: into the run's folder, or beside the best one if there is one."""
-        with self.optimization.averaged():
+        with self.optimization.averaged(self.step > 0):
             if self.validator:
                 self._save(self.folder / LAST, "last")
             if not self.validator or not int(self.validator.best_step):

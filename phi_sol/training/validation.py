@@ -103,7 +103,7 @@ class Validator(keras.callbacks.Callback):
     def validate(self) -> float:
         """The error now; keeps the corrector if it is the best so far."""
         trainer = self.trainer
-        with trainer.optimization.averaged():
+        with trainer.optimization.averaged(trainer.step > 0):
             error = agreed(trainer.strategy, trainer.task.error(self.simulations, self.frames))
         self.last.assign(error)
         self.last_step.assign(trainer.step)

@@ -21,7 +21,7 @@ def test_progress_stage_and_rate():
     assert (
         plan.rate(0) == pytest.approx(1e-3)
         and plan.rate(1) == pytest.approx(1e-5)
-        and plan.rate(0.5) == pytest.approx(5.05e-4)
+        and plan.rate(0.25) == pytest.approx(1e-3 * (0.01 + 0.99 * (1 + 0.5**0.5) / 2))
     )
     timed = Plan(curriculum(8), batch=2, learning_rate=1e-3, budget=60)
     assert timed.progress(10**9, 30) == 0.5
@@ -53,6 +53,16 @@ def test_decays(decay, expected):
 def test_ramp():
     plan = Plan(curriculum(1), batch=1, learning_rate=1.0, steps=10, decay="constant", ramp=0.2)
     assert [plan.rate(p) for p in (0, 0.05, 0.1, 0.2, 0.9)] == pytest.approx([0.01, 0.25, 0.5, 1, 1])
+
+
+def test_the_rate_rises_at_the_beginning_of_later_stages():
+    stages = (Stage(2, 0.2), Stage(4, 0.6), Stage(8, 1.0))
+    plan = Plan(stages, batch=1, learning_rate=1.0, steps=10, decay="constant")
+    expected = {0: 1, 0.199: 1, 0.2: 0.01, 0.21: 0.5, 0.22: 1, 0.599: 1, 0.6: 0.01, 0.605: 0.25, 0.62: 1, 1: 1}
+    assert {p: plan.rate(p) for p in expected} == pytest.approx(expected)
+    assert plan.rate(0.605) * 3 == pytest.approx(
+        Plan(stages, batch=1, learning_rate=3.0, steps=10, decay="constant").rate(0.605)
+    )
 
 
 @pytest.mark.parametrize(
