@@ -42,8 +42,7 @@ class Schedule:
         clip: Largest norm of the gradient, over all weights; None: no limit. That of the plain loss starts below 1, so
             that the default changes only steps that would blow a training up.
         relative: Whether windows count by what the source gets wrong in each, see `phi_sol.Loss`.
-        curriculum: Whether n/4 and n/2 unrolled steps come first. It saves time; but a network that has learned few
-            steps too well can be unstable over more of them, which all n from the start is not.
+        curriculum: Whether n/4 and n/2 unrolled steps come first, which saves time.
     """
 
     network: str | Callable = "resnet"

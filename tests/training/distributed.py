@@ -28,7 +28,7 @@ def train(data, folder, strategy=None, stop=None, resume=False):
     method, validation = Method("sol", 2, noise=0.01), Validation(1, frames=2)
     run = Trainer(
         Correction(data, method, "small"),
-        Plan((Stage(2, 1.0),), **PLAN),
+        Plan((Stage(1, 0.5), Stage(2, 1.0)), **PLAN),  # with a change of stage
         folder,
         validation=validation,
         strategy=strategy,
