@@ -245,8 +245,8 @@ class Trainer:
             logs = {"loss": float(np.mean(losses)), "gradient_norm": float(np.mean(norms)), "unroll": shown}
             logs |= {"learning_rate": rate, "progress": self.progress, "step": self.step, "seconds": float(self._clock)}
             calls.on_train_batch_end(self.step - 1, logs)
-            ends = self.progress >= 1 or changes
-            if self.step % self.epoch_length == 0 or ends or task.model.stop_training:
+            ends = self.progress >= 1 or changes or task.model.stop_training
+            if self.step % self.epoch_length == 0 or ends:
                 calls.on_epoch_end(epoch, logs)
                 losses, norms, epoch = [], [], self.step // self.epoch_length
                 if ends or task.model.stop_training:
