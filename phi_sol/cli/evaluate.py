@@ -30,6 +30,13 @@ def evaluate(
             "--numerics/--no-numerics",
         ),
     ] = None,
+    precision: Annotated[
+        str | None,
+        option(
+            "Of the networks, as for train: 16 bits are faster where the processor or GPU has instructions for them.",
+            "each one's own",
+        ),
+    ] = None,
     reference_error: Annotated[
         bool,
         option(
@@ -66,6 +73,7 @@ def evaluate(
     for folder in run:
         task.require(folder, scene)
     options: dict = {} if numerics is None else {"numerics": numerics}
+    options |= {} if precision is None else {"precision": precision}
     options |= {"reference_error": True} if reference_error else {}
     options |= {} if reference_simulations is None else {"reference_simulations": reference_simulations}
     task.check_evaluation(experiment, options)

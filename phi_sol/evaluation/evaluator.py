@@ -12,6 +12,7 @@ from ..correctors.files import load_runs
 from ..errors import InputError, integer
 from ..experiment import Experiment
 from ..metrics import Metric
+from ..networks import check_policy
 from ..solvers.hybrid import HybridSolver
 from ..stepping.solver import Solver
 from ..storage.dataset import Dataset, find_simulations
@@ -50,6 +51,7 @@ def evaluate_corrections(
     command: str = "",
     progress: Callable[[str, int, int], None] = lambda solver, done, total: None,
     numerics: bool = True,
+    precision: str | None = None,
     reference_error: bool = False,
     reference_simulations: int | None = None,
     metrics: Iterable[Metric] = (),
@@ -65,6 +67,7 @@ def evaluate_corrections(
             source flow's states, or a folder. Without any, SRC and the numerics are evaluated alone.
         frames: Frames of the rollouts; default: as many as recorded, at most 500.
         numerics: Whether plain numerics are run beside the source.
+        precision: Of the networks of all correctors, see `Corrector.in_precision`; default: each one's own.
         reference_error: Whether the reference is compared with itself on a finer grid, with a smaller time step and
             with another scheme: see `phi_sol.evaluation.reference_error`.
         reference_simulations: Over how many test simulations; default: 2.
@@ -72,6 +75,7 @@ def evaluate_corrections(
     """
     if frames is not None and frames < 1:
         raise InputError(f"The number of frames must be at least 1, not {frames}.")
+    check_policy(precision)
     if reference_simulations is not None:
         integer("The number of simulations that the reference's error is measured over", reference_simulations, 1)
         if not reference_error:
@@ -79,7 +83,7 @@ def evaluate_corrections(
     if out is not None:
         check_no_file_in_the_way(Path(out), "Name another folder with --out.")
     flow = experiment.pair.source
-    trained, descriptions = trained_solvers(runs, experiment)
+    trained, descriptions = trained_solvers(runs, experiment, precision)
     test = Dataset(experiment.pair, find_simulations(data, "test"), frames)
     test.check_unseen(descriptions.values(), "corrector")
     count = min(test.frames, FRAMES) if frames is None else frames
@@ -128,9 +132,11 @@ def evaluate_corrections(
     return Evaluation(results, records, [out / "results.json", *reports, *pictures])
 
 
-def trained_solvers(runs, experiment: Experiment) -> tuple[dict[str, Solver], dict[str, dict]]:
+def trained_solvers(
+    runs, experiment: Experiment, precision: str | None = None
+) -> tuple[dict[str, Solver], dict[str, dict]]:
     """
-    What is evaluated beside the source, by name, and what each was trained with.
+    What is evaluated beside the source, by name, and what each was trained with; networks in `precision`, or their own.
 
     Raises:
         InputError: if one does not belong to the scene's source flow, or is damaged.
@@ -138,13 +144,16 @@ def trained_solvers(runs, experiment: Experiment) -> tuple[dict[str, Solver], di
     """
     flow = experiment.pair.source
     if not isinstance(runs, Mapping):
-        loaded = load_runs([Path(r) for r in runs], Corrector.load, flow, _is_taken)
-        return {n: HybridSolver(flow, c) for n, c in loaded.items()}, {n: c.description for n, c in loaded.items()}
+        runs = load_runs([Path(r) for r in runs], Corrector.load, flow, _is_taken)
     solvers, descriptions = {}, {}
     for name, given in runs.items():
         if _is_taken(name):
             raise InputError(f"{name!r} means something else in an evaluation: give it another name.")
         given = Corrector.load(given) if isinstance(given, str | Path) else given
+        if precision is not None:
+            if isinstance(given, Solver):
+                raise InputError(f"{name} is a solver: choose the precision where you make it (in_precision).")
+            given = given.in_precision(precision)
         solver = given if isinstance(given, Solver) else HybridSolver(flow, given)
         if solver.output.resolution != flow.resolution:
             raise InputError(f"{name}: rollouts of {solver} are not on the source grid of {experiment.name}.")
@@ -166,5 +175,5 @@ def data_hash(data: Dataset, frames: int) -> str:
 
 
 def _facts(description: dict) -> dict:
-    names = ("method", "unroll", "network", "seed", "placement", "project", "correct", "chosen")
+    names = ("method", "unroll", "network", "seed", "placement", "project", "correct", "chosen", "precision")
     return {n: description.get(n) for n in names} | {"trained_with": description.get("versions")}

@@ -72,14 +72,16 @@ def facts(results: dict) -> list[tuple[str, str]]:
     """What the evaluation was made of and with."""
     parameters = "; ".join(", ".join(f"{n} {v:g}" for n, v in p.items()) for p in results["parameters"])
     grids = ", ".join(f"{n} {'x'.join(map(str, g.values()))}" for n, g in results["grids"].items())
-    solvers, seeds = results["solvers"], ", ".join(f"{n} {c['seed']}" for n, c in results["correctors"].items())
+    solvers, correctors = results["solvers"], results["correctors"].items()
+    low = [f"{n} {c['precision']}" for n, c in correctors if c.get("precision") not in (None, "float32")]
     return [
         ("Command", results["command"]),
         ("Test simulations", parameters),
         ("Data", f"{results['data']['folder']}, SHA-256 {results['data']['sha256'][:16]}"),
         ("Grids", grids),
         ("Time steps", ", ".join(f"{n} {solvers[n]['dt']:g}" for n in ("SRC", "REF") if "dt" in solvers[n])),
-        ("Training seeds", seeds),
+        ("Training seeds", ", ".join(f"{n} {c['seed']}" for n, c in correctors)),
+        *([("Precision of networks", ", ".join(low))] if low else []),
         ("Versions", ", ".join(f"{n} {v}" for n, v in results["versions"].items())),
     ]
 

@@ -22,7 +22,18 @@ from .fourier import fno
 from .layers import Layers
 from .unet import deep_unet, unet
 
-__all__ = ["NETWORKS", "POLICIES", "Layers", "Network", "NetworkFacts", "build_network", "describe", "network_name"]
+__all__ = [
+    "NETWORKS",
+    "POLICIES",
+    "Layers",
+    "Network",
+    "NetworkFacts",
+    "build_network",
+    "check_policy",
+    "describe",
+    "in_precision",
+    "network_name",
+]
 
 POLICIES = ("float32", "mixed_bfloat16", "mixed_float16")
 
@@ -86,8 +97,7 @@ def build_network(
             a model or builder for other shapes or that can't be saved.
     """
     name = network_name(network)
-    if policy is not None and policy not in POLICIES:
-        raise InputError(f"Unknown policy {policy!r}.{suggestion(policy, POLICIES)} Known: {', '.join(POLICIES)}.")
+    check_policy(policy)
     if rank not in (1, 2, 3):
         raise InputError(f"Networks are for 1, 2 or 3 dimensions, not {rank}.")
     flags = (periodic,) * rank if isinstance(periodic, bool) else tuple(periodic)
@@ -110,6 +120,41 @@ def build_network(
     if not isinstance(network, str):
         _check_own(model, grid)
     return model
+
+
+def in_precision(network: keras.Model, policy: str) -> keras.Model:
+    """
+    A copy of a functional model, with weights of its own of the same values, that computes in another precision. As in
+    `build_network` the last layer that has weights, and all after it, keep the precision of the variables.
+
+    Raises InputError for a policy that is not one of `POLICIES`, and for models with a model of a class of its own
+    inside, whose layers can't be told one by one.
+    """
+    check_policy(policy)
+    layers = list(network._flatten_layers(include_self=True, recursive=True))
+    for layer in layers:
+        if isinstance(layer, keras.Model) and not getattr(layer, "outputs", None):
+            made = f"{type(layer).__name__} is no functional model: build it in the wanted one"
+            raise InputError(f"The precision of {network.name!r} can't be changed ({made}).")
+    plain = [x for x in layers if not isinstance(x, keras.Model)]
+    last = max((i for i, x in enumerate(plain) if x.weights), default=0)
+    inner = {id(x) for x in plain[:last] if not isinstance(x, keras.layers.InputLayer)}
+
+    def copy(layer):
+        config = layer.get_config()
+        if "dtype" in config:
+            config["dtype"] = policy if id(layer) in inner else keras.DTypePolicy(policy).variable_dtype
+        return type(layer).from_config(config)
+
+    copied = keras.models.clone_model(network, clone_function=copy, recursive=True)
+    copied.set_weights(network.get_weights())
+    return copied
+
+
+def check_policy(policy: str | None):
+    """Raises InputError for a precision that is not one of `POLICIES`, or None."""
+    if policy is not None and policy not in POLICIES:
+        raise InputError(f"Unknown precision {policy!r}.{suggestion(policy, POLICIES)} Known: {', '.join(POLICIES)}.")
 
 
 def network_name(network: str | keras.Model | Callable) -> str:

@@ -13,7 +13,7 @@ def architecture(network: keras.Model) -> str:
     """What of a network decides how long it takes: its layers with the shapes of their weights, and its precision."""
     layers = network._flatten_layers(include_self=False, recursive=True)
     shown = [f"{type(x).__name__}{[tuple(w.shape) for w in x.weights]}" for x in layers]
-    return f"{' '.join(shown)} in {network.compute_dtype}"
+    return f"{' '.join(shown)} in {' '.join(sorted({x.compute_dtype for x in layers}))}"
 
 
 def evaluation_seconds(network: keras.Model, resolution: Sequence[int]) -> float:

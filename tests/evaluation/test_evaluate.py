@@ -25,6 +25,7 @@ from phi_sol.evaluation.groups import Group, group_runs
 from phi_sol.evaluation.illustrate import kept_frames, write_pictures
 from phi_sol.evaluation.measures import Measures
 from phi_sol.evaluation.records import Record, run_solver
+from phi_sol.evaluation.report import facts
 from phi_sol.evaluation.results import add_costs, group_results, reference_results, solver_results
 from phi_sol.evaluation.verdicts import verdicts
 from phi_sol.storage.dataset import find_simulations
@@ -214,6 +215,25 @@ def test_without_a_run_and_in_memory(tiny, tiny_run, tiny_data):
         evaluate(tiny, {"SRC-2x": corrector}, tiny_data, frames=3)
     with pytest.raises(InputError, match="other: rollouts of .* are not on the source grid of tiny"):
         evaluate(tiny, {"other": tiny.pair.reference}, tiny_data, frames=3)
+
+
+def test_networks_in_16_bits(tiny, tiny_run, tiny_data):
+    """The option of an evaluation does what is done by hand; nearly the same rollout, and the results say so."""
+    low = Corrector.load(tiny_run).in_precision("mixed_bfloat16")
+    own = {"own": tiny_run}, {"low": low, "solver": HybridSolver(tiny.pair.source, low)}
+    results = [evaluate(tiny, runs, tiny_data, frames=3, numerics=False).results for runs in own]
+    chosen = evaluate(tiny, [tiny_run], tiny_data, frames=3, numerics=False, precision="mixed_bfloat16").results
+    exact, by_hand, low = (results[i]["solvers"][n]["mae"]["3"] for i, n in ((0, "own"), (1, "low"), (1, "solver")))
+    name = tiny_run.name
+    assert chosen["solvers"][name]["mae"]["3"] == by_hand == low
+    assert 0 < abs(by_hand - exact) < 0.01 * exact
+    assert chosen["correctors"][name]["precision"] == "mixed_bfloat16"
+    assert ("Precision of networks", f"{name} mixed_bfloat16") in facts(chosen)
+    assert not any(n == "Precision of networks" for n, _ in facts(results[0]))
+    with pytest.raises(InputError, match=r"Unknown precision 'bfloat16'. Did you mean 'mixed_bfloat16'\?"):
+        evaluate(tiny, [], tiny_data, precision="bfloat16")
+    with pytest.raises(InputError, match="solver is a solver: choose the precision where you make it"):
+        evaluate(tiny, own[1], tiny_data, precision="mixed_bfloat16", frames=1)
 
 
 def test_refused(tiny, tiny_run, tiny_data, tmp_path):

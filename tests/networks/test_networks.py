@@ -14,7 +14,8 @@ from phi_sol import Corrector, ForcedAdvection, InputError, WakeFlow
 from phi_sol.cli import main
 from phi_sol.correctors.adapter import periodic_axes
 from phi_sol.correctors.statistics import Statistics
-from phi_sol.networks import NETWORKS, POLICIES, Network, build_network, describe
+from phi_sol.networks import NETWORKS, POLICIES, Network, build_network, describe, in_precision
+from phi_sol.networks.timing import architecture
 
 GRID = (7, 6, 5)
 
@@ -188,6 +189,23 @@ def test_precision_of_the_network_only(name, policy):
     assert error == 0 if policy == "float32" else 0 < error < 0.1
 
 
+@pytest.mark.parametrize("name", NETWORKS)
+def test_changed_precision_is_that_of_a_network_built_in_it(name):
+    network = randomised(name, 3, 2, 2, periodic=(True, False))
+    x = noise(1, 9, 8, 3)
+    for policy in POLICIES:
+        changed = in_precision(network, policy)
+        built = randomised(name, 3, 2, 2, periodic=(True, False), policy=policy)
+        built.set_weights(network.get_weights())
+        np.testing.assert_array_equal(changed(x), built(x))
+        kinds = [[x.compute_dtype for x in n.layers if x.weights] for n in (changed, built)]
+        assert kinds[0] == kinds[1]
+        np.testing.assert_array_equal(in_precision(changed, "float32")(x), network(x))
+        assert (architecture(changed) == architecture(network)) == (policy == "float32")
+    changed.set_weights([0 * w for w in changed.get_weights()])
+    assert np.abs(network(x)).max() > 0
+
+
 @pytest.mark.parametrize("name", ["small", "fno"])
 def test_global_policy_is_used_where_none_is_given(name):
     keras.config.set_dtype_policy("float64")
@@ -258,7 +276,7 @@ def test_bad_arguments():
         match=r"Unknown network 'resnte'. Did you mean 'resnet'\? Known: resnet, small, convnet, unet, deep-unet,",
     ):
         build_network("resnte", 3, 2, 2)
-    with pytest.raises(InputError, match=r"Unknown policy 'mixed_float61'. Did you mean 'mixed_float16'\?"):
+    with pytest.raises(InputError, match=r"Unknown precision 'mixed_float61'. Did you mean 'mixed_float16'\?"):
         build_network("small", 3, 2, 2, policy="mixed_float61")
     with pytest.raises(InputError, match="1, 2 or 3 dimensions, not 4"):
         build_network("small", 3, 2, 4)

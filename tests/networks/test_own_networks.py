@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from phi_sol import Corrector, InputError, PoissonGuess, SmokeBox, WakeFlow
 from phi_sol.correctors.statistics import Statistics
-from phi_sol.networks import NETWORKS, build_network, network_name
+from phi_sol.networks import NETWORKS, build_network, in_precision, network_name
 from phi_sol.stepping.arrays import pack
 
 NAMES = ("velocity.y", "velocity.x")
@@ -35,6 +35,21 @@ class Own(keras.Model):
 
     def call(self, x):
         return self.second(self.first(x))
+
+
+def test_precision_of_own_networks():
+    """Of those whose layers can be told one by one."""
+    inner = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3, padding="same")])
+    start = keras.Input((8, 8, 3))
+    model = keras.Model(start, keras.layers.Conv2D(2, 3, padding="same")(inner(start)))
+    changed = in_precision(build_network(model, 3, 2, 2), "mixed_bfloat16")
+    kinds = [x.compute_dtype for x in changed._flatten_layers() if isinstance(x, keras.layers.Conv2D)]
+    assert kinds == ["bfloat16", "float32"]
+    x = np.random.default_rng(0).standard_normal((1, 8, 8, 3)).astype("float32")
+    error = np.abs(changed(x) - model(x)).max() / np.abs(model(x)).max()
+    assert 0 < error < 0.02
+    with pytest.raises(InputError, match="can't be changed .Own is no functional model: build it in the wanted one"):
+        in_precision(build_network(Own(), 3, 2, 2), "mixed_bfloat16")
 
 
 def built(model: keras.Model, channels: int) -> keras.Model:

@@ -47,7 +47,7 @@ class Correction(NetworkTask):
     product = "corrector"
     files = ("corrector.json", "corrector.keras")
     methods = METHODS
-    measures = ("numerics", "reference_error", "reference_simulations")
+    measures = ("numerics", "precision", "reference_error", "reference_simulations")
 
     def __init__(
         self,
