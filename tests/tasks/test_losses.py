@@ -103,7 +103,7 @@ def test_a_relative_loss_counts_every_window_by_the_error_of_its_source():
     source = tf.constant(np.stack([np.full((4, 4), 0.2), np.full((4, 4), 2.0), np.zeros((4, 4))]))
     loss, target = Loss(relative=True), {"marker": tf.zeros((3, 4, 4), tf.float64)}
     found = loss({"marker": 0.5 * source + 0.01}, target, loss.scales({"marker": source}, statistics)).numpy()
-    floor = 0.01 * 0.1**2
+    floor = 1e-4 * 0.1**2
     expected = [0.11**2 / (0.2**2 + floor), 1.01**2 / (2.0**2 + floor), 0.01**2 / floor]
     np.testing.assert_allclose(found, expected, rtol=1e-12)
     plain = Loss()

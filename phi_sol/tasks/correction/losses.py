@@ -10,7 +10,7 @@ from ...correctors.statistics import Statistics
 from ...errors import InputError
 from ...kernels.compiled import Arrays
 
-FLOOR = 0.01  # of the mean square, where a source step from a window's first frame is exact
+FLOOR = 1e-4  # of the mean square, where a source step from a window's first frame is exact
 STEP_WEIGHTS = {
     "uniform": lambda n: np.ones(n),
     "linear": lambda n: 2 * np.arange(1, n + 1) / (n + 1),
@@ -31,7 +31,7 @@ class Loss:
     if all phases were right: at most <e²>.
 
     With `relative`, σ_f² is for each window the mean square of what one source step from its first frame gets wrong,
-    plus 1 % of its mean over the data: so calm and lively windows count alike. In a flow that starts from rest the
+    plus 0.01 % of its mean over the data: so calm and lively windows count alike. In a flow that starts from rest the
     squares of late frames outweigh those of early ones, whose errors grow into the late ones.
 
     Attributes:
