@@ -56,15 +56,13 @@ def main():
         more = ["--resume"] if (run / "run.json").is_file() else []
         phi_sol("train", scene, "--validation", "0", "--seed", str(seed), "--out", str(run), *more)
     out = Path("runs") / scene / "practical"
+    named = [text for run in runs for text in ("--run", str(run))] + ["--frames", FRAMES[scene]]
     if given.evaluation or not (out / "results.json").is_file():
-        named = [text for run in runs for text in ("--run", str(run))]
-        named += ["--frames", FRAMES[scene]]
         here = [] if scene in REFERENCE or given.no_reference else ["--reference-error"]
         phi_sol("evaluate", scene, *named, *here, "--out", str(out))
         phi_sol("evaluate", scene, *named, "--no-numerics", "--data", place, "--out", f"{out}_outside")
     low = Path(f"{out}_{LOW[scene]}") if scene in LOW else None
-    if low and not (low / "results.json").is_file():
-        named = [text for run in runs for text in ("--run", str(run))] + ["--frames", FRAMES[scene]]
+    if low and (given.evaluation or not (low / "results.json").is_file()):
         phi_sol("evaluate", scene, *named, "--no-numerics", "--precision", LOW[scene], "--out", str(low))
     referred = out
     if scene in REFERENCE and not given.no_reference:

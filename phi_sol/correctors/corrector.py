@@ -101,7 +101,7 @@ class Corrector:
 
     @property
     def architecture(self) -> str:
-        """What of the network decides how long it takes: its layers with the shapes of their weights."""
+        """What of the network decides how long it takes, see `phi_sol.networks.timing.architecture`."""
         return architecture(self.network)
 
     def in_precision(self, policy: str) -> "Corrector":

@@ -6,7 +6,8 @@ import pytest
 import tensorflow as tf
 
 from phi_sol import InputError
-from phi_sol.networks import NETWORKS, NetworkFacts, build_network, describe
+from phi_sol.cli import main
+from phi_sol.networks import NETWORKS, Network, NetworkFacts, build_network, describe
 
 FIELDS = {"resnet": 49, "small": 25, "convnet": 13, "unet": 100, "deep-unet": 204, "dilated": 181, "fno": None}
 FIELDS |= {"fast": 26, "faster": 52, "fastest": 36}
@@ -110,3 +111,18 @@ def test_what_is_said_of_the_receptive_field():
 def test_resolution_of_another_dimension():
     with pytest.raises(InputError, match="for 2D grids, not for 8x8x8"):
         describe(build_network("small", 3, 2, 2), (8, 8, 8))
+
+
+def test_command_with_a_network_of_unknown_layers(capsys, monkeypatch):
+    def normed(layers, x, outputs):
+        return layers.last(keras.layers.LayerNormalization()(x), outputs, 3)
+
+    monkeypatch.setitem(NETWORKS, "normed", Network(normed, "of a layer that is not known"))
+    assert main(["networks", "--no-timing"]) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "normed" in line]
+    assert [cell.strip() for cell in line.split("│")[3:6]] == ["62", "?", "?"]
+
+
+def test_command_with_a_wrong_dimension(capsys):
+    assert main(["networks", "--rank", "4"]) == 2
+    assert capsys.readouterr().err.startswith("phi-sol: Invalid value for '--rank': ")

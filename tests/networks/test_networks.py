@@ -14,7 +14,7 @@ from phi_sol import Corrector, ForcedAdvection, InputError, WakeFlow
 from phi_sol.cli import main
 from phi_sol.correctors.adapter import periodic_axes
 from phi_sol.correctors.statistics import Statistics
-from phi_sol.networks import NETWORKS, POLICIES, Network, build_network, describe, in_precision
+from phi_sol.networks import NETWORKS, POLICIES, build_network, describe, in_precision
 from phi_sol.networks.timing import architecture
 
 GRID = (7, 6, 5)
@@ -291,21 +291,6 @@ def test_command(capsys):
         (line,) = [line for line in lines if re.search(rf"(?<![\w-]){name} ", line)]
         cells = [cell.strip() for cell in line.strip("│").split("│")]
         assert cells[:3] == [name, network.summary, f"{PARAMETERS[name, 2]:,}"] and float(cells[5]) > 0
-
-
-def test_command_with_a_network_of_unknown_layers(capsys, monkeypatch):
-    def normed(layers, x, outputs):
-        return layers.last(keras.layers.LayerNormalization()(x), outputs, 3)
-
-    monkeypatch.setitem(NETWORKS, "normed", Network(normed, "of a layer that is not known"))
-    assert main(["networks", "--no-timing"]) == 0
-    (line,) = [line for line in capsys.readouterr().out.splitlines() if "normed" in line]
-    assert [cell.strip() for cell in line.split("│")[3:6]] == ["62", "?", "?"]
-
-
-def test_command_with_a_wrong_dimension(capsys):
-    assert main(["networks", "--rank", "4"]) == 2
-    assert capsys.readouterr().err.startswith("phi-sol: Invalid value for '--rank': ")
 
 
 def test_help_names_all_networks(capsys):
