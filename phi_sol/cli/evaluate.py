@@ -15,7 +15,8 @@ def evaluate(
     run: Annotated[
         list[Path] | None,
         option(
-            "Folder of a run, or pretrained (comes with phi_sol); may be repeated. Default: all in runs/SCENE.",
+            "Folder of a run, or pretrained (comes with phi_sol; pretrained:SCENE is that of another scene); may be "
+            "repeated. Default: all in runs/SCENE.",
             True,
             "--run",
             "--runs",
@@ -37,6 +38,14 @@ def evaluate(
             "each one's own",
         ),
     ] = None,
+    anyway: Annotated[
+        bool,
+        option(
+            "Also correctors of another flow (obstacles, boundaries, parameters, more cells of the same size).",
+            True,
+            "--anyway",
+        ),
+    ] = False,
     reference_error: Annotated[
         bool,
         option(
@@ -74,6 +83,7 @@ def evaluate(
         task.require(folder, scene)
     options: dict = {} if numerics is None else {"numerics": numerics}
     options |= {} if precision is None else {"precision": precision}
+    options |= {"anyway": True} if anyway else {}
     options |= {"reference_error": True} if reference_error else {}
     options |= {} if reference_simulations is None else {"reference_simulations": reference_simulations}
     task.check_evaluation(experiment, options)

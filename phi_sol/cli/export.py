@@ -18,6 +18,7 @@ def export(
     format: Annotated[str, option("netcdf (for xarray and ParaView) or phiflow (PhiFlow scenes).")] = "netcdf",
     frames: Annotated[int | None, option("Steps.", "as recorded")] = None,
     every: Annotated[int, option("Export every so many frames.")] = 1,
+    anyway: Annotated[bool, option("Also correctors of another flow, as for evaluate.", True, "--anyway")] = False,
 ):
     """
     Write fields of the reference, the source and correctors as NetCDF or PhiFlow scenes, over the test simulations.
@@ -26,6 +27,7 @@ def export(
     """
     from ..experiment import load_experiment
     from ..storage.dataset import Dataset, find_simulations
+    from ..storage.shipped import shipped_or_own
 
     experiment = load_experiment(scene)
     folders = find_simulations(data or Path("data") / experiment.name, "test")
@@ -33,7 +35,7 @@ def export(
     from ..evaluation.evaluator import trained_solvers
     from ..evaluation.export import Exporter
 
-    trained, _ = trained_solvers(run or [], experiment)
+    trained, _ = trained_solvers([shipped_or_own(r, experiment.name) for r in run or []], experiment, strict=not anyway)
     exporter = Exporter(Dataset(experiment.pair, folders, frames), trained, out, format, frames, every)
     with progress_bar() as bar:
         task = bar.add_task(experiment.name, total=None)

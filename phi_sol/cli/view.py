@@ -18,6 +18,7 @@ def view(
     data: Annotated[Path | None, option("Data to show with the runs. Default: their scene's test data.", False)] = None,
     port: Annotated[int, option("Port; if it is in use, the next free one is taken.")] = 8051,
     host: Annotated[str, option("Address to serve on. There is no authentication.")] = "127.0.0.1",
+    anyway: Annotated[bool, option("Also correctors of another flow, as for evaluate.", True, "--anyway")] = False,
 ):
     """
     Look at source, corrected and reference in a web browser: recorded, live, and training curves.
@@ -30,7 +31,7 @@ def view(
     require_dash()
     from ..viewer.catalogue import Catalogue
 
-    catalogue = Catalogue(paths, data)
+    catalogue = Catalogue(paths, data, strict=not anyway)
     from ..viewer.server import serve
 
     serve(catalogue, host, port, quiet_tensorflow, typer.echo)
@@ -46,6 +47,7 @@ def animate(
     quantity: Annotated[str | None, option("A component, magnitude or vorticity.", "vorticity, or the first")] = None,
     frames: Annotated[str | None, option("FIRST:LAST or FIRST:LAST:STEP.", "all, at most 200")] = None,
     fps: Annotated[float, option("Frames per second.")] = 20,
+    anyway: Annotated[bool, option("Also correctors of another flow, as for evaluate.", True, "--anyway")] = False,
 ):
     """Write a film of source, corrected and reference side by side, with their errors over time."""
     from ..pictures.film import check_target
@@ -53,8 +55,9 @@ def animate(
     from ..viewer.films import Film
 
     check_target(out)
-    film = Film(Catalogue(paths, data), simulation, run, field, quantity, frames, quiet_tensorflow)
+    film = Film(Catalogue(paths, data, strict=not anyway), simulation, run, field, quantity, frames, quiet_tensorflow)
     with progress_bar("frames/s") as bar:
         task = bar.add_task(out.name, total=None)
         film.write(out, fps, lambda done, total: bar.update(task, completed=done, total=total))
-    typer.echo(f"{out}: {len(film.frames)} frames of {film.title}")
+    for line in filter(None, [film.remark, f"{out}: {len(film.frames)} frames of {film.title}"]):
+        typer.echo(line)

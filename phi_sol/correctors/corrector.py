@@ -1,7 +1,7 @@
 """A corrector: network, adapter and normalisation, as one object that can be saved and loaded."""
 
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import keras
@@ -15,6 +15,7 @@ from ..networks import build_network, in_precision
 from ..networks.timing import architecture
 from ..stepping.arrays import array_names
 from ..storage.files import read_json, write_json
+from . import elsewhere
 from .adapter import Adapter, periodic_axes
 from .files import check_trained_for, load_network, save_network
 from .statistics import Statistics
@@ -137,7 +138,31 @@ class Corrector:
 
     def check_flow(self, flow: Flow):
         """Raises InputError if the corrector was trained for another flow or grid."""
-        check_trained_for(flow, self.description, "corrector")
+        check_trained_for(flow, self.description, "corrector", " It can be tried with strict=False, or --anyway.")
+
+    def for_flow(self, flow: Flow) -> "Corrector":
+        """
+        The corrector for another flow, with the same weights and statistics: one with other obstacles, boundaries,
+        parameters, or more cells of the same size. Nothing says that it is any good there: see `remark`.
+
+        Raises InputError where it can't be used: for cells of another size, another time step, fields or parameters
+        that the flow does not have, or a network that is made for one grid.
+        """
+        elsewhere.check_fits(self, flow)
+        adapter = replace(self.adapter, resolution=tuple(flow.resolution.values()))
+        return Corrector(self.network, adapter, self.statistics, self.description)
+
+    def distances(self, arrays: Mapping, parameters: Mapping) -> dict[str, float]:
+        """
+        How far inputs are from those of the training: by array name the root mean square of (value - mean) / std with
+        the training's statistics, about 1 there; by parameter the same of its logarithm. The largest of all
+        simulations. Shapes are those of `Solver.advance`.
+        """
+        return elsewhere.distances(self, arrays, parameters)
+
+    def remark(self, flow: Flow, arrays: Mapping, parameters: Mapping) -> str:
+        """A line for a flow that it was not trained for: what differs, and `distances` of inputs; else nothing."""
+        return elsewhere.remark(self, flow, arrays, parameters)
 
     def save(self, folder: str | Path, **facts):
         """Writes `corrector.keras` and `corrector.json`, with further facts, into `folder`, each atomically."""

@@ -41,25 +41,31 @@ def load_network(path: Path, description: Path, kind: str, custom_objects: dict 
         raise InputError(f"{path} is damaged ({reason}): train again.") from err
 
 
-def check_trained_for(flow: Flow, description: dict, kind: str):
+def check_trained_for(flow: Flow, description: dict, kind: str, advice: str = ""):
     """Raises InputError if what is described was trained for another flow or grid than `flow`."""
     if difference := first_difference(description["flow"], flow.config()):
-        raise InputError(f"The {kind} was trained for another flow: {difference}.")
+        raise InputError(f"The {kind} was trained for another flow: {difference}.{advice}")
 
 
 def load_runs(
-    runs: list[Path], load: Callable[[Path], Trained], flow: Flow, is_taken: Callable[[str], bool]
+    runs: list[Path],
+    load: Callable[[Path], Trained],
+    flow: Flow,
+    is_taken: Callable[[str], bool],
+    strict: bool = True,
 ) -> dict[str, Trained]:
     """
     What was trained in some runs, as `load` reads it, by the name of the folder, or by the path where this name is
-    taken. Raises MissingError if there is none, InputError if one is damaged or was trained for another flow.
+    taken. Raises MissingError if there is none, InputError if one is damaged or (if `strict`) was trained for another
+    flow.
     """
     result: dict[str, Trained] = {}
     for run in runs:
         name = Path(run).resolve().name
         trained: Any = load(run)
         try:
-            trained.check_flow(flow)
+            if strict:
+                trained.check_flow(flow)
         except InputError as err:
             raise InputError(f"{run}: {err}") from err
         result[str(run) if name in result or is_taken(name) else name] = trained

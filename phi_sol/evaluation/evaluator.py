@@ -52,6 +52,7 @@ def evaluate_corrections(
     progress: Callable[[str, int, int], None] = lambda solver, done, total: None,
     numerics: bool = True,
     precision: str | None = None,
+    anyway: bool = False,
     reference_error: bool = False,
     reference_simulations: int | None = None,
     metrics: Iterable[Metric] = (),
@@ -68,6 +69,8 @@ def evaluate_corrections(
         frames: Frames of the rollouts; default: as many as recorded, at most 500.
         numerics: Whether plain numerics are run beside the source.
         precision: Of the networks of all correctors, see `Corrector.in_precision`; default: each one's own.
+        anyway: Whether correctors of another flow are evaluated, too, where they can be used (`HybridSolver` without
+            `strict`); results and report say what differs.
         reference_error: Whether the reference is compared with itself on a finer grid, with a smaller time step and
             with another scheme: see `phi_sol.evaluation.reference_error`.
         reference_simulations: Over how many test simulations; default: 2.
@@ -83,7 +86,7 @@ def evaluate_corrections(
     if out is not None:
         check_no_file_in_the_way(Path(out), "Name another folder with --out.")
     flow = experiment.pair.source
-    trained, descriptions = trained_solvers(runs, experiment, precision)
+    trained, descriptions = trained_solvers(runs, experiment, precision, strict=not anyway)
     test = Dataset(experiment.pair, find_simulations(data, "test"), frames)
     test.check_unseen(descriptions.values(), "corrector")
     count = min(test.frames, FRAMES) if frames is None else frames
@@ -109,7 +112,7 @@ def evaluate_corrections(
         "metrics": measures.facts,
         "groups": summary,
         "paper": comparison(experiment.name, records["SRC"].mean(count), summary),
-        "correctors": {n: _facts(d) for n, d in descriptions.items()},
+        "correctors": {n: _facts(d) | _elsewhere(trained[n], test) for n, d in descriptions.items()},
         "grids": grids | {"REF": experiment.pair.reference.resolution},
         "numerics": {n: p.facts for n, p in plain.items()} if numerics else None,
         "data": {"folder": str(data), "sha256": data_hash(test, count), "fingerprints": test.fingerprints},
@@ -133,10 +136,11 @@ def evaluate_corrections(
 
 
 def trained_solvers(
-    runs, experiment: Experiment, precision: str | None = None
+    runs, experiment: Experiment, precision: str | None = None, strict: bool = True
 ) -> tuple[dict[str, Solver], dict[str, dict]]:
     """
-    What is evaluated beside the source, by name, and what each was trained with; networks in `precision`, or their own.
+    What is evaluated beside the source, by name, and what each was trained with; networks in `precision`, or their own;
+    with `strict` those of this flow only.
 
     Raises:
         InputError: if one does not belong to the scene's source flow, or is damaged.
@@ -144,7 +148,7 @@ def trained_solvers(
     """
     flow = experiment.pair.source
     if not isinstance(runs, Mapping):
-        runs = load_runs([Path(r) for r in runs], Corrector.load, flow, _is_taken)
+        runs = load_runs([Path(r) for r in runs], Corrector.load, flow, _is_taken, strict)
     solvers, descriptions = {}, {}
     for name, given in runs.items():
         if _is_taken(name):
@@ -154,7 +158,7 @@ def trained_solvers(
             if isinstance(given, Solver):
                 raise InputError(f"{name} is a solver: choose the precision where you make it (in_precision).")
             given = given.in_precision(precision)
-        solver = given if isinstance(given, Solver) else HybridSolver(flow, given)
+        solver = given if isinstance(given, Solver) else HybridSolver(flow, given, strict=strict)
         if solver.output.resolution != flow.resolution:
             raise InputError(f"{name}: rollouts of {solver} are not on the source grid of {experiment.name}.")
         solvers[name], descriptions[name] = solver, getattr(getattr(solver, "corrector", None), "description", {})
@@ -177,3 +181,9 @@ def data_hash(data: Dataset, frames: int) -> str:
 def _facts(description: dict) -> dict:
     names = ("method", "unroll", "network", "seed", "placement", "project", "correct", "chosen", "precision")
     return {n: description.get(n) for n in names} | {"trained_with": description.get("versions")}
+
+
+def _elsewhere(solver: Solver, test: Dataset) -> dict:
+    """What is said of a corrector of another flow over all frames of the test simulations."""
+    remark = solver.remark(test.arrays, test.parameters)
+    return {"remark": remark} if remark else {}

@@ -11,12 +11,13 @@ def verdicts(results: dict) -> list[str]:
     """
     What every corrector is worth: its error against the source's, its cost against the reference's, and what plain
     numerics cost that are as accurate, also where these are better; what the reference itself is worth, where this was
-    looked at. Of files of version 0.2 and before nothing.
+    looked at. Correctors of another flow are named. Of files of version 0.2 and before nothing.
     """
     lines = [_verdict(name, entry, results) for name, entry in judged(results).items()]
     if not lines and not results.get("groups"):
         lines = [*_without_network(results), "No corrector was evaluated: train one with "]
         lines[-1] += f"'phi-sol train {results['scene']}'."
+    lines += [f"{n}: {c['remark']}" for n, c in results.get("correctors", {}).items() if c.get("remark")]
     return lines + _reference(results)
 
 

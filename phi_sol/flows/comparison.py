@@ -1,6 +1,7 @@
 """Configurations on disk against those of now. Whoever compares two of them does it here."""
 
 import logging
+from collections.abc import Iterator
 from functools import cache
 
 DEFINITION, CODE = "definition", "code"  # entries of a flow's configuration, see `phi_sol.flows.definition`
@@ -24,7 +25,7 @@ def first_difference(stored: dict, current: dict) -> str:
     The first entry in which a configuration on disk differs from that of now ("radius is 0.25 instead of 0.45"), or
     nothing. Code that was changed is no difference, but is said, once.
     """
-    difference = _difference(stored, known_to(stored, current), "")
+    difference = next(differences(stored, current), "")
     if not difference:
         for flow, methods in _changed_code(stored, current):
             _say_changed(flow, methods)
@@ -33,19 +34,22 @@ def first_difference(stored: dict, current: dict) -> str:
 
 def same_config(stored: dict, current: dict) -> bool:
     """Whether a configuration on disk is the one of now, by the rules of `first_difference`; nothing is said."""
-    return not _difference(stored, known_to(stored, current), "")
+    return not any(differences(stored, current))
 
 
-def _difference(a: dict, b: dict, path: str) -> str:
+def differences(stored: dict, current: dict) -> Iterator[str]:
+    """All entries in which two configurations differ, one by one, by the rules of `first_difference`."""
+    return _differences(stored, known_to(stored, current), "")
+
+
+def _differences(a: dict, b: dict, path: str) -> Iterator[str]:
     a, b = ({n: v for n, v in IMPLIED.items() if n in {**a, **b}} | group for group in (a, b))
     for key in [k for k in (b | a) if k != CODE]:
         here = "" if key == DEFINITION else path if not path and key in OWN_WORDS else f"{path}{key}"
         if isinstance(a.get(key), dict) and isinstance(b.get(key), dict):
-            if inner := _difference(a[key], b[key], f"{here}." if here else ""):
-                return inner
+            yield from _differences(a[key], b[key], f"{here}." if here else "")
         elif a.get(key) != b.get(key):
-            return f"{here} is {a.get(key, 'missing')} instead of {b.get(key, 'missing')}"
-    return ""
+            yield f"{here} is {a.get(key, 'missing')} instead of {b.get(key, 'missing')}"
 
 
 def _changed_code(a: dict, b: dict) -> list[tuple[str, str]]:

@@ -19,6 +19,9 @@ PLACEMENTS = {
 }
 
 
+Corrects = TypeVar("Corrects", bound="Correction")
+
+
 class Correction(Protocol):
     """What a hybrid solver asks of a corrector (`phi_sol.Corrector` is one)."""
 
@@ -41,11 +44,14 @@ class Correction(Protocol):
     def check_flow(self, flow):
         """Raises InputError if the corrector does not belong to a flow."""
 
+    def for_flow(self: Corrects, flow) -> Corrects:
+        """The corrector for a flow that it was not trained for; InputError where that is impossible."""
+
+    def remark(self, flow, arrays: Arrays, parameters: Arrays) -> str:
+        """A line about such a flow and inputs; nothing for the flow that it was trained for."""
+
     def __call__(self, arrays: Arrays, parameters: Arrays, weights: list[tf.Tensor] | None = None) -> Arrays:
         """The correction of each corrected array."""
-
-
-Corrects = TypeVar("Corrects", bound=Correction)
 
 
 class HybridSolver(Wrapped, Generic[Corrects]):
@@ -70,28 +76,39 @@ class HybridSolver(Wrapped, Generic[Corrects]):
         corrector: The corrector.
     """
 
-    def __init__(self, solver: Solver, corrector: Corrects, remat: bool = False):
+    def __init__(self, solver: Solver, corrector: Corrects, remat: bool = False, *, strict: bool = True):
         """
         Args:
             solver: The source flow, or any solver of its states.
             corrector: Corrector for this flow.
             remat: Whether a gradient computes the network's activations of each step again instead of keeping them
                 (gradient checkpointing): a third more time, and memory that hardly grows with the number of steps.
+            strict: Whether the corrector must have been trained for this very flow. If not, one for other obstacles,
+                boundaries, parameters or numbers of cells is used as it is (`Corrector.for_flow`), and the first step
+                or rollout says in a line (`remark`) what differs and how far the inputs are from those of the training.
 
         Raises:
-            InputError: if the corrector was made for another flow, grid or dt, or the solver can't take its placement.
+            InputError: if the corrector was made for another flow, grid or dt (without `strict`: for other cells, dt,
+                fields or parameters), or the solver can't take its placement.
         """
         if not isinstance(solver, Solver):
             raise InputError(f"A HybridSolver needs a flow or another solver, not {type(solver).__name__}.")
         flow = solver.flow
-        corrector.check_flow(flow)
+        if strict:
+            corrector.check_flow(flow)
+        else:
+            corrector = corrector.for_flow(flow)
         check_placement(corrector.placement, corrector.project, solver)
         super().__init__(solver)
-        self.corrector, self.remat, self.names = corrector, remat, array_names(flow)
+        self.corrector, self.remat, self.strict, self.names = corrector, remat, strict, array_names(flow)
         self.jit_compile = compile_whole()
         self.measured = f"{solver}, {corrector.placement}, {corrector.project}, {corrector.architecture}"
         self._advance = {"after": self._after, "inside": self._inside, "instead": self._instead}[corrector.placement]
         self._recomputed = tf.recompute_grad(self._advance)
+
+    def remark(self, arrays: Arrays, parameters: Arrays) -> str:
+        """Where the corrector was trained for another flow, what differs, and how far such inputs are from it."""
+        return "" if self.strict else self.corrector.remark(self.flow, arrays, parameters)
 
     def check_dt(self, dt: float | None):
         """Raises InputError for another time step than the one that the corrector was trained with, too."""

@@ -26,6 +26,9 @@ class Wrapped(Solver):
     def output(self):
         return self.solver.output
 
+    def remark(self, arrays: Arrays, parameters: Arrays) -> str:
+        return self.solver.remark(arrays, parameters)
+
     def keep(self, arrays: Arrays, parameters: Arrays) -> Arrays:
         return self.solver.keep(arrays, parameters)
 

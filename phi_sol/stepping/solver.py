@@ -1,5 +1,6 @@
 """What every solver can do: step a state, and roll it out."""
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -13,6 +14,7 @@ from .arrays import pack, unpack
 from .state import State
 from .system import System
 
+LOG = logging.getLogger(__name__)
 LOOP_FRAMES = 50  # frames kept by one compiled loop, at most,
 LOOP_BYTES = 64 * 2**20  # and the memory that they may take
 MEASURED_FROM = 1000  # steps of a rollout for which a measurement of both ways to compile it pays
@@ -40,6 +42,7 @@ class Solver(ABC):
     measured: str | None = None
     takes_correction: bool = False
     diagnostics: tuple[str, ...] = ()
+    _said = False
 
     @abstractmethod
     def advance(self, arrays: dict, parameters: dict, dt: Any) -> dict:
@@ -59,6 +62,19 @@ class Solver(ABC):
     def keep(self, arrays: dict, parameters: dict) -> dict:
         """What a rollout keeps of the arrays after a step: arrays of `output`, and the diagnostics."""
         return arrays
+
+    def remark(self, arrays: dict, parameters: dict) -> str:
+        """What there is to say of such arrays, such as that the solver was made for others; empty for nothing."""
+        return ""
+
+    def _say(self, arrays: dict, parameters: dict):
+        """Logs the remark on the first arrays that are stepped."""
+        import tensorflow as tf
+
+        if not self._said and tf.executing_eagerly():
+            self._said = True
+            if text := self.remark(arrays, parameters):
+                LOG.warning(text)
 
     def check_dt(self, dt: float | None):
         """Raises InputError if steps of this length can't be taken."""
@@ -92,6 +108,7 @@ class Solver(ABC):
         if not tf.is_tensor(dt):
             self.check_dt(dt)
         arrays, parameters, shape = pack(self.flow, state)
+        self._say(arrays, parameters)
         dt = self._native_dt(arrays) if dt is None else tf.cast(dt, next(iter(arrays.values())).dtype)
         return unpack(self.flow, self(arrays, parameters, dt), parameters, shape)
 
@@ -109,6 +126,7 @@ class Solver(ABC):
         """
         steps, keep_every = integer("steps of a rollout", steps, 1), integer("keep_every of a rollout", keep_every, 1)
         arrays, parameters, shape = pack(self.flow, state)
+        self._say(arrays, parameters)
         blocks = [{n: a.numpy() for n, a in b.items()} for b in self.blocks(arrays, parameters, steps, keep_every)]
         frames = {n: np.concatenate([b[n] for b in blocks]) for n in blocks[0]} if blocks else {}
         numbers = {n: frames.pop(n) for n in self.diagnostics if n in frames}

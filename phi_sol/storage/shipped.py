@@ -27,8 +27,12 @@ def pretrained_folder(scene: str) -> Path:
 
 
 def shipped_or_own(run: Path, scene: str) -> Path:
-    """The folder of a run; the name `pretrained` stands for what comes with phi_sol, unless there is such a folder."""
-    return pretrained_folder(scene) if run == Path(NAME) and not run.exists() else run
+    """
+    The folder of a run. Unless there is such a folder, `pretrained` stands for what comes with phi_sol for this scene,
+    and `pretrained:SCENE` for another one.
+    """
+    name, _, other = str(run).partition(":")
+    return pretrained_folder(other or scene) if name == NAME and not run.exists() else run
 
 
 def card(scene: str) -> dict:

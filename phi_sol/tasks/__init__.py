@@ -58,14 +58,15 @@ def holds_model(folder: Path, known: Iterable[type[Task]] = ()) -> bool:
     return any(_holds(folder, n) for n in TASKS) or any(task.holds(folder) for task in known)
 
 
-def solver_of(folder: Path, flow: Any, known: Iterable[type[Task]] = ()) -> Solver:
+def solver_of(folder: Path, flow: Any, known: Iterable[type[Task]] = (), strict: bool = True) -> Solver:
     """
-    What a folder holds as a solver of a flow's states. Raises MissingError, or InputError if it is not of this flow.
+    What a folder holds as a solver of a flow's states, with `strict` of the one that it was trained for. Raises
+    MissingError, or InputError if it is not.
     """
     task = task_in(folder, known)
     if task is None:
         raise MissingError(f"There is nothing trained in {folder}: train something first ('phi-sol train').")
-    return task.solver(folder, flow)
+    return task.solver(folder, flow, strict)
 
 
 def task_of_results(results: dict, known: Iterable[type[Task]] = ()) -> type[Task]:

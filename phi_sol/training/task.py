@@ -220,8 +220,11 @@ class Task(ABC):
             raise MissingError(f"There is no {cls.product} in {folder}: {advice}.")
 
     @classmethod
-    def solver(cls, folder: Path, flow: Any) -> Solver:
-        """What a run holds, as a solver of the states of a flow. Raises InputError where it is none."""
+    def solver(cls, folder: Path, flow: Any, strict: bool = True) -> Solver:
+        """
+        What a run holds, as a solver of the states of a flow: with `strict` of the one that it was trained for. Raises
+        InputError where it is none.
+        """
         raise InputError(f"{folder} holds {article(cls.product)}, which can't step a simulation.")
 
     @classmethod

@@ -68,6 +68,10 @@ class Run:
         return {n: c for n, c in columns.items() if n in POSITIONS or any(map(math.isfinite, c))}
 
 
+def _axes(pair: dict) -> list[str]:
+    return list(pair.get("source", {}).get("resolution", {}))
+
+
 def _number(text: str) -> float:
     try:
         return float(text)
@@ -81,17 +85,19 @@ class Catalogue:
     that were given by name or file are `experiments`.
     """
 
-    def __init__(self, paths: list[str], data: Path | None = None):
+    def __init__(self, paths: list[str], data: Path | None = None, strict: bool = True):
         """
         Args:
             paths: Folders of runs, data, simulations, evaluations, or that hold such; scene files, or names of scenes
                 (stand for `data/SCENE`, `runs/SCENE`, and the trained corrector that comes with phi_sol).
             data: Data folder to be shown with the runs; default: `data/SCENE` here or beside the folder `runs`.
+            strict: Whether simulations are shown with what was trained for them only, not with what can be used.
 
         Raises:
             InputError: if a path does not exist (MissingError), or there is nothing to show.
         """
         self.roots: list[Path] = []
+        self.strict = strict
         self.experiments: dict[str, Experiment] = {}
         self.recordings: dict[str, Recording] = {}
         for path in paths:
@@ -192,8 +198,11 @@ class Catalogue:
         return [folder, *(f for p in below[:MANY] for f in self._folders(p, depth - 1))]
 
     def trained_for(self, pair: dict) -> dict[str, Run]:
-        """The runs with something trained for a pair, by key."""
-        return {k: r for k, r in self.runs.items() if r.is_trained and same_config(r.pair, pair)}
+        """The runs with something trained for a pair, by key; without `strict` all that have the same axes."""
+        trained = {k: r for k, r in self.runs.items() if r.is_trained}
+        if self.strict:
+            return {k: r for k, r in trained.items() if same_config(r.pair, pair)}
+        return {k: r for k, r in trained.items() if _axes(r.pair) == _axes(pair)}
 
     def save_folder(self) -> Path:
         """`saved` in the first run folder, or in that of a scene given by name; InputError if no run was given."""

@@ -37,7 +37,7 @@ class Comparison:
 
     def __init__(self, catalogue: Catalogue, prepare: Callable[[], None] = lambda: None):
         """`prepare` is called before TensorFlow is imported."""
-        self.catalogue, self.rollouts = catalogue, Rollouts(prepare)
+        self.catalogue, self.rollouts = catalogue, Rollouts(prepare, catalogue.strict)
         self._flows: dict[Path, Flow | None] = {}
         self._ranges: dict[tuple, Ranges] = {}
 

@@ -13,7 +13,7 @@ from ..pictures.panels import Choice, make_rows
 from ..pictures.values import quantities
 from .catalogue import Catalogue
 from .comparison import Comparison, example
-from .live import SOURCE
+from .live import CORRECTED, SOURCE
 
 FRAMES = 200  # frames of a film unless it is said
 
@@ -75,6 +75,12 @@ class Film:
         if not chosen:
             raise InputError(f"--frames {text}: this simulation has the frames {there[0]} to {there[-1]}.")
         return chosen
+
+    @property
+    def remark(self) -> str:
+        """What there is to say of the corrector, such as that it was trained for another flow."""
+        computed = self.comparison.requested(self.recording, self.run).get(CORRECTED)
+        return computed.remark if computed is not None else ""
 
     def write(self, out: Path, fps: float, progress: Callable[[int, int], None] = lambda done, total: None):
         """

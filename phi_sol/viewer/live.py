@@ -75,15 +75,16 @@ class Live:
         starts: dict[str, Recording] | None = None,
         prepare: Callable[[], None] = lambda: None,
         warmup: int = 0,
+        strict: bool = True,
     ):
         """
         With parameters to begin with, folders of `correctors` and full-resolution references to start from by name, of
         which the first are chosen; `prepare` is called before TensorFlow is imported. `warmup` are the source steps
         that the scene discards: without a recording the reference takes them before the start, since correctors have
-        not seen what comes before.
+        not seen what comes before. Without `strict` the correctors may be those of other flows.
         """
         self.pair, self.parameters, self.correctors, self.recorded = pair, dict(parameters), correctors, starts or {}
-        self.warmup = warmup
+        self.warmup, self.strict = warmup, strict
         self._developed: tuple[dict[str, float], Arrays] | None = None
         self.starts = [*self.recorded, *([DEVELOPED] if warmup else []), INITIAL]
         self.flow, self.can_poke = pair.source, has_velocity(pair.source)
@@ -99,6 +100,7 @@ class Live:
         self._arrays: dict[str, dict] = {}
         self._restricted: Arrays = {}
         self._hybrids: dict[str, Solver] = {}
+        self._remarks: dict[str, str] = {}
         self._shown: dict[str, dict[str, Values]] = {}
         self._saved: Path | None = None
         self._prepare, self._random = prepare, np.random.default_rng(0)
@@ -241,6 +243,11 @@ class Live:
             self._developed = (dict(self.parameters), {n: a.numpy() for n, a in arrays.items()})
         return self._developed[1]
 
+    @property
+    def remark(self) -> str:
+        """What there is to say of the corrector, such as that it was trained for another flow."""
+        return self._remarks.get(self.corrector, "")
+
     def _corrected(self, arrays: dict, parameters: dict) -> dict:
         plain = self.flow(arrays, parameters)
         self.diagnostics = {}
@@ -249,7 +256,9 @@ class Live:
         if self.corrector not in self._hybrids:
             from ..tasks import solver_of
 
-            hybrid = self._hybrids[self.corrector] = solver_of(self.correctors[self.corrector], self.flow)
+            hybrid = solver_of(self.correctors[self.corrector], self.flow, strict=self.strict)
+            self._hybrids[self.corrector] = hybrid
+            self._remarks[self.corrector] = hybrid.remark(arrays, parameters)
             hybrid.choose(arrays, parameters)
         hybrid = self._hybrids[self.corrector]
         full = dict(hybrid(arrays, parameters))

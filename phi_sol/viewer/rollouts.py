@@ -44,6 +44,7 @@ class Computed:
     mae: list[float] = field(default_factory=list)  # velocity, against the reference; NaN where it can't be read
     diagnostics: dict[str, list[int]] = field(default_factory=dict)  # of frame 1, 2, ..., such as `iterations`
     error: str = ""  # why it ended early, in one line
+    remark: str = ""  # about what was trained for another flow
     message: str = "waiting"  # what is being done before the first frame
 
     @property
@@ -71,9 +72,9 @@ class Computed:
 class Rollouts:
     """Computes one after the other, last asked first, in a thread that ends when there is nothing to do."""
 
-    def __init__(self, prepare: Callable[[], None]):
-        """`prepare` is called before TensorFlow is imported."""
-        self._prepare = prepare
+    def __init__(self, prepare: Callable[[], None], strict: bool = True):
+        """`prepare` is called before TensorFlow is imported; without `strict` runs may be those of other flows."""
+        self._prepare, self._strict = prepare, strict
         self._jobs: list[Computed] = []
         self._all: OrderedDict[tuple, Computed] = OrderedDict()
         self._thread: Thread | None = None
@@ -129,11 +130,12 @@ class Rollouts:
             from ..tasks import solver_of
 
             rollout.message = "compiling"
-            solver = flow if rollout.run is None else solver_of(rollout.run, flow)
+            solver = flow if rollout.run is None else solver_of(rollout.run, flow, strict=self._strict)
             start = read_frame(flow, recording.folder, recording.frames[0])
             flow_values(flow, start)  # fills caches
             first = tensors({n: a[None] for n, a in start.items()})
             parameters = tensors({n: [recording.parameters[n]] for n in flow.parameters})
+            rollout.remark = solver.remark(first, parameters)
             sequence = solver.frames(first, parameters, rollout.total)
             arrays: dict | None = first
         while arrays is not None and not self._closed:

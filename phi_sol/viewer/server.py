@@ -73,8 +73,9 @@ class Site:
     def _make_live(self, prepare: Callable[[], None]):
         """For the first pair that is known: of a run, a scene, a recording."""
         runs, recordings = self.catalogue.runs.values(), self.catalogue.recordings.values()
+        scenes = [(name, {}, experiment) for name, experiment in self.catalogue.experiments.items()]
         candidates: list = [(r.config.get("scene", r.title), r.pair, None) for r in runs if r.pair]
-        candidates += [(name, {}, experiment) for name, experiment in self.catalogue.experiments.items()]
+        candidates = candidates + scenes if self.catalogue.strict else scenes + candidates  # runs may be of others
         candidates += [(r.description.get("scene", r.title), r.pair, None) for r in recordings if r.pair]
         errors = []
         for title, config, experiment in candidates:
@@ -98,7 +99,7 @@ class Site:
             correctors = {k: r.folder for k, r in self.catalogue.trained_for(pair.config).items()}
             known = self.catalogue.experiments.values()
             warmup = next((e.warmup for e in known if same_config(e.pair.config, pair.config)), 0)
-            self.live = Live(pair, first, correctors, starts, prepare, warmup)
+            self.live = Live(pair, first, correctors, starts, prepare, warmup, self.catalogue.strict)
             return
         self.no_live = "; ".join(errors) or (
             "no flow of phi_sol is described in the given folders. Give a run, generated data or the name of a scene."

@@ -115,3 +115,14 @@ def test_where_scenes_are_saved(place):
     assert Catalogue([str(place / "runs")]).save_folder() == place / "runs" / "tiny" / "sol" / "saved"
     with pytest.raises(InputError, match="no run folder to save to"):
         Catalogue([str(place / "data")]).save_folder()
+
+
+def test_correctors_of_other_flows_on_demand(place, tiny):
+    from phi_sol import SolverPair
+
+    other = SolverPair(tiny.flow, dict(y=24, x=12), 2, advection="mac_cormack").config
+    solid = SolverPair(tiny.flow, dict(y=24, x=12, z=12), 2).config
+    given = [str(place / "runs" / "tiny" / "sol")]
+    assert [list(Catalogue(given).trained_for(pair)) for pair in (tiny.pair.config, other)] == [["sol"], []]
+    anyway = Catalogue(given, strict=False)
+    assert [list(anyway.trained_for(pair)) for pair in (other, solid)] == [["sol"], []]

@@ -47,7 +47,7 @@ class Correction(NetworkTask):
     product = "corrector"
     files = ("corrector.json", "corrector.keras")
     methods = METHODS
-    measures = ("numerics", "precision", "reference_error", "reference_simulations")
+    measures = ("numerics", "precision", "anyway", "reference_error", "reference_simulations")
 
     def __init__(
         self,
@@ -142,8 +142,8 @@ class Correction(NetworkTask):
         return curriculum(unroll) if shorter_first else (Stage(unroll, 1.0),)
 
     @classmethod
-    def solver(cls, folder: Path, flow) -> HybridSolver:
-        return HybridSolver(flow, Corrector.load(folder))
+    def solver(cls, folder: Path, flow, strict: bool = True) -> HybridSolver:
+        return HybridSolver(flow, Corrector.load(folder), strict=strict)
 
     @classmethod
     def evaluate(cls, experiment, runs, data, out=None, **options) -> Evaluation:

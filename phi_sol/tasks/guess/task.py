@@ -102,7 +102,7 @@ class PressureGuess(NetworkTask):
         return (Stage(PoissonMethod(method, unroll).unroll, 1.0),)
 
     @classmethod
-    def solver(cls, folder: Path, flow) -> IterativeFlow:
+    def solver(cls, folder: Path, flow, strict: bool = True) -> IterativeFlow:
         return IterativeFlow(flow, PoissonGuess.load(folder))
 
     @classmethod

@@ -72,7 +72,8 @@ def register(site):
         if CORRECTED in rollouts and frame:
             said = rollouts[CORRECTED].diagnostics.items()
             text += "".join(f", {numbers[frame - 1]} {n}" for n, numbers in said if frame <= len(numbers))
-        lines = index, (f"Computing: {status}" if status else ""), text
+        remark = rollouts[CORRECTED].remark if CORRECTED in rollouts else ""
+        lines = index, (f"Computing: {status}" if status else remark), text
         ready = [[len(r.frames) > frame, -1 if r.done else len(r.frames) // 50, r.error] for r in rollouts.values()]
         drawn = [sim, run, frame, given, scale, ready]
         if drawn == before:

@@ -96,6 +96,7 @@ def _status(site) -> tuple[list, str]:
     said = [f"{n} {v:.4g}" for n, v in live.parameters.items()]
     said += [f"{n}: {speeds[n]:.{0 if speeds[n] >= 10 else 1}f} steps/s" for n in SOLVERS if n in speeds]
     said += [f"{CORRECTED}: {v} {n}" for n, v in live.diagnostics.items()]
+    said += [live.remark] if live.remark else []
     failed = "failed" in message
     return [*line, *map(html.Span, said if failed else [*said, message])], message if failed else ""
 

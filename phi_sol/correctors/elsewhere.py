@@ -1,0 +1,81 @@
+"""A corrector on another flow than the one that it was trained for: whether it can be used, and how strange that is."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import InputError
+from ..flows import Flow
+from ..flows.comparison import differences
+from ..stepping.arrays import array_names
+
+if TYPE_CHECKING:
+    from .corrector import Corrector
+
+SHOWN, LONG = 3, 90  # differences that are named, and characters of each
+
+
+def check_fits(corrector: "Corrector", flow: Flow):
+    """Raises InputError where cells, time step, fields, parameters or the network's grid rule a flow out."""
+    trained = corrector.description["flow"]
+    size, cells = trained["size"], trained["resolution"]
+    spacing = {d: size[d] / n for d, n in cells.items()}
+    reason, network = "", corrector.network
+    if list(spacing) != list(flow.resolution) or not np.allclose([*spacing.values()], [*flow.spacing.values()], 1e-6):
+        reason = f"its cells have the size {_sizes(spacing)}, not {_sizes(flow.spacing)}"
+    elif not np.isclose(trained["dt"], flow.dt, 1e-6):
+        reason = f"its time step is {trained['dt']:g}, not {flow.dt:g}"
+    elif missing := [n for n in (*corrector.adapter.inputs, *corrector.outputs) if n not in array_names(flow)]:
+        reason = f"it needs the field {missing[0].partition('.')[0]!r}, which {type(flow).__name__} does not have"
+    elif missing := [n for n in corrector.adapter.parameters if n not in flow.parameters]:
+        reason = f"it needs the parameter {missing[0]!r}, which {type(flow).__name__} does not have"
+    else:
+        grid = tuple(flow.resolution.values())
+        takes = network.input_shape[1:-1]
+        if any(n not in (None, m) for n, m in zip(takes, grid, strict=True)):
+            reason = f"its network is for {'x'.join(map(str, takes))} cells only, not for {'x'.join(map(str, grid))}"
+    if reason:
+        raise InputError(f"The corrector can't be used for {flow}: {reason}.")
+
+
+def differing(trained: dict, flow: dict) -> str:
+    """How a flow differs from the one that something was trained for (both by configuration), in words, or nothing."""
+    found = list(differences(trained, flow))
+    shown = "; ".join(d if len(d) <= LONG else f"{d[: LONG - 4]} ..." for d in found[:SHOWN])
+    return f"{shown}; and {len(found) - SHOWN} more" if len(found) > SHOWN else shown
+
+
+def distances(corrector: "Corrector", arrays: Mapping, parameters: Mapping) -> dict[str, float]:
+    """
+    How far inputs are from those of the training: by array name the root mean square of (value - mean) / std with the
+    training's statistics, about 1 there; by parameter the same of its logarithm. The largest of all simulations.
+
+    Args:
+        arrays: By array name, shape (batch, *spatial), or with frames behind the batch.
+        parameters: By parameter name, shape (batch,).
+    """
+    s, adapter = corrector.statistics, corrector.adapter
+    far = {n: (np.asarray(arrays[n], np.float64) - s.mean[n]) / s.std[n] for n in adapter.inputs}
+    far |= {n: (np.log(parameters[n]) - s.log_mean[n]) / s.log_std[n] for n in adapter.parameters}
+    return {n: float(np.sqrt(np.mean(z.reshape(len(z), -1) ** 2, 1)).max()) for n, z in far.items()}
+
+
+def remark(corrector: "Corrector", flow: Flow, arrays: Mapping, parameters: Mapping) -> str:
+    """One line where the corrector was trained for another flow: the differences, and the `distances` of inputs."""
+    different = differing(corrector.description["flow"], flow.config())
+    if not different:
+        return ""
+    far = ", ".join(f"{n} {z:.2g}" for n, z in distances(corrector, arrays, parameters).items())
+    ranges = corrector.description.get("parameters", {})
+    outside = [
+        f"; {n} was {min(ranges[n]):.4g} to {max(ranges[n]):.4g} there, {np.min(v):.4g} to {np.max(v):.4g} here"
+        for n, v in ((n, np.asarray(parameters[n])) for n in corrector.adapter.parameters if ranges.get(n))
+        if np.min(v) < min(ranges[n]) * (1 - 1e-6) or np.max(v) > max(ranges[n]) * (1 + 1e-6)
+    ]
+    text = f"The corrector was trained for another flow ({different}). How far its inputs are from those of the "
+    return f"{text}training, in deviations (there 1): {far}{''.join(outside)}."
+
+
+def _sizes(spacing: Mapping[str, float]) -> str:
+    return " x ".join(f"{h:.4g}" for h in spacing.values()) + f" ({', '.join(spacing)})"
