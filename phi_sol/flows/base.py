@@ -22,6 +22,7 @@ from ..stepping.state import Fields, State
 from ..stepping.system import System
 from .advection import REACH, SCHEMES
 from .definition import definition
+from .geometry import bodies, lengths
 from .parameters import SEED, parameter_tensors
 
 __all__ = ["SEED", "Flow"]
@@ -72,17 +73,29 @@ class Flow(Solver, System):
     dt: float = 1.0
     advection = "semi_lagrangian"
 
-    def __init__(self, dt: float | None = None, advection: str | None = None, **resolution: int):
+    def __init__(
+        self,
+        dt: float | None = None,
+        advection: str | None = None,
+        *,
+        size: dict[str, float] | None = None,
+        obstacles=None,
+        **resolution: int,
+    ):
         """
         Args:
             dt: Default time step in domain units; None: that of the class.
             advection: `semi_lagrangian` (first order, the paper's) or `mac_cormack` (second order, limited); None: that
                 of the class, by default the first.
+            size: Size of the domain by axis, in domain units; axes that are left out have that of the class.
+            obstacles: Of an incompressible flow, instead of those of the class: one or a sequence of PhiFlow geometries
+                and boolean arrays over the whole domain, of any resolution, in the order of the axes. A cell is solid
+                if its centre lies inside.
             resolution: Cells per axis, e.g. `y=64, x=32`.
 
         Raises:
-            InputError: for an unknown advection scheme, axis names that do not fit, or a resolution or dt that is not
-                positive.
+            InputError: for an unknown advection scheme, axis names that do not fit, a size, resolution or dt that is
+                not positive, and obstacles that are none, move, lie outside, are too thin for the cells or fill all.
         """
         dt = self.dt if dt is None else dt
         advection = self.advection if advection is None else advection
@@ -97,8 +110,16 @@ class Flow(Solver, System):
         if not (is_real(dt) and dt > 0):
             raise InputError(f"The time step must be positive and finite, not {dt!r}.")
         self.dt, self.advection = float(dt), advection
-        self.size = {d: float(self.size[d]) for d in axes if d in resolution}
+        usual = {d: float(self.size[d]) for d in axes if d in resolution}
+        self.size = lengths(f"The size of a {name}", {} if size is None else size, usual)
+        self._stretch = {d: s / usual[d] for d, s in self.size.items()}  # against the class's domain
         self.resolution = {d: resolution[d] for d in self.size}
+        if obstacles is not None:
+            if not self.incompressible or isinstance(inspect.getattr_static(type(self), "obstacles"), property):
+                why = "has obstacles of its own" if self.incompressible else "has no pressure that could go around them"
+                raise InputError(f"{name} takes no obstacles: it {why}.")
+            vars(self)["obstacles"] = bodies(name, self.size, self.shape, self.bounds, obstacles)
+            self.say(obstacles=self.obstacles)
 
     # --- what a subclass defines ---
 
@@ -107,9 +128,9 @@ class Flow(Solver, System):
     def boundaries(self) -> dict[str, Extrapolation]:
         """Boundary condition per field."""
 
-    @property
+    @cached_property
     def obstacles(self) -> Sequence[Geometry]:
-        """Static obstacles."""
+        """Static obstacles; the constructor may have put others in their place."""
         return ()
 
     @abstractmethod
@@ -253,6 +274,10 @@ class Flow(Solver, System):
     def parameter_tensors(self, given: dict) -> dict[str, Tensor]:
         """Checked parameter values as tensors, lists with a batch dimension; see `phi_sol.flows.parameters`."""
         return parameter_tensors(type(self).__name__, self.parameters, given)
+
+    def say(self, **options):
+        """Writes options of the constructor as all that mean the same are written; None for what it has anyway."""
+        self._options |= {n: v for n, v in options.items() if n in self._options}
 
     @property
     def options(self) -> dict:

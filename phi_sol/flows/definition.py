@@ -20,6 +20,7 @@ from phi.math import Shape, Tensor, spatial
 
 from ..errors import is_user_file
 from ..grids.layout import CLOSED, OPEN, PERIODIC, Layout
+from ..pressure.obstacles import as_axes_of
 
 if TYPE_CHECKING:
     from .base import Flow
@@ -100,6 +101,8 @@ def is_opaque(description: Any) -> bool:
     """Whether a value can't be made from its description."""
     if isinstance(description, dict):
         return "type" in description or any(map(is_opaque, description.values()))
+    if isinstance(description, list):
+        return any(map(is_opaque, description))
     return isinstance(description, str) and description.startswith("<")
 
 
@@ -115,7 +118,7 @@ def _content(value: Any) -> dict[str, Any]:
 
 def _tensor(value: Tensor) -> Any:
     if value.dtype.kind is object:
-        return describe(value.native(value.shape) if value.shape else value.native())
+        return describe(value.item())  # type: ignore[attr-defined]  # a layout of objects
     if not value.available:
         return f"<traced tensor {value.shape}>"
     if value.rank == 1 and value.shape.item_names[0]:
@@ -185,12 +188,25 @@ def _is_data(value: Any) -> bool:
 
 
 def _options(flow: Flow) -> dict[str, Any]:
-    """Without those that were passed on to the constructor of a base class though they are its defaults."""
-    inits = [inspect.signature(vars(c)["__init__"]).parameters for c in type(flow).__mro__ if "__init__" in vars(c)]
+    """
+    Without those that were passed on to the constructor of a base class though they are its defaults. Those that
+    phi_sol's own constructors take by keyword only (they came later) are there if they were given and are no attribute.
+    """
+    owners = [c for c in type(flow).__mro__ if "__init__" in vars(c)]
+    inits = [inspect.signature(vars(c)["__init__"]).parameters for c in owners]
     defaults = {n: p.default for parameters in reversed(inits[1:]) for n, p in parameters.items()}
     defaults = {n: getattr(type(flow), n, None) if v is None else v for n, v in defaults.items()}
     passed_on = {n for n in defaults if n not in inits[0]}
-    return {n: v for n, v in flow.options.items() if n not in passed_on or describe(v) != describe(defaults[n])}
+    given, known = flow.options, {"size", *_attributes(flow)}
+    if _is_own(owners[0]):
+        later = {n for n, p in inits[0].items() if p.kind is p.KEYWORD_ONLY}
+        given = {n: v for n, v in given.items() if n not in later or (v is not None and n not in known)}
+    return {n: v for n, v in given.items() if n not in passed_on or describe(v) != describe(defaults[n])}
+
+
+def _is_own(kind: type) -> bool:
+    """Whether a class is phi_sol's."""
+    return kind.__module__.partition(".")[0] == __name__.partition(".")[0]
 
 
 def _attributes(flow: Flow) -> dict[str, Any]:
@@ -201,7 +217,7 @@ def _attributes(flow: Flow) -> dict[str, Any]:
 
 
 def _code(flow: Flow) -> dict[str, str]:
-    classes = [c for c in _own_classes(flow) if c.__module__.partition(".")[0] != __name__.partition(".")[0]]
+    classes = [c for c in _own_classes(flow) if not _is_own(c)]
     result = {}
     for name, value in [item for c in classes for item in vars(c).items()]:
         parts = [getattr(value, n, None) for n in ("fget", "func", "__func__")]
@@ -221,7 +237,7 @@ def _obstacles(flow: Flow) -> dict[str, Any]:
     solid = np.zeros(list(flow.resolution.values()), bool)
     for geometry in (getattr(o, "geometry", o) for o in given):
         if hasattr(geometry, "lies_inside"):
-            inside = geometry.lies_inside(centres)
+            inside = geometry.lies_inside(as_axes_of(geometry, centres))
             solid |= math.expand(math.any(inside, inside.shape.without(flow.shape)), flow.shape).numpy(flow.shape)
     return result | {"cells": f"{solid.sum()} {_hash(np.packbits(solid).tobytes().hex())}"}
 

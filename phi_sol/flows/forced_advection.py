@@ -13,6 +13,7 @@ from ..errors import InputError
 from ..grids.sampling import Intervals, seeded_field, wave_mean
 from ..stepping.state import Fields, State
 from .base import Flow
+from .geometry import positive
 from .parameters import SEED
 
 WAVES, MODES, KNOWN_SEEDS = 20, 12, 1000
@@ -51,6 +52,19 @@ class ForcedAdvection(Flow):
     dt = 0.1
     speed = 0.5
     """Root mean square of each component of the initial velocity."""
+
+    def __init__(
+        self,
+        dt: float | None = None,
+        advection: str | None = None,
+        *,
+        size: dict[str, float] | None = None,
+        speed: float | None = None,
+        **resolution: int,
+    ):
+        """As `Flow`, and `speed`: root mean square of each component of the initial velocity, 0.5 by default."""
+        super().__init__(dt, advection, size=size, **resolution)
+        self.speed = self.speed if speed is None else positive(f"The speed of a {type(self).__name__}", speed)
 
     @property
     def boundaries(self):

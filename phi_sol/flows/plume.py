@@ -12,9 +12,11 @@ from ..errors import InputError, is_real
 from ..grids.sampling import Intervals, gaussian_mean, seeded_field
 from ..stepping.state import Fields, State
 from .base import Flow
+from .geometry import intervals, stretched
 from .parameters import SEED
 
 BLOBS = 4
+SOURCE = {"y": (10, 20), "x": (40, 60), "z": (40, 60)}  # of smoke, in the usual domain
 
 
 class BuoyantPlume(Flow):
@@ -52,6 +54,10 @@ class BuoyantPlume(Flow):
         advection: str | None = None,
         top: str | None = None,
         inflow: float | None = None,
+        *,
+        source: dict[str, tuple[float, float]] | None = None,
+        size: dict[str, float] | None = None,
+        obstacles=None,
         **resolution: int,
     ):
         """
@@ -60,17 +66,23 @@ class BuoyantPlume(Flow):
         Args:
             top: `closed` (the default) or `open`.
             inflow: Marker that the source adds per unit time; 0, the default, for no source.
+            source: Where it adds it, by axis, e.g. `dict(y=(10, 20), x=(40, 60))`, the default in 2D. In a domain of
+                another size its default and the blobs of smoke keep their places in proportion.
 
         Raises:
-            InputError: as `Flow` does, for another top, and for an inflow that is negative or not finite.
+            InputError: as `Flow` does, for another top, for an inflow that is negative or not finite, and for a source
+                that is no box in the domain.
         """
-        super().__init__(dt, advection, **resolution)
+        super().__init__(dt, advection, size=size, obstacles=obstacles, **resolution)
         top, inflow = (self.top if top is None else top), (self.inflow if inflow is None else inflow)
         if top not in ("closed", "open"):
             raise InputError(f"The top of a {type(self).__name__} is closed or open, not {top!r}.")
         if not (is_real(inflow) and inflow >= 0):
             raise InputError(f"The inflow must be finite and at least 0, not {inflow!r}.")
         self.top, self.inflow = top, float(inflow)
+        box = stretched(SOURCE, self._stretch)
+        self._source = box if source is None else intervals(f"The source of a {type(self).__name__}", source, self.size)
+        self.say(source=None if self._source == box else self._source)
 
     @property
     def boundaries(self):
@@ -83,8 +95,7 @@ class BuoyantPlume(Flow):
     @cached_property
     def source(self) -> Field:
         """Marker added per unit time: the covered fraction of each cell times `inflow`, the same on every grid."""
-        box = dict(y=(10, 20), x=(40, 60), z=(40, 60))
-        return self.field("marker", self.inflow * self.covered_fraction({d: box[d] for d in self.size}))
+        return self.field("marker", self.inflow * self.covered_fraction(self._source))
 
     def initial_state(self, seed, buoyancy=0.03) -> State:
         """Air at rest with blobs of smoke. Raises InputError for parameters that are not possible."""
@@ -100,7 +111,8 @@ class BuoyantPlume(Flow):
         centers = {"y": rng.uniform(25, 90, BLOBS), "x": rng.uniform(25, 75, BLOBS), "z": rng.uniform(25, 75, BLOBS)}
         total = 0.0
         for i in range(BLOBS):
-            factors = [gaussian_mean(*where[d], centers[d][i], widths[i]) for d in where]
+            width = widths[i] * min(self._stretch.values())
+            factors = [gaussian_mean(*where[d], centers[d][i] * self._stretch[d], width) for d in where]
             total = total + amounts[i] * reduce(np.multiply.outer, factors)
         return np.asarray(total)
 

@@ -37,9 +37,17 @@ class SmokeBox(BuoyantPlume):
     fields = ("velocity", "marker", "divergence", "pressure")
     size = {"y": 64.0, "x": 64.0}
 
-    def __init__(self, dt: float | None = None, advection: str | None = None, **resolution: int):
+    def __init__(
+        self,
+        dt: float | None = None,
+        advection: str | None = None,
+        *,
+        size: dict[str, float] | None = None,
+        obstacles=None,
+        **resolution: int,
+    ):
         """As `Flow`; its top is closed, and nothing flows in."""
-        super().__init__(dt, advection, **resolution)  # type: ignore[arg-type]  # axes are no options of a plume
+        super().__init__(dt, advection, size=size, obstacles=obstacles, **resolution)  # type: ignore[arg-type]
 
     @property
     def boundaries(self):
@@ -49,12 +57,14 @@ class SmokeBox(BuoyantPlume):
         """Moving air with blobs of smoke. Raises InputError for parameters that are not possible."""
         state = super().initial_state(seed, buoyancy)
         velocity = seeded_field(self.layouts["velocity"], state.parameters[SEED], self._stirring)
+        if self.obstacles:
+            velocity, _ = self.projection(velocity)
         zero = state.marker.with_values(math.zeros_like(state.marker.values))
         fields = {"velocity": velocity, "marker": state.marker, "divergence": zero, "pressure": zero}
         return State(fields, state.parameters)
 
     def _smoke(self, rng: np.random.Generator, component: str, where: Intervals) -> np.ndarray:
-        amounts, widths = rng.uniform(0.5, 1, BLOBS), rng.uniform(3, 8, BLOBS)
+        amounts, widths = rng.uniform(0.5, 1, BLOBS), rng.uniform(3, 8, BLOBS) * min(self._stretch.values())
         blobs = {d: list(zip(rng.uniform(0, self.size[d], BLOBS), widths, strict=True)) for d in "yx"}
         y, x = (np.stack([gaussian_mean(*where[d], *blob) for blob in blobs[d]]) for d in "yx")
         return np.einsum("b,by,bx->yx", amounts, y, x)

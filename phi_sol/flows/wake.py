@@ -1,18 +1,32 @@
 """The wake of a cylinder or a sphere in a free stream: a Karman vortex street."""
 
+from collections.abc import Callable
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from phi import math
-from phi.field import Field
+from phi.field import CenteredGrid, Field
 from phi.geom import Box, Geometry, Sphere, cylinder
-from phi.math import Tensor
-from phi.math.extrapolation import PERIODIC, ZERO_GRADIENT, combine_by_direction, combine_sides
+from phi.math import Tensor, dual, spatial
+from phi.math.extrapolation import (
+    PERIODIC,
+    ZERO_GRADIENT,
+    Extrapolation,
+    as_extrapolation,
+    combine_by_direction,
+    combine_sides,
+)
 from phi.physics import diffuse
 
-from ..errors import InputError
+from ..errors import InputError, is_real
+from ..pressure.obstacles import covered_cells, parts_of
 from ..stepping.state import Fields, State
 from .base import Flow
+from .geometry import intervals, lengths, positive, side_walls, stretched
+from .profile import Profile, face_means
+
+OWN = "own"  # of `WakeFlow.obstacle`, where the constructor got obstacles
 
 
 class WakeFlow(Flow):
@@ -51,57 +65,147 @@ class WakeFlow(Flow):
     """Angle in degrees between an inclined cylinder and z, in the plane of x and z."""
 
     def __init__(
-        self, dt: float | None = None, advection: str | None = None, obstacle: str | None = None, **resolution: int
+        self,
+        dt: float | None = None,
+        advection: str | None = None,
+        obstacle: str | None = None,
+        *,
+        obstacles=None,
+        size: dict[str, float] | None = None,
+        speed: float | None = None,
+        radius: float | None = None,
+        center: dict[str, float] | None = None,
+        walls: str | dict[str, str] | None = None,
+        inlet: float | Callable[[Tensor], Any] | None = None,
+        inflow: dict[str, tuple[float, float]] | None = None,
+        **resolution: int,
     ):
         """
-        As `Flow`, and `obstacle`: `cylinder` (along z in 3D, the default) or, in 3D, `inclined` (a cylinder) or
-        `sphere`. Raises InputError for an obstacle that does not exist in this dimension, too.
+        As `Flow`, and what is None is as the class has it:
+
+        Args:
+            obstacle: `cylinder` (along z in 3D, the default) or, in 3D, `inclined` (a cylinder) or `sphere`.
+            obstacles: Others instead, see `Flow`; none with `()`. In 3D the flow then has walls along z, too.
+            speed: U, of the stream that enters, of moving walls, and in the Reynolds number.
+            radius: L in the Reynolds number, and of the obstacle where it is named.
+            center: Where the named obstacle stands, and behind which the flow is poked at the start and measured. In a
+                domain of another size its default keeps its place in proportion.
+            walls: The sides along x (and z): `moving` with the stream, the default; `no-slip`, at rest; `free-slip`; or
+                `periodic`. One for all of them (an upright cylinder stays periodic along z), or by axis or side:
+                `{"x-": "no-slip", "x+": "free-slip", "z": "periodic"}`.
+            inlet: Speed along y that enters at y = 0, instead of U: a number, or a function of position, e.g.
+                `lambda p: 0.06 * p.vector["x"] * (1 - p.vector["x"] / 100)`, of which every face has the mean. Nothing
+                enters where a solid cell of `obstacles` touches the inlet.
+            inflow: Where marker flows in, by axis, e.g. `dict(y=(5, 10), x=(25, 75))`, the default in proportion.
+
+        Raises:
+            InputError: as `Flow` does; for a named obstacle that does not exist in this dimension, or does not fit into
+                the domain; and for lengths, walls, boxes and profiles that are not possible.
         """
-        super().__init__(dt, advection, **resolution)
-        obstacle = self.obstacle if obstacle is None else obstacle
+        super().__init__(dt, advection, size=size, obstacles=obstacles, **resolution)
+        name, dims = f"{len(self.size)}D {type(self).__name__}", list(self.size)
         known = ("cylinder", "inclined", "sphere") if "z" in self.size else ("cylinder",)
-        if obstacle not in known:
-            kind = f"{len(self.size)}D {type(self).__name__}"
-            raise InputError(f"A {kind} has no obstacle {obstacle!r}. Known: {', '.join(known)}.")
-        self.obstacle = obstacle
-        self.center = {d: self.center[d] for d in self.size}
+        kind = self.obstacle if obstacle is None and obstacles is None else obstacle or OWN
+        if obstacles is not None:
+            if kind != OWN:
+                raise InputError(f"A {name} has the obstacle {kind!r} or obstacles of your own, not both.")
+            known = (OWN,)
+        if kind not in known:
+            raise InputError(f"A {name} has no obstacle {kind!r}. Known: {', '.join(known)}.")
+        self.obstacle = kind
+        self.speed = self.speed if speed is None else positive(f"The speed of a {name}", speed)
+        self.radius = self.radius if radius is None else positive(f"The radius of a {name}", radius)
+        usual = {d: self.center[d] * (self._stretch[d] if self._stretch[d] != 1 else 1) for d in dims}
+        self.center = usual if center is None else lengths(f"The center of a {name}", center, usual, positive=False)
+        if not (size is None and radius is None and center is None):
+            self._check_place(name)
+        usual_walls = dict.fromkeys((d + end for d in dims[1:] for end in "-+"), "moving")
+        usual_walls |= dict.fromkeys(("z-", "z+"), "periodic") if "z" in dims and kind == "cylinder" else {}
+        self._walls = side_walls(f"The walls of a {name}", walls, usual_walls)
+        across = (0, 100) if self.span_is_periodic else (25, 75)
+        box = stretched({"y": (5, 10), "x": (25, 75), "z": across}, self._stretch)
+        self._inflow = box if inflow is None else intervals(f"The inflow of marker in a {name}", inflow, self.size)
+        self._inlet = inlet
+        said = {"walls": (self._walls, usual_walls), "inflow": (self._inflow, box), "inlet": (inlet, self.speed)}
+        self.say(**{n: None if value == usual else value for n, (value, usual) in said.items()})
+        _ = self.entering  # refuses what can't enter
+
+    def _check_place(self, name: str):
+        """Raises InputError if the center, or a named obstacle around it, is not in the domain."""
+        reach = 0.0 if self.obstacle == OWN else self.radius
+        for d, place in self.center.items():
+            if d == "z" and self.obstacle in ("cylinder", "inclined"):
+                continue
+            if not reach <= place <= self.size[d] - reach or not 0 < place < self.size[d]:
+                what = "Its center" if self.obstacle == OWN else f"The {self.obstacle} of radius {self.radius:g}"
+                domain = f"[0, {self.size[d]:g}]"
+                raise InputError(f"{what} at {d}={place:g} is not inside of the domain {domain} of the {name}.")
+
+    @cached_property
+    def entering(self) -> Tensor:
+        """What enters at y = 0 per time: one number, or its mean over each face there."""
+        dims = [d for d in self.size if d != "y"]
+        with math.NUMPY, math.precision(64):
+            if callable(self._inlet):
+                where = {d: (self.size[d], self.resolution[d]) for d in dims}
+                speed = face_means(where, {"y": 0.0}, self._inlet)
+            elif self._inlet is None or is_real(self._inlet):
+                speed = math.wrap(self.speed if self._inlet is None else float(self._inlet))
+            else:
+                raise InputError(f"An inlet is a number or a function of position, not {self._inlet!r:.60}.")
+            if self.obstacle == OWN:
+                first = CenteredGrid(0.0, 0.0, self.bounds, self.shape)
+                solid = [c[0] for c in covered_cells(first, list(self.obstacles))]
+                if solid and np.any(solid):
+                    speed = speed * math.wrap(~np.logical_or.reduce(solid), spatial(",".join(dims)))
+        least, greatest = (float(f(speed, speed.shape)) for f in (math.min, math.max))
+        if (self._inlet is not None or self.obstacle == OWN) and (least < 0 or greatest <= 0):
+            kind = "at least 0 all over y = 0, and positive where no obstacle stands"
+            raise InputError(f"The inlet of a {type(self).__name__} must be {kind}, not {least:g} to {greatest:g}.")
+        return speed
 
     @property
     def boundaries(self):
         with math.NUMPY, math.precision(64):
-            wall, ends, marker = combine_by_direction(normal=0.0, tangential=self.speed), {}, ZERO_GRADIENT
-            if "z" in self.size:  # the two tangential components of a wall differ
-                wall = math.vec(**{d: self.speed if d == "y" else 0.0 for d in self.size})
-                ends = dict.fromkeys(("z-", "z+"), PERIODIC if self.span_is_periodic else wall)
-            if self.span_is_periodic:
-                marker = combine_sides({"y": ZERO_GRADIENT, "x": ZERO_GRADIENT, "z": PERIODIC})
-            inlet = combine_by_direction(normal=self.speed, tangential=0.0)
-            velocity = combine_sides({"y-": inlet, "y+": ZERO_GRADIENT, "x-": wall, "x+": wall} | ends)
-        return {"velocity": velocity, "marker": marker}
+            sides = {side: self._wall(kind) for side, kind in self._walls.items()}
+            marker = {side: e if e is PERIODIC else ZERO_GRADIENT for side, e in sides.items()}
+            inlet = combine_by_direction(Profile(self.entering) if self.entering.shape else self.entering, 0.0)
+            ends = {"y-": ZERO_GRADIENT, "y+": ZERO_GRADIENT}
+            return {"velocity": combine_sides(ends | {"y-": inlet} | sides), "marker": combine_sides(ends | marker)}
+
+    def _wall(self, kind: str) -> Extrapolation:
+        if kind in ("periodic", "free-slip"):
+            return PERIODIC if kind == "periodic" else combine_by_direction(0.0, ZERO_GRADIENT)
+        if kind == "no-slip":
+            return as_extrapolation(0.0)
+        if "z" not in self.size:
+            return combine_by_direction(normal=0.0, tangential=self.speed)
+        return as_extrapolation(math.vec(**{d: self.speed if d == "y" else 0.0 for d in self.size}))  # tangents differ
 
     @property
     def span_is_periodic(self) -> bool:
         """Whether the domain is periodic along z."""
-        return "z" in self.size and self.obstacle == "cylinder"
+        return self._walls.get("z-") == "periodic"
 
     @cached_property
     def obstacles(self) -> tuple[Geometry, ...]:
         with math.NUMPY, math.precision(64):
             if "z" in self.size and self.obstacle != "sphere":
                 angle = np.deg2rad(self.inclination)
-                axis = "z" if self.span_is_periodic else math.vec(y=0.0, x=float(np.sin(angle)), z=float(np.cos(angle)))
+                inclined = self.obstacle == "inclined"
+                axis = math.vec(y=0.0, x=float(np.sin(angle)), z=float(np.cos(angle))) if inclined else "z"
                 return (cylinder(math.vec(**self.center), radius=self.radius, depth=3 * self.size["z"], axis=axis),)
             return (Sphere(**self.center, radius=self.radius),)
 
     @cached_property
     def inflow(self) -> Field:
         """Marker added per unit time: the covered fraction of each cell, the same amount on every grid."""
-        box = dict(y=(5, 10), x=(25, 75), z=(0, 100) if self.span_is_periodic else (25, 75))
-        return self.field("marker", self.covered_fraction({d: box[d] for d in self.size}))
+        return self.field("marker", self.covered_fraction(self._inflow))
 
     def initial_state(self, reynolds, poke: float = 1.0, span: float = 0.2) -> State:
         """
-        Uniform stream plus a sideways poke behind the obstacle that breaks the symmetry, made divergence-free.
+        What enters, everywhere, plus a sideways poke behind the obstacle that breaks the symmetry, made
+        divergence-free. Where there are no obstacles there is no poke.
 
         Args:
             reynolds: Positive.
@@ -114,17 +218,23 @@ class WakeFlow(Flow):
         """
         parameters = self.parameter_tensors({"reynolds": reynolds})
         y, x, r = self.center["y"], self.center["x"], self.radius
+        speed = self.speed if self.entering.shape or self._inlet is None else float(self.entering)
         poked = Box(y=(y + 1.25 * r, y + 3.75 * r), x=(x - 0.6 * r, x + 0.6 * r))
 
         def start(x):
-            inside = poke * math.to_float(poked.lies_inside(x.vector["y,x"]))
+            inside = (poke if parts_of(self.obstacles) else 0.0) * math.to_float(poked.lies_inside(x.vector["y,x"]))
             if "z" not in self.size:
-                return math.vec(y=self.speed, x=inside)
+                return math.vec(y=speed, x=inside)
             waves = [2 * np.pi * m / self.size["z"] * x.vector["z"] + m**2 for m in (1, 3)]
             along_x, along_z = (sum(f(w) for w in waves) / 2 for f in (math.sin, math.cos))
-            return math.vec(y=self.speed, x=inside * (1 + span * along_x), z=inside * span * along_z)
+            return math.vec(y=speed, x=inside * (1 + span * along_x), z=inside * span * along_z)
 
-        velocity, _ = self.projection(self.field("velocity", start))
+        velocity = self.field("velocity", start)
+        if self.entering.shape:
+            y, *others = velocity.vector
+            parts = [math.expand(math.to_float(self.entering), y.values.shape), *(c.values for c in others)]
+            velocity = velocity.with_values(math.stack(parts, dual(vector=list(self.size))))
+        velocity, _ = self.projection(velocity)
         fields = {"velocity": velocity, "marker": self.field("marker", 0.0)}
         return State({n: math.expand(f, parameters["reynolds"].shape) for n, f in fields.items()}, parameters)
 
@@ -135,9 +245,10 @@ class WakeFlow(Flow):
     def check_stability(self, dt: float, reynolds: float):
         """
         Raises InputError if ν dt Σ_d 1/dx_d² > 1/2, where explicit diffusion amplifies the shortest waves, or if
-        what moves at twice the speed of the stream crosses the domain within one step.
+        what moves at twice the speed of the stream, or at twice the greatest that enters, crosses the domain within one
+        step.
         """
-        self.check_cfl(dt, 2 * self.speed)
+        self.check_cfl(dt, 2 * max(self.speed, float(math.max(self.entering, self.entering.shape))))
         least = 2 * self.speed * self.radius * dt * sum(1 / h**2 for h in self.spacing.values())
         if reynolds < least:
             needed = f"explicit diffusion needs reynolds >= {least:.4g} (or a smaller dt)"

@@ -16,7 +16,7 @@ What an evaluation measures are the `Metric`s of `METRICS`, each a function with
 
 from .energy import KINETIC_ENERGY, SPECTRUM, energy_spectrum, kinetic_energy, resolved, spectral_error
 from .errors import MAE, RELATIVE_L2, RMSE, mean_absolute_error, relative_l2, root_mean_square_error
-from .forces import acceleration, force, force_coefficient, pressure
+from .forces import acceleration, force, force_coefficient, force_per_obstacle, pressure
 from .grid import DIVERGENCE, MARKER_MASS, arrays_of, axis_of, centred, divergence, divergence_norm, faces, total
 from .metric import Metric
 from .vortices import CORRELATION, ENSTROPHY, curl, curls, enstrophy, time_until_below, vorticity, vorticity_correlation
@@ -26,7 +26,7 @@ from .wakes import dominant_frequency, line, mean_and_fluctuation, probe, strouh
 __all__ = ["METRICS", "Metric", "arrays_of", "axis_of", "centred", "divergence", "divergence_norm", "faces", "total"]
 __all__ += ["energy_spectrum", "kinetic_energy", "resolved", "spectral_error"]
 __all__ += ["mean_absolute_error", "relative_l2", "root_mean_square_error"]
-__all__ += ["acceleration", "force", "force_coefficient", "pressure"]
+__all__ += ["acceleration", "force", "force_coefficient", "force_per_obstacle", "pressure"]
 __all__ += ["curl", "curls", "enstrophy", "time_until_below", "vorticity", "vorticity_correlation"]
 __all__ += ["dominant_frequency", "line", "mean_and_fluctuation", "probe", "strouhal_error", "strouhal_number"]
 

@@ -1,11 +1,15 @@
-"""Drag and lift: the force of a flow on its obstacles."""
+"""Drag and lift: the force of a flow on its obstacles, together and on each."""
+
+from typing import Any
 
 import numpy as np
 from phi import math
 from phi.math import batch
 
+from ..errors import InputError
 from ..flows import Flow
 from ..grids.layout import CLOSED
+from ..pressure.obstacles import covered_cells, parts_of
 from .grid import Arrays, axis_of, pair_means, surrounded
 
 
@@ -64,14 +68,47 @@ def force(flow: Flow, arrays: Arrays, viscosity: np.ndarray) -> Arrays:
     Returns:
         By axis, shape (simulations,): force per density, in length^d (length / time)² / length.
     """
+    solid = {d: np.stack([~is_open]) for d, is_open in _open_faces(flow).items()}
+    return {d: f[:, 0] for d, f in _arriving(flow, arrays, viscosity, solid).items()}
+
+
+def force_per_obstacle(flow: Flow, arrays: Arrays, viscosity: np.ndarray) -> Arrays:
+    """
+    As `force`, of each obstacle of the flow on its own (a union or a mask counts as one): what arrives on its faces.
+    The sum is `force`: a face between two obstacles belongs to both by half, a cell that is in several to the first.
+
+    Returns:
+        By axis, shape (simulations, obstacles), in the order of `flow.obstacles`.
+    """
+    cells, free = [], np.ones(tuple(flow.resolution.values()), bool)
+    for own in covered_cells(flow.templates["velocity"], parts_of(flow.obstacles)):
+        cells.append(own & free)
+        free &= ~own
+    if not cells:
+        raise InputError(f"There is no force per obstacle: nothing stands in {flow}.")
+    shares, layout = {}, flow.layouts["velocity"]
+    for d in layout.dims:
+        mode: Any = "wrap" if layout.is_periodic(d) else "constant"
+        widths = [(0, 0)] + [(1, 1) if e == d else (0, 0) for e in layout.dims]
+        beside = 2 * pair_means(np.pad(np.stack(cells).astype(float), widths, mode), axis_of(flow, d))
+        beside /= np.maximum(beside.sum(0), 1)
+        shares[d] = np.take(beside, range(*layout.stored(d).indices(flow.resolution[d] + 1)), axis_of(flow, d))
+    return _arriving(flow, arrays, viscosity, shares)
+
+
+def _arriving(flow: Flow, arrays: Arrays, viscosity: np.ndarray, shares: Arrays) -> Arrays:
+    """
+    The momentum that arrives on faces per time, summed with weights: by axis, of shape (n, stored faces) each. Returns
+    shape (simulations, n).
+    """
     gained = acceleration(flow, _blocked(flow, arrays), viscosity)
     p = _pressure(flow, _open(flow, gained))
     volume, result = float(np.prod(list(flow.spacing.values()))), {}
     for dim, a in gained.items():
         axis, n, first = axis_of(flow, dim), flow.resolution[dim], 1 - flow.layouts["velocity"].missing(dim)[0]
         inner = np.take(a, range(1, n), axis) - np.diff(p, axis=axis) / flow.spacing[dim]
-        solid = ~np.take(_open_faces(flow)[dim], range(first, first + n - 1), axis - 1)
-        result[dim] = volume * inner[:, solid].sum(1)
+        weights = np.take(shares[dim], range(first, first + n - 1), axis)
+        result[dim] = volume * np.stack([(inner * w).reshape(len(inner), -1).sum(1) for w in weights], 1)
     return result
 
 

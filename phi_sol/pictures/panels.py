@@ -11,6 +11,7 @@ from phi.math import channel, instance
 
 from ..errors import InputError
 from ..flows import Flow
+from ..pressure.obstacles import as_axes_of
 from .values import VORTICITY, Picture, Values, is_signed, label, picture, quantities
 
 FIELDS, DIFFERENCE, BOTH = "fields", "difference", "both"
@@ -202,7 +203,7 @@ def outline_of(flow: Flow, view: View, cells: int = 200) -> Picture | None:
     points |= {d: np.full(points[vertical].shape, p) for d, p in others.items()}
     # PhiML's settings are those of all threads, and a simulation may run in another one: they stay as they are
     where = math.wrap(np.stack([points[d] for d in flow.size], -1), instance("points"), channel(vector=list(flow.size)))
-    distance = np.min([s.approximate_signed_distance(where).numpy("points") for s in solids], 0)
+    distance = np.min([s.approximate_signed_distance(as_axes_of(s, where)).numpy("points") for s in solids], 0)
     distance = distance.reshape([len(c) for c in lines.values()])
     if not (distance <= 0).any():
         return None

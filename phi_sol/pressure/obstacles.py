@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 from phi import math
 from phi.field import Field
-from phi.geom import Geometry, union
+from phi.geom import Geometry
 from phi.math import Tensor, channel, instance
 from phi.physics.fluid import Obstacle
 from scipy.sparse import coo_array
@@ -37,7 +37,13 @@ def inside(velocity: Field, geometry: Geometry) -> Tensor:
     if set(own or dims) != set(dims):
         where = f"lives in {', '.join(own)}, but the grid in {', '.join(dims)}"
         raise InputError(f"The obstacle ({type(geometry).__name__}) {where}.")
-    return geometry.lies_inside(velocity.geometry.center)
+    return geometry.lies_inside(as_axes_of(geometry, velocity.geometry.center))
+
+
+def as_axes_of(geometry: Geometry, location: Tensor) -> Tensor:
+    """A location with its axes in the order in which a geometry has them: PhiFlow refuses another one."""
+    own = geometry.shape.get_item_names("vector")
+    return location.vector[list(own)] if own and set(own) == set(location.vector.item_names) else location
 
 
 def static_cells(velocity: Field, obstacle) -> np.ndarray:
@@ -68,13 +74,26 @@ def static_cells(velocity: Field, obstacle) -> np.ndarray:
     return cells
 
 
+def covered_cells(grid: Field, obstacles: list) -> list[np.ndarray]:
+    """The cells of each obstacle, see `static_cells`; raises InputError for one without any, too."""
+    cells = [static_cells(grid, o) for o in obstacles]
+    for obstacle, own in zip(obstacles, cells, strict=True):
+        if not own.any():
+            kind = type(obstacle).__name__ if isinstance(obstacle, Geometry) else "mask"
+            cell = " x ".join(f"{h:g}" for h in grid.dx.numpy("vector"))
+            why = f"it lies outside of the domain, or cells of {cell} are too coarse for it"
+            raise InputError(f"The obstacle ({kind}) covers no cell centre: {why}.")
+    return cells
+
+
 def warn_of_leaks(velocity: Field, geometries: list[Geometry], solid: np.ndarray):
     """Warns of walls between neighbouring fluid cells without a way around them (as a bulge has) within `WINDOW`."""
     if not geometries:
         return
-    whole, dims = union(geometries), velocity.resolution.names
+    dims = velocity.resolution.names
     centre, spacing = velocity.geometry.center.vector[dims].numpy([*dims, "vector"]), velocity.dx.numpy("vector")
-    near = _near(whole, centre, dims, float(np.linalg.norm(spacing))) & ~solid
+    reach = float(np.linalg.norm(spacing))
+    near = np.logical_or.reduce([_near(g, centre, dims, reach) for g in geometries]) & ~solid
     index, free, walls = np.arange(solid.size).reshape(solid.shape), [], []
     for axis, h in enumerate(spacing):
         pairs = np.stack([np.moveaxis(index, axis, 0)[part].ravel() for part in (slice(None, -1), slice(1, None))], 1)
@@ -83,7 +102,8 @@ def warn_of_leaks(velocity: Field, geometries: list[Geometry], solid: np.ndarray
         start = centre.reshape(-1, len(dims))[pairs[close, 0]]
         for part in np.linspace(0, 1, SAMPLES + 2)[1:-1] if len(start) else ():
             points = _points(start + part * h * np.eye(len(dims))[axis], dims)
-            crossed[close] |= whole.lies_inside(points).numpy("points")
+            for geometry in geometries:
+                crossed[close] |= geometry.lies_inside(as_axes_of(geometry, points)).numpy("points")
         free.append(pairs[~crossed])
         walls.append(pairs[crossed])
     ways = np.concatenate(free)
@@ -97,7 +117,8 @@ def warn_of_leaks(velocity: Field, geometries: list[Geometry], solid: np.ndarray
 def _near(geometry: Geometry, centre: np.ndarray, dims: tuple[str, ...], reach: float) -> np.ndarray:
     """Cells whose centre is not farther than `reach` from the surface; all where a geometry does not say."""
     try:
-        distance = geometry.approximate_signed_distance(_points(centre, dims)).numpy("points")
+        where = as_axes_of(geometry, _points(centre, dims))
+        distance = geometry.approximate_signed_distance(where).numpy("points")
     except (NotImplementedError, AttributeError):
         return np.ones(centre.shape[:-1], bool)
     return (np.abs(distance) <= reach).reshape(centre.shape[:-1])

@@ -16,7 +16,7 @@ from phi.physics.fluid import Obstacle
 from ..errors import InputError
 from ..grids.layout import CLOSED, OPEN, OTHER, PERIODIC, Layout, side_of
 from .direct import DirectPoisson
-from .obstacles import inside, parts_of, static_cells, warn_of_leaks
+from .obstacles import covered_cells, inside, parts_of, static_cells, warn_of_leaks
 
 
 class Projection:
@@ -51,13 +51,7 @@ class Projection:
         """
         with math.NUMPY, math.precision(64):
             parts = parts_of(obstacles)
-            cells = [static_cells(velocity, o) for o in parts]
-            for obstacle, own in zip(parts, cells, strict=True):
-                if not own.any():
-                    kind = type(obstacle).__name__ if isinstance(obstacle, Geometry) else "mask"
-                    cell = " x ".join(f"{h:g}" for h in velocity.dx.numpy("vector"))
-                    why = f"it lies outside of the domain, or cells of {cell} are too coarse for it"
-                    raise InputError(f"The obstacle ({kind}) covers no cell centre: {why}.")
+            cells = covered_cells(velocity, parts)
             solid = _together(cells, velocity)
             warn_of_leaks(velocity, [o for o in parts if isinstance(o, Geometry)], solid)
             self._set_up(_Domain.of(velocity, solid))

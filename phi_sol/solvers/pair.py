@@ -72,6 +72,9 @@ class SolverPair:
         self.reference: Flow = flow(**options | step | own | fine)
         if abs(self.reference.dt * self.time_ratio - self.source.dt) > 1e-9 * self.source.dt:
             raise InputError(f"{flow.__name__} takes no dt, so that there can be no time ratio of {self.time_ratio}.")
+        if self.reference.size != self.source.size:
+            sizes = f"{self.reference.size} instead of {self.source.size}"
+            raise InputError(f"Source and reference must have the same domain; that of the reference is {sizes}.")
 
     def _checked(self, own: dict) -> dict:
         """The options of the reference alone; InputError for those that the flow does not know."""
@@ -158,7 +161,8 @@ class SolverPair:
         options = {n: stored[n] for n in names if n in stored and n not in resolution}
         for option, value in (options | reference["reference_options"]).items():
             if is_opaque(value):
-                raise InputError(f"{name} can't be made from its description: {option} is {value}.")
+                found = f"{option} is {value!s:.100}"
+                raise InputError(f"{name} can't be made from its description: {found}. Name the scene file, too.")
         try:
             pair = cls(classes[name], resolution, ratio, **reference, **options)
         except TypeError as err:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from phi import math
 
-from phi_sol import WakeFlow, metrics
+from phi_sol import InputError, WakeFlow, metrics
 
 
 @pytest.mark.parametrize("frequency", [0.0107, 0.02, 0.11])
@@ -127,3 +127,85 @@ def test_a_mirrored_flow_lifts_the_other_way(wake):
     here, there = metrics.force(flow, arrays, nu), metrics.force(flow, mirrored, nu)
     np.testing.assert_allclose(here["x"], -there["x"], rtol=1e-7)
     np.testing.assert_allclose(here["y"], there["y"], rtol=1e-7)
+
+
+def pair_of_cylinders(**changes):
+    from phi.geom import Sphere
+
+    places = (25.0, 75.0)
+    return WakeFlow(y=24, x=24, obstacles=[Sphere(y=50, x=x, radius=10) for x in places], **changes)
+
+
+def test_forces_per_obstacle_of_mirrored_cylinders_mirror_each_other_and_add_up():
+    flow = pair_of_cylinders()
+    with math.NUMPY, math.precision(64):
+        state = flow.initial_state(reynolds=[150.0, 600.0], poke=0.0)
+        for _ in range(4):
+            state = flow.step(state)
+        arrays, nu = metrics.arrays_of(flow, state), 10 / np.array([150.0, 600.0])
+    each, together = metrics.force_per_obstacle(flow, arrays, nu), metrics.force(flow, arrays, nu)
+    assert each["y"].shape == (2, 2) and (each["y"] > 1).all()
+    np.testing.assert_allclose(each["y"][:, 0], each["y"][:, 1], rtol=1e-6)
+    np.testing.assert_allclose(each["x"][:, 0], -each["x"][:, 1], rtol=1e-6)
+    for d in "yx":
+        np.testing.assert_allclose(each[d].sum(1), together[d], rtol=1e-9, atol=1e-9)
+    assert np.abs(each["x"]).min() > 0.01  # they push each other together or apart
+
+
+def test_the_force_on_one_of_two_is_the_momentum_that_a_box_around_it_loses():
+    """The flow is cut at the plane between two cylinders: one of them alone behind the mirror has the same force."""
+    from phi.geom import Sphere
+
+    flow, (a, b) = pair_of_cylinders(), (0, 12)
+    with math.NUMPY, math.precision(64):
+        state = flow.step(flow.initial_state(reynolds=[300.0], poke=0.0))
+        arrays, nu = metrics.arrays_of(flow, state), np.array([10 / 300.0])
+        alone = WakeFlow(
+            y=24, x=12, size=dict(x=50), obstacles=Sphere(y=50, x=25, radius=10), walls={"x+": "free-slip"}
+        )
+        halved = {"velocity.y": arrays["velocity.y"][:, :, a:b], "velocity.x": arrays["velocity.x"][:, :, a : b - 1]}
+    ours, theirs = metrics.force_per_obstacle(flow, arrays, nu), metrics.force(alone, halved, nu)
+    for d in "yx":
+        np.testing.assert_allclose(ours[d][:, 0], theirs[d], rtol=1e-5)
+
+
+def test_touching_obstacles_share_their_faces():
+    from phi.geom import Box
+
+    parts = [Box(y=(50, 75), x=(37.5, 62.5)), Box(y=(75, 100), x=(37.5, 62.5)), Box(y=(60, 90), x=(40, 60))]
+    flow = WakeFlow(y=24, x=24, obstacles=parts[:2])
+    with math.NUMPY, math.precision(64):
+        state = flow.step(flow.initial_state(reynolds=200.0))
+        arrays, nu = metrics.arrays_of(flow, state), np.array([0.05])
+        covered = WakeFlow(y=24, x=24, obstacles=parts)
+    each, together = metrics.force_per_obstacle(flow, arrays, nu), metrics.force(flow, arrays, nu)
+    np.testing.assert_allclose(each["y"].sum(1), together["y"], rtol=1e-9)
+    more = metrics.force_per_obstacle(covered, arrays, nu)
+    np.testing.assert_allclose(more["y"][:, :2], each["y"], rtol=1e-9)
+    np.testing.assert_allclose(more["y"][:, 2], 0, atol=1e-12)
+    with pytest.raises(InputError, match="no force per obstacle: nothing stands in WakeFlow"):
+        metrics.force_per_obstacle(WakeFlow(y=24, x=24, obstacles=()), arrays, nu)
+
+
+def test_several_obstacles_are_measured_one_by_one_in_an_evaluation():
+    from phi_sol.metrics.wake_measures import WAKE, Wake
+
+    flow = pair_of_cylinders()
+    with math.NUMPY, math.precision(64):
+        state = flow.step(flow.initial_state(reynolds=[150.0, 600.0]))
+        arrays = metrics.arrays_of(flow, state)
+    parameters = {"reynolds": np.array([150.0, 600.0])}
+    values = WAKE.compute(flow, arrays, parameters)
+    np.testing.assert_allclose(values["drag_per_obstacle"].sum(1), values["drag"], rtol=1e-9)
+    series = {n: np.stack([v, 2 * v]) for n, v in values.items()}
+    entry = WAKE.summary(flow, {n: 2 * v for n, v in series.items()}, series)["wake"]
+    np.testing.assert_allclose(np.sum(entry["drag_per_obstacle"], 0), entry["drag"])
+    np.testing.assert_allclose(entry["drag_error_per_obstacle"], [1, 1])
+    np.testing.assert_allclose(entry["lift_rms_error_per_obstacle"], [1, 1])
+    shown = WAKE.columns["drag"](entry)
+    whole, *parts = [float(v) for v in shown.replace("=", "+").split("+")]
+    assert whole == pytest.approx(sum(parts), abs=2e-3) and len(parts) == 2
+    one = WakeFlow(y=24, x=12)
+    assert Wake.of(one).obstacles == 1 and Wake.of(WakeFlow(y=24, x=12, obstacles=())) is None
+    short = Wake.of(WakeFlow(y=24, x=12, size=dict(y=100)))
+    assert short.stations == (2.0, 5.0) and short.behind(short.probe)["y"] < 100

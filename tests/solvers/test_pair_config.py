@@ -41,6 +41,19 @@ def test_pairs_of_phi_sol_from_their_descriptions(flow, options):
     assert all(getattr(pair.source, n) == v for n, v in options.items())
 
 
+def test_geometry_comes_back_from_a_description_where_numbers_say_it_all():
+    domain = dict(size={"y": 100.0}, radius=4.0, center={"y": 30.0}, speed=2.0)
+    config = stored(WakeFlow, **domain, walls={"x-": "free-slip"}, inlet=1.5, inflow=dict(y=(1, 2)))
+    assert SolverPair.of_config(config).config == config
+    with pytest.raises(InputError, match="can't be made from its description: obstacles is .*Sphere.* scene file, too"):
+        SolverPair.of_config(stored(WakeFlow, obstacles=Sphere(y=50, x=50, radius=20)))
+
+
+def test_source_and_reference_share_their_domain():
+    with pytest.raises(InputError, match="must have the same domain; that of the reference is .*300"):
+        SolverPair(WakeFlow, dict(y=16, x=8), 2, reference_options=dict(size=dict(y=300)))
+
+
 @pytest.mark.parametrize(
     "config, message",
     [
@@ -69,6 +82,8 @@ def test_flows_that_have_changed_since():
 def test_options_are_what_the_constructor_was_called_with():
     flow = Bent(0.7, y=16, x=8, dt=0.5)
     assert flow.options == {"bend": 0.7, "shape": None, "dt": 0.5}
-    assert WakeFlow(y=16, x=8).options == {"dt": 1.0, "advection": "semi_lagrangian", "obstacle": "cylinder"}
+    wake = {"dt": 1.0, "advection": "semi_lagrangian", "obstacle": "cylinder", "speed": 1.0, "radius": 10.0}
+    wake |= {"size": {"y": 200.0, "x": 100.0}, "center": {"y": 50.0, "x": 50.0}}
+    assert WakeFlow(y=16, x=8).options == wake | dict.fromkeys(("obstacles", "walls", "inlet", "inflow"))
     copied = copy.copy(flow)
     assert copied.options == flow.options and copied.config() == flow.config()

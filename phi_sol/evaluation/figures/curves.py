@@ -6,7 +6,6 @@ import numpy as np
 
 from ... import metrics
 from ...metrics.vortices import THRESHOLDS
-from ...metrics.wake_measures import STATIONS
 from ..groups import Group
 from ..measures import Measures
 from .style import REFERENCE_STYLE, line_styles, new_figure, save
@@ -102,7 +101,8 @@ def profile_figure(groups: list[Group], measures: Measures, path: Path, title: s
     """Streamwise velocity and its fluctuation across the wake, at three stations; means of simulations and seeds."""
     assert measures.wake is not None
     places = measures.wake.profiles(measures.flow, measures.data.frame(0))
-    figure, axes = new_figure(4.1 * len(STATIONS), 6.4, 2, len(STATIONS), sharex=True, sharey="row")
+    stations = measures.wake.stations
+    figure, axes = new_figure(4.1 * len(stations), 6.4, 2, len(stations), sharex=True, sharey="row")
     solvers = [([measures.reference["profiles"]], REFERENCE_STYLE)]
     solvers += [([r.series["profiles"] for r in g.runs.values()], style) for g, style in _styled(groups)]
     first = 0
@@ -111,7 +111,7 @@ def profile_figure(groups: list[Group], measures: Measures, path: Path, title: s
         first += len(positions)
         if component != "y":
             continue
-        j = STATIONS.index(station)
+        j = stations.index(station)
         for samples, style in solvers:
             moments = [metrics.mean_and_fluctuation(s[..., part]) for s in samples]
             for i in range(2):
@@ -128,8 +128,9 @@ def profile_figure(groups: list[Group], measures: Measures, path: Path, title: s
 
 def force_figure(groups: list[Group], measures: Measures, path: Path, title: str, simulation: int):
     """Drag, lift and the velocity at the probe over time, of one simulation and the first run of each group."""
+    assert measures.wake is not None
     labels = {"drag": "drag coefficient", "lift": "lift coefficient"}
-    labels |= {"probe": "cross-stream velocity\n5 radii behind (length / time)"}
+    labels |= {"probe": f"cross-stream velocity\n{measures.wake.probe:g} radii behind (length / time)"}
     figure, axes = new_figure(8.5, 7.2, 3, 1, sharex=True)
     times = _times(measures)
     for axis, (measure, label) in zip(axes[:, 0], labels.items(), strict=True):
