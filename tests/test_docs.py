@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import matplotlib
+import numpy as np
 import pytest
 
 REPOSITORY = Path(__file__).parents[1]
@@ -122,3 +123,36 @@ def test_every_scene_has_a_page():
     for name in scene_names():
         page = (REPOSITORY / "docs" / "scenes" / f"{name}.md").read_text()
         assert f"../images/{name}" in page and f"phi-sol generate {name}" in page
+
+
+def test_geometries_of_the_geometry_page(tmp_path, monkeypatch):
+    """Every flow of the page starts; the scene at its end is generated, and evaluated obstacle by obstacle."""
+    from phi import math
+
+    import phi_sol
+    from phi_sol.cli import main
+
+    *blocks, scene = re.findall(r"```python\n(.*?)```", (REPOSITORY / "docs" / "geometry.md").read_text(), re.S)
+    names = {}
+    exec(compile("\n".join(blocks).replace("reynolds=100), 50)", "reynolds=100), 2)"), "geometry.md", "exec"), names)
+    assert len(names["frames"]) == 2 and names["each"].shape == (2, 2)
+    assert names["each"].sum(1) == pytest.approx(names["both"])
+    solid = {n: (~names[n].projection.fluid).mean() for n in ("step", "square", "turned", "masked", "ground")}
+    areas = {"step": 1 / 12, "square": 0.02, "turned": 0.02, "masked": np.pi * (240 + 36) / 20000}
+    volume = 4 / 3 * np.pi * 15**3 + 45 * 10**2
+    for name, part in (areas | {"ground": volume / 2e6}).items():
+        assert solid[name] == pytest.approx(part, rel=0.25), name
+    with math.NUMPY:
+        for name in ("step", "masked", "ground"):
+            names[name].initial_state(reynolds=100.0)
+    for old, new in {"y=64, x=64": "y=32, x=32", "ratio=4": "ratio=2", "=300": "=4"}.items():
+        assert old in scene
+        scene = scene.replace(old, new)
+    monkeypatch.chdir(tmp_path)
+    Path("pair.py").write_text(scene)
+    assert main(["generate", "pair.py"]) == 0
+    experiment = phi_sol.load_experiment("pair.py")
+    solvers = phi_sol.evaluate(experiment, {}, "data/pair", numerics=False).results["solvers"]
+    each, wake = solvers["REF"]["wake"]["drag_per_obstacle"], solvers["SRC"]["wake"]
+    assert sum(v[0] for v in each) == pytest.approx(solvers["REF"]["wake"]["drag"][0])
+    assert len(wake["drag_error_per_obstacle"]) == len(wake["lift_rms_error_per_obstacle"]) == 2

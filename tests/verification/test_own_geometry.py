@@ -61,18 +61,17 @@ def _entering(name: str, flow: WakeFlow) -> float:
 
 
 def channel(cells: int) -> tuple[np.ndarray, np.ndarray]:
-    """The speed at the end of a channel of width 2 with no-slip walls, in which a parabola enters, and where it is."""
+    """The speed halfway down a channel of width 2 with walls at rest, in which a parabola enters, and where it is."""
     flow = WakeFlow(
         **dict(y=8, x=cells, size=dict(y=4.0, x=2.0), radius=1.0, obstacles=(), walls="no-slip", dt=8 / cells**2),
         inlet=lambda p: 1.5 * (1 - (p.vector["x"] - 1) ** 2),
     )
-    with math.NUMPY, math.precision(64):
-        state = flow.initial_state(reynolds=5.0)
-        for _ in range(cells**2 // 4):  # until t = 2
-            state = flow.step(state)
-    arrays = metrics.arrays_of(flow, state)
-    np.testing.assert_allclose(arrays["velocity.y"][0].sum(1) * 2 / cells, 2.0, rtol=1e-6)  # at every cross-section
-    return arrays["velocity.y"][0, -1], (np.arange(cells) + 0.5) * 2 / cells
+    with math.NUMPY:
+        start = flow.initial_state(reynolds=5.0)
+    steps = cells**2 // 4  # until t = 2
+    arrays = metrics.arrays_of(flow, flow.rollout(start, steps, steps).last)
+    np.testing.assert_allclose(arrays["velocity.y"][0].sum(1) * 2 / cells, 2.0, rtol=1e-5)  # at every cross-section
+    return arrays["velocity.y"][0, 4], (np.arange(cells) + 0.5) * 2 / cells
 
 
 def test_a_channel_stays_poiseuille_s_to_first_order():
@@ -85,7 +84,7 @@ def test_a_channel_stays_poiseuille_s_to_first_order():
         speed, x = channel(cells)
         h = 2 / cells
         shifted = (x + h / 2) * (2 + h / 2 - x)
-        np.testing.assert_allclose(speed, shifted * 2 / (shifted.sum() * h), rtol=0.02)
+        np.testing.assert_allclose(speed, shifted * 2 / (shifted.sum() * h), rtol=0.01)
         errors.append(np.abs(speed - 1.5 * (1 - (x - 1) ** 2)).mean())
     assert 1.6 < errors[0] / errors[1] < 2.2
 
