@@ -150,7 +150,7 @@ def test_geometries_of_the_geometry_page(tmp_path, monkeypatch):
         scene = scene.replace(old, new)
     monkeypatch.chdir(tmp_path)
     Path("pair.py").write_text(scene)
-    assert main(["generate", "pair.py"]) == 0
+    assert main(["generate", "pair.py", "--split", "test"]) == 0
     experiment = phi_sol.load_experiment("pair.py")
     solvers = phi_sol.evaluate(experiment, {}, "data/pair", numerics=False).results["solvers"]
     each, wake = solvers["REF"]["wake"]["drag_per_obstacle"], solvers["SRC"]["wake"]
