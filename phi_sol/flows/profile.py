@@ -31,6 +31,10 @@ class Profile(Extrapolation):
     def determines_boundary_values(self, boundary_key):
         return True
 
+    def to_dict(self) -> dict:
+        """For PhiFlow's files, which know no profiles: a constant with the same flux."""
+        return {"type": "constant", "value": float(math.mean(self.values, self.values.shape))}
+
     def spatial_gradient(self) -> Extrapolation:
         return ZERO
 

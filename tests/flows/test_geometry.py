@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from phi import math
+from phi.field import read, write
 from phi.geom import Box, Sphere, union
 from phi.math import channel, spatial
 from phi.math.extrapolation import ZERO
@@ -230,6 +231,19 @@ def test_source_and_reference_get_the_same_flow_of_everything():
     masses = [float(f.inflow.values.sum) * np.prod(list(f.spacing.values())) for f in (source, reference)]
     assert masses == pytest.approx([6 * 21] * 2, rel=1e-6)
     assert experiment.pair.config == SolverPair(WakeFlow, dict(y=16, x=8), 2, **experiment.options).config
+
+
+def test_phiflow_reads_fields_with_a_profile(tmp_path):
+    """Its files know no profiles; what they store of the field is what it is, and the flux at the inlet is kept."""
+    flow = WakeFlow(y=16, x=8, inlet=parabola, walls="no-slip", obstacles=())
+    with math.NUMPY:
+        velocity = flow.initial_state(reynolds=100.0).velocity
+        write(velocity, str(tmp_path / "v.npz"))
+        again = read(str(tmp_path / "v.npz"))
+    for d in "yx":
+        a, b = (f.values[{"~vector": d}].numpy("y,x") for f in (velocity, again))
+        np.testing.assert_allclose(a, b)
+    assert "1.0" in repr(again.boundary)
 
 
 def test_limits_of_the_time_step_know_speed_and_profile():
