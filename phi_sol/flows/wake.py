@@ -49,7 +49,7 @@ class WakeFlow(Flow):
     One step: explicit diffusion, no-slip on the faces of solid cells, semi-Lagrangian advection of marker and velocity,
     pressure projection. First order in time and, by the advection, in space. Diffusion is stable for ν dt Σ_d 1/dx_d²
     <= 1/2. Good values: Re from 97.65625 to 3125; 64x32 (source) and 256x128 (reference), in 3D 32x16x16 and 128x64x64,
-    with dt = 1.
+    with dt = 1. All of this is what holds unless the constructor gets something else.
 
     Source: Um et al., NeurIPS 2020 (arXiv:2007.00016), appendix B.1 (2D) and B.5 (3D).
     """
