@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+SCENE_MODULE = "phi_sol_scene_"  # begins the names of the modules that scene files and their neighbours are
+
 
 class InputError(ValueError):
     """A wrong argument, option or file content. The message says what is wrong, where, and what would be right."""

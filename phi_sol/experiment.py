@@ -4,23 +4,23 @@ import ast
 import importlib
 import importlib.util
 import pkgutil
-import sys
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from .errors import InputError, MissingError, integer, is_real, plain, suggestion, user_error
+from .errors import InputError, MissingError, integer, is_real, plain, suggestion
 from .flows import Flow
 from .flows.parameters import check_names, kind_of, possible
+from .scene_files import load_file
 from .solvers.pair import SolverPair
 
 SPLITS = ("train", "test")
-# the names of `phi_sol.networks.NETWORKS` and of `Plan.schedule`: a scene is read without TensorFlow
+# the names of `phi_sol.networks.NETWORKS` and of plans: a scene is read without TensorFlow
 NETWORK_NAMES = ("resnet", "small", "convnet", "unet", "deep-unet", "dilated", "fno", "fast", "faster", "fastest")
 DECAYS = ("cosine", "exponential", "step", "constant")
+OPTIMIZERS = ("adam", "adamw", "lion", "nadam", "rmsprop", "sgd")
 
 
 _set = object.__setattr__  # of frozen ones
@@ -32,17 +32,20 @@ class Schedule:
     How a scene is trained unless the command says otherwise.
 
     Attributes:
-        network: Name of a network (`phi-sol networks`), or a builder or `keras.Model` of the user's own.
+        network: Name of a network (`phi-sol networks`), a builder or `keras.Model` of the user's own, or something
+            trained to start from, such as a `Corrector`.
         unroll: Unrolled steps n of SOL-n.
         steps: Training iterations in all.
         batch: Windows per iteration.
         learning_rate: Adam's, at the start.
-        decay: How it falls to 1 %, see `Plan.decay`.
+        decay: How it falls to 1 %, or a function of the progress, see `Plan.decay`.
         ramp: Fraction of the training in which it rises.
         clip: Largest norm of the gradient, over all weights; None: no limit. That of the plain loss starts below 1, so
             that the default changes only steps that would blow a training up.
         relative: Whether windows count by what the source gets wrong in each, see `phi_sol.Loss`.
         curriculum: Whether n/4 and n/2 unrolled steps come first, which saves time.
+        loss: A `phi_sol.Loss`, or a function (predicted, target), or several, that are added to the plain one.
+        optimizer: A name, a Keras optimizer, or a function without arguments that makes one, see `Plan.optimizer`.
     """
 
     network: str | Callable = "resnet"
@@ -51,25 +54,32 @@ class Schedule:
     steps: int = 3000
     batch: int = 6
     learning_rate: float = 1e-3
-    decay: str = "cosine"
+    decay: str | Callable = "cosine"
     ramp: float = 0.0
     clip: float | None = 1.0
     relative: bool = False
     curriculum: bool = True
+    loss: Any = None
+    optimizer: Any = "adam"
 
     def __post_init__(self):
         for name in ("relative", "curriculum"):
             if not isinstance(getattr(self, name), bool):
                 raise InputError(f"{name} of a schedule must be True or False, not {getattr(self, name)!r}.")
-        for name, known in (("network", NETWORK_NAMES), ("decay", DECAYS)):
+        for name, known in (("network", NETWORK_NAMES), ("decay", DECAYS), ("optimizer", OPTIMIZERS)):
             value = getattr(self, name)
             if isinstance(value, str) and value not in known:
                 hint = suggestion(value, known)
                 raise InputError(f"Unknown {name} {value!r} in a schedule.{hint} Known: {', '.join(known)}.")
         if not (isinstance(self.network, str) or callable(self.network)):
             raise InputError(f"The network of a schedule is a name, a builder or a keras.Model, not {self.network!r}.")
-        if not isinstance(self.decay, str):
-            raise InputError(f"The decay of a schedule is a name, not {self.decay!r}.")
+        if not (isinstance(self.decay, str) or callable(self.decay)):
+            raise InputError(f"The decay of a schedule is a name or a function of the progress, not {self.decay!r}.")
+        terms = self.loss if isinstance(self.loss, tuple | list) else (self.loss,)
+        if self.loss is not None and not all(map(callable, terms)):
+            raise InputError(f"The loss of a schedule is a Loss or functions (predicted, target), not {self.loss!r}.")
+        if not (isinstance(self.optimizer, str) or callable(self.optimizer) or hasattr(self.optimizer, "get_config")):
+            raise InputError(f"The optimizer of a schedule is a name or a Keras optimizer, not {self.optimizer!r}.")
         for name in ("unroll", "steps", "batch"):
             _set(self, name, integer(f"{name} of a schedule", getattr(self, name), 1))
         for name in ("learning_rate", "clip", "ramp"):
@@ -228,22 +238,7 @@ def load_experiment(scene: str) -> Experiment:
         InputError: if the file can't be executed or defines no experiment.
     """
     if scene.endswith(".py") or "/" in scene:
-        path = Path(scene)
-        if not path.is_file():
-            raise MissingError(f"There is no scene file {scene!r}.")
-        name = f"phi_sol_scene_{path.stem}_{sha256(str(path.resolve()).encode()).hexdigest()[:8]}"
-        spec = importlib.util.spec_from_file_location(name, path)
-        if spec is None or spec.loader is None:
-            raise InputError(f"The scene file {scene!r} must be a Python file (.py).")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module  # where dataclasses look up what their annotations mean
-        try:
-            spec.loader.exec_module(module)
-        except BaseException as err:
-            del sys.modules[name]
-            if isinstance(err, InputError):
-                raise InputError(f"{scene}: {err}") from err
-            raise (user_error(err) if isinstance(err, Exception) else None) or err from err
+        module = load_file(scene)
     else:
         if scene not in scene_names():
             known = f"Known scenes: {', '.join(scene_names())}; or give the path of a scene file (.py)."

@@ -156,3 +156,47 @@ def test_geometries_of_the_geometry_page(tmp_path, monkeypatch):
     each, wake = solvers["REF"]["wake"]["drag_per_obstacle"], solvers["SRC"]["wake"]
     assert sum(v[0] for v in each) == pytest.approx(solvers["REF"]["wake"]["drag"][0])
     assert len(wake["drag_error_per_obstacle"]) == len(wake["lift_rms_error_per_obstacle"]) == 2
+
+
+def test_the_page_on_extending_the_training(tmp_path, monkeypatch, capsys):
+    """Its files, its Python and its commands in order, on a small grid and for few iterations."""
+    from phi_sol import Corrector, Dataset, load_experiment, metrics
+    from phi_sol.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    smaller = {
+        "source=dict(y=64, x=32),\n    ratio=4": "source=dict(y=24, x=12),\n    ratio=2,\n    warmup=5,\n    frames=6",
+        "(100.0, 200.0, 400.0, 800.0)": "(100.0, 400.0)",
+        "unroll=4,\n        steps=2000": "unroll=2,\n        batch=2,\n        steps=4",
+        "curriculum(4), batch=6": "curriculum(2), batch=2",
+        "steps=1200": "steps=2",
+        "steps=300": "steps=2",
+        "--steps 300": "--steps 1",
+        "--steps 4000": "--steps 6",
+    }
+    page = (REPOSITORY / "docs" / "extending-training.md").read_text()
+    for old, new in smaller.items():
+        assert old in page, old
+        page = page.replace(old, new)
+    files = ["my_parts.py", "my_wake.py"]
+    for python, commands in re.findall(r"```python\n(.*?)```|```\n(phi-sol .*?)```", page, re.S):
+        if python and files:
+            Path(files.pop(0)).write_text(python)
+        elif python:
+            if "trainable = False" in python:
+                shutil.copytree("runs/my_wake/sol", "before")
+            exec(compile(python, "extending-training.md", "exec"), {})
+        for command in commands.splitlines():
+            assert main(command.split()[1:]) == 0, capsys.readouterr().err
+    before, tuned = (Corrector.load(tmp_path / n).network.layers for n in ("before", "runs/my_wake/tuned"))
+    pairs = [(a.get_weights(), b.get_weights()) for a, b in zip(before, tuned, strict=True) if a.weights]
+    changes = [np.abs(a[0] - b[0]).max() for a, b in pairs]
+    assert changes[:-1] == [0, 0] and changes[-1] > 0  # all but the last layer are fixed
+    import my_parts
+
+    flow = (experiment := load_experiment("my_wake.py")).pair.source
+    one, two = (Dataset.load(experiment.pair, "data/my_wake").frame(i) for i in (1, 4))
+    own, other = (metrics.vorticity(flow, a) for a in (one, two))
+    expected = 0.1 * ((own - other) ** 2).mean((1, 2)) / (other**2).mean((1, 2))
+    np.testing.assert_allclose(my_parts.enstrophy(one, two), expected, rtol=1e-4)

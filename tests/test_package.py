@@ -18,6 +18,7 @@ REPOSITORY = ROOT.parent
 # from the bottom to the top; a module may import modules of its own or a lower layer, also inside of functions
 LAYERS = [
     "errors",
+    "scene_files",
     "kernels",
     "grids",
     "pressure",
@@ -39,7 +40,7 @@ LAYERS = [
     "cli",
     "__main__",
 ]
-WITHOUT_TENSORFLOW = {"errors", "grids", "pressure", "flows", "metrics", "experiment"}
+WITHOUT_TENSORFLOW = {"errors", "scene_files", "grids", "pressure", "flows", "metrics", "experiment"}
 
 
 def modules():

@@ -6,6 +6,7 @@ import sys
 
 import typer
 
+from .common import Command
 from .compare import compare
 from .evaluate import evaluate
 from .export import export
@@ -25,7 +26,7 @@ app = typer.Typer(
 )
 
 for command in (scenes, generate, train, evaluate, compare, export, reproduce, networks, pretrained, view, animate):
-    app.command()(command)
+    app.command(cls=Command)(command)
 
 
 def main(arguments: list[str]) -> int:

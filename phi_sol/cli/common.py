@@ -6,9 +6,10 @@ import sys
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 
 def option(help: str, default: str | bool = True, *names: str):
@@ -18,7 +19,31 @@ def option(help: str, default: str | bool = True, *names: str):
 
 SceneArgument = Annotated[str, typer.Argument(metavar="SCENE", help="Name of a known scene, or path of a scene file.")]
 OutOption = Annotated[Path | None, option("Folder for the output.", False)]
-DataOption = Annotated[Path | None, option("Data folder. Default: data/SCENE.", False)]
+DataOption = Annotated[list[Path] | None, option("Data folder; may be repeated. Default: data/SCENE.", False)]
+
+
+class Command(TyperCommand):
+    """A command whose options may be given once only, but for those that are lists: no last one silently wins."""
+
+    def parse_args(self, ctx, args):
+        _, _, order = self.make_parser(ctx).parse_args(args=list(args))
+        for given in order:
+            if given.param_type_name == "option" and not given.multiple and order.count(given) > 1:
+                ctx.fail(f"{' / '.join([*given.opts[:1], *given.secondary_opts[:1]])} is given more than once.")
+        return super().parse_args(ctx, args)
+
+
+def data_folders(given: list[Path] | None, scene: str) -> Path | list[Path]:
+    """The data folder, or folders, of a command."""
+    folders = given or [Path("data") / scene]
+    return folders if len(folders) > 1 else folders[0]
+
+
+def named(text: str | None) -> Any:
+    """What `FILE.py:NAME` stands for; other texts, which are names of phi_sol's, as they are."""
+    from ..scene_files import load_object
+
+    return load_object(text) if text and ".py:" in text else text
 
 
 def progress_bar(unit: str = "", visible: bool = True):

@@ -72,8 +72,8 @@ def evaluate(
 
     experiment = load_experiment(scene)
     root = Path("runs") / experiment.name
-    data = data or Path("data") / experiment.name
-    find_simulations(data, "test")
+    folders = common.data_folders(data, experiment.name)
+    find_simulations(folders, "test")
     common.quiet_tensorflow()
     from ..tasks import task_of
 
@@ -89,7 +89,7 @@ def evaluate(
     task.check_evaluation(experiment, options)
     with common.progress_bar() as bar:
         options |= {"frames": frames, "command": common.command_line(), "progress": common.by_part(bar)}
-        result = task.evaluate(experiment, list(run or task.find(root)), data, out or root / "evaluation", **options)
+        result = task.evaluate(experiment, list(run or task.find(root)), folders, out or root / "evaluation", **options)
     common.show_results(task.tables(result.results), task.verdicts(result.results), task.width)
     for file in result.files:
         typer.echo(str(file))

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from .common import DataOption, SceneArgument, option, progress_bar, quiet_tensorflow
+from .common import DataOption, SceneArgument, data_folders, option, progress_bar, quiet_tensorflow
 
 
 def export(
@@ -30,14 +30,16 @@ def export(
     from ..storage.shipped import shipped_or_own
 
     experiment = load_experiment(scene)
-    folders = find_simulations(data or Path("data") / experiment.name, "test")
+    folders = find_simulations(data_folders(data, experiment.name), "test")
     quiet_tensorflow()
     from ..evaluation.evaluator import trained_solvers
     from ..evaluation.export import Exporter
 
-    trained, _ = trained_solvers([shipped_or_own(r, experiment.name) for r in run or []], experiment, strict=not anyway)
-    exporter = Exporter(Dataset(experiment.pair, folders, frames), trained, out, format, frames, every)
+    runs = [shipped_or_own(folder, experiment.name) for folder in run or []]
+    trained, _ = trained_solvers(runs, experiment, strict=not anyway)
+    recorded = Dataset(experiment.pair, folders, frames)
+    exporter = Exporter(recorded, trained, out, format, frames, every)
     with progress_bar() as bar:
         task = bar.add_task(experiment.name, total=None)
         notes = exporter.run(lambda done, total: bar.update(task, completed=done, total=total))
-    typer.echo("\n".join([*notes, f"{len(folders)} simulations of {', '.join(exporter.solvers)} in {out}"]))
+    typer.echo("\n".join([*notes, f"{len(recorded)} simulations of {', '.join(exporter.solvers)} in {out}"]))

@@ -71,16 +71,16 @@ def generate(
 
 
 def parse_parameters(options: list[str]) -> dict[str, list[float]]:
-    """`["reynolds=250,900"]` -> `{"reynolds": [250.0, 900.0]}`; an InputError for an option of another form."""
+    """`["reynolds=250,900"]`, or both one by one -> `{"reynolds": [250.0, 900.0]}`; InputError for another form."""
     from ..errors import InputError
 
-    result = {}
+    result: dict[str, list[float]] = {}
     for text in options:
         name, equals, values = text.partition("=")
         if not equals or not name or not values.strip():
             raise InputError(f"--param {text!r} must have the form NAME=VALUE,VALUE, e.g. reynolds=250,900.")
         try:
-            result[name.strip()] = [float(v) for v in values.split(",")]
+            result.setdefault(name.strip(), []).extend(float(v) for v in values.split(","))
         except ValueError:
             raise InputError(f"--param {text!r}: {values!r} is not a comma-separated list of numbers.") from None
     return result

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from . import common
-from .common import DataOption, OutOption, option
+from .common import OutOption, option
 
 
 def reproduce(
@@ -21,7 +21,7 @@ def reproduce(
         option("Time of all trainings of a scene together, e.g. 2h, instead of the paper's schedule.", False),
     ] = None,
     seeds: Annotated[int, option("Training seeds.")] = 3,
-    data: DataOption = None,
+    data: Annotated[Path | None, option("Data folder. Default: data/SCENE.", False)] = None,
     out: OutOption = None,
     dry_run: Annotated[bool, option("Measure and print what it will cost, and do nothing.", True, "--dry-run")] = False,
 ):

@@ -1,14 +1,26 @@
 """`phi-sol train`."""
 
+from dataclasses import replace
 from math import inf
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from .common import DataOption, OutOption, SceneArgument, option, progress_bar, progress_of, quiet_tensorflow
+from .common import (
+    DataOption,
+    OutOption,
+    SceneArgument,
+    data_folders,
+    named,
+    option,
+    progress_bar,
+    progress_of,
+    quiet_tensorflow,
+)
 
 SCENES = "the scene's"
+OF_SCENE = ("batch", "learning_rate", "decay", "ramp", "clip", "steps", "optimizer")  # of its schedule
 
 
 def train(
@@ -45,24 +57,36 @@ def train(
         bool | None,
         option("Divide by what the source gets wrong in each window.", SCENES, "--relative-loss/--plain-loss"),
     ] = None,
+    loss: Annotated[
+        str | None, option("FILE.py:NAME of a loss, or of a function (predicted, target) added to it.", SCENES)
+    ] = None,
     network: Annotated[
         str | None,
         option(
-            "fast, faster, fastest, small, resnet, convnet, unet, deep-unet, dilated, fno: phi-sol networks.",
+            "fast, faster, fastest, small, resnet, convnet, unet, deep-unet, dilated, fno (phi-sol networks), or "
+            "FILE.py:NAME of a builder or model.",
             SCENES,
         ),
     ] = None,
-    steps: Annotated[int | None, option("Training iterations.", SCENES)] = None,
+    start: Annotated[
+        Path | None,
+        option("Run to start from: its network, weights and normalisation; or pretrained.", False, "--from"),
+    ] = None,
+    steps: Annotated[
+        int | None, option("Training iterations in all; with --resume more of them make a run longer.", SCENES)
+    ] = None,
     budget: Annotated[
         str | None, option("Training time without compilation instead of iterations: 90s, 20m, 2h.", False)
     ] = None,
     batch: Annotated[int | None, option("Windows per iteration, on all devices together.", SCENES)] = None,
-    optimizer: Annotated[str, option("adam, adamw, lion, nadam, rmsprop or sgd.")] = "adam",
+    optimizer: Annotated[
+        str | None, option("adam, adamw, lion, nadam, rmsprop, sgd, or FILE.py:NAME of one.", SCENES)
+    ] = None,
     learning_rate: Annotated[float | None, option("The optimizer's, at the start.", SCENES)] = None,
     decay: Annotated[
         str | None,
         option(
-            "How the learning rate falls to 1 %: cosine, exponential, step; or constant.",
+            "How the learning rate falls to 1 %: cosine, exponential, step; constant; or FILE.py:NAME of a factor.",
             SCENES,
             "--decay",
             "--schedule",
@@ -77,11 +101,13 @@ def train(
     ema: Annotated[
         float | None, option("Momentum of an average of the weights, e.g. 0.999; it is what is saved.", "none")
     ] = None,
-    precision: Annotated[str, option("Of the network: float32, mixed_bfloat16 or mixed_float16.")] = "float32",
+    precision: Annotated[
+        str | None, option("Of the network: float32, mixed_bfloat16 or mixed_float16.", "float32")
+    ] = None,
     validation: Annotated[
         int | None, option("Training simulations held out to choose the best model; 0: none.", "1 of at least 4")
     ] = None,
-    validation_frames: Annotated[int, option("Steps of a validation rollout.")] = 100,
+    validation_frames: Annotated[int | None, option("Steps of a validation rollout.", "100")] = None,
     validate_every: Annotated[int | None, option("Iterations between validations.", "for 5 % of the time")] = None,
     patience: Annotated[int | None, option("End after so many validations without a new best.", "never")] = None,
     tensorboard: Annotated[
@@ -105,7 +131,10 @@ def train(
             "Compute activations again instead of keeping them: less memory.", "from SOL-64 on", "--remat/--no-remat"
         ),
     ] = None,
-    resume: Annotated[bool, option("Go on with an interrupted run.", True, "--resume")] = False,
+    resume: Annotated[
+        bool,
+        option("Go on with an interrupted run, or with more --steps or --budget a finished one.", True, "--resume"),
+    ] = False,
     out: OutOption = None,
 ):
     """
@@ -118,45 +147,64 @@ def train(
     from ..storage.dataset import Dataset, find_simulations
 
     experiment = load_experiment(scene)
-    for one, other in (({"--steps": steps}, {"--budget": budget}), ({"--unroll": unroll}, {"--stages": stages})):
-        if None not in (*one.values(), *other.values()):
-            raise InputError(f"Give either {next(iter(one))} or {next(iter(other))}, not both.")
+    exclusive: Any = {"steps": steps, "budget": budget}, {"unroll": unroll, "stages": stages}
+    for pair in (*exclusive, {"from": start, "network": network}):
+        if None not in pair.values():
+            raise InputError(f"Give either --{' or --'.join(pair)}, not both.")
     how: dict[str, Any] = {"placement": placement, "project": project or None, "truncate": truncate, "noise": noise}
     how |= {"push_forward": push_forward, "loss_weights": loss_weights, "gradient_loss": gradient_loss}
     how |= {"spectral_loss": spectral_loss, "step_weights": step_weights, "remat": remat}
     how |= {"relative_loss": relative_loss}
-    plan: dict[str, Any] = {"batch": batch, "learning_rate": learning_rate, "decay": decay, "ramp": ramp, "clip": clip}
-    plan = {n: getattr(experiment.schedule, n) if v is None else v for n, v in (plan | {"steps": steps}).items()}
-    plan |= {"clip": None if plan["clip"] == inf else plan["clip"]}
-    plan |= {"ema": ema, "precision": precision, "optimizer": optimizer}
+    plan: dict[str, Any] = {"batch": batch, "learning_rate": learning_rate, "ramp": ramp, "clip": clip, "ema": ema}
+    checks: dict[str, Any] = {"simulations": validation, "frames": validation_frames}
+    checks |= {"every": validate_every, "patience": patience}
     folder = out or Path("runs") / experiment.name / (f"inc-{method}" if placement == "inside" else method)
-    folders = find_simulations(data or Path("data") / experiment.name, "train")
+    folders = find_simulations(data_folders(data, experiment.name), "train")
     quiet_tensorflow(device)
     from ..training.distribution import is_chief, make_strategy
 
     devices = make_strategy(strategy)  # before PhiFlow asks TensorFlow for its devices
+    from ..storage.shipped import shipped_or_own
     from ..tasks import task_of
     from ..training.callbacks import ProgressBar
     from ..training.plan import Plan, parse_duration, parse_stages
+    from ..training.runs import read_run
     from ..training.trainer import Trainer
     from ..training.validation import Validation
 
-    kind, given = task_of(experiment), None if stages is None else parse_stages(stages)
-    longest = max(s.unroll for s in given) if given else experiment.schedule.unroll if unroll is None else unroll
-    if budget is not None:
-        plan |= {"steps": None, "budget": parse_duration(budget)}
+    how |= {"loss": named(loss)}
+    plan |= {"steps": steps, "precision": precision, "optimizer": named(optimizer), "decay": named(decay)}
+    how, plan, checks = (
+        {n: v for n, v in g.items() if v is not None} for g in (how, plan, checks)
+    )  # what was asked for
+    plan |= {"clip": None} if clip == inf else {}
+    kind, parts = task_of(experiment), None if stages is None else parse_stages(stages)
+    longest = max(s.unroll for s in parts) if parts else experiment.schedule.unroll if unroll is None else unroll
+    if budget is not None or steps is not None:
+        plan |= {"steps": steps, "budget": None if budget is None else parse_duration(budget)}
     shorter_first = experiment.schedule.curriculum if curriculum is None else curriculum
-    chosen = Plan(given or kind.stages(method, longest, shorter_first), **plan)
+    of_scene = {n: getattr(experiment.schedule, n) for n in OF_SCENE}
+    chosen = Plan(parts or kind.stages(method, longest, shorter_first), **of_scene | plan)
+    checked = Validation(**checks)
+    if resume:  # what was not asked for is as it was
+        course = read_run(folder, chosen)
+        asked = {"stages": chosen.stages} if parts or curriculum is not None else {}
+        length = {"steps": course.plan.steps, "budget": course.plan.budget}
+        chosen, checked = replace(course.begun, **length | asked | plan), replace(course.validation, **checks)
+    trained: Any = named(network)
+    if start is not None:
+        start = shipped_or_own(start, experiment.name)
+        kind.require(start, scene)
+        trained = kind.load(start)
     with progress_of("unpacking frames", is_chief(devices)) as show:
         recorded = Dataset(experiment.pair, folders, progress=show)
-    how = {n: v for n, v in how.items() if v is not None}
-    task = kind.create(experiment, recorded, method=method, unroll=longest, network=network, **how)
-    checks = Validation(validation, validation_frames, validate_every, patience)
+    task = kind.create(experiment, recorded, method=method, unroll=longest, network=trained, **how)
     common = {"seed": seed, "scene": experiment.name, "resume": resume, "strategy": devices}
     with progress_of("computing beforehand", is_chief(devices)) as show:
-        trainer = Trainer(task, chosen, folder, validation=checks, show=show, **common)
+        trainer = Trainer(task, chosen, folder, validation=checked, show=show, **common)
     if trainer.finished:
-        typer.echo(f"The training in {folder} is finished ({trainer.step} iterations).")
+        more = "with --resume and more --steps or --budget, in all, it goes on"
+        typer.echo(f"The training in {folder} is finished ({trainer.step} iterations): {more}.")
         return
     if trainer.chief:
         typer.echo(trainer.summary)

@@ -15,7 +15,10 @@ def view(
             metavar="PATH ...", help="Run, data, simulation or evaluation folders, any PhiFlow scene, or a scene."
         ),
     ],
-    data: Annotated[Path | None, option("Data to show with the runs. Default: their scene's test data.", False)] = None,
+    data: Annotated[
+        list[Path] | None,
+        option("Data to show with the runs; may be repeated. Default: their scene's test data.", False),
+    ] = None,
     port: Annotated[int, option("Port; if it is in use, the next free one is taken.")] = 8051,
     host: Annotated[str, option("Address to serve on. There is no authentication.")] = "127.0.0.1",
     anyway: Annotated[bool, option("Also correctors of another flow, as for evaluate.", True, "--anyway")] = False,
@@ -40,7 +43,7 @@ def view(
 def animate(
     paths: Annotated[list[str], typer.Argument(metavar="PATH ...", help="As for view.")],
     out: Annotated[Path, option("File to write: .mp4, .gif or .html.", True, "--out", "-o")],
-    data: Annotated[Path | None, option("As for view.", False)] = None,
+    data: Annotated[list[Path] | None, option("As for view.", False)] = None,
     simulation: Annotated[str | None, option("Its name, or the end of it.", "the first")] = None,
     run: Annotated[str | None, option("Corrector: its name, or the end of it.", "the first")] = None,
     field: Annotated[str | None, option("Field.", "velocity, or the first")] = None,

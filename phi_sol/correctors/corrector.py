@@ -10,6 +10,7 @@ import tensorflow as tf
 from ..errors import InputError
 from ..flows import Flow
 from ..flows.base import SEED
+from ..flows.comparison import first_difference
 from ..kernels.compiled import Arrays
 from ..networks import build_network, in_precision
 from ..networks.timing import architecture
@@ -113,6 +114,16 @@ class Corrector:
         """
         description = self.description | {"precision": policy}
         return Corrector(in_precision(self.network, policy), self.adapter, self.statistics, description)
+
+    def take_over(self, trained: "Corrector"):
+        """
+        Takes the normalisation of a trained corrector, whose network this one has. Raises InputError if it sees or
+        corrects other things than this one, or at another place.
+        """
+        theirs, ours = ({**asdict(c.adapter), "placement": c.placement, "resolution": 0} for c in (trained, self))
+        if difference := first_difference(theirs, ours):
+            raise InputError(f"The training can't start from these weights, whose {difference} here.")
+        self.statistics = trained.statistics
 
     def weights(self) -> list[tf.Tensor]:
         """The values of the network's trainable weights, as tensors for loops and recomputed gradients."""

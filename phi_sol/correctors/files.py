@@ -1,16 +1,18 @@
 """Networks on disk."""
 
+import json
 import os
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
+from zipfile import ZipFile
 
 import keras
 
-from ..errors import InputError, MissingError
+from ..errors import InputError, MissingError, one_line, user_error
 from ..flows import Flow
 from ..flows.comparison import first_difference
+from .objects import find, needed
 
 Trained = TypeVar("Trained")
 
@@ -28,17 +30,36 @@ def load_network(path: Path, description: Path, kind: str, custom_objects: dict 
     if not path.is_file() or not description.is_file():
         advice = "train one first ('phi-sol train'), or name another folder"
         raise MissingError(f"There is no {kind} in {path.parent}: {advice}.")
+    config, version = _read_config(path)
+    objects = {name: find(name, custom_objects or {}) for _, name in needed(config)}
+    if missing := sorted({(k, n.rpartition(">")[2]) for k, n in needed(config) if objects[n] is None}):
+        what = " and ".join(f"the {k} {n!r}" for k, n in missing)
+        given = ", ".join(f"{n!r}: {n}" for _, n in missing)
+        are = "are" if len(missing) > 1 else "is"
+        words = f"{path} needs {what}, which {are} not registered; the file itself is whole"
+        command = "in a command, name the scene file that has or imports it"
+        python = f"in Python, import what registers it, or load with load(folder, custom_objects={{{given}}})"
+        raise InputError(f"{words}: {command}; {python}.")
     try:
-        return keras.models.load_model(path, custom_objects, compile=False, safe_mode=True)
-    except Exception as err:  # Keras raises whatever the unzipping, JSON or HDF5 library raises
-        if unknown := re.search(r"Could not locate (\w+) '([^']+)'", str(err)):
-            kind, name = unknown.groups()
-            raise InputError(
-                f"{path} needs the {kind} {name!r}, which is not registered: import what registers it, or load it in "
-                f"Python with load(folder, custom_objects={{{name!r}: {name}}})."
-            ) from err
-        reason = str(err).strip().partition("\n")[0]
-        raise InputError(f"{path} is damaged ({reason}): train again.") from err
+        with keras.saving.custom_object_scope(objects):
+            return keras.models.load_model(path, compile=False, safe_mode=True)
+    except Exception as err:  # whatever Keras or code of the user's raises
+        reason = user_error(err) or one_line(err)
+        facts = f"saved with Keras {version}, here is {keras.version()}; classes of one's own may have changed since"
+        raise InputError(f"{path} is whole, but can't be loaded ({facts}): {reason}") from err
+
+
+def _read_config(path: Path) -> tuple[dict, str]:
+    """A network's configuration and the version of Keras that saved it. Raises InputError for a damaged file."""
+    try:
+        with ZipFile(path) as file:
+            damaged = file.testzip()
+            config, facts = (json.loads(file.read(f"{n}.json")) for n in ("config", "metadata"))
+    except Exception as err:  # whatever the unzipping or JSON library raises
+        raise InputError(f"{path} is damaged ({one_line(err)}): copy it once more, or train again.") from err
+    if damaged:
+        raise InputError(f"{path} is damaged (in {damaged}): copy it once more, or train again.")
+    return config, facts.get("keras_version", "?")
 
 
 def check_trained_for(flow: Flow, description: dict, kind: str, advice: str = ""):

@@ -15,7 +15,7 @@ from ..metrics import Metric
 from ..networks import check_policy
 from ..solvers.hybrid import HybridSolver
 from ..stepping.solver import Solver
-from ..storage.dataset import Dataset, find_simulations
+from ..storage.dataset import Dataset, find_simulations, folder_names
 from ..storage.files import check_no_file_in_the_way, versions, write_json
 from .baselines import plain_solvers
 from .groups import group_runs
@@ -44,7 +44,7 @@ class Evaluation:
 def evaluate_corrections(
     experiment: Experiment,
     runs: Mapping[str, Corrector | Solver | str | Path] | Sequence[str | Path],
-    data: str | Path,
+    data: str | Path | Sequence[str | Path],
     out: str | Path | None = None,
     *,
     frames: int | None = None,
@@ -115,7 +115,7 @@ def evaluate_corrections(
         "correctors": {n: _facts(d) | _elsewhere(trained[n], test) for n, d in descriptions.items()},
         "grids": grids | {"REF": experiment.pair.reference.resolution},
         "numerics": {n: p.facts for n, p in plain.items()} if numerics else None,
-        "data": {"folder": str(data), "sha256": data_hash(test, count), "fingerprints": test.fingerprints},
+        "data": {"folder": folder_names(data), "sha256": data_hash(test, count), "fingerprints": test.fingerprints},
         "versions": versions(),
         "command": command,
     }

@@ -120,7 +120,7 @@ class Exporter:
             frames = dict(self._frames(self.solvers[name], i))
             bad = [f for f, arrays in frames.items() if not all(np.isfinite(a).all() for a in arrays.values())]
             if bad:
-                notes.append(f"{name} blew up in {self.data.folders[i].name}: not finite from frame {bad[0]} on.")
+                notes.append(f"{name} blew up in {self.data.names[i]}: not finite from frame {bad[0]} on.")
             self._write(name, i, frames)
             progress(done, len(jobs))
         return notes
@@ -138,7 +138,7 @@ class Exporter:
             yield f, {n: a.numpy()[0] for n, a in kept.items()}
 
     def _write(self, name: str, simulation: int, frames: dict[int, Arrays]):
-        source, parameters = self.data.folders[simulation].name, self.data.simulations[simulation]
+        source, parameters = self.data.names[simulation], self.data.simulations[simulation]
         folder, flow = self.out / name, self.data.pair.source
         if self._format is None:
             folder.mkdir(parents=True, exist_ok=True)

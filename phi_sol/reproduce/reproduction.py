@@ -28,7 +28,8 @@ from ..training.trainer import Trainer
 from ..training.validation import Validation
 
 PLAN_FILE = "reproduction.json"
-IMPLIED = {"relative": False, "curriculum": True}  # entries of schedules that earlier versions did not have
+# entries of schedules that earlier versions did not have
+IMPLIED = {"relative": False, "curriculum": True, "loss": None, "optimizer": "adam"}
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,9 @@ class Reproduction:
         if schedule is None:
             advice = "give a --budget for the trainings, e.g. 2h."
             raise InputError(f"The paper's schedule of {experiment.name!r} is not known: {advice}")
+        if hasattr(schedule.network, "get_weights") or hasattr(schedule.network, "network"):
+            advice = "give the scene a builder (layers, x, outputs), which makes a new one for each"
+            raise InputError(f"A reproduction trains several networks, {experiment.name!r} has one: {advice}.")
         self.experiment, self.out, self.data, self.budget, self.seeds = experiment, Path(out), Path(data), budget, seeds
         self.schedule: Schedule = schedule
         check_no_file_in_the_way(self.out, "Name another folder with --out.")
@@ -90,9 +94,10 @@ class Reproduction:
         if not self.methods:
             raise InputError(f"There is nothing to reproduce of {experiment.name!r}: its task compares no methods.")
         self.trainings = [self._training(m, seed) for m in self.methods for seed in range(seeds)]
+        optimizer = self.trainings[0].plan.to_dict()["optimizer"]
         self.config: dict = {"scene": experiment.name, "budget": budget, "seeds": seeds, "methods": self.methods}
         self.config |= {
-            "schedule": describe(vars(self.schedule)),
+            "schedule": describe(vars(self.schedule) | {"optimizer": optimizer}),
             "data": str(self.data),
             "pair": experiment.pair.config,
         }
@@ -113,6 +118,7 @@ class Reproduction:
         seconds = None if self.budget is None else self.budget * shares[method] / sum(shares.values()) / self.seeds
         steps = None if self.budget is not None else how.steps
         limits: dict = dict(steps=steps, budget=seconds, decay=how.decay, ramp=how.ramp, clip=how.clip)
+        limits |= dict(optimizer=how.optimizer)
         plan = Plan(stages, how.batch, how.learning_rate, **limits)
         name = method if stages[-1].unroll == 1 else f"{method}{stages[-1].unroll}"
         return Training(method, seed, self.out / f"{name}_seed{seed}", plan)

@@ -1,5 +1,7 @@
 """Recorded simulations, mapped into memory."""
 
+import logging
+import os
 from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from pathlib import Path
@@ -13,14 +15,18 @@ from .files import read_json
 from .frames import DESCRIPTION, REFERENCE, read_frame
 from .packed import Packed, combine
 
+LOG = logging.getLogger(__name__)
 
-def find_simulations(folder: str | Path, split: str) -> list[Path]:
+
+def find_simulations(folder: str | Path | Sequence[str | Path], split: str) -> list[Path]:
     """
-    The simulation folders in `folder`, or in its sub-folder `split`.
+    The simulation folders in `folder`, or in its sub-folder `split`; of several folders in their order.
 
     Raises:
         MissingError: if there are none.
     """
+    if not isinstance(folder, str | Path):
+        return [path for f in folder for path in find_simulations(f, split)]
     folder = Path(folder)
     for place in (folder, folder / split):
         simulations = sorted(p for p in place.glob("sim_*") if p.is_dir()) if place.is_dir() else []
@@ -31,6 +37,11 @@ def find_simulations(folder: str | Path, split: str) -> list[Path]:
     raise MissingError(
         f"There are no simulations (sim_000000, ...) in {folder} or {folder / split}: run 'phi-sol generate' first."
     )
+
+
+def folder_names(folder: str | Path | Sequence[str | Path]) -> str:
+    """A folder or several as text."""
+    return str(folder) if isinstance(folder, str | Path) else ", ".join(map(str, folder))
 
 
 class Dataset:
@@ -61,7 +72,7 @@ class Dataset:
 
         Args:
             pair: The solver pair that the data must have been made with.
-            folders: Simulation folders, see `find_simulations`.
+            folders: Simulation folders, see `find_simulations`. One that is the same as one before counts once.
             frames: Offers the first so many frames after frame 0 only.
             progress: Called with (frames unpacked, frames in all) if they have to be unpacked.
 
@@ -69,8 +80,13 @@ class Dataset:
             InputError: if a simulation is unfinished, damaged, has fewer frames, or belongs to another pair.
             MissingError: if a file is missing.
         """
-        self.pair, self.folders = pair, [Path(f) for f in folders]
-        descriptions = [self._check(f) for f in self.folders]
+        self.pair, found = pair, {}
+        for folder in map(Path, folders):
+            description = self._check(folder)
+            first = found.setdefault(description["fingerprint"], (folder, description))
+            if first[1] is not description:
+                LOG.warning("%s is the same simulation as %s: it counts once.", folder, first[0])
+        self.folders, descriptions = (list(v) for v in zip(*found.values(), strict=True))
         recorded = min(d["frames"] for d in descriptions)
         if frames is not None and frames > recorded:
             place = self.folders[0].parent
@@ -85,9 +101,15 @@ class Dataset:
         self.keep_reference_every = descriptions[0]["keep_reference_every"]
 
     @classmethod
-    def load(cls, pair: SolverPair, folder: str | Path, split: str = "train", frames: int | None = None) -> "Dataset":
-        """All simulations in `folder`, or in its sub-folder `split`. Errors as for the class."""
-        return cls(pair, find_simulations(Path(folder), split), frames)
+    def load(
+        cls,
+        pair: SolverPair,
+        folder: str | Path | Sequence[str | Path],
+        split: str = "train",
+        frames: int | None = None,
+    ) -> "Dataset":
+        """All simulations in `folder` (or several), or in its sub-folder `split`. Errors as for the class."""
+        return cls(pair, find_simulations(folder, split), frames)
 
     def _check(self, folder: Path) -> dict:
         description = read_json(folder / DESCRIPTION)
@@ -99,6 +121,13 @@ class Dataset:
         if not description.get("complete"):
             raise InputError(f"{folder} is unfinished: run 'phi-sol generate' again to complete it.")
         return description
+
+    @property
+    def names(self) -> list[str]:
+        """A name of each simulation: its folder's, with what is above it where they are from several folders."""
+        paths = [Path(os.path.abspath(f)) for f in self.folders]
+        shared = os.path.commonpath([p.parent for p in paths])
+        return ["-".join(p.relative_to(shared).parts) for p in paths]
 
     def __len__(self) -> int:
         return len(self.folders)
@@ -117,11 +146,12 @@ class Dataset:
         Raises:
             InputError: if one of the simulations is in the `data` (fingerprints) of a description of what was trained.
         """
-        seen = {f for description in descriptions for f in description.get("data", [])}
-        known = [p.name for p, f in zip(self.folders, self.fingerprints, strict=True) if f in seen]
+        trained_on = [part.get("data", []) for d in descriptions for part in (d, d.get("from", {}))]
+        seen = {f for data in trained_on for f in data}
+        known = [p for p, f in zip(self.folders, self.fingerprints, strict=True) if f in seen]
         if known:
-            facts = f"holds simulations that a {kind} was trained on ({', '.join(known)})"
-            raise InputError(f"{self.folders[0].parent} {facts}: evaluate on test data.")
+            facts = f"holds simulations that a {kind} was trained on ({', '.join(p.name for p in known)})"
+            raise InputError(f"{known[0].parent} {facts}: evaluate on test data.")
 
     def moments(self, simulations: Sequence[int] | None = None) -> dict[str, tuple[float, float]]:
         """Mean and standard deviation of each array over all recorded frames of the simulations (default: all)."""

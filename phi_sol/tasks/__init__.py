@@ -6,7 +6,7 @@ Everything above asks here which task a scene, a folder or a file of results bel
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib import import_module
 from itertools import chain
 from pathlib import Path
@@ -104,7 +104,11 @@ def compare(a: dict, b: dict) -> Table:
 
 
 def evaluate(
-    experiment: Experiment, runs: Any, data: str | Path, out: str | Path | None = None, **options
+    experiment: Experiment,
+    runs: Any,
+    data: str | Path | Sequence[str | Path],
+    out: str | Path | None = None,
+    **options,
 ) -> Evaluation:
     """
     Measures what was trained on the test simulations of a scene, as the command `evaluate` does.
@@ -112,7 +116,7 @@ def evaluate(
     Args:
         experiment: The scene.
         runs: Folders of runs; or by name what was trained (`Corrector`, `PoissonGuess`, for corrections any solver).
-        data: Folder of the data.
+        data: Folder of the data, or several.
         out: Folder for `results.json`, report and pictures; None: nothing is written.
         options: `frames`, `progress` (called with part, done, in all), `command` (for the record), and those of the
             scene's task, such as `numerics` of a correction.

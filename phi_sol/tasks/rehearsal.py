@@ -35,6 +35,7 @@ class Rehearsal:
         self.arrays = {n: np.broadcast_to(a[:, None], shape[n]) for n, a in self.start.items()}
         self.parameters = {n: np.asarray(p, np.float32) for n, p in parameters.items()}
         self.folders, self.fingerprints = [Path(f"sim_{i:06d}") for i in range(count)], [""] * count
+        self.names = [f.name for f in self.folders]
 
     @property
     def tensors(self) -> tuple[Arrays, Arrays]:

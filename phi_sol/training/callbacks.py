@@ -28,13 +28,14 @@ class Log(keras.callbacks.Callback):
         self.columns = (*COLUMNS, "val_error") if validated else COLUMNS
 
     def on_train_begin(self, logs=None):
+        self.rewind(self.step)
+
+    def rewind(self, step: int):
+        """Drops all lines after an iteration: they come again."""
         text = io.StringIO(newline="")
         writer = self._writer(text)
         writer.writeheader()
-        if self.path.is_file():
-            with open(self.path, newline="") as file:
-                rows = (r for r in csv.DictReader(file) if (r.get("step") or "").isdigit())
-                writer.writerows(r for r in rows if int(r["step"]) <= self.step)
+        writer.writerows(r for r in logged(self.path) if int(r["step"]) <= step)
         write_atomic(self.path, text.getvalue().encode())
 
     def on_epoch_end(self, epoch, logs=None):
@@ -43,6 +44,14 @@ class Log(keras.callbacks.Callback):
 
     def _writer(self, file) -> csv.DictWriter:
         return csv.DictWriter(file, self.columns, restval="", extrasaction="ignore")
+
+
+def logged(path: Path) -> list[dict[str, str]]:
+    """The lines of a log, without those that are incomplete."""
+    if not path.is_file():
+        return []
+    with open(path, newline="") as file:
+        return [r for r in csv.DictReader(file) if (r.get("step") or "").isdigit()]
 
 
 class TensorBoard(keras.callbacks.TensorBoard):

@@ -3,6 +3,7 @@
 import logging
 import re
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -17,8 +18,8 @@ SECONDS = 300.0  # a long epoch is saved in between
 
 class Checkpoints(keras.callbacks.Callback):
     """
-    Keeps the last checkpoints, of every epoch, of every five minutes, and of the end. Each is complete or not there:
-    TensorFlow moves the data into place, and then its index.
+    Keeps the last checkpoints, of the start, of every epoch, of every five minutes, and of the end. Each is complete or
+    not there: TensorFlow moves the data into place, and then its index.
     """
 
     def __init__(self, trainer, folder: Path, **state):
@@ -28,12 +29,12 @@ class Checkpoints(keras.callbacks.Callback):
         self.checkpoint = tf.train.Checkpoint(**state)
         self.saved_step, self.saved_at = -1, time.monotonic()
 
-    def restore(self):
+    def restore(self, newest: int | None = None):
         """
-        Goes back to the latest checkpoint, if there is any; if it can't be read, to the one before, with a warning.
-        Raises InputError if there are checkpoints, but none can be read.
+        Goes back to the latest checkpoint (of those up to iteration `newest`), if there is any; if it can't be read, to
+        the one before, with a warning. Raises InputError if there are checkpoints, but none can be read.
         """
-        numbers = self._numbers()
+        numbers = [n for n in self.numbers() if newest is None or n <= newest]
         for number, before in zip(numbers, [*numbers[1:], None], strict=False):
             try:
                 self.checkpoint.read(str(self.folder / f"ckpt-{number}")).assert_existing_objects_matched()
@@ -47,7 +48,7 @@ class Checkpoints(keras.callbacks.Callback):
             advice = "remove the run or name another folder with --out"
             raise InputError(f"No checkpoint in {self.folder} can be read: {advice}.")
 
-    def _numbers(self) -> list[int]:
+    def numbers(self) -> list[int]:
         """Iterations of the checkpoints, latest first."""
         names = [re.fullmatch(r"ckpt-(\d+)\.index", p.name) for p in self.folder.glob("ckpt-*.index")]
         return sorted((int(m[1]) for m in names if m), reverse=True)
@@ -61,15 +62,24 @@ class Checkpoints(keras.callbacks.Callback):
     def save(self):
         """Saves unless this has been done, in the first worker only."""
         if self.trainer.chief and self.trainer.step != self.saved_step:
-            self.checkpoint.write(str(self.folder / f"ckpt-{self.trainer.step}"))
-            for number in self._numbers()[KEEP:]:
-                for path in self.folder.glob(f"ckpt-{number}.*"):
-                    path.unlink()
+            self._write()
+            self.remove(self.numbers()[KEEP:])
             self.trainer.save()
             self.saved_step = self.trainer.step
         self.saved_at = time.monotonic()
 
+    def _write(self):
+        self.checkpoint.write(str(self.folder / f"ckpt-{self.trainer.step}"))
+
+    def remove(self, numbers: Sequence[int]):
+        """Removes the checkpoints of some iterations."""
+        for number in numbers:
+            for path in self.folder.glob(f"ckpt-{number}.*"):
+                path.unlink()
+
     def on_train_begin(self, logs=None):
+        if self.trainer.chief and not self.numbers():  # what a training that diverges at once goes back to
+            self._write()
         self.saved_at = time.monotonic()
 
     def on_train_batch_end(self, batch, logs=None):

@@ -7,6 +7,10 @@ from .task import Task
 from .windows import Windows
 
 
+class NotFinite(ArithmeticError):
+    """A loss or a gradient of a training is not finite."""
+
+
 def cause(
     loss: float, losses: np.ndarray, numbers: np.ndarray, task: Task, unroll: int, stream: Windows, iteration: int
 ) -> str:
@@ -24,5 +28,5 @@ def cause(
     simulation, first = (int(v) for v in stream.locate(tf.constant(numbers[np.argmax(bad[:, step])])))
     frame = first + task.frames(unroll) - task.terms(unroll) + step + 1
     values = ", ".join(f"{n}={v:g}" for n, v in data.simulations[simulation].items())
-    place = f"{data.folders[simulation].name} ({values}), frame {frame} (step {step + 1} of {label})"
+    place = f"{data.names[simulation]} ({values}), frame {frame} (step {step + 1} of {label})"
     return f"The loss is {loss} {where}: simulation {place}."

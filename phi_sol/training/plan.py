@@ -2,14 +2,16 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import KW_ONLY, asdict, dataclass, fields
+from dataclasses import KW_ONLY, asdict, dataclass, fields, replace
 from math import inf, isfinite
 from numbers import Integral, Real
+from typing import Any
 
 import keras
 from keras.optimizers.schedules import CosineDecay, ExponentialDecay, PiecewiseConstantDecay
 
-from ..errors import InputError, suggestion
+from ..errors import InputError, suggestion, user_error
+from ..experiment import OPTIMIZERS
 from ..networks import POLICIES
 
 
@@ -21,10 +23,13 @@ class Stage:
     Attributes:
         unroll: Unrolled steps in this part.
         until: Fraction of the whole training at which it ends.
+        anew: Whether the learning rate begins anew with it, as at the start of a training (a warm restart, Loshchilov
+            and Hutter, ICLR 2017, arXiv:1608.03983).
     """
 
     unroll: int
     until: float
+    anew: bool = False
 
     def __post_init__(self):
         if not isinstance(self.unroll, Integral) or isinstance(self.unroll, bool) or self.unroll < 1:
@@ -40,7 +45,7 @@ DECAYS = {
     "constant": lambda rate, final: lambda progress: rate,
 }
 RISE = 0.05  # of a later stage
-OPTIMIZERS = ("adam", "adamw", "lion", "nadam", "rmsprop", "sgd")
+
 EARLIER = {"schedule": "decay", "warmup": "ramp"}  # names in runs of version 0.1
 
 
@@ -59,13 +64,16 @@ class Plan:
         steps: Iterations in all, or None.
         budget: Seconds in all, without compilation, or None. One of the two is given.
         decay: How the learning rate falls: `cosine` (half a period), `exponential`, `step` (after 1/2 and 3/4 of the
-            training) or `constant`; or a function of the progress (0 to 1) that gives a factor.
+            training) or `constant`; or a function of the progress (0 to 1) that gives a factor. With stages that begin
+            `anew` it is the progress within those up to the next such.
         final: What it falls to, as a fraction of `learning_rate`; not used by a function.
         ramp: Fraction of the training in which it rises linearly from 1 % of its value.
         clip: Gradients with a larger norm, over all weights, are scaled down to it; None: never.
         ema: Momentum of an exponential moving average of the weights, which is validated and saved; None: no average.
         precision: Of the network, not the solver: `float32`, `mixed_bfloat16` or `mixed_float16` (16 bits inside).
-        optimizer: A name (`adam`, ...), or a Keras optimizer whose settings, without its learning rate, are taken.
+        optimizer: A name (`adam`, ...), or a Keras optimizer (or a function without arguments that makes one) whose
+            settings, without its learning rate, are taken; what the plan says itself (average of the weights, scale of
+            the loss, schedule of the rate) must not be in it.
     """
 
     stages: tuple[Stage, ...]
@@ -80,7 +88,7 @@ class Plan:
     clip: float | None = None
     ema: float | None = None
     precision: str = "float32"
-    optimizer: str | keras.optimizers.Optimizer = "adam"
+    optimizer: str | keras.optimizers.Optimizer | Callable = "adam"
 
     def __post_init__(self):
         if (self.steps is None) == (self.budget is None):
@@ -104,8 +112,18 @@ class Plan:
         if not isinstance(self.decay, str) and not callable(self.decay):
             what = "a name or a function of the progress"
             raise InputError(f"The decay of a learning rate is {what}, not {self.decay!r}.")
+        if isinstance(self.decay, keras.optimizers.schedules.LearningRateSchedule):
+            form = "decay=lambda progress: float(schedule(progress * steps)) / learning_rate"
+            raise InputError(f"A Keras schedule gives rates by iterations, a decay factors by the progress: {form}.")
+        if callable(self.optimizer):
+            try:
+                object.__setattr__(self, "optimizer", self.optimizer())
+            except TypeError as err:
+                raise user_error(err) or InputError(f"The optimizer of a training can't be made: {err}.") from err
         if not isinstance(self.optimizer, str | keras.optimizers.Optimizer):
             raise InputError(f"The optimizer of a training is a name or a Keras optimizer, not {self.optimizer!r}.")
+        if not isinstance(self.optimizer, str):
+            _check_optimizer(self.optimizer)
 
     def progress(self, step: int, seconds: float) -> float:
         """Fraction of the training that is done, 0 to 1."""
@@ -117,18 +135,37 @@ class Plan:
 
     def rate(self, progress: float) -> float:
         """Learning rate: Keras's schedules with the progress for the step, so that they serve budgets of time, too."""
-        ramp = _rise(progress, self.ramp)
-        index = self.stage(progress)
+        index, ends = self.stage(progress), [0.0, *(s.until for s in self.stages)]
+        anew = [0.0, *(ends[i] for i, s in enumerate(self.stages) if s.anew), 1.0]
+        first = max(a for a in anew if a <= ends[index])
+        within = (progress - first) / (min(a for a in anew if a > first) - first)
+        ramp = _rise(within, self.ramp)
         if index:
-            begin, end = self.stages[index - 1].until, self.stages[index].until
-            ramp *= _rise(progress - begin, RISE * (end - begin))
+            ramp *= _rise(progress - ends[index], RISE * (ends[index + 1] - ends[index]))
         if not isinstance(self.decay, str):
-            return ramp * self.learning_rate * float(self.decay(progress))
-        return ramp * float(DECAYS[self.decay](self.learning_rate, self.final)(progress))
+            return ramp * self.learning_rate * float(self.decay(within))
+        return ramp * float(DECAYS[self.decay](self.learning_rate, self.final)(within))
+
+    @property
+    def length(self) -> float:
+        """Iterations or seconds in all."""
+        return (self.budget if self.steps is None else self.steps) or inf
+
+    def longer(self, until: float, after: float | None = None) -> "Plan":
+        """
+        The same plan, and then a further stage up to `until` iterations or seconds in all: unrolled steps as in the
+        last one, and a learning rate that begins anew. `after` is where a training ended, if not as planned.
+        """
+        end = self.length if after is None else after
+        begins = [0.0, *(s.until for s in self.stages)]
+        kept = [s for s, begin in zip(self.stages, begins, strict=False) if begin * self.length < end]
+        stages = [replace(s, until=min(s.until * self.length, end) / until) for s in kept]
+        limit: dict = {"budget": until} if self.steps is None else {"steps": until}
+        return replace(self, stages=(*stages, Stage(self.stages[-1].unroll, 1.0, anew=True)), **limit)
 
     def make_optimizer(self, variables: list[keras.Variable]) -> keras.optimizers.Optimizer:
         """The optimizer of some variables, with their moving average and the scaled loss of float16 where wanted."""
-        given = keras.optimizers.get(self.optimizer) if isinstance(self.optimizer, str) else self.optimizer
+        given: Any = keras.optimizers.get(self.optimizer) if isinstance(self.optimizer, str) else self.optimizer
         config = given.get_config() | {"learning_rate": self.learning_rate}
         config |= {"use_ema": self.ema is not None, "ema_momentum": self.ema or 0.99}
         optimizer = type(given).from_config(config)
@@ -141,7 +178,8 @@ class Plan:
         """JSON-ready. Objects are there by their names: whoever goes on with a training gives them again."""
         content = {f.name: getattr(self, f.name) for f in fields(self)}
         named = {n: v if isinstance(v, str) else _name(v) for n, v in content.items() if n in ("decay", "optimizer")}
-        return content | named | {"stages": [asdict(s) for s in self.stages]}
+        stages = [{n: v for n, v in asdict(s).items() if n != "anew" or v} for s in self.stages]
+        return content | named | {"stages": stages}
 
     def stored(self, content: dict) -> "Plan":
         """
@@ -156,6 +194,17 @@ class Plan:
                     raise InputError(f"The run was started with the {name} {was!r} as an object: give it again.")
                 content[name] = own
         return Plan(**content | {"stages": tuple(Stage(**s) for s in content["stages"])})
+
+
+def _check_optimizer(optimizer: keras.optimizers.Optimizer):
+    """Raises InputError for what a plan would overrule."""
+    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        raise InputError("A plan scales the loss itself where it has to: give the inner optimizer, and the precision.")
+    if optimizer.use_ema:
+        raise InputError("The moving average of the weights is the plan's, ema=0.999, not the optimizer's (use_ema).")
+    if isinstance(optimizer.get_config().get("learning_rate"), dict):
+        words = "a number, and how it falls as decay, a function of the progress (0 to 1)"
+        raise InputError(f"The learning rate of a training is the plan's, not the optimizer's: give it {words}.")
 
 
 def _rise(progress: float, length: float) -> float:

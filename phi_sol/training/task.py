@@ -135,6 +135,10 @@ class Task(ABC):
     def load(cls, folder: Path) -> Any:
         """What `save` wrote. Raises MissingError or InputError."""
 
+    def result(self, folder: Path) -> Any:
+        """What a training that has ended gives: what is in its folder."""
+        return self.load(folder)
+
     # --- windows ---
 
     @property
@@ -188,7 +192,8 @@ class Task(ABC):
         stage; with the name of a network or the network itself for tasks that train one, and further options, as the
         command `train` has them. Raises InputError for an unknown method or options that the task does not have.
         """
-        cls.refuse(experiment, how)
+        given = {"network": network, "loss": experiment.schedule.loss}
+        cls.refuse(experiment, {n: v for n, v in given.items() if v is not None} | how)
         return cls(data)
 
     @classmethod
@@ -228,9 +233,9 @@ class Task(ABC):
         raise InputError(f"{folder} holds {article(cls.product)}, which can't step a simulation.")
 
     @classmethod
-    def evaluate(cls, experiment: Any, runs: Any, data: str | Path, out: str | Path | None = None, **options) -> Any:
+    def evaluate(cls, experiment: Any, runs: Any, data: Any, out: str | Path | None = None, **options) -> Any:
         """
-        Measures what was trained, by folders of runs, on the test simulations in the folder `data`, and writes
+        Measures what was trained, by folders of runs, on the test simulations in `data` (folder or folders), and writes
         `results.json` and a report into `out` (None: nowhere): an `Evaluation`. Options are `frames`, `command` (for
         the record), `progress` (called with part, done, in all), and those of the task.
         """

@@ -10,22 +10,22 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ..errors import DivergedError, InputError
+from ..errors import InputError
 from ..storage.files import check_no_file_in_the_way, versions, write_json
 from .callbacks import Log, TensorBoard
 from .checkpoints import Checkpoints
 from .distribution import check_batch, device_summary, is_chief
-from .divergence import cause
+from .divergence import NotFinite, cause
 from .interruption import Interruption
 from .optimization import Optimization
 from .plan import Plan, Stage
-from .runs import RUN_FILE, check_unused, stored_run
+from .recovery import LOWER, go_back
+from .runs import RUN_FILE, Course, check_unused, read_run
 from .task import Setting, Task
 from .validation import Validation, Validator
 from .windows import Windows
 
 LAST = "last"
-DEFAULT = Validation()
 
 
 class Trainer:
@@ -41,6 +41,8 @@ class Trainer:
         step: Iterations done.
         label: The way of training in the current stage, such as `SOL-8`.
         epoch_length: Iterations between two calls of the epoch callbacks.
+        course: What the run was started with, and what has come to it since.
+        losses: Of the iterations of the current epoch.
     """
 
     epoch_length = 50
@@ -54,7 +56,7 @@ class Trainer:
         seed: int = 0,
         scene: str = "",
         resume: bool = False,
-        validation: Validation = DEFAULT,
+        validation: Validation | None = None,
         strategy: tf.distribute.Strategy | None = None,
         show: Callable[[int, int], None] | None = None,
     ):
@@ -65,20 +67,21 @@ class Trainer:
             folder: Folder of the run. In a training on several machines all of them see it.
             seed: Seed of weights and data order.
             scene: Name of the scene, for the record.
-            resume: Goes on with the run in `folder`, with the plan and the validation that it was started with.
-            validation: How the training is validated.
+            resume: Goes on with the run in `folder`, which keeps its plan and validation. A plan that is the same but
+                longer, in all, makes it longer: what is added is a further stage (see `Plan.longer`).
+            validation: How the training is validated; None: as `Validation()` says, or as the run that is resumed.
             strategy: Distributes the work; None: TensorFlow's current strategy, by default one device.
             show: Called with (steps done, steps in all) while a task computes something beforehand.
 
         Raises:
-            InputError: if `folder` is in use and `resume` is false, or holds another run; if the frames are too few; if
-                the batch can't be shared by the devices; if no checkpoint can be read.
+            InputError: if `folder` is in use and `resume` is false, or holds another run or one with another plan or
+                validation; if the frames are too few; if the batch can't be shared by the devices; if no checkpoint can
+                be read; if there is nothing to train.
             MissingError: if there is nothing to resume.
         """
         if not isinstance(task, Task):
             raise InputError(f"A trainer needs a task, such as phi_sol.Correction(data), not {type(task).__name__}.")
-        self.task, self.data, self.folder, self.plan = task, task.data, Path(folder), plan
-        self.seed, self.validation = seed, validation
+        self.task, self.data, self.folder, self.seed = task, task.data, Path(folder), seed
         self.strategy = tf.distribute.get_strategy() if strategy is None else strategy
         self.chief = is_chief(self.strategy)
         longest, data = max(s.unroll for s in plan.stages), self.data
@@ -89,21 +92,22 @@ class Trainer:
         config |= {"seed": seed, "pair": data.pair.config, "data": data.fingerprints}
         config |= {"parameters": {n: v.tolist() for n, v in data.parameters.items()}}
         check_no_file_in_the_way(self.folder, "Name another folder with --out.")
-        if resume:  # with the run's own plan and validation
-            self.plan, self.validation = stored_run(self.folder, config, plan)
-        elif self.chief:
+        if not resume and self.chief:
             check_unused(self.folder)
+        self.course = read_run(self.folder, plan, config) if resume else Course(plan, validation or Validation())
+        more = self.course.wanted(plan, validation, self.folder)
+        self.plan, self.validation = self.course.plan, self.course.validation
         check_batch(self.strategy, self.plan.batch)
         held_out = self.validation.held_out(len(data))
         self.simulations = [i for i in range(len(data)) if i not in held_out]
         task.set_up(Setting(self.simulations, longest, seed, self.plan.precision, self.strategy, show))
-        validated = asdict(self.validation) | {"held_out": [data.folders[i].name for i in held_out]}
-        facts = config | {"plan": self.plan.to_dict(), "validation": validated, "versions": versions()}
-        facts["label"] = task.label(longest)
-        task.note(facts)
-        self._run = facts | {"complete": False}
-        self.held_out = validated["held_out"]
+        if not task.variables:
+            raise InputError(f"There is nothing to train in this {task.product}: no variable of it is trainable.")
+        self.held_out = [data.names[i] for i in held_out]
+        validated = asdict(self.validation) | {"held_out": self.held_out}
+        self._facts = config | {"validation": validated, "versions": versions(), "label": task.label(longest)}
         self.optimization = Optimization(self.strategy, task.variables, self.plan)
+        self._traced: tuple[int, Callable] = (-1, lambda *given: None)
         self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
         self._clock = tf.Variable(0.0, dtype=tf.float64, trainable=False)
         self.validator = Validator(self, self.validation, held_out) if held_out else None
@@ -111,7 +115,8 @@ class Trainer:
         state |= self.validator.state if self.validator else {}
         self.checkpoints = Checkpoints(self, self.folder / "checkpoints", **state)
         if resume:
-            self.checkpoints.restore()
+            self._take_up(more)
+        task.note(self._facts | self.course.to_dict())
 
     @property
     def step(self) -> int:
@@ -146,12 +151,9 @@ class Trainer:
         """One line: what is trained, method, data, devices."""
         megabytes = self.data.nbytes / 1e6 * len(self.simulations) / len(self.data)
         longest = self.task.label(max(s.unroll for s in self.plan.stages))
-        parts = [
-            self.task.summary,
-            f"{longest} on {len(self.simulations)} simulations of {self.data.frames} frames ({megabytes:.1f} MB)",
-            f"validated on {', '.join(self.held_out)}" if self.held_out else "no validation",
-            device_summary(self.strategy),
-        ]
+        where = f"{len(self.simulations)} simulations of {self.data.frames} frames ({megabytes:.1f} MB)"
+        checks = f"validated on {', '.join(self.held_out)}" if self.held_out else "no validation"
+        parts = (self.task.summary, f"{longest} on {where}", checks, device_summary(self.strategy))
         return "; ".join(p for p in parts if p)
 
     @property
@@ -173,19 +175,21 @@ class Trainer:
             tensorboard: Whether logs for TensorBoard are written into `tensorboard/`.
 
         Returns:
-            What the run's folder holds, from `Task.load`: the best one on the validation, or the last one. (None in
+            What the run's folder holds, from `Task.result`: the best one on the validation, or the last one. (None in
             other processes than the first of a training on several machines.)
 
         Raises:
-            DivergedError: if the loss or its gradient is not finite; it is not applied, and the last checkpoint stays.
+            DivergedError: if the loss or its gradient is not finite again, after the training has been taken up twice
+                at its last good checkpoint with a lower learning rate; it is not applied, and the checkpoint stays.
             KeyboardInterrupt: if interrupted, after the iteration that was under way, with a checkpoint.
         """
         own = [self.validator] if self.validator else []
+        log = Log(self.folder / "log.csv", self.step, self.validator is not None)
         if self.chief:
-            own.append(Log(self.folder / "log.csv", self.step, self.validator is not None))
+            own.append(log)
             own += [TensorBoard(self.folder / "tensorboard", self.optimization.optimizer)] if tensorboard else []
             self.folder.mkdir(parents=True, exist_ok=True)
-            write_json(self.folder / RUN_FILE, self._run)
+            self.write_run()
         model = self.task.model
         calls = keras.callbacks.CallbackList([*own, self.checkpoints, *callbacks], model=model)
         model.stop_training = self.finished  # what callbacks set to end a training
@@ -193,7 +197,10 @@ class Trainer:
         with Interruption() as interruption:
             try:
                 while not model.stop_training and self.progress < 1:
-                    self._fit_stage(self.plan.stage(self.progress), calls, interruption)
+                    try:
+                        self._fit_stage(self.plan.stage(self.progress), calls, interruption)
+                    except NotFinite as err:
+                        go_back(self, str(err), log)
             except KeyboardInterrupt:
                 if not interruption.forced:
                     self.checkpoints.save()
@@ -203,19 +210,38 @@ class Trainer:
             return None
         if self.progress >= 1 or model.stop_training:
             done = {"steps_done": self.step, "seconds": float(self._clock), "stopped_early": self.progress < 1}
-            write_json(self.folder / RUN_FILE, self._run | {"complete": self.progress >= 1} | done)
-        return self.task.load(self.folder)
+            self.write_run(self.progress >= 1, **done)
+        return self.task.result(self.folder)
+
+    def write_run(self, complete: bool = False, **facts):
+        """Writes `run.json`."""
+        write_json(self.folder / RUN_FILE, self._facts | self.course.to_dict() | {"complete": complete} | facts)
+
+    def _take_up(self, length: float | None):
+        """Goes on where the run in the folder is, and up to a length in all if it is to be longer."""
+        self.checkpoints.restore()
+        place = self.step if self.plan.budget is None else float(self._clock)
+        if length is not None:
+            self.course.longer.append({"until": length} | ({"after": place} if self.finished else {}))
+            self.plan = self.course.plan
+        if any(how.get("after") == place for how in self.course.longer):  # as at a change of stage within a training
+            self.optimization.renew()
+            if self.validator:
+                self.validator.waited.assign(0)
 
     def _fit_stage(self, index: int, calls: keras.callbacks.CallbackList, interruption: Interruption):
         task, optimization, unroll, start = self.task, self.optimization, self.plan.stages[index].unroll, self.step
-        gradients_of = optimization.gradients(lambda *given: task.losses(unroll, *given))
+        if self._traced[0] != index:  # it is the same again where the training was taken up
+            self._traced = index, optimization.gradients(lambda *given: task.losses(unroll, *given))
+        gradients_of = self._traced[1]
         # the stream of each stage is numbered by the iterations of the whole run, so that it can start anywhere
         seed, length = self.seed + 1000 * index, task.frames(unroll) + 1
         stream = Windows(self.data, length, seed, task.arrays, task.extra, self.simulations)
         batches = self.strategy.distribute_datasets_from_function(
             lambda part: stream.batches(self.plan.batch, start, 2**31, part)
         )
-        losses, norms, epoch, shown = [], [], self.step // self.epoch_length, task.unrolled(unroll)
+        epoch, shown = self.step // self.epoch_length, task.unrolled(unroll)
+        self.losses, norms = [], []
         calls.on_epoch_begin(epoch)
         begin = None
         for window, parameters, numbers in batches:
@@ -223,7 +249,7 @@ class Trainer:
                 optimization.compile(gradients_of, window, parameters, numbers)
                 begin = time.perf_counter()
             calls.on_train_batch_begin(self.step)
-            rate = self.plan.rate(self.progress)
+            rate = self.plan.rate(self.progress) * LOWER ** len(self.course.recoveries)
             optimization.optimizer.learning_rate = rate
             now = time.perf_counter()
             seconds, begin = tf.constant(now - begin, tf.float64), now
@@ -233,22 +259,22 @@ class Trainer:
             if not np.isfinite(loss) or (not np.isfinite(norm) and optimization.scale <= 1):
                 parts, numbers = (np.asarray(self.strategy.gather(v, axis=0)) for v in (parts, numbers))
                 why = cause(loss, parts, numbers, task, unroll, stream, self.step + 1)
-                raise DivergedError(f"{why} {self.checkpoints.summary}")
+                raise NotFinite(why)
             optimization.apply(gradients)
             self._clock.assign_add(seconds)
             self._step.assign_add(1)
             changes = self.progress < 1 and self.plan.stage(self.progress) != index
             if changes:  # before anything is saved, so that a run resumed here goes on like this one
                 optimization.renew()
-            losses.append(loss)
+            self.losses.append(loss)
             norms.append(norm)
-            logs = {"loss": float(np.mean(losses)), "gradient_norm": float(np.mean(norms)), "unroll": shown}
+            logs = {"loss": float(np.mean(self.losses)), "gradient_norm": float(np.mean(norms)), "unroll": shown}
             logs |= {"learning_rate": rate, "progress": self.progress, "step": self.step, "seconds": float(self._clock)}
             calls.on_train_batch_end(self.step - 1, logs)
             ends = self.progress >= 1 or changes or task.model.stop_training
             if self.step % self.epoch_length == 0 or ends:
                 calls.on_epoch_end(epoch, logs)
-                losses, norms, epoch = [], [], self.step // self.epoch_length
+                self.losses, norms, epoch = [], [], self.step // self.epoch_length
                 if ends or task.model.stop_training:
                     return
                 calls.on_epoch_begin(epoch)

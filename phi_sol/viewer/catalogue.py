@@ -3,7 +3,7 @@
 import csv
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,12 +85,12 @@ class Catalogue:
     that were given by name or file are `experiments`.
     """
 
-    def __init__(self, paths: list[str], data: Path | None = None, strict: bool = True):
+    def __init__(self, paths: list[str], data: Path | Sequence[Path] | None = None, strict: bool = True):
         """
         Args:
             paths: Folders of runs, data, simulations, evaluations, or that hold such; scene files, or names of scenes
                 (stand for `data/SCENE`, `runs/SCENE`, and the trained corrector that comes with phi_sol).
-            data: Data folder to be shown with the runs; default: `data/SCENE` here or beside the folder `runs`.
+            data: Data folder or folders to be shown with the runs; default: `data/SCENE` here or beside `runs`.
             strict: Whether simulations are shown with what was trained for them only, not with what can be used.
 
         Raises:
@@ -103,7 +103,8 @@ class Catalogue:
         for path in paths:
             self._add(path)
         self.scan()
-        for folder in self._test_data() if data is None else [data]:
+        given = [data] if isinstance(data, str | Path) else data
+        for folder in given or self._test_data():
             self._add_folder(folder)
         self.scan()
         if not (self.runs or self.recordings or self.evaluations or self.experiments):

@@ -11,6 +11,7 @@ import pytest
 import tensorflow as tf
 
 from phi_sol import Corrector, InputError, PoissonGuess, SmokeBox, WakeFlow
+from phi_sol.correctors.objects import objects_of
 from phi_sol.correctors.statistics import Statistics
 from phi_sol.networks import NETWORKS, build_network, in_precision, network_name
 from phi_sol.stepping.arrays import pack
@@ -172,6 +173,84 @@ try:
 except InputError as err:
     print(err)
 """
+
+
+def rounded(x):
+    return x / (1 + abs(x))
+
+
+class Scale(keras.layers.Layer):
+    def call(self, x):
+        return 2.0 * x
+
+
+class Small(keras.initializers.Initializer):
+    def __call__(self, shape, dtype=None):
+        return 1e-3 * keras.ops.ones(shape, dtype)
+
+
+class Around(keras.layers.Wrapper):
+    def call(self, x):
+        return self.layer(x)
+
+
+def with_everything(layers, x, outputs):
+    x = keras.layers.Conv2D(4, 3, padding="same", activation=rounded, kernel_initializer=Small())(x)
+    return Around(keras.layers.Conv2D(outputs, 1, activation="tanh"))(Scale()(x))
+
+
+MADE_OF = {
+    "functional": (lambda layers, x, outputs: Scale()(layers.conv(x, outputs, 3)), "the class 'Scale', which is"),
+    "sequential": (lambda: keras.Sequential([Scale(), keras.layers.Conv2D(2, 1)]), "the class 'Scale', which is"),
+    "subclassed": (Own, "the class 'Own', which is"),
+    "all kinds": (
+        with_everything,
+        "the class 'Around' and the class 'Scale' and the class 'Small' and the function 'rounded', which are",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", MADE_OF)
+def test_what_is_missing_is_named(case, flow, native, tmp_path):
+    """All of it at once, whatever kind of model it is part of; given, or registered by now, it loads."""
+    make, missing = MADE_OF[case]
+    corrector = Corrector.create(flow, make() if case in ("sequential", "subclassed") else make, STATISTICS)
+    corrector.network.set_weights([w + 0.1 for w in corrector.network.get_weights()])
+    corrector.save(tmp_path)
+    with pytest.raises(InputError) as caught:
+        Corrector.load(tmp_path)
+    assert f"corrector.keras needs {missing} not registered; the file itself is whole: in a comm" in str(caught.value)
+    assert "damaged" not in str(caught.value)
+    own = {"Own": Own, "Scale": Scale, "Around": Around, "Small": Small, "rounded": rounded}
+    registry = keras.saving.get_custom_objects()
+    for given in (own, {f"mine>{n}": o for n, o in own.items()}):
+        try:
+            registry.update({} if given is own else given)
+            loaded = Corrector.load(tmp_path, own if given is own else None)
+        finally:
+            for name in given if given is not own else ():
+                del registry[name]
+        for n, value in loaded(*native).items():
+            np.testing.assert_array_equal(value, corrector(*native)[n])
+    with keras.saving.custom_object_scope(objects_of(corrector.network)):  # as at the end of a training
+        Corrector.load(tmp_path)
+
+
+def test_a_whole_file_that_can_t_be_loaded_is_not_called_damaged(flow, tmp_path):
+    """Since a class has changed; and one that is damaged is."""
+
+    class Changed(keras.Model):
+        def __init__(self, more):
+            super().__init__()
+
+    Corrector.create(flow, Own(), STATISTICS).save(tmp_path)
+    with pytest.raises(InputError, match="corrector.keras is whole, but can't be loaded .saved with Keras .*: .*more"):
+        Corrector.load(tmp_path, {"Own": Changed})
+    content = bytearray((tmp_path / "corrector.keras").read_bytes())
+    content[len(content) // 2] ^= 255
+    (tmp_path / "corrector.keras").write_bytes(content)
+    with pytest.raises(InputError, match="corrector.keras is damaged .*: copy it once more, or train again."):
+        Corrector.load(tmp_path, {"Own": Own})
 
 
 def test_a_class_that_is_not_registered_is_named_when_it_is_missing(flow, tmp_path):

@@ -110,3 +110,28 @@ def test_a_relative_loss_counts_every_window_by_the_error_of_its_source():
     found = plain({"marker": source}, target, plain.scales({"marker": source}, statistics)).numpy()
     np.testing.assert_allclose(found, [0.2**2 / 25, 2.0**2 / 25, 0], rtol=1e-12)
     assert Loss(relative=True).to_dict()["relative"] is True and "relative" not in Loss().to_dict()
+
+
+def test_own_terms_alone_or_beside_the_squares():
+    """With `values=0` they are all there is; a function, several, or a whole loss may be given."""
+    predicted, target = {"velocity.y": tf.constant([[[3.0]]])}, {"velocity.y": tf.constant([[[1.0]]])}
+    term = lambda p, t: tf.reduce_mean(abs(p["velocity.y"] - t["velocity.y"]), [1, 2])  # noqa: E731
+    for loss, expected in (
+        (Loss(values=0, extra=term), 2.0),
+        (Loss.of(term), 4.0 + 2.0),
+        (Loss.of([term, term]), 4.0 + 4.0),
+        (Loss.of(Loss(values=0.5)), 2.0),
+        (Loss.of(None), 4.0),
+    ):
+        assert float(loss(predicted, target, {"velocity.y": 1.0})[0]) == pytest.approx(expected)
+    assert Loss.of(None, True).relative and Loss.of(Loss(relative=True)).relative
+    assert Loss().to_dict() == Loss.of(None).to_dict() and "values" not in Loss().to_dict()
+    assert Loss(values=0, extra=term).to_dict()["values"] == 0
+    for wrong, message in (
+        (lambda: Loss(values=0), "A loss needs a term"),
+        (lambda: Loss(values=-1), "values in a loss"),
+    ):
+        with pytest.raises(InputError, match=message):
+            wrong()
+    with pytest.raises(InputError, match="weight of 'velocity' in the loss is given more than once"):
+        Loss.parse("velocity=1,marker=1,velocity=2")

@@ -1,5 +1,6 @@
 """Plans: stages, learning rates, durations."""
 
+import keras
 import pytest
 
 from phi_sol import InputError
@@ -99,3 +100,57 @@ def test_stages_from_text():
     ):
         with pytest.raises(InputError, match=message):
             parse_stages(text)
+
+
+def test_a_longer_plan():
+    """The stages so far end at the same iterations; then one more, whose rate is that of a training of its own."""
+    plan = Plan((Stage(2, 0.4), Stage(8, 1.0)), batch=1, learning_rate=1.0, steps=3000, ramp=0.1)
+    longer = plan.longer(4000)
+    assert longer.steps == 4000 and longer.stages[-1] == Stage(8, 1.0, anew=True)
+    stages = [longer.stage(longer.progress(i, 0)) for i in (0, 1199, 1200, 2999, 3000, 3999)]
+    assert stages == [0, 0, 1, 1, 2, 2]
+    for i in (0, 50, 1200, 1500, 2900):
+        assert longer.rate(longer.progress(i, 0)) == pytest.approx(plan.rate(plan.progress(i, 0)))
+    alone = Plan((Stage(8, 1.0),), batch=1, learning_rate=1.0, steps=1000, ramp=0.1)
+    for i in (100, 500, 999):
+        assert longer.rate(longer.progress(3000 + i, 0)) == pytest.approx(alone.rate(alone.progress(i, 0)))
+    assert longer.rate(longer.progress(3000, 0)) == pytest.approx(1e-4)  # 1 % of 1 %
+    early = plan.longer(4000, after=1000)
+    assert [(s.unroll, s.until, s.anew) for s in early.stages] == [(2, 0.25, False), (8, 1.0, True)]
+    timed = Plan(curriculum(2), batch=1, learning_rate=1.0, budget=60.0).longer(90.0, after=60.5)
+    assert timed.budget == 90.0 and timed.stage(timed.progress(7, 60.5)) == 1
+
+
+def test_stages_that_begin_anew_are_stored():
+    plan = Plan((Stage(2, 0.5), Stage(2, 1.0, anew=True)), batch=1, learning_rate=1.0, steps=10)
+    assert plan.stored(plan.to_dict()) == plan and plan.rate(0.75) == pytest.approx(plan.rate(0.25))
+    assert Plan(curriculum(2), batch=1, learning_rate=1.0, steps=10).to_dict()["stages"] == [
+        {"unroll": 2, "until": 1.0}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("own", "message"),
+    [
+        (dict(optimizer=keras.optimizers.Adam(use_ema=True)), r"average of the weights is the plan's, ema=0.999"),
+        (
+            dict(optimizer=keras.optimizers.SGD(keras.optimizers.schedules.CosineDecay(1e-3, 100))),
+            "The learning rate of a training is the plan's, not the optimizer's: .* a function of the progress",
+        ),
+        (dict(optimizer=keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD())), "give the inner optimizer"),
+        (dict(optimizer=lambda rate: rate), "The optimizer of a training can't be made"),
+        (dict(optimizer=list), r"is a name or a Keras optimizer, not \[\]"),
+        (dict(decay=keras.optimizers.schedules.CosineDecay(1e-3, 100)), "decay=lambda progress: float"),
+    ],
+)
+def test_what_a_plan_would_overrule_is_refused(own, message):
+    with pytest.raises(InputError, match=message):
+        Plan(**dict(stages=curriculum(2), batch=2, learning_rate=1e-3, steps=5) | own)
+
+
+def test_a_function_makes_an_optimizer():
+    plan = Plan(
+        curriculum(2), batch=2, learning_rate=1e-3, steps=5, optimizer=lambda: keras.optimizers.SGD(momentum=0.5)
+    )
+    made = plan.make_optimizer([keras.Variable(1.0)])
+    assert made.momentum == 0.5 and float(made.learning_rate) == pytest.approx(1e-3)

@@ -4,6 +4,7 @@ import csv
 import json
 import shutil
 import time
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -100,9 +101,7 @@ def test_interrupted_and_resumed_run_equals_an_uninterrupted_one(tiny_train, tmp
     assert again.step == 2
     with pytest.raises(KeyboardInterrupt):
         again.fit([StopAfter(5)])
-    last = trainer(
-        tiny_train, tmp_path / "parts", resume=True, **how | {"steps": 999, "plan": None, "validation": Validation(0)}
-    )  # has its own
+    last = trainer(tiny_train, tmp_path / "parts", resume=True, **how | {"validation": None})  # has its own
     parts = last.fit()
     np.testing.assert_array_equal(weights(last.task.corrector), weights(one.task.corrector))
     np.testing.assert_array_equal(weights(parts), weights(whole))
@@ -175,12 +174,70 @@ def test_a_run_that_ends_at_a_change_of_stage_goes_on_alike(tiny_train, tmp_path
     np.testing.assert_array_equal(weights(again.fit()), weights(whole))
 
 
-def test_resumed_run_keeps_its_own_stages(tiny_train, tmp_path):
-    plain = Plan((Stage(4, 1.0),), batch=2, learning_rate=1e-3, steps=3)
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (dict(unroll=4), "another run: unroll is 2 instead of 4"),
+        (dict(plan=dict(clip=3.0)), "started with another plan: clip is None instead of 3.0. A run keeps its plan"),
+        (dict(plan=dict(precision="mixed_bfloat16")), "precision is float32 instead of mixed_bfloat16"),
+        (dict(steps=3), "is planned for 4 iterations in all: it can be made longer, not end at 3"),
+        (dict(steps=None, plan=dict(budget=60.0)), r"is planned in iterations \(4\), not in seconds"),
+        (dict(validation=Validation(1, frames=3)), "validation.simulations is None instead of 1"),
+    ],
+)
+def test_a_resumed_run_keeps_its_plan(tiny_run, tiny_train, wrong, message):
+    with pytest.raises(InputError, match=message):
+        trainer(tiny_train, tiny_run, resume=True, **{"steps": 4} | wrong)
+
+
+def test_a_finished_run_is_made_longer(tiny_train, tmp_path):
+    """By a further stage: its optimizer begins anew, its rate rises and falls; killed and resumed or not."""
+
+    def make(name, steps, **more):
+        return trainer(tiny_train, tmp_path / name, steps=steps, unroll=4, plan=dict(ema=0.9), **more)
+
+    make("run", 4).fit()
+    shutil.copytree(tmp_path / "run", tmp_path / "killed")
+    rates = []
+
+    class Record(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            rates.append(logs["learning_rate"])
+
+    run = make("run", 24, resume=True)
+    assert run.step == 4 and [s.unroll for s in run.plan.stages] == [2, 4, 4]
+    assert int(run.optimization.optimizer.iterations) == 0
+    run.fit([Record()])
+    expected = [1e-3 * (0.01 + 0.99 * (1 + np.cos(np.pi * i / 20)) / 2) for i in range(20)]
+    assert rates == pytest.approx([1e-5, *expected[1:]])  # it rises over a twentieth
+    facts = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert facts["complete"] and facts["steps_done"] == 24 and facts["plan"]["steps"] == 4
+    assert facts["longer"] == [{"until": 24, "after": 4}]
+
     with pytest.raises(KeyboardInterrupt):
-        Trainer(Correction(tiny_train, "sol", "small"), plain, tmp_path / "run", scene="tiny").fit([StopAfter(1)])
-    again = trainer(tiny_train, tmp_path / "run", unroll=4, resume=True)  # asks for stages of 2 and 4
-    assert [s.unroll for s in again.plan.stages] == [4] and again.plan == plain
+        make("killed", 24, resume=True).fit([StopAfter(13)])
+    with pytest.raises(InputError, match="is planned for 24 iterations in all: it can be made longer, not end at 4"):
+        make("killed", 4, resume=True)
+    (again := make("killed", 24, resume=True)).fit()
+    np.testing.assert_array_equal(weights(again.task.corrector), weights(run.task.corrector))
+
+
+def test_a_run_is_made_longer_before_it_is_finished_or_when_its_patience_is(tiny_train, tmp_path, monkeypatch):
+    with pytest.raises(KeyboardInterrupt):
+        trainer(tiny_train, tmp_path / "a", steps=8).fit([StopAfter(3)])
+    run = trainer(tiny_train, tmp_path / "a", steps=16, resume=True)
+    run.fit()
+    assert run.step == 16 and run.course.longer == [{"until": 16}]
+    monkeypatch.setattr(Trainer, "epoch_length", 2)
+    plan = Plan((Stage(2, 1.0),), batch=2, learning_rate=0.5, steps=1000)  # too fast to get better
+    how = dict(validation=Validation(1, frames=2, every=1, patience=1))
+    first = Trainer(Correction(tiny_train, "sol", "small"), plan, tmp_path / "b", **how)
+    first.fit()
+    assert first.finished and first.step < 1000
+    task, more = Correction(tiny_train, "sol", "small"), replace(plan, steps=2000)
+    longer = Trainer(task, more, tmp_path / "b", resume=True, **how)
+    assert not longer.finished and longer.course.longer == [{"until": 2000, "after": first.step}]
+    assert [s.until for s in longer.plan.stages] == [first.step / 2000, 1.0] and longer.plan.stages[1].anew
 
 
 def test_seed_decides_the_result(tiny_train, tmp_path):
@@ -246,3 +303,31 @@ def test_supervised_trainings_are_validated_by_rollouts(tiny_train, tmp_path):
         .description["chosen"]
     )
     assert chosen["kind"] == "best on validation" and np.isfinite(chosen["val_error"])
+
+
+def test_trained_weights_to_start_from(tiny_run, tiny_train, tmp_path):
+    """Weights and normalisation are taken; layers that are fixed stay; of those alone there is nothing to train."""
+    start = Corrector.load(tiny_run)
+    before = [w.copy() for w in start.network.get_weights()]
+    statistics = replace(start.statistics, std=dict.fromkeys(start.statistics.std, 3.0))
+    start = Corrector(start.network, start.adapter, statistics, start.description)
+    for layer in start.network.layers[:-1]:
+        layer.trainable = False
+    plan = Plan((Stage(1, 1.0),), batch=2, learning_rate=1e-3, steps=2, ema=0.5)
+    run = Trainer(Correction(tiny_train, "non", start), plan, tmp_path / "run")
+    assert "of them fixed, from SOL-2" in run.summary
+    tuned = run.fit()
+    assert tuned.statistics == statistics and tuned.description["from"]["data"] == start.description["data"]
+    changes = [np.abs(a - b).max() for a, b in zip(before, tuned.network.get_weights(), strict=True)]
+    assert not any(changes[:-2]) and changes[-1] > 0
+    assert [x.trainable for x in tuned.network.layers] == [False] * (len(tuned.network.layers) - 1) + [True]
+    start.network.trainable = False
+    with pytest.raises(InputError, match="nothing to train in this corrector: no variable of it is trainable"):
+        Trainer(Correction(tiny_train, "non", start), plan, tmp_path / "none")
+    start.network.trainable = True
+    for wrong, message in (
+        (lambda: Method("pure"), "can't start from these weights, whose placement is after instead of instead here"),
+        (lambda: Method("non", placement="inside"), "placement is after instead of inside here"),
+    ):
+        with pytest.raises(InputError, match=message):
+            Trainer(Correction(tiny_train, wrong(), start), plan, tmp_path / "wrong")

@@ -1,7 +1,7 @@
 """What a prediction is compared by: squared differences of values, of gradients and of spectra."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 
 import numpy as np
 import tensorflow as tf
@@ -23,7 +23,7 @@ class Loss:
     """
     The loss of one predicted state s against the restricted reference r,
 
-        L = Σ_f w_f [ <e_f²> + g Σ_d <(δ_d e_f)²> + a <(|ŝ_f| - |r̂_f|)²>_k ],   e_f = (s_f - r_f) / σ_f,
+        L = Σ_f w_f [ v <e_f²> + g Σ_d <(δ_d e_f)²> + a <(|ŝ_f| - |r̂_f|)²>_k ],   e_f = (s_f - r_f) / σ_f,
 
     over the corrected arrays f (components count as arrays), σ_f the standard deviation in the data, <.> the mean over
     faces or cells, δ_d the difference of two neighbours along axis d, and ^ the discrete Fourier transform of s_f /
@@ -36,6 +36,7 @@ class Loss:
 
     Attributes:
         fields: w_f by field name; 1 for fields that are not named.
+        values: v, without unit; 0 where the terms below take the place of the squared differences.
         gradient: g, without unit.
         spectral: a, without unit.
         steps: Weights of the n unrolled steps: `uniform`, `linear` (growing) or `last`, each with sum n, or n numbers.
@@ -46,6 +47,7 @@ class Loss:
 
     fields: tuple[tuple[str, float], ...] = ()
     _: KW_ONLY
+    values: float = 1.0
     gradient: float = 0.0
     spectral: float = 0.0
     steps: str | tuple[float, ...] = "uniform"
@@ -53,7 +55,8 @@ class Loss:
     extra: tuple[Callable, ...] = ()
 
     def __post_init__(self):
-        values = {"gradient": self.gradient, "spectral": self.spectral} | {f"weight of {n}": w for n, w in self.fields}
+        values = {n: getattr(self, n) for n in ("values", "gradient", "spectral")}
+        values |= {f"weight of {n}": w for n, w in self.fields}
         if not isinstance(self.steps, str):
             values |= {f"weight of step {i}": w for i, w in enumerate(self.steps, 1)}
             if not sum(self.steps) > 0:
@@ -68,6 +71,14 @@ class Loss:
         for name, value in values.items():
             if not (np.isfinite(value) and value >= 0):
                 raise InputError(f"The {name} in a loss must be finite and at least 0, not {value!r}.")
+        if not (self.values or self.gradient or self.spectral or self.extra):
+            raise InputError("A loss needs a term: a weight of its values above 0, or another term.")
+
+    @staticmethod
+    def of(given: "Loss | Callable | Sequence[Callable] | None", relative: bool = False) -> "Loss":
+        """A loss as it is given; or the plain one with further terms, or none; relative if either says so."""
+        loss = given if isinstance(given, Loss) else Loss(extra=given or ())  # type: ignore[arg-type]
+        return replace(loss, relative=relative or loss.relative)
 
     @staticmethod
     def parse(
@@ -82,9 +93,11 @@ class Loss:
         A loss from text as in commands: `fields` such as `velocity=1,marker=0.2`, `steps` a name or numbers such as
         `1,1,2`. Raises InputError if a text can't be understood.
         """
-        weights = {}
+        weights: dict[str, float] = {}
         for part in fields.split(",") if fields else ():
             name, _, value = part.partition("=")
+            if name.strip() in weights:
+                raise InputError(f"The weight of {name.strip()!r} in the loss is given more than once: {fields}.")
             weights[name.strip()] = _number(value, part, "the weights of fields look like velocity=1,marker=0.2")
         parsed: str | tuple[float, ...] = steps
         if steps.strip()[:1] in set("0123456789.-+"):
@@ -137,13 +150,14 @@ class Loss:
         """JSON-ready; extra terms by their names."""
         steps = self.steps if isinstance(self.steps, str) else list(self.steps)
         content = {"fields": dict(self.fields), "gradient": self.gradient, "spectral": self.spectral, "steps": steps}
+        content |= {} if self.values == 1.0 else {"values": self.values}
         names = [getattr(e, "__name__", type(e).__name__) for e in self.extra]
         return content | ({"relative": True} if self.relative else {}) | ({"extra": names} if names else {})
 
     def _of_array(self, s: tf.Tensor, r: tf.Tensor) -> tf.Tensor:
         space = list(range(1, s.shape.rank))
         e = s - r
-        total = tf.reduce_mean(tf.square(e), space)
+        total = self.values * tf.reduce_mean(tf.square(e), space)
         for axis in space if self.gradient else ():
             n = e.shape[axis]
             upper, lower = (tf.gather(e, tf.range(first, first + n - 1), axis=axis) for first in (1, 0))

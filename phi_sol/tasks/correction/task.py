@@ -53,7 +53,7 @@ class Correction(NetworkTask):
         self,
         data: Dataset,
         method: Method | str = "sol",
-        network: str | keras.Model | Callable = "resnet",
+        network: str | keras.Model | Callable | Corrector = "resnet",
         *,
         correct: Sequence[str] = ("velocity",),
         remat: bool | None = None,
@@ -62,16 +62,19 @@ class Correction(NetworkTask):
         Args:
             data: Training simulations, with those to be held out.
             method: How to train, or its name. The plan's stages say how many steps are unrolled.
-            network: Name of a network, or a network or builder of your own, see `Corrector.create`.
+            network: Name of a network, or a network or builder of your own, see `Corrector.create`; or a trained
+                `Corrector`, whose network is trained on, with its weights and its normalisation.
             correct: Fields that the corrector corrects.
             remat: Whether gradients compute the network's activations again (see `HybridSolver`); None: from SOL-64 on.
 
         Raises:
-            InputError: for an unknown method, fields that can't be corrected, or a loss that weighs other fields.
+            InputError: for an unknown method, fields that can't be corrected, or a loss that weighs other fields. In
+                `set_up`: for a trained corrector of other fields, parameters or placement.
         """
         super().__init__(data)
         self.method = Method(method) if isinstance(method, str) else method
-        self.network, self.correct, self.remat = network, tuple(correct), remat
+        self.take(network, Corrector)
+        self.correct, self.remat = tuple(correct), remat
         free = [f for f in self.flow.fields if f not in self.flow.prescribed]
         for field in self.correct:
             if field not in free:
@@ -96,7 +99,10 @@ class Correction(NetworkTask):
         how: dict = dict(seed=setting.seed, policy=setting.precision, correct=self.correct)
         how |= dict(placement=method.placement, project=method.project)
         with setting.scope():
-            self.corrector = self.trained = Corrector.create(self.flow, self.network, statistics, **how)
+            network = self.begun(setting.precision)
+            self.corrector = self.trained = Corrector.create(self.flow, network, statistics, **how)
+        if self.start:
+            self.corrector.take_over(self.start)
         remat = setting.longest >= REMAT_FROM if self.remat is None else self.remat
         self.hybrid = HybridSolver(self.flow, self.trained, remat)
 
@@ -128,8 +134,9 @@ class Correction(NetworkTask):
 
     @classmethod
     def create(cls, experiment, data, *, method="sol", unroll=1, network=None, **how) -> "Correction":
-        how.setdefault("relative_loss", experiment.schedule.relative)
-        loss = Loss.parse(**{LOSS[n]: how.pop(n) for n in LOSS if n in how})
+        given = {LOSS[n]: how.pop(n) for n in LOSS if n in how}
+        loss = Loss.of(how.pop("loss", None) or experiment.schedule.loss, experiment.schedule.relative)
+        loss = replace(loss, **{n: getattr(Loss.parse(**given), n) for n in given})
         remat = how.pop("remat", None)
         known = {n: how.pop(n) for n in list(how) if n in Method.__dataclass_fields__}
         cls.refuse(experiment, how)

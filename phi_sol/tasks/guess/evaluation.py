@@ -20,7 +20,7 @@ from ...evaluation.report import write_reports
 from ...kernels.settings import traced
 from ...pressure.iterative import ConjugateGradients
 from ...solvers.iterative import IterativeFlow
-from ...storage.dataset import Dataset, find_simulations
+from ...storage.dataset import Dataset, find_simulations, folder_names
 from ...storage.files import check_no_file_in_the_way, versions, write_json
 from ...training.task import Show
 from .experiment import PoissonExperiment
@@ -40,7 +40,7 @@ FACTS = ("passes", "method", "unroll", "seed", "network")  # of a guess, in resu
 def evaluate_guesses(
     experiment: PoissonExperiment,
     runs: Mapping[str, PoissonGuess | str | Path] | Sequence[str | Path],
-    data: str | Path,
+    data: str | Path | Sequence[str | Path],
     out: str | Path | None = None,
     *,
     frames: int | None = None,
@@ -83,7 +83,7 @@ def evaluate_guesses(
         "task": "guess",
         "frames": steps,
         "parameters": test.simulations,
-        "data": {"folder": str(data), "fingerprints": test.fingerprints},
+        "data": {"folder": folder_names(data), "fingerprints": test.fingerprints},
         "guesses": {n: {f: g.get(f) for f in FACTS} for n, g in described.items()},
         "samples": len(b),
         "residual_norm": NORM,

@@ -41,14 +41,15 @@ class PressureGuess(NetworkTask):
         self,
         data: Dataset,
         method: PoissonMethod | str = "sol",
-        network: str | keras.Model | Callable = "deep-unet",
+        network: str | keras.Model | Callable | PoissonGuess = "deep-unet",
         tolerance: float = 1e-3,
     ):
         """
         Args:
             data: Training simulations, of a flow that keeps its pressure problems, with those to be held out.
             method: How to train, or its name. The plan's stages say how many steps of the solver are in the loss.
-            network: Name of a network, or a network or builder of your own, see `PoissonGuess.create`.
+            network: Name of a network, or a network or builder of your own, see `PoissonGuess.create`; or a trained
+                `PoissonGuess`, whose network is trained on, with its weights and its scale.
             tolerance: Residual that validation solves to.
 
         Raises:
@@ -56,13 +57,16 @@ class PressureGuess(NetworkTask):
         """
         super().__init__(data)
         self.method = PoissonMethod(method) if isinstance(method, str) else method
-        self.network, self.tolerance = network, tolerance
+        self.take(network, PoissonGuess)
+        self.tolerance = tolerance
 
     def set_up(self, setting: Setting):
         moments = self.data.moments(list(setting.simulations))
         scale = moments["pressure"][1] / (moments["divergence"][1] or 1.0) or 1.0
+        scale = self.start.scale if self.start else scale
         with setting.scope():
-            guess = PoissonGuess.create(self.flow, self.network, scale, seed=setting.seed, policy=setting.precision)
+            network = self.begun(setting.precision)
+            guess = PoissonGuess.create(self.flow, network, scale, seed=setting.seed, policy=setting.precision)
         self.guess = self.trained = guess
         self.problem = GuessProblem(self.flow, guess)
 
@@ -93,7 +97,8 @@ class PressureGuess(NetworkTask):
 
     @classmethod
     def create(cls, experiment, data, *, method="sol", unroll=1, network=None, **how) -> "PressureGuess":
-        cls.refuse(experiment, how)
+        loss = experiment.schedule.loss
+        cls.refuse(experiment, how if loss is None else how | {"loss": loss})
         network = network or experiment.schedule.network
         return cls(data, PoissonMethod(method, unroll), network, experiment.tolerance)
 
