@@ -26,14 +26,16 @@ def phi_sol_cases(resolution: dict[str, int], batch: int) -> dict[str, Case]:
     """One step and `LOOP` steps from a developing wake (`start`)."""
     import tensorflow as tf
     from phi.math import NUMPY
+    from phi.math import batch as batch_dims
 
-    from phi_sol.stepping.arrays import pack
+    from phi_sol.stepping.arrays import pack, unpack
 
     flow = wake_flow(resolution, dt=time_step(resolution))
     with NUMPY:
         arrays, parameters, _ = pack(flow, flow.initial_state([REYNOLDS] * batch))
     dt, loop = tf.constant(flow.dt, tf.float32), rollout(flow, LOOP)
     start = loop(arrays, parameters, dt)
+    state = unpack(flow, start, parameters, batch_dims(batch=batch))
 
     def finished(result: dict) -> dict:
         result["marker"].numpy()  # waits for the result
@@ -43,6 +45,7 @@ def phi_sol_cases(resolution: dict[str, int], batch: int) -> dict[str, Case]:
         "start": lambda: start,
         "step": lambda: finished(flow.compiled(start, parameters, dt)),
         "loop": lambda: finished(loop(start, parameters, dt)),
+        "states": lambda: flow.step(state).marker.values.native(["batch", *resolution]).numpy(),
     }
 
 
@@ -151,6 +154,14 @@ def cost_per_cell(effort: Effort) -> list[dict]:
     ]
 
 
+def cost_of_states(effort: Effort) -> list[dict]:
+    """`flow.step` of a PhiFlow state, against the compiled step of native arrays that is inside of it."""
+    with Side(phi_sol_cases) as side:
+        side.prepare(SIZES[0], 1)
+        times = alternate({"states": (side, "states"), "step": (side, "step")}, effort)
+    return [row("wake step of PhiFlow states", size_name(SIZES[0]), 1, times["states"], "arrays", times["step"])]
+
+
 def run(effort: Effort, sizes: list[dict[str, int]] = SIZES, batches: tuple[int, ...] = (1, 8)) -> list[dict]:
     rows, comparison = [], Comparison()
     try:
@@ -162,4 +173,4 @@ def run(effort: Effort, sizes: list[dict[str, int]] = SIZES, batches: tuple[int,
                     skip(f"wake step {size_name(resolution)}, batch {batch}", err)
     finally:
         comparison.close()
-    return rows + cost_per_cell(effort)
+    return rows + cost_per_cell(effort) + cost_of_states(effort)

@@ -117,6 +117,29 @@ def test_own_networks_of_the_networks_page(capsys):
     assert capsys.readouterr().out == "wide 6018 parameters, receptive field 7 cells Gated 930 parameters\n"
 
 
+def test_gradients_of_the_gradients_page():
+    """All examples with one small flow, so that less is compiled."""
+    from phiml import backend
+
+    from phi_sol import WakeFlow
+
+    codes = re.findall(r"```python\n(.*?)```", (REPOSITORY / "docs" / "gradients.md").read_text(), re.S)
+    default, found, flow = backend.default_backend(), {}, WakeFlow(y=16, x=8)
+    try:
+        for code in codes:
+            code = re.sub(r"flow = WakeFlow\(.*\)", "", code)
+            for old, new in {"32.0": "16.0", "[1, 16]": "[1, 8]", "[32, 16]": "[16, 8]"}.items():
+                code = code.replace(old, new)
+            names = {"flow": flow}
+            exec(compile(code, "gradients.md", "exec"), names)
+            found = names | found  # PhiFlow has names like `gradient`, too
+    finally:
+        backend.set_global_default_backend(default)
+    assert abs(float(found["gradient"])) > 1e-9
+    assert abs(float(found["found"]) - 400) < 1 and float(found["slope"]) < 0
+    assert found["losses"][-1] < 0.5 * found["losses"][0]
+
+
 def test_every_scene_has_a_page():
     from phi_sol.experiment import scene_names
 

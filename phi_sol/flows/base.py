@@ -5,6 +5,7 @@ import sys
 from abc import abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from phi import math
@@ -16,7 +17,7 @@ from phi.math.extrapolation import Extrapolation
 from ..errors import InputError, integer, is_real
 from ..grids.layout import Layout, by_side
 from ..pressure import Projection
-from ..stepping.arrays import check_state
+from ..stepping.arrays import check_state, native_tensor
 from ..stepping.solver import Solver
 from ..stepping.state import Fields, State
 from ..stepping.system import System
@@ -154,16 +155,17 @@ class Flow(Solver, System):
 
     # --- what every flow can do ---
 
-    def step(self, state: State, dt: float | Tensor | None = None) -> State:
+    def step(self, state: State, dt: Any = None) -> State:
         """
-        As `Solver.step`: TensorFlow fields go through a step that is compiled once per batch size and precision
-        (`CompiledFlow`), fields of other backends through PhiFlow's operators.
+        As `Solver.step`: TensorFlow fields, parameters or time steps go through a step that is compiled once per batch
+        size and precision (`CompiledFlow`), those of other backends through PhiFlow's operators.
         """
         check_state(self, state)
         if "tensorflow" in sys.modules:
             tensors = [*(f.values for f in state.fields.values()), *state.parameters.values()]
+            tensors += [dt] if isinstance(dt, Tensor) else []
             backends = [math.backend.default_backend(), *(t.default_backend for t in tensors)]
-            if any(b.name == "tensorflow" for b in backends):
+            if any(b.name == "tensorflow" for b in backends) or native_tensor(dt) is not None:
                 return super().step(state, dt)
         if not isinstance(dt, Tensor):
             self.check_dt(dt)

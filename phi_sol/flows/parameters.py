@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 from phi import math
-from phi.math import Tensor, batch
+from phi.math import Tensor, batch, reshaped_tensor
 
 from ..errors import InputError, is_real, suggestion
+from ..stepping.arrays import native_tensor
 
 SEED = "seed"  # the parameter of this name is an integer that random numbers are drawn from; networks don't see it
 
@@ -34,8 +35,9 @@ def check_names(owner: str, known: Sequence[str], given: Iterable[str]):
 
 def parameter_tensors(owner: str, known: Sequence[str], given: dict) -> dict[str, Tensor]:
     """
-    Checks the parameters that a flow (`owner`) is given, numbers, lists of numbers or PhiML tensors by name, and turns
-    them into tensors, lists with a batch dimension `batch`.
+    Checks the parameters that a flow (`owner`) is given by name: numbers, lists of numbers, tensors and variables of
+    TensorFlow and Keras, or PhiML tensors; and turns them into PhiML tensors, lists with a batch dimension `batch`.
+    Gradients flow on through tensors and variables.
 
     Raises:
         InputError: for missing, unknown or not positive values, and seeds that are no integers of at least 0.
@@ -45,19 +47,24 @@ def parameter_tensors(owner: str, known: Sequence[str], given: dict) -> dict[str
     for name in known:
         if name not in given:
             raise InputError(f"{owner} needs the parameter {name!r}.")
-        value = given[name]
-        if not isinstance(value, Tensor):
-            try:
-                array = np.asarray(value, np.float64)
-            except (TypeError, ValueError):
-                raise InputError(f"The parameter {name}={value!r} must be a number or a list of numbers.") from None
-            if array.ndim > 1 or array.size == 0:
-                shape = f"not of shape {array.shape}"
-                raise InputError(f"The parameter {name} must be a number or a list of numbers, {shape}.")
-            value = math.wrap(array, batch(batch=array.size) if array.ndim else math.EMPTY_SHAPE)
+        value = given[name] if isinstance(given[name], Tensor) else _wrapped(name, given[name])
         if value.available:
             numbers = value.numpy(value.shape)
             if not all(possible(name, v) for v in np.ravel(numbers)):
                 raise InputError(f"The parameter {name} must be {kind_of(name)}, not {numbers.tolist()!r}.")
         result[name] = math.to_float(value)
     return result
+
+
+def _wrapped(name: str, value: Any) -> Tensor:
+    """A number or a list of numbers, of any kind but a PhiML tensor, as one."""
+    try:
+        native = native_tensor(value)
+        native = np.asarray(value, np.float64) if native is None else native
+    except (TypeError, ValueError):
+        raise InputError(f"The parameter {name}={value!r} must be a number or a list of numbers.") from None
+    if len(native.shape) > 1 or 0 in native.shape:
+        raise InputError(
+            f"The parameter {name} must be a number or a list of numbers, not of shape {tuple(native.shape)}."
+        )
+    return reshaped_tensor(native, [batch("batch")] * len(native.shape), convert=False)

@@ -11,81 +11,42 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
 from phi import math
 from phi.field import Field
-from phi.math import Shape, Tensor, batch, dual, extrapolation, reshaped_tensor, spatial
+from phi.math import Shape, Tensor, batch, dual, reshaped_tensor, spatial
 from phi.math.backend import choose_backend
-from phi.math.extrapolation import ConstantExtrapolation, Extrapolation, combine_sides, get_normal, get_tangential
+from phi.math.extrapolation import ConstantExtrapolation, Extrapolation, combine_sides
+from phiml.math._tensors import TensorStack
 
-PERIODIC, OPEN, CLOSED, OTHER = "periodic", "open", "closed", "other"
-
-_COPIES = type(extrapolation.PERIODIC), type(extrapolation.ZERO_GRADIENT)
+from .sides import CLOSED as CLOSED
+from .sides import COPIES, PERIODIC, at_side, side_of
+from .sides import OPEN as OPEN
+from .sides import OTHER as OTHER
+from .sides import by_side as by_side
+from .sides import sliced as sliced
 
 Intervals = dict[str, tuple[np.ndarray, np.ndarray]]
 """Lower and upper end per axis of all cells or faces; the two are equal along the normal of a face."""
 
 
-def at_side(boundary: Extrapolation, dim: str, upper: bool, component: str | None = None) -> Extrapolation:
-    """What a boundary says at one side, as a whole, or of one component of a vector (empty: of a scalar)."""
-    side = boundary._getitem_with_domain({}, dim, upper, ())  # as PhiML's own `domain_slice` does
-    if not component:
-        return side
-    return (get_normal if component == dim else get_tangential)(side)[{"vector": component}]
+def native_of(tensor: Tensor, shape: Shape, dims: Sequence[str] = ()):
+    """The values of a tensor: its batch dimensions (`shape`), or none, as one axis, and then `dims`."""
+    order = [*shape.names, *dims]
+    if shape.rank == 1 and set(tensor.shape.names) == set(order):
+        return tensor.native(",".join(order))  # nothing to pack: a fiftieth of the time
+    return math.expand(tensor, shape).native([shape, *dims])
 
 
-def side_of(boundary: Extrapolation, dim: str, upper: bool) -> str:
-    """
-    What continues a field (of a vector: its normal component) beyond one side: `periodic`, the other end; `open`, the
-    values inside; `closed`, values that don't depend on those inside; `other`, mirrored or mixed ones.
-    """
-    normal = get_normal(at_side(boundary, dim, upper))
-    for kind, name in zip(_COPIES, (PERIODIC, OPEN), strict=True):
-        if isinstance(normal, kind):
-            return name
-    other = normal is extrapolation.NONE or normal.is_copy_pad(dim, upper) or normal.is_flexible
-    return OTHER if other else CLOSED
-
-
-class _Sides(type(combine_sides(x=0, y=1))):  # type: ignore[misc]  # a class that PhiML makes
-    """
-    A boundary with an entry for every side, also where all are the same: of a wall for both sides of an axis or for all
-    PhiML takes no components, or takes it for tangential wherever it is.
-    """
-
-    def __init__(self, given: Extrapolation, dims: Sequence[str]):
-        Extrapolation.__init__(self, None)
-        self.given, self.ext = given, {d + end: at_side(given, d, end == "+") for d in dims for end in "-+"}
-
-    def to_dict(self) -> dict:
-        return self.given.to_dict()
-
-    def _op2(self, other, operator):
-        return by_side(operator(self.given, getattr(other, "given", other)), self._dims)
-
-    def __abs__(self):
-        return by_side(abs(self.given), self._dims)
-
-    def __neg__(self):
-        return by_side(-self.given, self._dims)
-
-
-def by_side(boundary: Extrapolation, dims: Sequence[str]) -> Extrapolation:
-    """The boundary in a form in which PhiFlow's operators see the right one of normal and tangential everywhere."""
-    together = {"": boundary} if not hasattr(boundary, "ext") else {} if isinstance(boundary, _Sides) else boundary.ext
-    walls = [e for key, e in together.items() if key[-1:] not in ("-", "+") and get_normal(e) is not e]
-    return _Sides(boundary, dims) if walls else boundary
-
-
-def sliced(boundary: Extrapolation, item: dict, dims: Sequence[str]) -> Extrapolation:
-    """A boundary with some of its batch dimensions sliced, side by side; itself where it does not have them."""
-    if not set(item) & set(boundary.shape.names):
-        return boundary
-    sides = {(d, end): at_side(boundary, d, end == "+") for d in dims for end in "-+"}
-    parts = {side: (get_normal(e)[item], get_tangential(e)[item]) for side, e in sides.items()}
-    return combine_sides({d + end: extrapolation.combine_by_direction(*p) for (d, end), p in parts.items()})
+def tensor_of(values, shape: Shape, dims: Sequence[str] = ()) -> Tensor:
+    """The tensor of values with a batch axis and `dims`, the inverse of `native_of`. Works inside a trace."""
+    if shape.rank == 1:
+        sizes = zip(dims, values.shape[1:], strict=True)
+        return math.wrap(values, math.concat_shapes(shape, spatial(**{d: int(n) for d, n in sizes})))
+    return reshaped_tensor(values, [shape, *[spatial(d) for d in dims]], convert=False)
 
 
 class Layout:
@@ -107,7 +68,7 @@ class Layout:
         self.resolution: dict[str, int] = {d: template.resolution.get_size(d) for d in dims}
         self.staggered: bool = template.is_staggered
         self.boundary = template.boundary
-        self._boundaries, self.known = {}, {}
+        self._boundaries, self._stacks, self.known = {}, {}, {}
 
     @cached_property
     def size(self) -> dict[str, float]:
@@ -191,13 +152,32 @@ class Layout:
     def to_arrays(self, field: Field, shape: Shape) -> dict:
         """The native arrays of a field, of any backend; its batch dimensions (`shape`) become the first axis."""
         parts = [field.values[{"~vector": d}] for d in self.dims] if self.staggered else [field.values]
-        return {n: math.expand(p, shape).native([shape, *self.dims]) for n, p in zip(self.arrays, parts, strict=True)}
+        return {n: native_of(p, shape, self.dims) for n, p in zip(self.arrays, parts, strict=True)}
 
     def to_field(self, arrays: dict, shape: Shape) -> Field:
         """The field of native arrays, the inverse of `to_arrays`. Works inside a trace."""
-        dims = [spatial(d) for d in self.dims]
-        parts = [reshaped_tensor(arrays[n], [shape, *dims], convert=False) for n in self.arrays]
-        return self.template.with_values(math.stack(parts, dual(vector=self.dims)) if self.staggered else parts[0])
+        parts = [tensor_of(arrays[n], shape, self.dims) for n in self.arrays]
+        values = self._stacked(parts, shape) if self.staggered else parts[0]
+        field = object.__new__(Field)  # PhiFlow's constructor builds the geometry of all faces again: milliseconds
+        field.__dict__.update(vars(self._plain), values=values)
+        return field
+
+    def _stacked(self, parts: list[Tensor], shape: Shape) -> Tensor:
+        """The components as one tensor. What PhiML finds out about their shapes is kept: it takes as long as a step."""
+        key, known = (shape, parts[0].default_backend.name), parts[0].available
+        if known and key in self._stacks:
+            stacked = object.__new__(TensorStack)
+            stacked.__dict__.update(self._stacks[key], _tensors=tuple(parts))
+            return stacked
+        stacked = math.stack(parts, dual(vector=self.dims))
+        if known and isinstance(stacked, TensorStack):
+            self._stacks[key] = {n: v for n, v in vars(stacked).items() if n != "_tensors"}
+        return stacked
+
+    @cached_property
+    def _plain(self) -> Field:
+        """The template without what it has cached."""
+        return replace(self.template)
 
     # --- strip and pad ---
 
@@ -208,14 +188,14 @@ class Layout:
     def extend(self, values: Tensor, component: str, widths: dict[str, tuple[int, int]]) -> Tensor:
         """Values of a component with layers below and above its sides, as PhiFlow's operators see them."""
         leaves = self.leaves(component)
-        if all(type(e) is ConstantExtrapolation or isinstance(e, _COPIES) for e in leaves):
+        if all(type(e) is ConstantExtrapolation or isinstance(e, COPIES) for e in leaves):
             return math.pad(values, widths, self.boundary_of(component))
         # profiles and unknown classes, which ask where the values lie: side by side, in the order that PhiML has
         bounds, done = (self.template.vector[component] if component else self.template).bounds, {}
         sides = [(e, d, end) for e, (d, end) in zip(leaves, itertools.product(self.dims, (0, 1)), strict=True)]
         for e, d, end in sorted(sides, key=lambda side: side[0].pad_rank):
             own = widths.get(d, (0, 0))
-            if not isinstance(e, _COPIES[0]):
+            if not isinstance(e, COPIES[0]):
                 own = (0, own[1]) if end else (own[0], 0)
             elif end:  # a period is added at both ends at once
                 continue

@@ -21,6 +21,11 @@ except ImportError:  # not public; without it nothing but a little time is lost
 Arrays = dict[str, tf.Tensor]
 
 
+def recording() -> bool:
+    """Whether operations may be recorded for gradients: a gradient tape listens, or a `tf.function` is traced."""
+    return not tf.executing_eagerly() or could_possibly_record()
+
+
 def upstream_product(function: Callable, count: int) -> Callable:
     """Upstream gradients times the Jacobian of `function` of `count` tensors: a function of these and of those."""
 
@@ -54,8 +59,6 @@ def differentiable(function: Callable) -> Callable:
         return compiled(*values), lambda *upstream: backward(len(values))(*values, *upstream)
 
     def result(*values):
-        if tf.executing_eagerly() and not could_possibly_record():
-            return compiled(*values)  # a custom gradient costs 0.15 ms a call
-        return recorded(*values)
+        return recorded(*values) if recording() else compiled(*values)  # a custom gradient costs 0.15 ms a call
 
     return result

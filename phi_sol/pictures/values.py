@@ -8,6 +8,7 @@ from phi.field import Field
 from ..errors import InputError
 from ..flows import Flow
 from ..grids.differences import curl, pair_means
+from ..grids.layout import sliced
 
 MAGNITUDE, VORTICITY, VALUE = "magnitude", "vorticity", "value"
 UNITS = {"velocity": "length / time", "forcing": "length / time²"}
@@ -40,7 +41,7 @@ class Values:
         """Values of a PhiFlow grid, of a batch those at `index`; InputError if it is no uniform grid, or a batch."""
         if not isinstance(field, Field) or not field.is_grid:
             raise InputError(f"Only PhiFlow grids can be shown, not {type(field).__name__}.")
-        field = field[index or {}]
+        field = sliced(field, index or {})
         axes = list(field.resolution.names)
         lower, upper = (b.vector[axes].numpy("vector") for b in (field.bounds.lower, field.bounds.upper))
         bounds = {d: (float(a), float(b)) for d, a, b in zip(axes, lower, upper, strict=True)}

@@ -1,6 +1,6 @@
 """A solver whose pressure is found by conjugate gradients, from a guess."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import tensorflow as tf
 from phi.field import divergence
@@ -93,9 +93,8 @@ class IterativeFlow(Solver):
             raise InputError(f"The tolerance must be positive and finite, not {tolerance!r}.")
         self._tolerance.assign(tolerance)
 
-    def step(self, state: State, dt: float | None = None) -> State:
-        """One step of a PhiFlow state with any batch dimensions; `iterations` says what it took."""
-        self.check_dt(dt)
+    def step(self, state: State, dt: Any = None) -> State:
+        """As `Solver.step`; `iterations` says what it took."""
         arrays, parameters, shape = pack(self.flow, state)
         arrays = self(arrays, parameters, self._native_dt(arrays, dt))
         self.iterations = arrays["iterations"].numpy()

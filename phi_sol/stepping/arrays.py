@@ -8,19 +8,45 @@ field and one per component of a staggered field (`velocity.y`, `velocity.x`, `m
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from phi import math
-from phi.math import EMPTY_SHAPE, Shape, reshaped_tensor
+from phi.math import EMPTY_SHAPE, Shape
 
-from ..errors import InputError
+from ..errors import InputError, is_real
 from ..grids.belonging import difference
+from ..grids.layout import native_of, tensor_of
 from .state import Fields, State
 from .system import System
 
 if TYPE_CHECKING:
     from ..kernels.compiled import Arrays
+
+
+def native_tensor(value: Any):
+    """
+    The TensorFlow tensor of a tensor, of a variable (TensorFlow's or Keras's), or of a list with such among numbers,
+    which carries gradients on; None for anything else. Raises TypeError where it holds no numbers.
+    """
+    if "tensorflow" not in sys.modules:
+        return None
+    import tensorflow as tf
+
+    several = isinstance(value, list | tuple) and any(tf.is_tensor(v) for v in value)
+    if not (several or tf.is_tensor(value)):
+        return None
+    from ..kernels import compiled  # noqa: F401  PhiML's backend
+
+    if several:
+        kind = tf.convert_to_tensor(next(v for v in value if tf.is_tensor(v))).dtype
+        if not all(tf.is_tensor(v) or is_real(v) for v in value):
+            raise TypeError(f"{value!r} does not hold numbers alone")
+        value = tf.stack([tf.cast(v, kind) for v in value])
+    result = tf.convert_to_tensor(value)
+    if not (result.dtype.is_floating or result.dtype.is_integer):
+        raise TypeError(f"{value!r} is no number")
+    return result
 
 
 def array_names(flow: System) -> list[str]:
@@ -50,7 +76,7 @@ def pack(flow: System, state: State, own: bool = False) -> tuple[Arrays, Arrays,
     shape = state.batch_shape
     arrays = {n: tf.convert_to_tensor(a) for n, a in native_arrays(flow, state, shape).items()}
     dtype = next(iter(arrays.values())).dtype
-    parameters = {n: tf.cast(math.expand(state.parameters[n], shape).native([shape]), dtype) for n in flow.parameters}
+    parameters = {n: tf.cast(native_of(state.parameters[n], shape), dtype) for n in flow.parameters}
     return {n: tf.cast(a, dtype) for n, a in arrays.items()}, parameters, shape
 
 
@@ -62,7 +88,7 @@ def native_arrays(flow: System, state: State, shape: Shape) -> dict:
 def unpack(flow: System, arrays: Arrays, parameters: Arrays, shape: Shape = EMPTY_SHAPE) -> State:
     """The state of native arrays, the inverse of `pack`. Works inside a trace and on NumPy arrays."""
     fields = unpack_fields(flow, arrays, flow.fields, shape)
-    return State(fields, {n: reshaped_tensor(parameters[n], [shape], convert=False) for n in flow.parameters})
+    return State(fields, {n: tensor_of(parameters[n], shape) for n in flow.parameters})
 
 
 def unpack_fields(flow: System, arrays: Arrays, names: Iterable[str], shape: Shape = EMPTY_SHAPE) -> Fields:

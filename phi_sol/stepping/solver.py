@@ -9,7 +9,7 @@ from typing import Any, overload
 import numpy as np
 from phi.math import EMPTY_SHAPE, Shape, Tensor
 
-from ..errors import InputError, integer
+from ..errors import InputError, integer, is_real
 from .arrays import pack, unpack
 from .state import State
 from .system import System
@@ -92,29 +92,44 @@ class Solver(ABC):
         """One compiled step of native arrays, as `advance`; dt is the solver's own unless it is given."""
         return self.loop.step(arrays, parameters, self._native_dt(arrays) if dt is None else dt)
 
-    def _native_dt(self, arrays: dict, dt: float | None = None):
+    def _native_dt(self, arrays: dict, dt: Any = None):
+        """The solver's time step or another one, a number or any tensor or variable, as `advance` takes it; checked."""
         import tensorflow as tf
 
-        return tf.constant(self.dt if dt is None else dt, next(iter(arrays.values())).dtype)
-
-    def step(self, state: State, dt: float | Tensor | None = None) -> State:
-        """
-        One step of a PhiFlow state with any batch dimensions. Raises InputError if it does not belong to this solver's
-        flow, or dt can't be taken.
-        """
-        import tensorflow as tf
-
-        dt = dt.native() if isinstance(dt, Tensor) else dt
-        if not tf.is_tensor(dt):
+        dtype = next(iter(arrays.values())).dtype
+        if dt is None:
+            return tf.constant(self.dt, dtype)
+        if is_real(dt):
             self.check_dt(dt)
+            return tf.constant(dt, dtype)
+        dt = dt.native(dt.shape) if isinstance(dt, Tensor) else dt
+        try:
+            native = tf.convert_to_tensor(dt)
+        except (TypeError, ValueError):
+            raise InputError(f"The time step must be a number, not {dt!r}.") from None
+        if native.shape.rank or not (native.dtype.is_floating or native.dtype.is_integer):
+            raise InputError(f"The time step must be a single number, not {dt!r}.")
+        if not tf.is_symbolic_tensor(native):
+            self.check_dt(float(native))
+        return tf.cast(native, dtype)
+
+    def step(self, state: State, dt: Any = None) -> State:
+        """
+        One step of a PhiFlow state with any batch dimensions, which TensorFlow can differentiate. Raises InputError if
+        the state does not belong to this solver's flow, or dt can't be taken.
+
+        Args:
+            state: At the start of the step.
+            dt: Time step, a number or a tensor or variable of TensorFlow or PhiML; None: the solver's.
+        """
         arrays, parameters, shape = pack(self.flow, state)
         self._say(arrays, parameters)
-        dt = self._native_dt(arrays) if dt is None else tf.cast(dt, next(iter(arrays.values())).dtype)
-        return unpack(self.flow, self(arrays, parameters, dt), parameters, shape)
+        return unpack(self.flow, self(arrays, parameters, self._native_dt(arrays, dt)), parameters, shape)
 
     def rollout(self, state: State, steps: int, keep_every: int = 1) -> "Rollout":
         """
-        Many steps without gradients, in compiled loops.
+        Many steps in compiled loops. Where a gradient tape listens, and inside of a `tf.function`, the steps are taken
+        one by one, and the frames stay tensors of TensorFlow that carry gradients; this takes the memory of all steps.
 
         Args:
             state: Start, with any batch dimensions.
@@ -124,16 +139,31 @@ class Solver(ABC):
         Raises:
             InputError: if `state` does not belong to this solver's flow, or a number is not possible.
         """
+        from ..kernels.compiled import recording
+
         steps, keep_every = integer("steps of a rollout", steps, 1), integer("keep_every of a rollout", keep_every, 1)
         arrays, parameters, shape = pack(self.flow, state)
         self._say(arrays, parameters)
-        blocks = [{n: a.numpy() for n, a in b.items()} for b in self.blocks(arrays, parameters, steps, keep_every)]
-        frames = {n: np.concatenate([b[n] for b in blocks]) for n in blocks[0]} if blocks else {}
+        if recording():
+            frames = self._recorded(arrays, parameters, steps, keep_every)
+        else:
+            blocks = [{n: a.numpy() for n, a in b.items()} for b in self.blocks(arrays, parameters, steps, keep_every)]
+            frames = {n: np.concatenate([b[n] for b in blocks]) for n in blocks[0]} if blocks else {}
+            parameters = {n: p.numpy() for n, p in parameters.items()}
         numbers = {n: frames.pop(n) for n in self.diagnostics if n in frames}
         times = self.dt * keep_every * np.arange(1, steps // keep_every + 1)
-        return Rollout(
-            self.output, frames, {n: p.numpy() for n, p in parameters.items()}, times, diagnostics=numbers, batch=shape
-        )
+        return Rollout(self.output, frames, parameters, times, diagnostics=numbers, batch=shape)
+
+    def _recorded(self, arrays: dict, parameters: dict, steps: int, keep_every: int) -> dict:
+        """The frames of a rollout as tensors, step by step, so that a tape sees each of them."""
+        import tensorflow as tf
+
+        kept, arrays = [], self.begin(arrays)
+        for i in range(1, steps // keep_every * keep_every + 1):
+            arrays = self(arrays, parameters)
+            if i % keep_every == 0:
+                kept.append(self.keep(arrays, parameters))
+        return {n: tf.stack([k[n] for k in kept]) for n in kept[0]} if kept else {}
 
     def blocks(self, arrays: dict, parameters: dict, steps: int, keep_every: int = 1) -> Iterator[dict]:
         """
@@ -180,8 +210,8 @@ class Rollout(Sequence[State]):
 
     Attributes:
         flow: The flow that the states belong to.
-        arrays: By array name, shape (frames, batch, *spatial).
-        parameters: By parameter name, shape (batch,).
+        arrays: By array name, shape (frames, batch, *spatial); NumPy's, or where a tape listened TensorFlow's.
+        parameters: By parameter name, shape (batch,), of the same kind.
         times: Time of each frame since the start, in domain units.
         diagnostics: By name, shape (frames, batch), what the solver said of them, such as `iterations`.
     """

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 
 from phi.field import Field
 from phiml.dataclasses import sliceable
-from phiml.math import Shape, Tensor, batch, merge_shapes, shape
+from phiml.math import Shape, Tensor, merge_shapes
 from phiml.math.magic import BoundDim, slicing_dict
 
 from ..grids.layout import sliced
@@ -45,14 +45,17 @@ class State:
         """All fields and parameters at some places of batch dimensions, e.g. `state[{'batch': 0}]`."""
         item = slicing_dict(self, item)
         return State(
-            {name: _sliced(field, item) for name, field in self.fields.items()},
+            {name: sliced(field, item) for name, field in self.fields.items()},
             {name: value[item] for name, value in self.parameters.items()},
         )
 
     @property
     def batch_shape(self) -> Shape:
         """Batch dimensions of all fields and parameters together."""
-        return merge_shapes(*[batch(shape(v)) for v in [*self.fields.values(), *self.parameters.values()]])
+        found = [f.values.shape.batch for f in self.fields.values()]
+        found += [p.shape.batch for p in self.parameters.values()]
+        found += [g.shape.batch for g in {id(f.geometry): f.geometry for f in self.fields.values()}.values()]
+        return found[0] if all(s == found[0] for s in found if s) else merge_shapes(*found)
 
     def with_fields(self, **fields: Field) -> "State":
         """This state with some fields replaced."""
@@ -64,12 +67,3 @@ class State:
     def __repr__(self):
         fields, parameters = {n: f.shape for n, f in self.fields.items()}, self.parameters
         return f"State({', '.join(f'{n}: {v}' for n, v in [*fields.items(), *parameters.items()])})"
-
-
-def _sliced(field: Field, item: dict) -> Field:
-    """As `field[item]`, but with the boundary as it was: PhiFlow would merge the two sides of an axis."""
-    item = {d: selection for d, selection in item.items() if d in field.shape}
-    if set(item) - set(batch(field.shape).names):
-        return field[item]
-    geometry = field.geometry[item] if set(item) & set(field.geometry.shape.names) else field.geometry
-    return Field(geometry, field.values[item], sliced(field.boundary, item, field.resolution.names))

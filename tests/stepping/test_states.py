@@ -159,3 +159,19 @@ def test_a_step_keeps_box_and_boundaries_so_that_checks_cost_nothing(state):
     for _ in range(1000):
         check_state(flow, one)
     assert time.perf_counter() - start < 0.1  # of a millisecond each
+
+
+def test_compiled_steps_build_no_fields_anew(flow, state, monkeypatch):
+    """PhiFlow's constructor makes the geometry of all faces again, which takes far longer than the step."""
+    from phi.field import Field
+    from phi.tf import TENSORFLOW
+
+    with TENSORFLOW:
+        start = flow.step(state)
+        expected = flow.step(start)
+        monkeypatch.setattr(Field, "__post_init__", lambda self: pytest.fail("a field is checked"))
+        again = flow.step(start)
+    monkeypatch.undo()
+    assert again.velocity.shape == expected.velocity.shape and again.batch_shape == state.batch_shape
+    np.testing.assert_array_equal(faces(again.velocity), faces(expected.velocity))
+    np.testing.assert_allclose(faces(again.velocity), faces(flow.step(flow.step(state)).velocity), atol=1e-5)
