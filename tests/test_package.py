@@ -18,6 +18,7 @@ REPOSITORY = ROOT.parent
 # from the bottom to the top; a module may import modules of its own or a lower layer, also inside of functions
 LAYERS = [
     "errors",
+    "progress",
     "scene_files",
     "kernels",
     "grids",

@@ -1,10 +1,8 @@
-"""What the commands share: arguments, progress bars, and how TensorFlow is started."""
+"""What the commands share: arguments, tables, and how TensorFlow is started."""
 
 import logging
 import os
 import sys
-from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -46,48 +44,6 @@ def named(text: str | None) -> Any:
     return load_object(text) if text and ".py:" in text else text
 
 
-def progress_bar(unit: str = "", visible: bool = True):
-    """Shows bar, share, speed in `unit` or the task's `info`, elapsed and remaining time on stderr, from a task on."""
-    from rich import progress
-    from rich.console import Console
-    from rich.table import Column
-    from rich.text import Text
-
-    class Info(progress.ProgressColumn):
-        def render(self, task):
-            speed = task.finished_speed or task.speed
-            return Text(task.fields.get("info", f"{speed:.0f} {unit}" if speed and unit else ""), no_wrap=True)
-
-    class Display(progress.Progress):
-        def __enter__(self):
-            return self
-
-        def add_task(self, *args, **options):
-            self.start()  # not before: an error would come after an empty line
-            return super().add_task(*args, **options)
-
-        def stop(self):
-            if self.tasks:
-                super().stop()
-
-    name = progress.TextColumn("{task.description}", table_column=Column(no_wrap=True))
-    columns = [name, progress.BarColumn(10), progress.TaskProgressColumn(), Info()]
-    columns += [progress.TimeElapsedColumn(), progress.TimeRemainingColumn()]
-    return Display(*columns, console=Console(stderr=True), disable=not visible)
-
-
-def by_part(bar, prefix: str = ""):
-    """A function of (part, done, total) that shows a task in `bar` for each part, from its first call on."""
-    tasks = {}
-
-    def show(part: str, done: int, total: int):
-        if part not in tasks:
-            tasks[part] = bar.add_task(prefix + part, total=total)
-        bar.update(tasks[part], completed=done)
-
-    return show
-
-
 def wide_console(width: int = 110):
     """Prints on stdout, in a fixed width where this is no terminal."""
     from rich.console import Console
@@ -109,13 +65,6 @@ def show_results(tables, lines=(), width: int = 110):
 def command_line() -> str:
     """This command, for the record."""
     return " ".join(["phi-sol", *sys.argv[1:]])
-
-
-@contextmanager
-def progress_of(title: str, visible: bool = True):
-    """Gives a function of (frames done, frames in all) that shows a progress display on a terminal, from a call on."""
-    with progress_bar("frames/s", visible and sys.stderr.isatty()) as bar:
-        yield partial(by_part(bar), title)
 
 
 def quiet_tensorflow(device: str = "auto"):

@@ -75,6 +75,7 @@ def evaluate(
     folders = common.data_folders(data, experiment.name)
     find_simulations(folders, "test")
     common.quiet_tensorflow()
+    from ..tasks import evaluate as carry_out
     from ..tasks import task_of
 
     task = task_of(experiment)
@@ -87,9 +88,9 @@ def evaluate(
     options |= {"reference_error": True} if reference_error else {}
     options |= {} if reference_simulations is None else {"reference_simulations": reference_simulations}
     task.check_evaluation(experiment, options)
-    with common.progress_bar() as bar:
-        options |= {"frames": frames, "command": common.command_line(), "progress": common.by_part(bar)}
-        result = task.evaluate(experiment, list(run or task.find(root)), folders, out or root / "evaluation", **options)
+    options |= {"frames": frames, "command": common.command_line()}
+    found = list(run or task.find(root))
+    result = carry_out(experiment, found, folders, out or root / "evaluation", **options)
     common.show_results(task.tables(result.results), task.verdicts(result.results), task.width)
     for file in result.files:
         typer.echo(str(file))

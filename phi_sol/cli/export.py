@@ -1,11 +1,12 @@
 """`phi-sol export`."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from .common import DataOption, SceneArgument, data_folders, option, progress_bar, quiet_tensorflow
+from .common import DataOption, SceneArgument, data_folders, option, quiet_tensorflow
 
 
 def export(
@@ -34,12 +35,12 @@ def export(
     quiet_tensorflow()
     from ..evaluation.evaluator import trained_solvers
     from ..evaluation.export import Exporter
+    from ..progress import showing
 
     runs = [shipped_or_own(folder, experiment.name) for folder in run or []]
     trained, _ = trained_solvers(runs, experiment, strict=not anyway)
     recorded = Dataset(experiment.pair, folders, frames)
     exporter = Exporter(recorded, trained, out, format, frames, every)
-    with progress_bar() as bar:
-        task = bar.add_task(experiment.name, total=None)
-        notes = exporter.run(lambda done, total: bar.update(task, completed=done, total=total))
+    with showing(True) as show:
+        notes = exporter.run(partial(show, experiment.name))
     typer.echo("\n".join([*notes, f"{len(recorded)} simulations of {', '.join(exporter.solvers)} in {out}"]))

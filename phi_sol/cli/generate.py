@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from .common import OutOption, SceneArgument, option, progress_bar, quiet_tensorflow
+from .common import OutOption, SceneArgument, option, quiet_tensorflow
 
 
 def generate(
@@ -61,11 +61,8 @@ def generate(
                 f"reference steps to compute, {plan['batch']} simulations at a time"
             )
         return
-    with progress_bar("steps/s") as bar:
-        for s, generator in generators.items():
-            total = len(generator.jobs) * generator.steps
-            bar.add_task(f"{experiment.name} {s}", total=total, completed=total - generator.plan()["steps"])
-            generator.run(lambda done, total: bar.update(bar.tasks[-1].id, completed=done))
+    for generator in generators.values():
+        generator.run()
     for s, generator in generators.items():
         typer.echo(f"{len(generator.jobs)} simulations with {generator.frames} frames in {folders[s]}")
 

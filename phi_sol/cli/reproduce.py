@@ -1,5 +1,6 @@
 """`phi-sol reproduce`."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -58,20 +59,19 @@ def reproduce(
 
 
 def carry_out(reproduction):
-    """All parts of one reproduction, with progress displays, and its tables."""
-    from ..training.callbacks import ProgressBar
+    """All parts of one reproduction, and its tables."""
+    from ..progress import showing
 
     name = reproduction.experiment.name
-    with common.progress_bar("steps/s") as bar:
-        reproduction.generate(common.by_part(bar, f"{name} "))
+    reproduction.generate()
     for training in reproduction.trainings:
         if training.finished:
             typer.echo(f"{training.folder} is finished.")
             continue
-        with common.progress_of("computing beforehand") as show, common.progress_bar() as bar:
-            reproduction.train(training, lambda t, b=bar, name=training.folder.name: [ProgressBar(b, t, name)], show)
-    with common.progress_bar() as bar:
-        results = reproduction.evaluate(common.command_line(), common.by_part(bar, f"{name} "))
+        with showing(True) as show:
+            reproduction.train(training, show=partial(show, "computing beforehand"))
+    with showing(True) as show:
+        results = reproduction.evaluate(common.command_line(), lambda part, *n: show(f"{name} {part}", *n))
     common.show_results(reproduction.task.tables(results))
     typer.echo(str(reproduction.out / "evaluation" / "report.html"))
 

@@ -1,23 +1,14 @@
 """`phi-sol train`."""
 
 from dataclasses import replace
+from functools import partial
 from math import inf
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from .common import (
-    DataOption,
-    OutOption,
-    SceneArgument,
-    data_folders,
-    named,
-    option,
-    progress_bar,
-    progress_of,
-    quiet_tensorflow,
-)
+from .common import DataOption, OutOption, SceneArgument, data_folders, named, option, quiet_tensorflow
 
 SCENES = "the scene's"
 OF_SCENE = ("batch", "learning_rate", "decay", "ramp", "clip", "steps", "optimizer")  # of its schedule
@@ -164,9 +155,9 @@ def train(
     from ..training.distribution import is_chief, make_strategy
 
     devices = make_strategy(strategy)  # before PhiFlow asks TensorFlow for its devices
+    from ..progress import showing
     from ..storage.shipped import shipped_or_own
     from ..tasks import task_of
-    from ..training.callbacks import ProgressBar
     from ..training.plan import Plan, parse_duration, parse_stages
     from ..training.runs import read_run
     from ..training.trainer import Trainer
@@ -196,19 +187,19 @@ def train(
         start = shipped_or_own(start, experiment.name)
         kind.require(start, scene)
         trained = kind.load(start)
-    with progress_of("unpacking frames", is_chief(devices)) as show:
-        recorded = Dataset(experiment.pair, folders, progress=show)
+    with showing(is_chief(devices), "frames/s") as show:
+        recorded = Dataset(experiment.pair, folders, progress=partial(show, "unpacking frames"))
     task = kind.create(experiment, recorded, method=method, unroll=longest, network=trained, **how)
     common = {"seed": seed, "scene": experiment.name, "resume": resume, "strategy": devices}
-    with progress_of("computing beforehand", is_chief(devices)) as show:
-        trainer = Trainer(task, chosen, folder, validation=checked, show=show, **common)
+    with showing(is_chief(devices), "frames/s") as show:
+        beforehand = partial(show, "computing beforehand")
+        trainer = Trainer(task, chosen, folder, validation=checked, show=beforehand, **common)
     if trainer.finished:
         more = "with --resume and more --steps or --budget, in all, it goes on"
         typer.echo(f"The training in {folder} is finished ({trainer.step} iterations): {more}.")
         return
     if trainer.chief:
         typer.echo(trainer.summary)
-    with progress_bar(visible=trainer.chief) as bar:
-        trainer.fit([ProgressBar(bar, trainer, experiment.name)], tensorboard)
+    trainer.fit(tensorboard=tensorboard)
     if trainer.chief:
         typer.echo(f"{trainer.step} iterations, {trainer.outcome} in {folder}")

@@ -1,11 +1,12 @@
 """`phi-sol view` and `phi-sol animate`."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from .common import option, progress_bar, quiet_tensorflow
+from .common import option, quiet_tensorflow
 
 
 def view(
@@ -54,13 +55,13 @@ def animate(
 ):
     """Write a film of source, corrected and reference side by side, with their errors over time."""
     from ..pictures.film import check_target
+    from ..progress import showing
     from ..viewer.catalogue import Catalogue
     from ..viewer.films import Film
 
     check_target(out)
     film = Film(Catalogue(paths, data, strict=not anyway), simulation, run, field, quantity, frames, quiet_tensorflow)
-    with progress_bar("frames/s") as bar:
-        task = bar.add_task(out.name, total=None)
-        film.write(out, fps, lambda done, total: bar.update(task, completed=done, total=total))
+    with showing(True, "frames/s") as show:
+        film.write(out, fps, partial(show, out.name))
     for line in filter(None, [film.remark, f"{out}: {len(film.frames)} frames of {film.title}"]):
         typer.echo(line)

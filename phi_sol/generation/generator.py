@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Callable
+from functools import partial
 from math import ceil
 from pathlib import Path
 
 from ..errors import DivergedError, InputError, MissingError
 from ..experiment import Experiment
 from ..flows.comparison import first_difference
+from ..progress import showing
 from ..stepping.arrays import array_names
 from ..storage.files import PARTIAL, check_no_file_in_the_way, fingerprint, read_json
 from ..storage.frames import DESCRIPTION, REFERENCE, frame_file, sim_folder
@@ -56,7 +58,7 @@ class Generator:
             InputError: if a number or parameter is not possible, or if `folder` holds anything else than simulations of
                 this very configuration. Nothing has been written then.
         """
-        self.experiment, self.folder = experiment, Path(folder)
+        self.experiment, self.split, self.folder = experiment, split, Path(folder)
         self.pair = experiment.pair
         self.frames = experiment.frames if frames is None else frames
         self.warmup = experiment.warmup if warmup is None else warmup
@@ -153,16 +155,21 @@ class Generator:
         step, _ = self._checkpoint.entries.get(job.key, (0, None))
         return 0 if self._missing(job.folder, max(0, step - self.warmup + 1)) else step
 
-    def run(self, progress: Callable[[int, int], None] = lambda done, total: None) -> list[Path]:
+    def run(self, progress: bool | Callable[[int, int], None] = True) -> list[Path]:
         """
         Computes what is not there yet, and returns the folders of all simulations.
 
         Args:
-            progress: Called with (steps done, steps in all) of all simulations together, every few steps.
+            progress: Whether progress is shown; or a function that is called with (steps done, steps in all) of all
+                simulations together, every few steps.
 
         Raises:
             DivergedError: if simulations diverged. All others are complete then.
         """
+        with showing(progress, "steps/s") as show:
+            return self._run(progress if callable(progress) else partial(show, f"{self.experiment.name} {self.split}"))
+
+    def _run(self, progress: Callable[[int, int], None]) -> list[Path]:
         self.folder.mkdir(parents=True, exist_ok=True)
         batches, total = self._batches(), len(self.jobs) * self.steps
         done = total - self.plan()["steps"]

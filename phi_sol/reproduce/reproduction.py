@@ -4,7 +4,7 @@ import gc
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -187,12 +187,12 @@ class Reproduction:
 
     # --- doing it ---
 
-    def generate(self, progress: Callable[[str, int, int], None]):
+    def generate(self, progress: bool = True):
         """Computes the simulations that are missing. Writes what this reproduction is, first."""
         self.out.mkdir(parents=True, exist_ok=True)
         write_json(self.out / PLAN_FILE, self.config)
-        for split, generator in self.generators.items():
-            generator.run(partial(progress, split))
+        for generator in self.generators.values():
+            generator.run(progress)
 
     def train(self, training: Training, callbacks: Callable[[Trainer], Sequence] = lambda trainer: (), show=None):
         """

@@ -10,6 +10,7 @@ import numpy as np
 from phi.math import EMPTY_SHAPE, Shape, Tensor
 
 from ..errors import InputError, integer, is_real
+from ..progress import Show, showing
 from .arrays import pack, unpack
 from .state import State
 from .system import System
@@ -17,6 +18,7 @@ from .system import System
 LOG = logging.getLogger(__name__)
 LOOP_FRAMES = 50  # frames kept by one compiled loop, at most,
 LOOP_BYTES = 64 * 2**20  # and the memory that they may take
+SHOWN_AFTER = 3.0  # seconds, of which a rollout shows how far it is
 MEASURED_FROM = 1000  # steps of a rollout for which a measurement of both ways to compile it pays
 
 
@@ -126,7 +128,7 @@ class Solver(ABC):
         self._say(arrays, parameters)
         return unpack(self.flow, self(arrays, parameters, self._native_dt(arrays, dt)), parameters, shape)
 
-    def rollout(self, state: State, steps: int, keep_every: int = 1) -> "Rollout":
+    def rollout(self, state: State, steps: int, keep_every: int = 1, progress: bool | Show = True) -> "Rollout":
         """
         Many steps in compiled loops. Where a gradient tape listens, and inside of a `tf.function`, the steps are taken
         one by one, and the frames stay tensors of TensorFlow that carry gradients; this takes the memory of all steps.
@@ -135,6 +137,8 @@ class Solver(ABC):
             state: Start, with any batch dimensions.
             steps: Number of steps.
             keep_every: Keeps every so many steps: the states after `keep_every`, `2 keep_every`, ... of them.
+            progress: Whether progress is shown where it takes longer than some seconds; or a function that is called
+                with (part, steps done, steps).
 
         Raises:
             InputError: if `state` does not belong to this solver's flow, or a number is not possible.
@@ -147,7 +151,11 @@ class Solver(ABC):
         if recording():
             frames = self._recorded(arrays, parameters, steps, keep_every)
         else:
-            blocks = [{n: a.numpy() for n, a in b.items()} for b in self.blocks(arrays, parameters, steps, keep_every)]
+            blocks: list[dict] = []
+            with showing(progress, "steps/s", SHOWN_AFTER) as show:
+                for block in self.blocks(arrays, parameters, steps, keep_every):
+                    blocks.append({n: a.numpy() for n, a in block.items()})
+                    show("rollout", sum(len(next(iter(b.values()))) for b in blocks) * keep_every, steps)
             frames = {n: np.concatenate([b[n] for b in blocks]) for n in blocks[0]} if blocks else {}
             parameters = {n: p.numpy() for n, p in parameters.items()}
         numbers = {n: frames.pop(n) for n in self.diagnostics if n in frames}
@@ -255,11 +263,11 @@ class Rollout(Sequence[State]):
         return f"Rollout({len(self)} frames of {self.flow}, {shown})"
 
 
-def rollout(solver: Solver, state: State, steps: int, keep_every: int = 1) -> Rollout:
+def rollout(solver: Solver, state: State, steps: int, keep_every: int = 1, progress: bool | Show = True) -> Rollout:
     """`solver.rollout`, for any solver; see there."""
     if not isinstance(solver, Solver):
         raise InputError(f"A rollout needs a solver (a flow, a HybridSolver, ...), not {type(solver).__name__}.")
-    return solver.rollout(state, steps, keep_every)
+    return solver.rollout(state, steps, keep_every, progress)
 
 
 __all__ = ["Rollout", "Solver", "rollout"]

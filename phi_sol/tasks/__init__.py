@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError, MissingError, suggestion
+from ..progress import Show, showing
 from ..storage.files import read_json
 
 if TYPE_CHECKING:
@@ -108,6 +109,8 @@ def evaluate(
     runs: Any,
     data: str | Path | Sequence[str | Path],
     out: str | Path | None = None,
+    *,
+    progress: bool | Show = True,
     **options,
 ) -> Evaluation:
     """
@@ -118,11 +121,13 @@ def evaluate(
         runs: Folders of runs; or by name what was trained (`Corrector`, `PoissonGuess`, for corrections any solver).
         data: Folder of the data, or several.
         out: Folder for `results.json`, report and pictures; None: nothing is written.
-        options: `frames`, `progress` (called with part, done, in all), `command` (for the record), and those of the
-            scene's task, such as `numerics` of a correction.
+        progress: Whether progress is shown; or a function that is called with (part, done, in all).
+        options: `frames`, `command` (for the record), and those of the scene's task, such as `numerics` of a
+            correction.
 
     Raises:
         InputError: if data or runs do not fit the scene.
         MissingError: if data or runs are missing.
     """
-    return task_of(experiment).evaluate(experiment, runs, data, out, **options)
+    with showing(progress) as show:
+        return task_of(experiment).evaluate(experiment, runs, data, out, progress=show, **options)

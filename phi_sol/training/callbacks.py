@@ -11,8 +11,10 @@ from types import SimpleNamespace
 import keras
 
 from ..errors import InputError
+from ..progress import Show
 from ..storage.files import write_atomic
 
+PART = "training"
 COLUMNS = ("step", "seconds", "progress", "unroll", "learning_rate", "loss", "gradient_norm")
 
 
@@ -70,13 +72,16 @@ class TensorBoard(keras.callbacks.TensorBoard):
 
 
 class ProgressBar(keras.callbacks.Callback):
-    """Shows title, method, loss, rollout error and speed of a trainer in a started `rich.progress.Progress`."""
+    """Shows what trains, loss, rollout error and speed of a trainer by a function of `phi_sol.progress`."""
 
-    def __init__(self, bar, trainer, title: str):
+    def __init__(self, show: Show, trainer):
         super().__init__()
-        self.bar, self.trainer, self.title = bar, trainer, title
-        self.task = bar.add_task(f"{title} {trainer.label}", total=1.0, completed=trainer.progress, info="compiling")
+        self.show, self.trainer = show, trainer
         self.ends = collections.deque(maxlen=20)
+        self._show(trainer.progress, "compiling")
+
+    def _show(self, progress: float, info: str):
+        self.show(PART, progress, 1.0, info=info, title=f"{self.trainer.folder.name} {self.trainer.label}")
 
     def on_train_batch_end(self, batch, logs=None):
         self.ends.append(time.perf_counter())
@@ -84,5 +89,4 @@ class ProgressBar(keras.callbacks.Callback):
         speed = f"{(len(self.ends) - 1) / elapsed:.1f} it/s" if elapsed else ""
         error = self.trainer.validation_error
         info = f"loss {logs['loss']:.1e} {'' if error is None else f'val {error:.4f} '}{speed}"
-        label = f"{self.title} {self.trainer.label}"
-        self.bar.update(self.task, completed=logs["progress"], info=info, description=label)
+        self._show(logs["progress"], info)

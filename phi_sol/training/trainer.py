@@ -11,8 +11,9 @@ import numpy as np
 import tensorflow as tf
 
 from ..errors import InputError
+from ..progress import Show, showing
 from ..storage.files import check_no_file_in_the_way, versions, write_json
-from .callbacks import Log, TensorBoard
+from .callbacks import Log, ProgressBar, TensorBoard
 from .checkpoints import Checkpoints
 from .distribution import check_batch, device_summary, is_chief
 from .divergence import NotFinite, cause
@@ -165,7 +166,12 @@ class Trainer:
         step, error = int(self.validator.best_step), float(self.validator.best)
         return f"best {kind} (iteration {step}, validation error {error:.4f})"
 
-    def fit(self, callbacks: Sequence[keras.callbacks.Callback] = (), tensorboard: bool = False) -> Any:
+    def fit(
+        self,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+        tensorboard: bool = False,
+        progress: bool | Show = True,
+    ) -> Any:
         """
         Trains to the end of the plan, or goes on with it.
 
@@ -173,6 +179,7 @@ class Trainer:
             callbacks: Keras callbacks. An epoch is 50 iterations; logs hold `loss` (mean per unrolled step),
                 `gradient_norm`, `unroll`, `learning_rate`, `progress`, `step`, `seconds`, and `val_error` if validated.
             tensorboard: Whether logs for TensorBoard are written into `tensorboard/`.
+            progress: Whether progress is shown; or a function that is called with (part, share done, 1).
 
         Returns:
             What the run's folder holds, from `Task.result`: the best one on the validation, or the last one. (None in
@@ -183,6 +190,10 @@ class Trainer:
                 at its last good checkpoint with a lower learning rate; it is not applied, and the checkpoint stays.
             KeyboardInterrupt: if interrupted, after the iteration that was under way, with a checkpoint.
         """
+        with showing(progress if callable(progress) else bool(progress) and self.chief) as show:
+            return self._fit([*callbacks, *([ProgressBar(show, self)] if progress else [])], tensorboard)
+
+    def _fit(self, callbacks: Sequence[keras.callbacks.Callback], tensorboard: bool) -> Any:
         own = [self.validator] if self.validator else []
         log = Log(self.folder / "log.csv", self.step, self.validator is not None)
         if self.chief:

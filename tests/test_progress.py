@@ -1,0 +1,125 @@
+"""Progress: lines where there is no terminal, bars in terminals and notebooks, functions of one's own."""
+
+import io
+import sys
+import types
+
+import pytest
+
+from phi_sol import InputError
+from phi_sol import progress as module
+from phi_sol.progress import showing
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+class Clock:
+    """Time that passes when it is told to."""
+
+    def __init__(self):
+        self.now = 100.0
+
+    def monotonic(self):
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(module, "time", clock)
+    return clock
+
+
+def work(clock, seconds, steps=10, **options):
+    with showing(True, "steps/s", **options) as show:
+        for i in range(steps + 1):
+            show("wake", 20 + 8 * i, 100)
+            clock.now += seconds
+
+
+def test_quick_work_says_nothing_where_there_is_no_terminal(clock, capsys):
+    work(clock, 1.0)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_long_work_says_a_line_every_half_minute(clock, capsys):
+    work(clock, 16.0)
+    out, err = capsys.readouterr()
+    assert out == "" and err.splitlines() == [
+        "wake: 36 % of 100, 0.5 steps/s, 0:32 so far, 2:08 to go",
+        "wake: 52 % of 100, 0.5 steps/s, 1:04 so far, 1:36 to go",
+        "wake: 68 % of 100, 0.5 steps/s, 1:36 so far, 1:04 to go",
+        "wake: 84 % of 100, 0.5 steps/s, 2:08 so far, 0:32 to go",
+        "wake: 100 % of 100, 0.5 steps/s, 2:40 so far",
+    ]
+
+
+def test_a_bar_in_a_terminal(clock, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    work(clock, 1.0)
+    assert "wake" in sys.stderr.getvalue() and "100%" in sys.stderr.getvalue()
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    work(clock, 1.0, after=60.0)
+    assert sys.stderr.getvalue() == ""
+
+
+def test_bars_in_a_notebook(clock, monkeypatch):
+    shown = []
+
+    class Handle:
+        update = staticmethod(shown.append)
+
+    def display(what, display_id):
+        shown.append(what)
+        return Handle
+
+    shell = type("ZMQInteractiveShell", (), {})()
+    parts = types.ModuleType("IPython.display")
+    parts.HTML, parts.display = str, display
+    notebook = types.ModuleType("IPython")
+    notebook.get_ipython, notebook.display = lambda: shell, parts
+    monkeypatch.setitem(sys.modules, "IPython", notebook)
+    monkeypatch.setitem(sys.modules, "IPython.display", parts)
+    work(clock, 1.0)
+    assert "value='0.2000'" in shown[0] and "value='1.0000'" in shown[-1] and "wake: 100 % of 100" in shown[-1]
+    with showing(True) as show:
+        show("<b>", 1, 2, info="loss < 1")
+    assert "&lt;b&gt;: 50 % of 2, loss &lt; 1" in shown[-1]
+
+
+def test_titles_and_what_is_said_besides(clock, capsys):
+    with showing(True) as show:
+        for share in (0.0, 0.5):
+            show("training", share, 1.0, info=f"loss {share}", title="sol SOL-4")
+            clock.now += 40
+    assert capsys.readouterr().err == "sol SOL-4: 50 %, loss 0.5, 0:40 so far, 0:40 to go\n"
+
+
+def test_functions_of_one_s_own_and_none_at_all(clock, capsys):
+    calls = []
+    with showing(lambda *given: calls.append(given)) as show:
+        show("part", 1, 2)
+    assert calls == [("part", 1, 2)]
+    with showing(False) as show:
+        show("part", 1, 2, info="nothing")
+    assert capsys.readouterr() == ("", "")
+    with pytest.raises(InputError, match="True, False or a function, not 'yes'"), showing("yes"):
+        pass
+
+
+def test_long_rollouts_show_how_far_they_are(capsys, monkeypatch):
+    from phi_sol import WakeFlow
+
+    flow, calls = WakeFlow(y=16, x=8), []
+    start = flow.initial_state(reynolds=100.0)
+    flow.rollout(start, 120, 2, progress=lambda *given: calls.append(given))
+    assert calls == [("rollout", 100, 120), ("rollout", 120, 120)]
+    flow.rollout(start, 120, 2)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(module, "LINES_EVERY", 0.0)
+    monkeypatch.setattr("phi_sol.stepping.solver.SHOWN_AFTER", 0.0)
+    flow.rollout(start, 120, 2)
+    assert "rollout: 100 % of 120" in capsys.readouterr().err
