@@ -135,6 +135,13 @@ class Experiment:
     options: dict = field(default_factory=dict)
     task: str | type = "correction"
 
+    def __repr__(self):
+        grid, counts = self.source or self.reference or {}, [len(self.simulations(s)) for s in SPLITS]
+        cells = ", ".join(f"{d}={n}" for d, n in grid.items())
+        ratios = f"ratio {self.ratio}, time ratio {self.time_ratio}"
+        what = f"{counts[0]} training and {counts[1]} test simulations of {self.frames} frames"
+        return f"{type(self).__name__}({self.name!r}: {self.flow.__name__}({cells}), {ratios}, {what})"
+
     def __post_init__(self):
         def check(fits: bool, name: str, kind: str):
             if not fits:

@@ -2,7 +2,9 @@
 
 import logging
 import os
+import re
 import sys
+from typing import Annotated
 
 import typer
 
@@ -25,6 +27,26 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+
+@app.callback(invoke_without_command=True)
+def about(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version, and that of what it is made of.")
+    ] = False,
+):
+    """Coarse PDE solvers made accurate by neural networks that are trained inside the solver's loop."""
+    if version:
+        from importlib.metadata import version as of
+
+        from .. import __version__
+
+        parts = ", ".join(f"{n} {of(n)}" for n in ("phiflow", "tensorflow", "keras"))
+        typer.echo(f"phi-sol {__version__} ({parts}, Python {sys.version.split()[0]})")
+    elif context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
 for command in (scenes, generate, train, evaluate, compare, export, reproduce, networks, pretrained, view, animate):
     app.command(cls=Command)(command)
 
@@ -37,11 +59,19 @@ def main(arguments: list[str]) -> int:
     """
     from ..errors import DivergedError, InputError, user_error
 
+    def fail(err: Exception, code: int) -> int:
+        """One line on stderr."""
+        message = err.format_message() if hasattr(err, "format_message") else str(err)
+        known = getattr(command, "commands", {}).get(next(iter(arguments), ""))
+        names = {p.name for p in known.params} if known else set()
+        print("phi-sol: " + in_options(" ".join(message.split()), names), file=sys.stderr)
+        return code
+
     notes = logging.StreamHandler()
     notes.setFormatter(logging.Formatter("phi-sol: %(message)s"))
     logging.getLogger("phi_sol").handlers[:] = [notes]
+    command = typer.main.get_command(app)
     try:
-        command = typer.main.get_command(app)
         return command.main(arguments or ["--help"], prog_name="phi-sol", standalone_mode=False) or 0
     except (InputError, DivergedError) as err:
         return fail(err, 2 if isinstance(err, InputError) else 1)
@@ -59,8 +89,14 @@ def main(arguments: list[str]) -> int:
         raise
 
 
-def fail(err: Exception, code: int) -> int:
-    """One line on stderr."""
-    message = err.format_message() if hasattr(err, "format_message") else str(err)
-    print("phi-sol: " + " ".join(message.split()), file=sys.stderr)
-    return code
+def in_options(message: str, names: set[str]) -> str:
+    """
+    A message with the arguments of Python that it names (`out=`, `resume=True`, `numerics=False`) as the options of a
+    command that has these `names`. The `folder` of a call is what commands call `--out`.
+    """
+
+    def option(found: re.Match) -> str:
+        name = "out" if found[1] == "folder" else found[1]
+        return f"--{'no-' * (found[2] == 'False')}{name.replace('_', '-')}" if name in names else found[0]
+
+    return re.sub(r"\b([a-z_]+)=(True|False)?(?![^\s.,;:)])", option, message)

@@ -147,6 +147,13 @@ class Corrector:
         correction = adapter.from_channels(tf.cast(output, channels.dtype), arrays)
         return {n: c * s.correction[n] for n, c in correction.items()}
 
+    def __repr__(self):
+        corrected, where = ", ".join(self.description.get("correct", self.outputs)), self.description.get("placement")
+        network = f"{self.description.get('network', self.network.name)}, {self.network.count_params()} parameters"
+        flow = self.description.get("flow", {})
+        cells = "x".join(str(n) for n in flow.get("resolution", {}).values())
+        return f"Corrector({network}, of {corrected} {where or 'after'} the step, {flow.get('type', '')} {cells})"
+
     def check_flow(self, flow: Flow):
         """Raises InputError if the corrector was trained for another flow or grid."""
         check_trained_for(flow, self.description, "corrector", " It can be tried with strict=False, or --anyway.")

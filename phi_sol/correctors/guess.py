@@ -75,6 +75,12 @@ class PoissonGuess:
         built = build_network(network, 1, 1, len(grid), seed=seed, policy=policy, mirrored=True, grid=grid)
         return PoissonGuess(built, scale, {"flow": flow.config(), "network": built.name})
 
+    def __repr__(self):
+        network = f"{self.description.get('network', self.network.name)}, {self.network.count_params()} parameters"
+        flow = self.description.get("flow", {})
+        cells = "x".join(str(n) for n in flow.get("resolution", {}).values())
+        return f"PoissonGuess({network}, {flow.get('type', '')} {cells})"
+
     def native(self, b: tf.Tensor) -> tf.Tensor:
         """The guess for native right-hand sides (batch, *spatial), in their precision; for compiled functions."""
         p = self._once(b)

@@ -1,8 +1,9 @@
 """The evaluation of a scene: SRC and every corrector from the same start, compared with the recorded reference."""
 
 import hashlib
+import html
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -28,17 +29,36 @@ from .reference_error import reference_error as own_error
 from .report import flow_report, write_reports
 from .results import add_costs, group_results, reference_results, solver_results
 from .rollouts import check_steps, roll_out
+from .table import Table
 
 FRAMES = 500  # of a rollout unless it is said
 
 
 @dataclass
 class Evaluation:
-    """`results`: the content of `results.json`; `runs`: record per solver, `SRC` first; `files` that were written."""
+    """
+    What was measured. Notebooks show its tables.
+
+    Attributes:
+        results: The content of `results.json`.
+        runs: Record per solver, `SRC` first.
+        files: What was written.
+        tables: What a command prints.
+    """
 
     results: dict
     runs: dict[str, Record]
     files: list[Path]
+    tables: list[Table] = field(default_factory=list)
+
+    def __repr__(self):
+        known = ("scene", "task", "frames")
+        facts = [f"{n}={self.results[n]!r}" for n in known if n in self.results]
+        where = f", in {Path(self.files[0]).parent}" if self.files else ""
+        return f"Evaluation({', '.join(facts)}: {', '.join(self.results.get('solvers', {}))}{where})"
+
+    def _repr_html_(self) -> str:
+        return "".join(f"<b>{html.escape(t.title)}</b>{t._repr_html_()}" for t in self.tables)
 
 
 def evaluate_corrections(
@@ -82,9 +102,9 @@ def evaluate_corrections(
     if reference_simulations is not None:
         integer("The number of simulations that the reference's error is measured over", reference_simulations, 1)
         if not reference_error:
-            raise InputError("The reference's error is not asked for: give --reference-error, too.")
+            raise InputError("The reference's error is not asked for: give reference_error=True, too.")
     if out is not None:
-        check_no_file_in_the_way(Path(out), "Name another folder with --out.")
+        check_no_file_in_the_way(Path(out), "Name another folder (out=).")
     flow = experiment.pair.source
     trained, descriptions = trained_solvers(runs, experiment, precision, strict=not anyway)
     test = Dataset(experiment.pair, find_simulations(data, "test"), frames)

@@ -107,10 +107,10 @@ class Exporter:
         self.data, self.out, self.kind, self.every = data, Path(out), kind, every
         flow = data.pair.source
         self.solvers = {"REF": None, "SRC": flow} | trained
-        check_no_file_in_the_way(self.out, "Name another folder with --out.")
+        check_no_file_in_the_way(self.out, "Name another folder (out=).")
         for name in self.solvers:
             if (self.out / name).exists():
-                raise InputError(f"{self.out / name} is there already: name another folder with --out, or remove it.")
+                raise InputError(f"{self.out / name} is there already: name another folder (out=), or remove it.")
         self._format = FrameFormat(flow) if kind == "phiflow" else None
 
     def run(self, progress: Callable[[int, int], None] = lambda done, total: None) -> list[str]:

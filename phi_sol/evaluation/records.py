@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from ..errors import InputError
 from ..metrics.errors import MAE
-from ..metrics.metric import number, numbers
+from ..metrics.metric import decimal, number, numbers
 from ..stepping.solver import Solver
 from ..storage.dataset import Dataset
 from .measures import Measures
@@ -41,6 +41,13 @@ class Record:
     every: int = 1
     dt: float = 1.0
     is_full: bool = True
+
+    def __repr__(self):
+        frames, simulations = self.mae.shape
+        error = decimal(number(self.mae.mean()), 4)
+        cost = f", {self.ms_per_step:.3g} ms per step" if np.isfinite(self.ms_per_step) else ""
+        blown = f", {self.blow_ups} blew up" if self.blow_ups else ""
+        return f"Record({frames} frames of {simulations} simulations, mae {error}{cost}{blown})"
 
     @property
     def ms_per_time(self) -> float:

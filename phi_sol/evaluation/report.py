@@ -120,7 +120,7 @@ def page(report: Report) -> str:
     parts = [f"<h1>{title}</h1>", "<ul>", *(f"<li>{html.escape(line)}</li>" for line in report.lines), "</ul>"]
     parts += [_figure(*shown) for shown in report.first]
     for table in report.tables:
-        parts += [f"<h2>{html.escape(table.title)}</h2>", _html(table)]
+        parts += [f"<h2>{html.escape(table.title)}</h2>", table._repr_html_()]
     parts += [_figure(*shown) for shown in report.pictures]
     cell = "<td style='text-align:left'><code>"
     made = [f"<tr><th>{n}</th>{cell}{html.escape(text)}</code></td></tr>" for n, text in report.facts if text]
@@ -135,10 +135,3 @@ def _figure(picture: Path, text: str) -> str:
     caption, data = html.escape(text), base64.b64encode(picture.read_bytes()).decode()
     image = f'<img alt="{caption}" src="data:image/{picture.suffix[1:]};base64,{data}">'
     return f"<figure>{image}<figcaption>{caption}</figcaption></figure>"
-
-
-def _html(table: Table) -> str:
-    heads = "".join(f"<th>{html.escape(c)}</th>" for c in table.columns)
-    rows = "".join("<tr>" + "".join(f"<td>{html.escape(c)}</td>" for c in row) + "</tr>" for row in table.rows)
-    note = f'<p class="note">{html.escape(table.note)}</p>' if table.note else ""
-    return f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>{note}"

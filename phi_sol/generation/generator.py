@@ -84,7 +84,7 @@ class Generator:
         self._checkpoint = Checkpoint(self.folder / CHECKPOINT, array_names(self.pair.reference))
 
     def _check_folder(self, configs: list[dict]) -> list[Job]:
-        advice = "Choose another folder with --out, or remove this one."
+        advice = "Choose another folder (folder=), or remove this one."
         check_no_file_in_the_way(self.folder, advice)
         present = sorted(p for p in self.folder.iterdir() if not p.name.startswith(".")) if self.folder.is_dir() else []
         for path in present:
@@ -117,6 +117,10 @@ class Generator:
         files = [frame_file(folder, f, i) for f in fields for i in range(frames)]
         files += [frame_file(folder / REFERENCE, f, i) for f in fields for i in range(0, frames, every)]
         return [f for f in files if not f.is_file()]
+
+    def __repr__(self):
+        what = f"{len(self.jobs)} simulations of {self.frames} frames"
+        return f"Generator({self.experiment.name} {self.split}: {what}, in {self.folder})"
 
     def plan(self) -> dict[str, int]:
         """

@@ -70,6 +70,10 @@ class Layout:
         self.boundary = template.boundary
         self._boundaries, self._stacks, self.known = {}, {}, {}
 
+    def __repr__(self):
+        cells = ", ".join(f"{d}={n}" for d, n in self.resolution.items())
+        return f"Layout({self.name}, {'staggered' if self.staggered else 'centred'}, {cells})"
+
     @cached_property
     def size(self) -> dict[str, float]:
         if self._size:

@@ -23,7 +23,7 @@ def check_target(out: Path):
         )
     if out.is_dir():
         raise InputError(f"{out} is a folder.")
-    check_no_file_in_the_way(out.absolute().parent, "Name another file with -o.")
+    check_no_file_in_the_way(out.absolute().parent, "Name another file (out=).")
 
 
 def write_film(drawing: Drawing, frames: Iterable[tuple[str, list[Row]]], out: Path, fps: float, dpi: int = 100):

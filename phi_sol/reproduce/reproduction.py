@@ -80,14 +80,14 @@ class Reproduction:
             raise InputError(f"The number of seeds must be at least 1, not {seeds}.")
         schedule = experiment.paper if budget is None else experiment.schedule
         if schedule is None:
-            advice = "give a --budget for the trainings, e.g. 2h."
+            advice = "give a budget= for the trainings, e.g. 2h."
             raise InputError(f"The paper's schedule of {experiment.name!r} is not known: {advice}")
         if hasattr(schedule.network, "get_weights") or hasattr(schedule.network, "network"):
             advice = "give the scene a builder (layers, x, outputs), which makes a new one for each"
             raise InputError(f"A reproduction trains several networks, {experiment.name!r} has one: {advice}.")
         self.experiment, self.out, self.data, self.budget, self.seeds = experiment, Path(out), Path(data), budget, seeds
         self.schedule: Schedule = schedule
-        check_no_file_in_the_way(self.out, "Name another folder with --out.")
+        check_no_file_in_the_way(self.out, "Name another folder (out=).")
         self.task = task_of(experiment)
         self.shares = self.task.reproduced(experiment)
         self.methods = list(self.shares)
@@ -106,10 +106,10 @@ class Reproduction:
             stored["schedule"] = IMPLIED | {EARLIER.get(n, n): v for n, v in stored.get("schedule", {}).items()}
             difference = first_difference(stored, self.config)
             if difference:
-                advice = "Name another folder with --out, or remove this one."
+                advice = "Name another folder (out=), or remove this one."
                 raise InputError(f"{self.out} holds another reproduction: {difference}. {advice}")
         elif self.out.is_dir() and any(self.out.iterdir()):
-            raise InputError(f"{self.out} is in use and holds no reproduction: name another folder with --out.")
+            raise InputError(f"{self.out} is in use and holds no reproduction: name another folder (out=).")
         self.generators = {s: Generator(experiment, s, self.data / s) for s in SPLITS}
 
     def _training(self, method: str, seed: int) -> Training:

@@ -1,5 +1,6 @@
 """What every solver can do: step a state, and roll it out."""
 
+import html
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -257,6 +258,12 @@ class Rollout(Sequence[State]):
     def last(self) -> State:
         """The state at the end."""
         return self[-1]
+
+    def _repr_html_(self) -> str:
+        """What it is, and the table of its last state."""
+        return f"<p>{html.escape(repr(self))}</p>" + (
+            f"<p>last frame:</p>{self.last._repr_html_()}" if len(self) else ""
+        )
 
     def __repr__(self):
         shown = f"times {self.times[0]:g} to {self.times[-1]:g}" if len(self) else "no frames"

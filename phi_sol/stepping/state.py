@@ -1,8 +1,10 @@
 """The state of a flow: the fields that a step advances and the parameters that they belong to."""
 
+import html
 from dataclasses import dataclass, field, replace
 
 from phi.field import Field
+from phiml import math
 from phiml.dataclasses import sliceable
 from phiml.math import Shape, Tensor, merge_shapes
 from phiml.math.magic import BoundDim, slicing_dict
@@ -65,5 +67,31 @@ class State:
         return replace(self, fields={**self.fields, **fields})
 
     def __repr__(self):
-        fields, parameters = {n: f.shape for n, f in self.fields.items()}, self.parameters
-        return f"State({', '.join(f'{n}: {v}' for n, v in [*fields.items(), *parameters.items()])})"
+        several = ", ".join(f"{d}={n}" for d, n in zip(self.batch_shape.names, self.batch_shape.sizes, strict=True))
+        batch = f", {several}" if several else ""
+        return f"State({', '.join(f'{n} {_cells(f)}' for n, f in self.fields.items())}{_given(self.parameters)}{batch})"
+
+    def _repr_html_(self) -> str:
+        """A table of fields, with means and extremes of all their values, and of parameters."""
+        rows = [(n, _cells(f), *_facts(f.values)) for n, f in self.fields.items()]
+        rows += [(n, "", *_facts(p)) for n, p in self.parameters.items()]
+        cells = "".join("<tr>" + "".join(f"<td>{html.escape(c)}</td>" for c in row) + "</tr>" for row in rows)
+        heads = "".join(f"<th>{c}</th>" for c in ("", "cells", "mean", "least", "greatest"))
+        note = f"<p>batch: {html.escape(str(self.batch_shape))}</p>" if self.batch_shape else ""
+        return f"<table><thead><tr>{heads}</tr></thead><tbody>{cells}</tbody></table>{note}"
+
+
+def _cells(field: Field) -> str:
+    kind = "staggered " if field.is_staggered else ""
+    return kind + "x".join(str(n) for n in field.resolution.sizes)
+
+
+def _facts(values: Tensor) -> tuple[str, ...]:
+    """Mean, least and greatest value, in words; none of values that are being traced."""
+    if not values.available:
+        return ("", "", "")
+    return tuple(f"{float(f(values, lambda s: s)):.4g}" for f in (math.mean, math.min, math.max))
+
+
+def _given(parameters: dict[str, Tensor]) -> str:
+    return "".join(f", {n}={_facts(p)[0] if p.shape.volume == 1 else '...'}" for n, p in parameters.items())

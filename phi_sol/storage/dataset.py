@@ -33,7 +33,7 @@ def find_simulations(folder: str | Path | Sequence[str | Path], split: str) -> l
         if simulations:
             return simulations
     if not folder.is_dir():
-        raise MissingError(f"There is no data folder {folder}: run 'phi-sol generate' first, or name one with --data.")
+        raise MissingError(f"There is no data folder {folder}: run 'phi-sol generate' first, or name one (data=).")
     raise MissingError(
         f"There are no simulations (sim_000000, ...) in {folder} or {folder / split}: run 'phi-sol generate' first."
     )
@@ -131,6 +131,11 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.folders)
+
+    def __repr__(self):
+        given = ", ".join(f"{n} {v.min():g} to {v.max():g}" for n, v in self.parameters.items())
+        what = f"{len(self)} simulations of {self.frames} frames, {given}, {self.nbytes / 1e6:.1f} MB"
+        return f"Dataset({what}, in {self.folders[0].parent})"
 
     def only(self, simulations: Sequence[int]) -> "Dataset":
         """The same of some simulations, by their numbers. Their frames are read into memory."""

@@ -130,4 +130,7 @@ def evaluate(
         MissingError: if data or runs are missing.
     """
     with showing(progress) as show:
-        return task_of(experiment).evaluate(experiment, runs, data, out, progress=show, **options)
+        task = task_of(experiment)
+        found = task.evaluate(experiment, runs, data, out, progress=show, **options)
+    found.tables = task.tables(found.results)
+    return found

@@ -62,7 +62,7 @@ class TensorBoard(keras.callbacks.TensorBoard):
     def __init__(self, folder: Path, optimizer: keras.optimizers.Optimizer):
         """Raises InputError if TensorBoard is not installed."""
         if importlib.util.find_spec("tensorboard") is None:
-            advice = "pip install 'phi_sol[tensorboard]', or leave out --tensorboard"
+            advice = "pip install 'phi_sol[tensorboard]', or leave out tensorboard=True"
             raise InputError(f"TensorBoard is not installed: {advice}.")
         super().__init__(str(folder), write_graph=False)
         self.optimizer = optimizer

@@ -45,7 +45,7 @@ class Checkpoints(keras.callbacks.Callback):
                     text = "The checkpoint of iteration %d in %s is damaged: going back to that of iteration %d."
                     LOG.warning(text, number, self.folder, before)
         if numbers:
-            advice = "remove the run or name another folder with --out"
+            advice = "remove the run or name another folder (folder=)"
             raise InputError(f"No checkpoint in {self.folder} can be read: {advice}.")
 
     def numbers(self) -> list[int]:

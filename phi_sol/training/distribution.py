@@ -44,7 +44,7 @@ def _check_cluster(config: str):
         complete = False
     if not complete:
         needed = f"TF_CONFIG to name all workers and which one this is, such as {EXAMPLE}"
-        raise InputError(f"--strategy multi-worker needs {needed}, not {config!r}.")
+        raise InputError(f"The strategy multi-worker needs {needed}, not {config!r}.")
 
 
 def is_chief(strategy: tf.distribute.Strategy) -> bool:

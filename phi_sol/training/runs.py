@@ -16,8 +16,8 @@ LENGTHS = ("steps", "budget")
 def check_unused(folder: Path):
     """Raises InputError if there is anything in `folder`."""
     if folder.is_dir() and any(folder.iterdir()):
-        advice = "--resume goes on with it" if (folder / RUN_FILE).is_file() else "it is not a run of phi_sol"
-        raise InputError(f"{folder} is in use ({advice}): name another folder with --out, or remove it.")
+        advice = "resume=True goes on with it" if (folder / RUN_FILE).is_file() else "it is not a run of phi_sol"
+        raise InputError(f"{folder} is in use ({advice}): name another folder (folder=), or remove it.")
 
 
 @dataclass
@@ -81,9 +81,9 @@ def read_run(folder: Path, plan: Plan, config: dict | None = None) -> Course:
         raise MissingError(f"There is no run to resume in {folder}.")
     run = read_json(path)
     if difference := first_difference({k: run.get(k) for k in config or {}}, config or {}):
-        raise InputError(f"{folder} holds another run: {difference}. Name another folder with --out.")
+        raise InputError(f"{folder} holds another run: {difference}. Name another folder (folder=).")
     try:
         validation = Validation(**{f.name: run["validation"][f.name] for f in fields(Validation)})
         return Course(plan.stored(run["plan"]), validation, run.get("longer", []), run.get("recoveries", []))
     except (KeyError, TypeError) as err:
-        raise InputError(f"{path} is damaged: {err!r}. Name another folder with --out.") from err
+        raise InputError(f"{path} is damaged: {err!r}. Name another folder (folder=).") from err

@@ -200,7 +200,7 @@ class Task(ABC):
     def refuse(cls, experiment: Any, options: dict):
         """Raises InputError if there are options that the task does not have."""
         for name in options:
-            _refuse(cls, experiment, name.replace("_", "-"))
+            _refuse(cls, experiment, f"{name}=")
 
     @classmethod
     def stages(cls, method: str, unroll: int, shorter_first: bool = True) -> tuple[Stage, ...]:
@@ -246,7 +246,7 @@ class Task(ABC):
         """Raises InputError for options of an evaluation that the task does not have."""
         for name, value in options.items():
             if name not in cls.measures:
-                _refuse(cls, experiment, f"{'no-' * (value is False)}{name.replace('_', '-')}")
+                _refuse(cls, experiment, f"{name}={'False' * (value is False)}")
 
     @classmethod
     def owns(cls, results: dict) -> bool:
@@ -292,7 +292,7 @@ class Task(ABC):
 
 def _refuse(task: type[Task], experiment: Any, option: str):
     what = article(task.product)
-    raise InputError(f"--{option} is not for {experiment.name}, which trains {what}: leave it out.")
+    raise InputError(f"{option} is not for {experiment.name}, which trains {what}: leave it out.")
 
 
 def article(noun: str) -> str:

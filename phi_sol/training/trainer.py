@@ -92,7 +92,7 @@ class Trainer:
         config = {"scene": scene} | task.describe(longest)
         config |= {"seed": seed, "pair": data.pair.config, "data": data.fingerprints}
         config |= {"parameters": {n: v.tolist() for n, v in data.parameters.items()}}
-        check_no_file_in_the_way(self.folder, "Name another folder with --out.")
+        check_no_file_in_the_way(self.folder, "Name another folder (folder=).")
         if not resume and self.chief:
             check_unused(self.folder)
         self.course = read_run(self.folder, plan, config) if resume else Course(plan, validation or Validation())
@@ -165,6 +165,11 @@ class Trainer:
             return f"last {kind}"
         step, error = int(self.validator.best_step), float(self.validator.best)
         return f"best {kind} (iteration {step}, validation error {error:.4f})"
+
+    def __repr__(self):
+        longest = self.task.label(max(s.unroll for s in self.plan.stages))
+        done = f"iteration {self.step}, {100 * self.progress:.0f} % done"
+        return f"Trainer({longest} on {len(self.simulations)} simulations, in {self.folder}, {done})"
 
     def fit(
         self,

@@ -49,7 +49,7 @@ class Validation:
             why = "at least one must be left to train on"
             raise InputError(f"{count} of {total} simulations can't be held out for validation: {why}.")
         if self.patience is not None and not count:
-            none = f"of {total} simulations none is held out by default: say how many (--validation 1)"
+            none = f"of {total} simulations none is held out by default: say how many"
             raise InputError(f"Patience needs a validation, but {none}.")
         return [(2 * i + 1) * total // (2 * count) for i in range(count)]
 

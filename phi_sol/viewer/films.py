@@ -45,7 +45,7 @@ class Film:
         candidates = {k: r for k, r in catalogue.recordings.items() if r.frames}
         if not candidates:
             raise MissingError(
-                "There is no recorded simulation in the given folders: name one, or its scene, or data with --data."
+                "There is no recorded simulation in the given folders: name one, or its scene, or data (data=)."
             )
         self.recording = candidates[_pick("simulation", simulation, list(candidates))]
         runs = self.comparison.runs(self.recording)
@@ -69,11 +69,11 @@ class Film:
             if step < 1 or first > last:
                 raise ValueError
         except ValueError:
-            form = "the form FIRST:LAST or FIRST:LAST:STEP, e.g. 0:200:2."
-            raise InputError(f"--frames {text!r} must have {form}") from None
+            form = "the form FIRST:LAST or FIRST:LAST:STEP, e.g. 0:200:2"
+            raise InputError(f"frames= must have {form}, not {text!r}.") from None
         chosen = [f for f in there if f in range(first, last + 1, step)]
         if not chosen:
-            raise InputError(f"--frames {text}: this simulation has the frames {there[0]} to {there[-1]}.")
+            raise InputError(f"frames= {text}: this simulation has the frames {there[0]} to {there[-1]}.")
         return chosen
 
     @property

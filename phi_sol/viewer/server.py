@@ -154,7 +154,7 @@ def listen(host: str, port: int) -> socket.socket:
             if err.errno not in (errno.EADDRINUSE, errno.EACCES):
                 reason = str(err.strerror).partition(" (")[0]
                 raise InputError(f"{host} is no address of this machine ({reason}).") from err
-    raise InputError(f"The ports {port} to {number} of {host} are in use or not allowed: name another with --port.")
+    raise InputError(f"The ports {port} to {number} of {host} are in use or not allowed: name another (port=).")
 
 
 class Handler(WSGIRequestHandler):

@@ -12,7 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from phi_sol.cli import main
+import phi_sol
+from phi_sol import InputError
+from phi_sol.cli import in_options, main
+from phi_sol.storage.dataset import find_simulations
 
 COMMAND = [sys.executable, "-m", "phi_sol"]
 
@@ -262,3 +265,19 @@ def test_ctrl_c_at_the_start(tmp_path, delay):
     process.send_signal(signal.SIGINT)
     assert end(process) == 130
     assert process.stderr.read().splitlines()[-1] == "phi-sol: interrupted; what is finished is kept."
+
+
+def test_messages_name_arguments_in_python_and_options_in_commands(capsys):
+    names = {"out", "resume", "numerics", "reference_error", "dt"}
+    text = "Use folder=, out=. Or resume=True (numerics=False) but dt=4, dt= 5: give reference_error=True; size="
+    said = "Use --out, --out. Or --resume (--no-numerics) but dt=4, --dt 5: give --reference-error; size="
+    assert in_options(text, names) == said and in_options(text, set()) == text
+    assert main(["train", "wake_2d", "--data", "gone"]) == 2 and "name one (--data)." in capsys.readouterr().err
+    with pytest.raises(InputError, match=r"name one \(data=\)\."):
+        find_simulations("gone", "train")
+
+
+def test_version(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith(f"phi-sol {phi_sol.__version__} (phiflow 3.")
+    assert main([]) == 0 and "Usage: phi-sol" in capsys.readouterr().out

@@ -104,7 +104,7 @@ def test_not_for_guesses(capsys, monkeypatch, tmp_path):
     from phi_sol.tasks import task_of
 
     experiment = load_experiment("poisson_2d")
-    with pytest.raises(InputError, match="--reference-error is not for poisson_2d, which trains a guess"):
+    with pytest.raises(InputError, match="reference_error= is not for poisson_2d, which trains a guess"):
         task_of(experiment).check_evaluation(experiment, {"reference_error": True})
 
 

@@ -118,7 +118,7 @@ def test_damaged_checkpoint_counts_as_none(tiny, tmp_path):
 
 def test_folders_that_are_not_ours_stay_untouched(tiny, tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(InputError, match=r"not a phi_sol data folder: it holds 'notes.txt'.*--out"):
+    with pytest.raises(InputError, match=r"not a phi_sol data folder: it holds 'notes.txt'.*folder \(folder=\)"):
         Generator(tiny, "train", tmp_path)
     with pytest.raises(InputError, match="is a file, not a folder"):
         Generator(tiny, "train", tmp_path / "notes.txt")

@@ -72,7 +72,7 @@ def test_none_that_can_be_read(folder):
     for path in folder.glob("*.data*"):
         path.write_bytes(b"")
     with pytest.raises(
-        InputError, match="No checkpoint in .* can be read: remove the run or name another folder with --out"
+        InputError, match="No checkpoint in .* can be read: remove the run or name another folder .folder=."
     ):
         restored(folder)
 

@@ -272,7 +272,7 @@ def test_keras_early_stopping_works(tiny_train, tmp_path):
 
 
 def test_folders_in_use(tiny_run, tiny_train, tmp_path):
-    with pytest.raises(InputError, match="in use .--resume goes on with it"):
+    with pytest.raises(InputError, match="in use .resume=True goes on with it"):
         trainer(tiny_train, tiny_run)
     with pytest.raises(MissingError, match="no run to resume"):
         trainer(tiny_train, tmp_path / "nothing", resume=True)

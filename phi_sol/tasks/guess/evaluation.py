@@ -58,7 +58,7 @@ def evaluate_guesses(
         raise InputError(f"The number of frames must be at least 1, not {steps}.")
     flow = experiment.pair.source
     if out is not None:
-        check_no_file_in_the_way(Path(out), "Name another folder with --out.")
+        check_no_file_in_the_way(Path(out), "Name another folder (out=).")
     guesses = load_guesses(runs, flow)
     test = Dataset(experiment.pair, find_simulations(data, "test"))
     test.check_unseen([g.description for g in guesses.values()], "guess")

@@ -8,7 +8,7 @@ from ...experiment import Experiment
 NEEDED = ("divergence", "pressure")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class PoissonExperiment(Experiment):
     """
     An experiment whose network guesses the pressure for an iterative solve. Its simulations run on the source's grid.
