@@ -156,7 +156,7 @@ class Corrector:
 
     def check_flow(self, flow: Flow):
         """Raises InputError if the corrector was trained for another flow or grid."""
-        check_trained_for(flow, self.description, "corrector", " It can be tried with strict=False, or --anyway.")
+        check_trained_for(flow, self.description, "corrector", " It can be tried with anyway=True (of a HybridSolver, strict=False).")
 
     def for_flow(self, flow: Flow) -> "Corrector":
         """

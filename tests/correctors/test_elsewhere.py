@@ -59,7 +59,7 @@ def start(flow, **parameters):
 
 def test_another_obstacle_is_refused_unless_asked_for_and_then_said(corrector, caplog):
     flow = Square(y=16, x=8)
-    with pytest.raises(InputError, match="another flow: type is WakeFlow instead of Square.*strict=False, or --anyway"):
+    with pytest.raises(InputError, match="another flow: type is WakeFlow instead of Square.*strict=False"):
         HybridSolver(flow, corrector)
     hybrid = HybridSolver(flow, corrector, strict=False)
     state = start(flow, reynolds=[200.0, 800.0])
