@@ -156,7 +156,8 @@ class Corrector:
 
     def check_flow(self, flow: Flow):
         """Raises InputError if the corrector was trained for another flow or grid."""
-        check_trained_for(flow, self.description, "corrector", " It can be tried with anyway=True (of a HybridSolver, strict=False).")
+        advice = " It can be tried with anyway=True (of a HybridSolver, strict=False)."
+        check_trained_for(flow, self.description, "corrector", advice)
 
     def for_flow(self, flow: Flow) -> "Corrector":
         """

@@ -31,6 +31,9 @@ def load_network(path: Path, description: Path, kind: str, custom_objects: dict 
         advice = "train one first ('phi-sol train'), or name another folder"
         raise MissingError(f"There is no {kind} in {path.parent}: {advice}.")
     config, version = _read_config(path)
+    if "__lambda__" in json.dumps(config):
+        rule = "which is never executed: build the network of layer classes and named functions"
+        raise InputError(f"{path} holds Python code (a Lambda layer), {rule}.")
     objects = {name: find(name, custom_objects or {}) for _, name in needed(config)}
     if missing := sorted({(k, n.rpartition(">")[2]) for k, n in needed(config) if objects[n] is None}):
         what = " and ".join(f"the {k} {n!r}" for k, n in missing)
