@@ -7,14 +7,13 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 from phi import math
 from phi.field import CenteredGrid, Field, StaggeredGrid
 from phi.geom import Box, Geometry
 from phi.math import Shape, Tensor, spatial
 from phi.math.extrapolation import Extrapolation
 
-from ..errors import InputError, integer, is_real
+from ..errors import InputError, integer, is_real, suggestion
 from ..grids.layout import Layout, by_side
 from ..pressure import Projection
 from ..stepping.arrays import check_state, native_tensor
@@ -23,7 +22,7 @@ from ..stepping.state import Fields, State
 from ..stepping.system import System
 from .advection import REACH, SCHEMES
 from .definition import definition
-from .geometry import bodies, lengths
+from .geometry import bodies, covered_fraction, lengths
 from .parameters import SEED, parameter_tensors
 
 __all__ = ["SEED", "Flow"]
@@ -103,6 +102,10 @@ class Flow(Solver, System):
         if advection not in SCHEMES:
             raise InputError(f"Unknown advection scheme {advection!r}. Known: {', '.join(SCHEMES)}.")
         name, axes = type(self).__name__, list(self.size)
+        for strange in resolution.keys() - axes:
+            takes = inspect.signature(type(self)).parameters
+            hint = suggestion(strange, takes) if len(strange) > 1 else ""
+            raise InputError(f"{name} has no argument {strange!r}.{hint} Its axes: {', '.join(axes)}.")
         if set(resolution) not in (set(axes), set(axes[:2])):
             known = f"{', '.join(axes[:2])}{f' (and {axes[2]} in 3D)' if axes[2:] else ''}"
             given = ", ".join(resolution) or "none"
@@ -241,12 +244,7 @@ class Flow(Solver, System):
 
     def covered_fraction(self, box: dict[str, tuple[float, float]]) -> Tensor:
         """Fraction of each cell that lies in an axis-aligned box, exactly; its integral does not depend on the grid."""
-        fraction = 1.0
-        for dim, (lower, upper) in box.items():
-            edges = np.linspace(0, self.size[dim], self.resolution[dim] + 1)
-            overlap = np.clip(np.minimum(edges[1:], upper) - np.maximum(edges[:-1], lower), 0, None) / np.diff(edges)
-            fraction = fraction * math.wrap(overlap, spatial(dim))
-        return fraction
+        return covered_fraction(box, self.size, self.resolution)
 
     def advect(self, field: Field, velocity: Field, dt: Tensor) -> Field:
         """`field` carried along `velocity` for `dt` by the flow's advection scheme."""

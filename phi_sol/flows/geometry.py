@@ -7,7 +7,7 @@ import numpy as np
 from phi import math
 from phi.field import CenteredGrid
 from phi.geom import Geometry
-from phi.math import Shape, Tensor, channel
+from phi.math import Shape, Tensor, channel, spatial
 from phi.physics.fluid import Obstacle
 from scipy.ndimage import distance_transform_edt
 
@@ -109,6 +109,16 @@ def intervals(what: str, given: Any, size: dict[str, float]) -> dict[str, tuple[
             kind = f"an interval (from, to) in the domain [0, {size[d]:g}]"
             raise InputError(f"{what} must be {kind} along {d}, not {ends!r}.")
     return {d: (float(given[d][0]), float(given[d][1])) if d in given else (0.0, s) for d, s in size.items()}
+
+
+def covered_fraction(box: dict[str, tuple[float, float]], size: dict[str, float], cells: dict[str, int]) -> Tensor:
+    """Fraction of each cell of a grid that lies in a box, exactly."""
+    fraction: Any = 1.0
+    for dim, (lower, upper) in box.items():
+        edges = np.linspace(0, size[dim], cells[dim] + 1)
+        overlap = np.clip(np.minimum(edges[1:], upper) - np.maximum(edges[:-1], lower), 0, None) / np.diff(edges)
+        fraction = fraction * math.wrap(overlap, spatial(dim))
+    return fraction
 
 
 def stretched(box: dict[str, tuple], factors: dict[str, float]) -> dict[str, tuple[float, float]]:

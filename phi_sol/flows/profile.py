@@ -130,8 +130,8 @@ def _numbers(given: Any, dims: list[str], sizes: list[int]) -> np.ndarray:
     tensor = math.wrap(given)
     if set(tensor.shape.names) - set(dims):
         beyond = tensor.shape.without(dims)
-        kind = "a vector, but is the speed along y, one number" if "vector" in beyond else f"values along {beyond}"
-        raise InputError(f"An inlet profile gives one number per position of its side, not {kind}.")
+        kind = "a vector" if "vector" in beyond else f"values along {beyond}"
+        raise InputError(f"An inlet profile gives one number per position, the speed along y, not {kind}.")
     values = np.broadcast_to(math.expand(tensor, spatial(**dict(zip(dims, sizes, strict=True)))).numpy(dims), sizes)
     if not np.isfinite(values).all():
         raise InputError("An inlet profile must be finite everywhere at the inlet.")

@@ -131,7 +131,7 @@ class WakeFlow(Flow):
         _ = self.entering  # refuses what can't enter
 
     def _check_place(self, name: str):
-        """Raises InputError if the center, or a named obstacle around it, is not in the domain."""
+        """Raises InputError if center or named obstacle is not in the domain, or too small for the cells."""
         reach = 0.0 if self.obstacle == OWN else self.radius
         for d, place in self.center.items():
             if d == "z" and self.obstacle in ("cylinder", "inclined"):
@@ -140,6 +140,15 @@ class WakeFlow(Flow):
                 what = "Its center" if self.obstacle == OWN else f"The {self.obstacle} of radius {self.radius:g}"
                 domain = f"[0, {self.size[d]:g}]"
                 raise InputError(f"{what} at {d}={place:g} is not inside of the domain {domain} of the {name}.")
+        if self.obstacle != OWN and type(self).obstacles is WakeFlow.obstacles:
+            with math.NUMPY, math.precision(64):
+                covered_cells(self._cells, list(self.obstacles))
+
+    @cached_property
+    def _cells(self) -> Field:
+        """The grid of cells, without values."""
+        with math.NUMPY, math.precision(64):
+            return CenteredGrid(0.0, 0.0, self.bounds, self.shape)
 
     @cached_property
     def entering(self) -> Tensor:
@@ -154,8 +163,7 @@ class WakeFlow(Flow):
             else:
                 raise InputError(f"An inlet is a number or a function of position, not {self._inlet!r:.60}.")
             if self.obstacle == OWN:
-                first = CenteredGrid(0.0, 0.0, self.bounds, self.shape)
-                solid = [c[0] for c in covered_cells(first, list(self.obstacles))]
+                solid = [c[0] for c in covered_cells(self._cells, list(self.obstacles))]
                 if solid and np.any(solid):
                     speed = speed * math.wrap(~np.logical_or.reduce(solid), spatial(",".join(dims)))
         least, greatest = (float(f(speed, speed.shape)) for f in (math.min, math.max))

@@ -33,7 +33,7 @@ def parabola(position):
 
 
 def configuration(**options) -> dict:
-    return json.loads(json.dumps(WakeFlow(y=16, x=8, **options).config()))
+    return json.loads(json.dumps(WakeFlow(y=32, x=16, **options).config()))
 
 
 # --- obstacles ---
@@ -92,7 +92,8 @@ def test_a_mask_knows_how_far_its_surface_is():
         (WakeFlow, dict(obstacles=Obstacle(SQUARE, velocity=(1.0, 0))), "can't move"),
         (WakeFlow, dict(obstacles=SQUARE, obstacle="cylinder"), "'cylinder' or obstacles of your own, not both"),
         (WakeFlow, dict(obstacle="own"), "no obstacle 'own'. Known: cylinder"),
-        (ForcedAdvection, dict(obstacles=SQUARE), "resolution|obstacles"),
+        (ForcedAdvection, dict(obstacles=SQUARE), "takes no obstacles: it has no pressure"),
+        (WakeFlow, dict(centre=dict(y=3)), "WakeFlow has no argument 'centre'. Did you mean 'center'"),
         (WakeFlow, dict(size=dict(w=3)), "size of a WakeFlow has no axis 'w'. The axes of this flow: y, x"),
         (WakeFlow, dict(size=dict(z=3)), "has no axis 'z'"),
         (WakeFlow, dict(size=dict(y=-3)), "size of a WakeFlow must be positive and finite along y, not -3"),
@@ -114,7 +115,7 @@ def test_a_mask_knows_how_far_its_surface_is():
         (WakeFlow, dict(inlet=lambda p: 0.0), "must be at least 0 all over y = 0, and positive"),
         (WakeFlow, dict(inlet=lambda p: 1 - p.vector["x"] / 50), "not -0.875 to 0.875"),
         (WakeFlow, dict(inlet=lambda p: 1 / (p.vector["x"] * 0)), "must be finite everywhere"),
-        (WakeFlow, dict(inlet=lambda p: p), "not a vector, but is the speed along y"),
+        (WakeFlow, dict(inlet=lambda p: p), "one number per position, the speed along y, not a vector"),
         (WakeFlow, dict(inlet=lambda p: "fast"), "must give a number per position, not str"),
         (WakeFlow, dict(inflow=dict(y=(5, 300))), r"an interval \(from, to\) in the domain \[0, 200\] along y"),
         (WakeFlow, dict(inflow=dict(y=3)), "an interval .* not 3"),

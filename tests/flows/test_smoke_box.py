@@ -65,7 +65,7 @@ def test_another_size():
 
 
 def test_refused():
-    with pytest.raises(InputError, match="axes y, x, not for y, x, z"):
+    with pytest.raises(InputError, match="SmokeBox has no argument 'z'. Its axes: y, x"):
         SmokeBox(y=16, x=16, z=16)
     with pytest.raises(InputError, match="crosses the domain"):
         SmokeBox(y=64, x=64).check_stability(dt=10.0, seed=0, buoyancy=8.45)
