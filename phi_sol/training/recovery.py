@@ -32,8 +32,10 @@ def go_back(trainer: Trainer, why: str, log: Log):
     if len(course.recoveries) == TRIES:
         raise DivergedError(f"{why} {checkpoints.summary}")
     at, loss = trainer.step + 1, float(np.mean(trainer.losses)) if trainer.losses else np.nan
-    unroll = trainer.task.unrolled(trainer.stage.unroll)
-    good = last_good(checkpoints.numbers(), logged(log.path), unroll, loss)
+    unroll, tried = trainer.task.unrolled(trainer.stage.unroll), {r["back_to"] for r in course.recoveries}
+    # one from which it diverged once more may hold weights that were no longer good: their loss was not known yet
+    numbers = [n for n in checkpoints.numbers() if n not in tried] or checkpoints.numbers()
+    good = last_good(numbers, logged(log.path), unroll, loss)
     good = int(agreed(trainer.strategy, good))  # all have looked before anything is changed
     checkpoints.restore(good)
     course.recoveries.append({"iteration": at, "back_to": trainer.step, "cause": why})

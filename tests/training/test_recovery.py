@@ -100,6 +100,14 @@ def test_twice_from_the_start_and_then_the_end(tiny_train, tmp_path):
         again.fit([Poison(1)])
 
 
+def test_not_twice_to_the_same_checkpoint(tiny_train, tmp_path, monkeypatch):
+    """It may hold weights whose loss was not known yet when they were saved."""
+    monkeypatch.setattr(Trainer, "epoch_length", 2)
+    run = trainer(tiny_train, tmp_path / "run", steps=20)
+    run.fit([Poison(5, 5)])
+    assert [(r["iteration"], r["back_to"]) for r in run.course.recoveries] == [(6, 4), (6, 2)] and run.finished
+
+
 def row(step, loss, unroll=2):
     return {"step": str(step), "unroll": str(unroll), "loss": str(loss)}
 

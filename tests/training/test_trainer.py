@@ -190,11 +190,16 @@ def test_a_resumed_run_keeps_its_plan(tiny_run, tiny_train, wrong, message):
         trainer(tiny_train, tiny_run, resume=True, **{"steps": 4} | wrong)
 
 
+def one_layer(layers, x, outputs):
+    return layers.last(x, outputs, 3)
+
+
 def test_a_finished_run_is_made_longer(tiny_train, tmp_path):
     """By a further stage: its optimizer begins anew, its rate rises and falls; killed and resumed or not."""
 
     def make(name, steps, **more):
-        return trainer(tiny_train, tmp_path / name, steps=steps, unroll=4, plan=dict(ema=0.9), **more)
+        plan = Plan((Stage(1, 1.0),), batch=2, learning_rate=1e-3, steps=steps, ema=0.9)
+        return Trainer(Correction(tiny_train, "sol", one_layer), plan, tmp_path / name, **more)
 
     make("run", 4).fit()
     shutil.copytree(tmp_path / "run", tmp_path / "killed")
@@ -205,7 +210,7 @@ def test_a_finished_run_is_made_longer(tiny_train, tmp_path):
             rates.append(logs["learning_rate"])
 
     run = make("run", 24, resume=True)
-    assert run.step == 4 and [s.unroll for s in run.plan.stages] == [2, 4, 4]
+    assert run.step == 4 and [s.until for s in run.plan.stages] == [4 / 24, 1.0]
     assert int(run.optimization.optimizer.iterations) == 0
     run.fit([Record()])
     expected = [1e-3 * (0.01 + 0.99 * (1 + np.cos(np.pi * i / 20)) / 2) for i in range(20)]
@@ -223,21 +228,24 @@ def test_a_finished_run_is_made_longer(tiny_train, tmp_path):
 
 
 def test_a_run_is_made_longer_before_it_is_finished_or_when_its_patience_is(tiny_train, tmp_path, monkeypatch):
-    with pytest.raises(KeyboardInterrupt):
-        trainer(tiny_train, tmp_path / "a", steps=8).fit([StopAfter(3)])
-    run = trainer(tiny_train, tmp_path / "a", steps=16, resume=True)
-    run.fit()
-    assert run.step == 16 and run.course.longer == [{"until": 16}]
     monkeypatch.setattr(Trainer, "epoch_length", 2)
-    plan = Plan((Stage(2, 1.0),), batch=2, learning_rate=0.5, steps=1000)  # too fast to get better
-    how = dict(validation=Validation(1, frames=2, every=1, patience=1))
-    first = Trainer(Correction(tiny_train, "sol", "small"), plan, tmp_path / "b", **how)
+
+    def make(steps, rate=1e-3, **more):
+        plan = Plan((Stage(1, 0.5), Stage(1, 1.0)), batch=2, learning_rate=rate, steps=steps)
+        folder = tmp_path / ("patient" if "validation" in more else "plain")
+        return Trainer(Correction(tiny_train, "sol", one_layer), plan, folder, **more)
+
+    with pytest.raises(KeyboardInterrupt):
+        make(8).fit([StopAfter(3)])
+    run = make(16, resume=True)
+    assert run.course.longer == [{"until": 16}] and [s.until for s in run.plan.stages] == [0.25, 0.5, 1.0]
+    how = dict(rate=1e-12, validation=Validation(1, frames=2, every=1, patience=1))  # it can't get better
+    first = make(1000, **how)
     first.fit()
-    assert first.finished and first.step < 1000
-    task, more = Correction(tiny_train, "sol", "small"), replace(plan, steps=2000)
-    longer = Trainer(task, more, tmp_path / "b", resume=True, **how)
-    assert not longer.finished and longer.course.longer == [{"until": 2000, "after": first.step}]
-    assert [s.until for s in longer.plan.stages] == [first.step / 2000, 1.0] and longer.plan.stages[1].anew
+    assert first.finished and first.step == 4
+    longer = make(2000, **how, resume=True)
+    assert not longer.finished and longer.course.longer == [{"until": 2000, "after": 4}]
+    assert [s.until for s in longer.plan.stages] == [4 / 2000, 1.0] and longer.plan.stages[1].anew
 
 
 def test_seed_decides_the_result(tiny_train, tmp_path):
