@@ -22,6 +22,7 @@ from phi_sol.evaluation.milestones import milestones
 from phi_sol.evaluation.records import run_solver
 from phi_sol.evaluation.timing import time_reference
 from phi_sol.metrics import vorticity
+from phi_sol.pictures.panels import PLAIN, SIGNED
 from phi_sol.storage.dataset import find_simulations
 from phi_sol.storage.files import versions
 
@@ -89,7 +90,7 @@ def picture(data: Dataset, path: Path):
         rows["vorticity"].append(-vorticity(flow, {n: a[:1] for n, a in arrays.items()})[0])
     for line, (name, images) in zip(axes, rows.items(), strict=True):
         limit = max(np.percentile(np.abs(a), 99.5) for a in images)
-        low, colours = (0, "inferno") if name == "marker" else (-limit, "RdBu_r")
+        low, colours = (0, PLAIN) if name == "marker" else (-limit, SIGNED)
         for ax, values, frame in zip(line, images, frames, strict=True):
             image = ax.imshow(
                 values.T, origin="lower", extent=(0, width, 0, height), vmin=low, vmax=limit, cmap=colours

@@ -39,10 +39,9 @@ def about(
     if version:
         from importlib.metadata import version as of
 
-        from .. import __version__
-
+        own = sys.modules[__name__.partition(".")[0]].__version__
         parts = ", ".join(f"{n} {of(n)}" for n in ("phiflow", "tensorflow", "keras"))
-        typer.echo(f"phi-sol {__version__} ({parts}, Python {sys.version.split()[0]})")
+        typer.echo(f"phi-sol {own} ({parts}, Python {sys.version.split()[0]})")
     elif context.invoked_subcommand is None:
         typer.echo(context.get_help())
 

@@ -48,7 +48,7 @@ def animate(
     simulation: Annotated[str | None, option("Its name, or the end of it.", "the first")] = None,
     run: Annotated[str | None, option("Corrector: its name, or the end of it.", "the first")] = None,
     field: Annotated[str | None, option("Field.", "velocity, or the first")] = None,
-    quantity: Annotated[str | None, option("A component, magnitude or vorticity.", "vorticity, or the first")] = None,
+    quantity: Annotated[str | None, option("A component, magnitude, speed, vorticity, a field.", "vorticity")] = None,
     frames: Annotated[str | None, option("FIRST:LAST or FIRST:LAST:STEP.", "all, at most 200")] = None,
     fps: Annotated[float, option("Frames per second.")] = 20,
     anyway: Annotated[bool, option("Also correctors of another flow, as for evaluate.", True, "--anyway")] = False,

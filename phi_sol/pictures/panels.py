@@ -18,7 +18,8 @@ FIELDS, DIFFERENCE, BOTH = "fields", "difference", "both"
 VOLUME = "volume"
 DISPLAY_LIMIT = 128  # cells per axis of a picture; finer fields are averaged over blocks
 VOLUME_LIMIT = 24  # cells per axis of a volume rendering
-PLAIN, SIGNED, ERROR = "viridis", "RdBu_r", "magma_r"  # known to Matplotlib and to Plotly
+# known to Matplotlib and to Plotly; of a vorticity lightness grows throughout, so that prints in grey keep the order
+PLAIN, SIGNED, DIFFERENCES, ERROR = "viridis", "cividis", "RdBu_r", "magma_r"
 
 
 def drawn_axes(axes: list[str], order: tuple[str, ...] = ()) -> tuple[str, ...]:
@@ -162,14 +163,14 @@ def make_rows(
     base, ranges, rows = wholes.get(reference), ranges or Ranges(), []
     name = label(view.field, view.quantity)
 
-    def add(panels: dict[str, Picture | str], given: Range | None, signed: bool, text: str):
-        limits = given or colour_range([p for p in panels.values() if isinstance(p, Picture)], signed)
-        rows.append(Row(panels, Scale(limits, SIGNED if signed else PLAIN, text), outline=outline))
+    def add(panels: dict[str, Picture | str], given: Range | None, colours: str, text: str):
+        limits = given or colour_range([p for p in panels.values() if isinstance(p, Picture)], colours != PLAIN)
+        rows.append(Row(panels, Scale(limits, colours, text), outline=outline))
 
     outline = None if flow is None or view.is_volume else outline_of(flow, view)
     if view.show != DIFFERENCE or not reference:
         panels: dict = {t: view.flat(drawn[t]) if t in drawn else v for t, v in shown.items()}
-        add(panels, ranges.fields, view.is_signed, name)
+        add(panels, ranges.fields, SIGNED if view.is_signed else PLAIN, name)
     if view.show != FIELDS and reference:
         panels = {}
         for title in [t for t in shown if t != reference]:
@@ -178,7 +179,7 @@ def make_rows(
             said = next(reasons, "no reference on this grid")
             content = view.flat(wholes[title] - wholes[reference]) if there else said
             panels[f"{title} − {reference}"] = content
-        add(panels, ranges.difference, True, f"difference{name[name.rfind(' (') :] if '(' in name else ''}")
+        add(panels, ranges.difference, DIFFERENCES, f"difference{name[name.rfind(' (') :] if '(' in name else ''}")
     return rows
 
 

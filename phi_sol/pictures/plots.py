@@ -2,12 +2,17 @@
 
 from collections.abc import Iterator
 from itertools import chain, count
+from typing import Any
 
 from ..errors import InputError
+from ..flows import Flow
+from ..stepping.solver import Rollout
 from ..stepping.state import State
 from .drawing import Drawing
 from .panels import BOTH, FIELDS, Choice, drawn_axes, make_rows
-from .values import HIDDEN, MAGNITUDE, Values, quantities
+from .values import HIDDEN, MAGNITUDE, Values, meant, quantities
+
+SHOWN = 4  # frames of a rollout
 
 
 def plot(
@@ -17,17 +22,21 @@ def plot(
     reference: str | None = None,
     across: str | None = None,
     position: float = 0.5,
+    flow: Flow | None = None,
 ):
     """
     Fields side by side in one figure, with one colour scale for all.
 
     Args:
-        what: States, PhiFlow grids, dictionaries of such by title, or lists of such. A batch is taken apart.
+        what: States, rollouts (of which four frames are drawn), PhiFlow grids, dictionaries of such by title, or lists
+            of such. A batch is taken apart.
         field: Which field of states; default: `velocity`, or the first.
-        quantity: A component (`x`), `magnitude`, `vorticity`; default: the magnitude of vectors.
+        quantity: A component (`x`), `magnitude`, `vorticity`; `speed`, or the name of a field of states, such as
+            `marker`; default: the magnitude of vectors.
         reference: Title of the panel that the others are compared with, in a second row.
         across: In 3D the axis that is sliced; default: the last.
         position: Where, from 0 to 1.
+        flow: Draws its obstacles, and in its directions: streams to the right, plumes upwards. Rollouts know theirs.
 
     Returns:
         A Matplotlib figure, which notebooks show and `savefig` writes.
@@ -35,6 +44,9 @@ def plot(
     Raises:
         InputError: for what can't be drawn, or grids of different dimension.
     """
+    field, quantity = meant(quantity, field, _field_names(what))
+    known: Any = [item.flow for item in _leaves(what) if isinstance(item, Rollout)]
+    flow = flow or next(iter(known), None)
     shown = _collected(what, field)
     if not shown:
         raise InputError("There is nothing to plot.")
@@ -54,8 +66,27 @@ def plot(
     if across is not None and across not in first.axes:
         raise InputError(f"There is no axis {across!r}. Axes: {', '.join(first.axes)}.")
     choice = Choice(name, wanted, BOTH if reference else FIELDS, across, position)
-    view = choice.view(first, drawn_axes(first.axes))
-    return Drawing(make_rows(values, view, reference=reference or "")).figure
+    if flow is not None and {d: (0.0, s) for d, s in flow.size.items()} != first.bounds:
+        raise InputError(f"The fields do not lie in the domain of {flow}: {first.bounds}.")
+    view = choice.view(first, drawn_axes(first.axes, () if flow is None else flow.drawn))
+    return Drawing(make_rows(values, view, reference=reference or "", flow=flow)).figure
+
+
+def _leaves(what) -> Iterator:
+    """What is in nested lists and dictionaries."""
+    for item in what:
+        if isinstance(item, dict | list | tuple):
+            yield from _leaves(item.values() if isinstance(item, dict) else item)
+        else:
+            yield item
+
+
+def _field_names(what) -> list[str]:
+    """Names of the fields of the first state or rollout."""
+    for item in _leaves(what):
+        if isinstance(item, State | Rollout):
+            return list(item.fields if isinstance(item, State) else item.flow.fields)
+    return []
 
 
 def _collected(what, field: str | None) -> dict[str, tuple[str, Values]]:
@@ -72,6 +103,10 @@ def _named(item, title: str, field: str | None) -> Iterator[tuple[str, str, Valu
     if isinstance(item, dict | list | tuple):
         for name, value in item.items() if isinstance(item, dict) else enumerate(item):
             yield from _named(value, f"{title} {name}".strip(), field)
+    elif isinstance(item, Rollout):
+        last = len(item) - 1
+        for i in sorted({round(last * share / (SHOWN - 1)) for share in range(SHOWN)} if len(item) else ()):
+            yield from _named(item[i], f"{title} t = {item.times[i]:g}".strip(), field)
     elif isinstance(item, Values):
         yield title, "", item
     else:

@@ -1,5 +1,6 @@
 """Field values as plain arrays, wherever they come from, and what can be drawn of them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ from ..flows import Flow
 from ..grids.differences import curl, pair_means
 from ..grids.layout import sliced
 
-MAGNITUDE, VORTICITY, VALUE = "magnitude", "vorticity", "value"
+MAGNITUDE, VORTICITY, VALUE, SPEED = "magnitude", "vorticity", "value", "speed"
 UNITS = {"velocity": "length / time", "forcing": "length / time²"}
 HIDDEN = ("time",)  # fields that are the same in every cell
 
@@ -168,6 +169,16 @@ def quantities(values: Values) -> list[str]:
     if set(values.parts) != set(axes) or len(axes) == 1:
         return [*values.parts, MAGNITUDE]
     return [*axes, MAGNITUDE, VORTICITY, *([f"{VORTICITY} {d}" for d in axes] if len(axes) == 3 else [])]
+
+
+def meant(quantity: str | None, field: str | None, fields: Sequence[str]) -> tuple[str | None, str | None]:
+    """
+    Field and quantity by what somebody calls them: `speed` is the magnitude of the velocity, and the name of a field
+    stands for what is drawn of it by default.
+    """
+    if quantity == SPEED:
+        return field or ("velocity" if "velocity" in fields else None), MAGNITUDE
+    return (quantity, None) if quantity in fields and field in (None, quantity) else (field, quantity)
 
 
 def is_signed(quantity: str, dimensions: int) -> bool:

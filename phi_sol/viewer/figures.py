@@ -8,7 +8,7 @@ import numpy as np
 from plotly import graph_objects as go
 from plotly.subplots import make_subplots
 
-from ..pictures.panels import PLAIN, SIGNED, Row, View
+from ..pictures.panels import PLAIN, Row, View
 from ..pictures.values import Picture, Values, label
 
 WIDTH = 1180  # pixels that a row of panels is laid out for
@@ -46,7 +46,7 @@ def panels(rows: list[Row]) -> go.Figure:
         axis, share = f"coloraxis{i if i > 1 else ''}", 1 / len(rows)
         for j, (title, content) in enumerate(row.panels.items(), 1):
             if isinstance(content, Picture):
-                figure.add_trace(_trace(content, title, axis, row.scale.colours == SIGNED), i, j)
+                figure.add_trace(_trace(content, title, axis, row.scale.colours != PLAIN), i, j)
                 if row.outline is not None:
                     figure.add_trace(_solids(row.outline), i, j)
                 continue

@@ -10,7 +10,7 @@ from ..errors import InputError, MissingError
 from ..pictures.drawing import Drawing
 from ..pictures.film import write_film
 from ..pictures.panels import Choice, make_rows
-from ..pictures.values import quantities
+from ..pictures.values import meant, quantities
 from .catalogue import Catalogue
 from .comparison import Comparison, example
 from .live import CORRECTED, SOURCE
@@ -53,6 +53,7 @@ class Film:
             raise InputError(f"There is no corrector for {self.recording.title}.")
         self.run = _pick("run", run, list(runs)) if runs else None
         names = self.comparison.fields(self.recording)
+        field, quantity = meant(quantity, field, names)
         if field is not None and field not in names:
             raise InputError(f"There is no field {field!r}. Fields: {', '.join(names)}.")
         self.field, self.quantity = field or names[0], quantity

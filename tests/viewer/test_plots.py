@@ -52,6 +52,49 @@ def test_states_batches_and_3d():
     assert len(images(figure)) == 2
 
 
+def test_what_people_call_quantities():
+    flow = phi_sol.WakeFlow(y=16, x=8)
+    state = flow.initial_state(reynolds=100.0)
+    marked = state.with_fields(marker=flow.field("marker", lambda p: p.vector["x"]))
+
+    def drawn(what=marked, **options):
+        return images(phi_sol.plot(what, **options))[0].get_array()
+
+    np.testing.assert_array_equal(drawn(quantity="speed"), drawn(quantity="magnitude"))
+    np.testing.assert_array_equal(drawn(marked.velocity, quantity="speed"), drawn())
+    np.testing.assert_array_equal(drawn(quantity="marker"), drawn(field="marker"))
+    assert drawn(quantity="marker").max() > 90
+    with pytest.raises(InputError, match="no quantity 'magnitude'"):
+        phi_sol.plot(marked, field="marker", quantity="speed")
+
+
+def test_all_pictures_have_one_orientation_obstacles_and_colours():
+    """Of a plot, of the viewer and of a report."""
+    from phi_sol.evaluation.figures import Pictures
+    from phi_sol.pictures.panels import View, make_rows
+    from phi_sol.pictures.values import flow_values
+
+    flow = phi_sol.WakeFlow(y=16, x=8)
+    frames = flow.rollout(flow.initial_state(reynolds=100.0), 10)
+    figure = phi_sol.plot(frames, quantity="vorticity")
+    assert [a.get_title() for a in figure.axes[:4]] == ["t = 1", "t = 4", "t = 7", "t = 10"]
+    arrays = {n: a[-1] for n, a in frames.arrays.items()}
+    picture = (report := Pictures(flow)).of(arrays)
+    alone = {n: a[0] for n, a in arrays.items()}
+    (row,) = make_rows(
+        {"viewer": flow_values(flow, alone)["velocity"]}, View("velocity", "vorticity", ("y", "x")), flow=flow
+    )
+    for shown in (images(figure)[3].get_array(), row.panels["viewer"].values):
+        np.testing.assert_allclose(shown, picture.values, atol=1e-6)
+    assert images(figure)[0].get_cmap().name == row.scale.colours == report.scale([picture]).colours
+    assert row.outline is not None and report.rows({"a": [picture]}, [""], row.scale)[0].outline is not None
+    plain = phi_sol.plot(frames.last, quantity="vorticity", flow=flow)
+    assert all(len(f.axes[0].collections) == 2 for f in (figure, plain))  # an obstacle and its outline
+    np.testing.assert_allclose(images(plain)[0].get_array(), picture.values, atol=1e-6)
+    with pytest.raises(InputError, match="do not lie in the domain of BuoyantPlume"):
+        phi_sol.plot(grid(1.0), flow=phi_sol.BuoyantPlume(y=16, x=8))
+
+
 @pytest.mark.parametrize(
     "what, options, message",
     [

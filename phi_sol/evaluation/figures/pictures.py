@@ -9,12 +9,11 @@ from ...flows import Flow
 from ...metrics.grid import Arrays
 from ...pictures.drawing import Drawing
 from ...pictures.film import write_film
-from ...pictures.panels import ERROR, PLAIN, Range, Row, Scale, View, drawn_axes, outline_of
+from ...pictures.panels import ERROR, PLAIN, SIGNED, Range, Row, Scale, View, drawn_axes, outline_of
 from ...pictures.values import MAGNITUDE, VALUE, VORTICITY, Picture, Values, flow_values
 from ..measures import Measures
 from .style import save
 
-SIGNED = "cividis"  # lightness grows throughout, so that prints in grey keep the order
 REFERENCE = "reference, restricted"
 FINE = 1024  # cells per axis that are drawn as they are
 FPS = 12
@@ -79,7 +78,7 @@ class Pictures:
     def scale(self, pictures: list[Picture]) -> Scale:
         """The colours of the quantity, for the range of some pictures."""
         limits = self.limits(pictures)
-        return Scale(limits, SIGNED if limits[0] < 0 else PLAIN, self.label)
+        return Scale(limits, SIGNED if self.is_vorticity else PLAIN, self.label)
 
     @property
     def _height(self) -> float:

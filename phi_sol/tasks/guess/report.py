@@ -6,9 +6,9 @@ import numpy as np
 from phi.math import NUMPY
 from scipy.fft import dctn
 
-from ...evaluation.figures.pictures import SIGNED
 from ...evaluation.figures.style import new_figure, save, trained_style
 from ...evaluation.report import Report
+from ...pictures.panels import SIGNED
 from .problems import Problems
 from .tables import tables, verdicts
 
