@@ -7,6 +7,7 @@ from .errors import DivergedError as DivergedError
 from .errors import InputError as InputError
 from .errors import MissingError as MissingError
 from .evaluation.evaluator import Evaluation as Evaluation
+from .evaluation.write import write as write
 from .experiment import Experiment as Experiment
 from .experiment import Schedule as Schedule
 from .experiment import load_experiment as load_experiment
@@ -26,11 +27,13 @@ from .solvers.finer import FinerSource as FinerSource
 from .solvers.hybrid import HybridSolver as HybridSolver
 from .solvers.iterative import IterativeFlow as IterativeFlow
 from .solvers.pair import SolverPair as SolverPair
-from .stepping.solver import Rollout as Rollout
+from .stepping.frames import Rollout as Rollout
 from .stepping.solver import Solver as Solver
 from .stepping.solver import rollout as rollout
 from .stepping.state import State as State
+from .stepping.stored import load_state as load_state
 from .storage.dataset import Dataset as Dataset
+from .storage.restart import Restart as Restart
 from .tasks import evaluate as evaluate
 from .tasks.correction.losses import Loss as Loss
 from .tasks.correction.methods import Method as Method

@@ -140,6 +140,22 @@ def test_gradients_of_the_gradients_page():
     assert found["losses"][-1] < 0.5 * found["losses"][0]
 
 
+def test_python_in_the_restart_page(tmp_path, monkeypatch, capsys):
+    """On a smaller grid; where the netCDF libraries are missing without that file."""
+    blocks = re.findall(r"```python\n(.*?)```", (REPOSITORY / "docs" / "restart.md").read_text(), re.S)
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    for old, new in {"y=64, x=32": "y=24, x=12", "steps=2000": "steps=60", "every=500": "every=30"}.items():
+        assert any(old in b for b in blocks)
+        blocks = [b.replace(old, new) for b in blocks]
+    for code in blocks:
+        exec(compile(code, "restart.md", "exec"), names)
+    assert capsys.readouterr().out == "(3,) (3, 2) (3, 2)\n"
+    assert {"state.npz", "wake.restart", "wake.nc", "wake.gif", "wake.csv"} <= {p.name for p in tmp_path.iterdir()}
+    assert (tmp_path / "last_sim_000001.vti").is_file()
+    assert len((tmp_path / "wake.csv").read_text().splitlines()) == 1 + 2 * 3
+
+
 def test_every_scene_has_a_page():
     from phi_sol.experiment import scene_names
 

@@ -20,6 +20,7 @@ LAYERS = [
     "errors",
     "progress",
     "scene_files",
+    "files",
     "kernels",
     "grids",
     "pressure",
@@ -41,7 +42,7 @@ LAYERS = [
     "cli",
     "__main__",
 ]
-WITHOUT_TENSORFLOW = {"errors", "scene_files", "grids", "pressure", "flows", "metrics", "experiment"}
+WITHOUT_TENSORFLOW = {"errors", "files", "scene_files", "grids", "pressure", "flows", "metrics", "experiment"}
 
 
 def modules():

@@ -57,6 +57,12 @@ def evaluate(
     reference_simulations: Annotated[
         int | None, option("Test simulations that --reference-error is measured over.", "2")
     ] = None,
+    series: Annotated[
+        bool, option("Also write all measures over time as CSV files, into the folder series.", True, "--series")
+    ] = False,
+    probe: Annotated[
+        list[str] | None, option("A point where the series have all fields, e.g. y=100,x=50; may be repeated.", False)
+    ] = None,
     out: OutOption = None,
 ):
     """
@@ -73,6 +79,7 @@ def evaluate(
     experiment = load_experiment(scene)
     root = Path("runs") / experiment.name
     folders = common.data_folders(data, experiment.name)
+    points = [parse_point(p) for p in probe or []]
     find_simulations(folders, "test")
     common.quiet_tensorflow()
     from ..tasks import evaluate as carry_out
@@ -87,6 +94,8 @@ def evaluate(
     options |= {"anyway": True} if anyway else {}
     options |= {"reference_error": True} if reference_error else {}
     options |= {} if reference_simulations is None else {"reference_simulations": reference_simulations}
+    options |= {"series": True} if series or probe else {}
+    options |= {"probes": points} if points else {}
     task.check_evaluation(experiment, options)
     options |= {"frames": frames, "command": common.command_line()}
     found = list(run or task.find(root))
@@ -94,3 +103,14 @@ def evaluate(
     common.show_results(task.tables(result.results), task.verdicts(result.results), task.width)
     for file in result.files:
         typer.echo(str(file))
+
+
+def parse_point(text: str) -> dict[str, float]:
+    """`"y=100,x=50"` -> `{"y": 100.0, "x": 50.0}`; an InputError for a text of another form."""
+    from ..errors import InputError
+
+    try:
+        pairs = [part.split("=") for part in text.split(",")]
+        return {axis.strip(): float(value) for axis, value in pairs}
+    except ValueError:
+        raise InputError(f"--probe {text!r} must have the form AXIS=POSITION,..., e.g. y=100,x=50.") from None

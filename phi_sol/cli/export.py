@@ -16,15 +16,18 @@ def export(
     run: Annotated[
         list[Path] | None, option("Folder of a corrector; may be repeated.", False, "--run", "--runs")
     ] = None,
-    format: Annotated[str, option("netcdf (for xarray and ParaView) or phiflow (PhiFlow scenes).")] = "netcdf",
+    format: Annotated[
+        str, option("netcdf (for xarray and ParaView), vtk (ParaView), zarr, or phiflow (PhiFlow scenes).")
+    ] = "netcdf",
     frames: Annotated[int | None, option("Steps.", "as recorded")] = None,
     every: Annotated[int, option("Export every so many frames.")] = 1,
     anyway: Annotated[bool, option("Also correctors of another flow, as for evaluate.", True, "--anyway")] = False,
 ):
     """
-    Write fields of the reference, the source and correctors as NetCDF or PhiFlow scenes, over the test simulations.
+    Write fields of the reference, the source and correctors for other programs, over the test simulations.
 
-    NetCDF needs xarray and h5netcdf: pip install phi_sol[netcdf]
+    All but PhiFlow scenes have the pressure and the obstacles, too. NetCDF needs xarray and h5netcdf, Zarr xarray and
+    zarr: pip install 'phi_sol[netcdf,zarr]'
     """
     from ..experiment import load_experiment
     from ..storage.dataset import Dataset, find_simulations

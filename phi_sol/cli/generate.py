@@ -17,6 +17,9 @@ def generate(
     frames: Annotated[int | None, option("Recorded steps; frame 0 is the start.", "the scene's")] = None,
     warmup: Annotated[int | None, option("Steps discarded before frame 0.", "the scene's")] = None,
     batch: Annotated[int | None, option("Simulations computed together, at most.", "as many as pay here")] = None,
+    start: Annotated[
+        Path | None, option("File of a reference state (State.save) to begin from.", "the flow's initial state")
+    ] = None,
     out: OutOption = None,
     dry_run: Annotated[bool, option("Print what would be written, and write nothing.", True, "--dry-run")] = False,
 ):
@@ -24,9 +27,10 @@ def generate(
     Compute reference simulations and store them as PhiFlow scenes.
 
     Default output: data/SCENE/train and data/SCENE/test. With --out DIR, one split goes right into DIR, both into
-    DIR/train and DIR/test. A run that was interrupted goes on where it stopped; what is finished is skipped.
+    DIR/train and DIR/test. With --start all simulations begin from that state, before their warm-up. A run that was
+    interrupted goes on where it stopped; what is finished is skipped.
     """
-    from ..errors import InputError
+    from ..errors import InputError, MissingError
     from ..experiment import SPLITS, load_experiment
 
     experiment = load_experiment(scene)
@@ -47,10 +51,12 @@ def generate(
         if foreign:
             advice = "Choose another folder with --out."
             raise InputError(f"{out} is not a phi_sol data folder: it holds {foreign[0]!r}. {advice}")
+    if start is not None and not start.is_file():
+        raise MissingError(f"There is no file {start}.")
     quiet_tensorflow()
     from ..generation.generator import Generator
 
-    how: dict = dict(parameters=parameters or None, frames=frames, warmup=warmup, batch=batch)
+    how: dict = dict(parameters=parameters or None, frames=frames, warmup=warmup, batch=batch, start=start)
     generators = {s: Generator(experiment, s, folders[s], **how) for s in chosen}
     if dry_run:
         for s, generator in generators.items():

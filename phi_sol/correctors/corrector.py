@@ -18,7 +18,7 @@ from ..stepping.arrays import array_names
 from ..storage.files import read_json, write_json
 from . import elsewhere
 from .adapter import Adapter, periodic_axes
-from .files import check_trained_for, load_network, save_network
+from .files import check_trained_for, load_network, network_fingerprint, save_network
 from .statistics import Statistics
 
 NETWORK_FILE, DESCRIPTION_FILE = "corrector.keras", "corrector.json"
@@ -105,6 +105,12 @@ class Corrector:
     def architecture(self) -> str:
         """What of the network decides how long it takes, see `phi_sol.networks.timing.architecture`."""
         return architecture(self.network)
+
+    @property
+    def fingerprint(self) -> str:
+        """Short hash of all that decides its corrections: placement, layers, weights, precision, statistics."""
+        how = {"placement": self.placement, "project": self.project, "adapter": asdict(self.adapter)}
+        return network_fingerprint(self.network, how | {"statistics": asdict(self.statistics)})
 
     def in_precision(self, policy: str) -> "Corrector":
         """

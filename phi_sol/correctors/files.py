@@ -8,10 +8,14 @@ from typing import Any, TypeVar
 from zipfile import ZipFile
 
 import keras
+import numpy as np
 
 from ..errors import InputError, MissingError, one_line, user_error
+from ..files import checksum
 from ..flows import Flow
 from ..flows.comparison import first_difference
+from ..networks.timing import architecture
+from ..storage.files import fingerprint
 from .objects import find, needed
 
 Trained = TypeVar("Trained")
@@ -63,6 +67,12 @@ def _read_config(path: Path) -> tuple[dict, str]:
     if damaged:
         raise InputError(f"{path} is damaged (in {damaged}): copy it once more, or train again.")
     return config, facts.get("keras_version", "?")
+
+
+def network_fingerprint(network: keras.Model, facts: dict) -> str:
+    """Short hash of the layers of a network, all of its weights, and JSON-ready facts."""
+    weights = {f"{i:06d}": np.asarray(w) for i, w in enumerate(network.get_weights())}
+    return fingerprint({"network": architecture(network), "weights": checksum(weights)} | facts)
 
 
 def check_trained_for(flow: Flow, description: dict, kind: str, advice: str = ""):

@@ -1,6 +1,7 @@
 """A learned initial guess for the pressure, as one object that can be saved and loaded."""
 
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 
 import keras
@@ -16,7 +17,7 @@ from ..networks import build_network
 from ..pressure.axes import CLOSED
 from ..pressure.laplace import MaskedLaplace
 from ..storage.files import read_json, write_json
-from .files import check_trained_for, load_network, save_network
+from .files import check_trained_for, load_network, network_fingerprint, save_network
 
 NETWORK_FILE, DESCRIPTION_FILE = "guess.keras", "guess.json"
 
@@ -50,7 +51,6 @@ class PoissonGuess:
         spacing = [size[d] / n for d, n in resolution.items()]
         inside = np.ones(list(resolution.values()), bool)
         self._operator = MaskedLaplace(inside, spacing, [(CLOSED, CLOSED)] * len(spacing))
-        self.compiled = traced(self.native, None)
 
     @staticmethod
     def create(
@@ -80,6 +80,20 @@ class PoissonGuess:
         flow = self.description.get("flow", {})
         cells = "x".join(str(n) for n in flow.get("resolution", {}).values())
         return f"PoissonGuess({network}, {flow.get('type', '')} {cells})"
+
+    def __getstate__(self) -> dict:
+        """For copies and other processes: without what is compiled."""
+        return {n: v for n, v in vars(self).items() if n != "compiled"}
+
+    @cached_property
+    def compiled(self) -> Callable:
+        """`native`, compiled."""
+        return traced(self.native, None)
+
+    @property
+    def fingerprint(self) -> str:
+        """Short hash of all that decides its guesses."""
+        return network_fingerprint(self.network, {"scale": self.scale, "passes": self.passes})
 
     def native(self, b: tf.Tensor) -> tf.Tensor:
         """The guess for native right-hand sides (batch, *spatial), in their precision; for compiled functions."""

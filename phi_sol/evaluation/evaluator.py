@@ -13,6 +13,7 @@ from ..correctors.files import load_runs
 from ..errors import InputError, integer
 from ..experiment import Experiment
 from ..metrics import Metric
+from ..metrics.series import probe_metric
 from ..networks import check_policy
 from ..solvers.hybrid import HybridSolver
 from ..stepping.solver import Solver
@@ -29,6 +30,7 @@ from .reference_error import reference_error as own_error
 from .report import flow_report, write_reports
 from .results import add_costs, group_results, reference_results, solver_results
 from .rollouts import check_steps, roll_out
+from .series import write_all_series
 from .table import Table
 
 FRAMES = 500  # of a rollout unless it is said
@@ -76,6 +78,8 @@ def evaluate_corrections(
     reference_error: bool = False,
     reference_simulations: int | None = None,
     metrics: Iterable[Metric] = (),
+    series: bool = False,
+    probes: Iterable[Mapping[str, float]] = (),
 ) -> Evaluation:
     """
     Rolls out SRC, plain numerics without a network (see `plain_solvers`) and the given correctors over the test
@@ -95,6 +99,8 @@ def evaluate_corrections(
             with another scheme: see `phi_sol.evaluation.reference_error`.
         reference_simulations: Over how many test simulations; default: 2.
         metrics: Further metrics of one's own.
+        series: Whether all measures over time are written as CSV files, into the folder `series` of `out`.
+        probes: Points at which these have all fields, too, by their positions along all axes.
     """
     if frames is not None and frames < 1:
         raise InputError(f"The number of frames must be at least 1, not {frames}.")
@@ -106,6 +112,10 @@ def evaluate_corrections(
     if out is not None:
         check_no_file_in_the_way(Path(out), "Name another folder (out=).")
     flow = experiment.pair.source
+    points = [probe_metric(flow, at) for at in probes]
+    if (points and not series) or (series and out is None):
+        missing = "series, which have them" if points and not series else "a folder for the series"
+        raise InputError(f"Series need a place, and probes series: ask for {missing}, too.")
     trained, descriptions = trained_solvers(runs, experiment, precision, strict=not anyway)
     test = Dataset(experiment.pair, find_simulations(data, "test"), frames)
     test.check_unseen(descriptions.values(), "corrector")
@@ -113,7 +123,7 @@ def evaluate_corrections(
     for name, solver in trained.items():
         check_steps(name, solver, flow.dt, count)
     corrected = {f for d in descriptions.values() for f in d.get("correct", [])}
-    measures = Measures(test, count, [f for f in flow.fields if f in corrected], metrics)
+    measures = Measures(test, count, [f for f in flow.fields if f in corrected], [*metrics, *points])
     plain = plain_solvers(experiment, test.simulations, count) if numerics else {}
     records, plain, reference_ms = roll_out(plain, trained, measures, progress)
     solvers = {"SRC": flow} | {n: p.solver for n, p in plain.items()} | trained
@@ -151,8 +161,9 @@ def evaluate_corrections(
     shown = [g for g in groups if g.first.is_full]
     pictures = write_pictures(shown, measures, results, out, draw)
     reports = write_reports(flow_report(results, pictures), out)
+    curves = write_all_series(records, measures, out) if series else []
     progress("report", len(pictures) + 1, len(pictures) + 1)
-    return Evaluation(results, records, [out / "results.json", *reports, *pictures])
+    return Evaluation(results, records, [out / "results.json", *reports, *pictures, *curves])
 
 
 def trained_solvers(

@@ -54,6 +54,7 @@ class Flow(Solver, System):
     drawn: tuple[str, ...] = ("x", "y", "z")
     """Axes in the order in which pictures show them: of those that a slice leaves, the first to the right."""
     _options: dict
+    _made_anew = ("loop", "compiled", "projection", "layouts", "templates")
     size: dict[str, float]
     """By axis, in domain units; of a flow its own axes. With the first two of three axes a flow is 2D."""
 

@@ -1,12 +1,11 @@
 """The states that unfinished simulations go on from."""
 
 import shutil
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 
-from ..storage.files import PARTIAL, write_atomic
+from ..files import PARTIAL, write_arrays
 
 Entry = tuple[int, dict[str, np.ndarray]]
 
@@ -35,9 +34,7 @@ class Checkpoint:
         content: dict = {}
         for key, (step, arrays) in self.entries.items():
             content |= {f"{key}/{n}": a for n, a in ({"step": step} | arrays).items()}
-        buffer = BytesIO()
-        np.savez(buffer, **content)
-        write_atomic(self.path, buffer.getvalue())
+        write_arrays(self.path, content)
 
     def drop(self, keys: list[str]):
         """Forgets these simulations; without any left the file goes, too."""

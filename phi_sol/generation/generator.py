@@ -2,21 +2,26 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from math import ceil
 from pathlib import Path
 
 from ..errors import DivergedError, InputError, MissingError
 from ..experiment import Experiment
+from ..files import checksum
 from ..flows.comparison import first_difference
 from ..progress import showing
 from ..stepping.arrays import array_names
+from ..stepping.state import State
 from ..storage.files import PARTIAL, check_no_file_in_the_way, fingerprint, read_json
 from ..storage.frames import DESCRIPTION, REFERENCE, frame_file, sim_folder
 from .checkpoint import Checkpoint
 from .simulator import Job, Simulator, automatic_batch
+from .start import starts
 
 CHECKPOINT = ".checkpoint.npz"
+START = "start"  # entry of a configuration whose simulations don't begin from the flow's initial state
 
 
 class Generator:
@@ -42,6 +47,7 @@ class Generator:
         frames: int | None = None,
         warmup: int | None = None,
         batch: int | None = None,
+        start: State | str | Path | None = None,
     ):
         """
         Args:
@@ -53,10 +59,13 @@ class Generator:
             warmup: Discarded steps instead of the scene's own.
             batch: Simulations computed together, at most; default: as many as pay on this device, see
                 `automatic_batch`.
+            start: A state of the reference, or a file of one (`State.save`), that simulations begin from, before the
+                warm-up, in the place of the flow's initial state; a batch has one for each. It is part of the
+                configuration of the data, by a checksum of its values.
 
         Raises:
-            InputError: if a number or parameter is not possible, or if `folder` holds anything else than simulations of
-                this very configuration. Nothing has been written then.
+            InputError: if a number, parameter or state is not possible, or if `folder` holds anything else than
+                simulations of this very configuration. Nothing has been written then.
         """
         self.experiment, self.split, self.folder = experiment, split, Path(folder)
         self.pair = experiment.pair
@@ -77,7 +86,11 @@ class Generator:
         simulations = experiment.simulations(split, parameters)
         for simulation in simulations:
             self.pair.check_stability(**simulation)
-        self.jobs = self._check_folder([common | {"parameters": s} for s in simulations])
+        configs = [common | {"parameters": s} for s in simulations]
+        states = [None] * len(configs) if start is None else starts(self.pair.reference, start, len(configs))
+        configs = [c | ({} if s is None else {START: checksum(s)}) for c, s in zip(configs, states, strict=True)]
+        jobs = self._check_folder(configs)
+        self.jobs = [replace(job, start=state) for job, state in zip(jobs, states, strict=True)]
         self.batch = batch or automatic_batch(self.pair.reference)
         self.steps = self.warmup + self.frames  # of the source's dt in one simulation
         self._simulator = Simulator(self.pair, self.warmup, self.frames, every)
@@ -102,7 +115,7 @@ class Generator:
             if folder.is_dir() and any(p.name != PARTIAL for p in folder.iterdir()):
                 raise InputError(f"{folder} has files but no {DESCRIPTION}: it is not ours. {advice}") from None
             return Job(folder, config, done=False)
-        stored = {k: description[k] for k in config if k in description}
+        stored = {k: description[k] for k in (*config, START) if k in description}
         difference = first_difference(stored, config)
         if not difference and description.get("fingerprint") != fingerprint(stored):
             difference = "its content was changed"

@@ -31,11 +31,12 @@ MOST = {"CPU": 8, "GPU": 64}  # simulations in a batch
 
 @dataclass(frozen=True)
 class Job:
-    """One simulation to be on disk afterwards."""
+    """One simulation to be on disk afterwards; `start`: the arrays that it begins from, None for the flow's own."""
 
     folder: Path
     config: dict
     done: bool
+    start: dict[str, np.ndarray] | None = None
 
     @property
     def key(self) -> str:
@@ -91,6 +92,8 @@ class Simulator:
         reference = self.pair.reference
         given = {n: [job.config["parameters"][n] for job in jobs] for n in reference.parameters}
         arrays, parameters, _ = pack(reference, reference.initial_state(**given))
+        if given_starts := [job.start for job in jobs if job.start is not None]:
+            arrays = {n: tf.constant(np.stack([s[n] for s in given_starts])) for n in arrays}
         if start:
             arrays = {n: tf.constant(np.stack([checkpoint.entries[job.key][1][n] for job in jobs])) for n in arrays}
         dt = tf.constant(self.pair.fine.dt, tf.float32)

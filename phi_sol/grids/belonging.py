@@ -3,7 +3,7 @@
 import numpy as np
 from phi import math
 from phi.field import Field
-from phi.math import Tensor
+from phi.math import Tensor, spatial
 from phi.math.extrapolation import ConstantExtrapolation, Extrapolation
 
 from .layout import Layout
@@ -43,6 +43,28 @@ def _difference(layout: Layout, field: Field) -> str:
                 of = f" (component {component})" if component else ""
                 return f"its boundary at {side}{of} is {_line(a)}, not {_line(b)}"
     return ""
+
+
+def continuation(layout: Layout) -> dict[str, np.ndarray]:
+    """
+    What a boundary makes of known values, different in every place, by array, axis and side (`velocity.y x+`): float64,
+    the layer beyond that side. It is the same for boundaries that are written differently and do the same.
+    """
+    result, dims = {}, sorted(layout.dims)
+    with math.NUMPY, math.precision(64):
+        for name, component in zip(layout.arrays, layout.components, strict=True):
+            sizes = dict(zip(layout.dims, layout.shape(component), strict=True))
+            shape = [sizes[d] for d in dims]
+            known = math.wrap(np.arange(1.0, np.prod(shape) + 1).reshape(shape), *[spatial(d) for d in dims])
+            widths = {d: (1, 1) for d in layout.dims}
+            if component:
+                below, above = layout.missing(component)
+                widths[component] = 1 + below, 1 + above
+            whole = layout.extend(known, component, widths)
+            values = whole.numpy([*dims, whole.shape.without(dims)])
+            for axis, d in enumerate(dims):
+                result |= {f"{name} {d}{end}": np.take(values, at, axis) for end, at in (("-", 0), ("+", -1))}
+    return result
 
 
 def _kind(layout: Layout) -> str:

@@ -19,6 +19,8 @@ from .errors import MAE, RELATIVE_L2, RMSE, mean_absolute_error, relative_l2, ro
 from .forces import acceleration, force, force_coefficient, force_per_obstacle, pressure
 from .grid import DIVERGENCE, MARKER_MASS, arrays_of, axis_of, centred, divergence, divergence_norm, faces, total
 from .metric import Metric
+from .projected import solid_cells, step_pressure
+from .series import series, write_series
 from .vortices import CORRELATION, ENSTROPHY, curl, curls, enstrophy, time_until_below, vorticity, vorticity_correlation
 from .wake_measures import WAKE
 from .wakes import dominant_frequency, line, mean_and_fluctuation, probe, strouhal_error, strouhal_number
@@ -27,6 +29,8 @@ __all__ = ["METRICS", "Metric", "arrays_of", "axis_of", "centred", "divergence",
 __all__ += ["energy_spectrum", "kinetic_energy", "resolved", "spectral_error"]
 __all__ += ["mean_absolute_error", "relative_l2", "root_mean_square_error"]
 __all__ += ["acceleration", "force", "force_coefficient", "force_per_obstacle", "pressure"]
+__all__ += ["solid_cells", "step_pressure"]
+__all__ += ["series", "write_series"]
 __all__ += ["curl", "curls", "enstrophy", "time_until_below", "vorticity", "vorticity_correlation"]
 __all__ += ["dominant_frequency", "line", "mean_and_fluctuation", "probe", "strouhal_error", "strouhal_number"]
 

@@ -3,17 +3,18 @@
 import numpy as np
 
 from ..flows import Flow
-from .grid import Arrays, axis_of, surrounded
+from .grid import Arrays, axis_of
 
 
 def line(
     flow: Flow, arrays: Arrays, component: str, along: str, *, at: dict[str, float]
 ) -> tuple[np.ndarray, np.ndarray]:
     """
-    A velocity component along a line parallel to an axis, by linear interpolation between faces; second order.
+    A velocity component, or another array, along a line parallel to an axis, by linear interpolation between faces or
+    cell centres; second order.
 
     Args:
-        component: `y`, `x` or `z`.
+        component: `y`, `x` or `z` of the velocity, or the name of an array (`marker`, `forcing.x`).
         along: Axis of the line.
         at: Position along each of the other axes, in domain units.
 
@@ -21,7 +22,9 @@ def line(
         Positions along the line (faces or cell centres of the component inside the domain), and values of shape
         (simulations, positions).
     """
-    values = surrounded(flow, arrays, component)
+    field, component = _parts(flow, component)
+    name = f"{field}.{component}" if component else field
+    values = flow.layouts[field].surrounded(np.float64(arrays[name]), component)
     for dim in flow.resolution:
         axis, h = axis_of(flow, dim), flow.spacing[dim]
         offset = 1.0 if dim == component else 0.5  # the padded array has one layer before the boundary
@@ -38,10 +41,17 @@ def line(
 
 def probe(flow: Flow, arrays: Arrays, component: str, at: dict[str, float]) -> np.ndarray:
     """As `line`, at one point, given by its position along all axes. Shape (simulations,)."""
-    positions, values = line(flow, arrays, component, component, at=at)
-    i = int(np.clip(np.searchsorted(positions, at[component]) - 1, 0, len(positions) - 2))
-    part = (at[component] - positions[i]) / (positions[i + 1] - positions[i])
+    along = _parts(flow, component)[1] or next(iter(flow.resolution))
+    positions, values = line(flow, arrays, component, along, at=at)
+    i = int(np.clip(np.searchsorted(positions, at[along]) - 1, 0, len(positions) - 2))
+    part = (at[along] - positions[i]) / (positions[i + 1] - positions[i])
     return (1 - part) * values[:, i] + part * values[:, i + 1]
+
+
+def _parts(flow: Flow, component: str) -> tuple[str, str]:
+    """Field and component (empty: centred) of an axis of the velocity, or of the name of an array."""
+    field, _, axis = (f"velocity.{component}" if component in flow.resolution else component).partition(".")
+    return field, axis
 
 
 def mean_and_fluctuation(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -23,6 +23,9 @@ class FinerSource(Wrapped):
         super().__init__(solver)
         self.pair = pair
 
+    def config(self) -> dict:
+        return super().config() | {"ratio": self.pair.ratio}
+
     @property
     def output(self):
         return self.pair.source

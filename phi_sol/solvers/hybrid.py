@@ -1,6 +1,7 @@
 """The hybrid solver: a step of any solver with a corrector after it, inside it, or in its place."""
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Generic, Protocol, TypeVar
 
 import tensorflow as tf
@@ -41,6 +42,10 @@ class Correction(Protocol):
     def architecture(self) -> str:
         """What of the network decides how long it takes: its layers with the shapes of their weights."""
 
+    @property
+    def fingerprint(self) -> str:
+        """Short hash of all that decides its corrections, weights included."""
+
     def check_flow(self, flow):
         """Raises InputError if the corrector does not belong to a flow."""
 
@@ -76,6 +81,8 @@ class HybridSolver(Wrapped, Generic[Corrects]):
         corrector: The corrector.
     """
 
+    _made_anew = ("loop", "_recomputed")
+
     def __init__(self, solver: Solver, corrector: Corrects, remat: bool = False, *, strict: bool = True):
         """
         Args:
@@ -103,8 +110,17 @@ class HybridSolver(Wrapped, Generic[Corrects]):
         self.corrector, self.remat, self.strict, self.names = corrector, remat, strict, array_names(flow)
         self.jit_compile = compile_whole()
         self.measured = f"{solver}, {corrector.placement}, {corrector.project}, {corrector.architecture}"
-        self._advance = {"after": self._after, "inside": self._inside, "instead": self._instead}[corrector.placement]
-        self._recomputed = tf.recompute_grad(self._advance)
+
+    @property
+    def _advance(self) -> Callable:
+        return {"after": self._after, "inside": self._inside, "instead": self._instead}[self.corrector.placement]
+
+    @cached_property
+    def _recomputed(self) -> Callable:
+        return tf.recompute_grad(self._advance)
+
+    def config(self) -> dict:
+        return super().config() | {"corrector": self.corrector.fingerprint}
 
     def remark(self, arrays: Arrays, parameters: Arrays) -> str:
         """Where the corrector was trained for another flow, what differs, and how far such inputs are from it."""

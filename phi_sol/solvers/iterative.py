@@ -1,5 +1,7 @@
 """A solver whose pressure is found by conjugate gradients, from a guess."""
 
+from collections.abc import Callable
+from functools import cached_property
 from typing import Any, Protocol
 
 import tensorflow as tf
@@ -20,6 +22,10 @@ GUESSES = ("zero", "previous")
 
 class Guess(Protocol):
     """What an iterative solver asks of a learned guess (`phi_sol.PoissonGuess` is one)."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Short hash of all that decides its guesses."""
 
     def check_flow(self, flow):
         """Raises InputError if the guess does not belong to a flow."""
@@ -43,6 +49,7 @@ class IterativeFlow(Solver):
 
     flow: SmokeBox
     diagnostics = ("iterations",)
+    _made_anew = ("loop", "_tolerance", "_cg", "_before", "_after")
 
     def __init__(
         self, flow: SmokeBox, guess: Guess | str = "zero", tolerance: float = 1e-3, max_iterations: int = 1000
@@ -62,13 +69,34 @@ class IterativeFlow(Solver):
             raise InputError(f"An IterativeFlow needs a SmokeBox, which keeps its pressure, not {type(flow).__name__}.")
         self.flow, self.dt, self.max_iterations = flow, flow.dt, max_iterations
         self.jit_compile = compile_whole()
-        self._tolerance = tf.Variable(0.0, dtype=tf.float64, trainable=False)
         self.guess, self.tolerance = guess, tolerance
         self.iterations = None
-        self._cg = ConjugateGradients(flow.projection.solver)
-        _ = flow.compiled  # fills caches that must not be filled in a trace
-        self._before = traced(self._until_solve)
-        self._after = traced(self._from_solve)
+        self._prepare()
+
+    def __setstate__(self, state: dict):
+        vars(self).update(state)
+        self._prepare()
+
+    def _prepare(self):
+        """Makes what must not be made in a trace."""
+        _ = self._tolerance, self._cg, self.flow.compiled
+
+    @cached_property
+    def _cg(self) -> ConjugateGradients:
+        return ConjugateGradients(self.flow.projection.solver)
+
+    @cached_property
+    def _before(self) -> Callable:
+        return traced(self._until_solve)
+
+    @cached_property
+    def _after(self) -> Callable:
+        return traced(self._from_solve)
+
+    def config(self) -> dict:
+        guess = self.guess if isinstance(self.guess, str) else self.guess.fingerprint
+        limits = {"tolerance": self.tolerance, "max_iterations": self.max_iterations}
+        return super().config() | {"guess": guess} | limits
 
     @property
     def guess(self) -> Guess | str:
@@ -83,14 +111,20 @@ class IterativeFlow(Solver):
         self._guess = guess
         self.__dict__.pop("loop", None)  # it holds the guess that was there when it was traced
 
+    @cached_property
+    def _tolerance(self) -> tf.Variable:
+        """The tolerance as compiled functions read it."""
+        return tf.Variable(self._limit, dtype=tf.float64, trainable=False)
+
     @property
     def tolerance(self) -> float:
-        return float(self._tolerance.numpy())
+        return self._limit
 
     @tolerance.setter
     def tolerance(self, tolerance: float):
         if not (is_real(tolerance) and tolerance > 0):
             raise InputError(f"The tolerance must be positive and finite, not {tolerance!r}.")
+        self._limit = float(tolerance)
         self._tolerance.assign(tolerance)
 
     def step(self, state: State, dt: Any = None) -> State:

@@ -36,6 +36,9 @@ class Substeps(Wrapped):
         self.dt = solver.dt * self.count
         self.measured = solver.measured and f"{solver.measured} x {self.count}"
 
+    def config(self) -> dict:
+        return super().config() | {"count": self.count}
+
     def check_dt(self, dt: float | None):
         self.solver.check_dt(None if dt is None else dt / self.count)
 

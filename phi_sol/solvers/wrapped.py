@@ -22,6 +22,9 @@ class Wrapped(Solver):
         self.solver, self.flow, self.dt = solver, solver.flow, solver.dt
         self.jit_compile, self.measured, self.diagnostics = solver.jit_compile, solver.measured, solver.diagnostics
 
+    def config(self) -> dict:
+        return {"type": type(self).__name__, "dt": self.dt, "solver": self.solver.config()}
+
     @property
     def output(self):
         return self.solver.output

@@ -1,18 +1,18 @@
 """What every solver can do: step a state, and roll it out."""
 
-import html
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import cached_property
-from typing import Any, overload
+from typing import Any, Protocol
 
 import numpy as np
-from phi.math import EMPTY_SHAPE, Shape, Tensor
+from phi.math import Tensor
 
 from ..errors import InputError, integer, is_real
 from ..progress import Show, showing
 from .arrays import pack, unpack
+from .frames import Rollout
 from .state import State
 from .system import System
 
@@ -21,6 +21,18 @@ LOOP_FRAMES = 50  # frames kept by one compiled loop, at most,
 LOOP_BYTES = 64 * 2**20  # and the memory that they may take
 SHOWN_AFTER = 3.0  # seconds, of which a rollout shows how far it is
 MEASURED_FROM = 1000  # steps of a rollout for which a measurement of both ways to compile it pays
+
+
+class Resumable(Protocol):
+    """What a rollout asks of a restart (`phi_sol.Restart` is one)."""
+
+    every: int
+
+    def begin(self, solver: "Solver", arrays: dict, parameters: dict, keep_every: int) -> tuple[dict, list[dict]]:
+        """The arrays to go on from, and the frames before, in parts."""
+
+    def add(self, arrays: dict, kept: dict, last: bool):
+        """Takes frames, and the arrays after them."""
 
 
 class Solver(ABC):
@@ -46,6 +58,7 @@ class Solver(ABC):
     takes_correction: bool = False
     diagnostics: tuple[str, ...] = ()
     _said = False
+    _made_anew: tuple[str, ...] = ("loop",)
 
     @abstractmethod
     def advance(self, arrays: dict, parameters: dict, dt: Any) -> dict:
@@ -116,6 +129,14 @@ class Solver(ABC):
             self.check_dt(float(native))
         return tf.cast(native, dtype)
 
+    def config(self) -> dict:
+        """All that defines its steps, as JSON-ready data."""
+        return {"type": type(self).__name__, "dt": self.dt, "flow": self.flow.config()}
+
+    def __getstate__(self) -> dict:
+        """For copies and other processes: without what is compiled, or cached for it; it is made anew when needed."""
+        return {n: v for n, v in vars(self).items() if n not in self._made_anew}
+
     def step(self, state: State, dt: Any = None) -> State:
         """
         One step of a PhiFlow state with any batch dimensions, which TensorFlow can differentiate. Raises InputError if
@@ -129,7 +150,15 @@ class Solver(ABC):
         self._say(arrays, parameters)
         return unpack(self.flow, self(arrays, parameters, self._native_dt(arrays, dt)), parameters, shape)
 
-    def rollout(self, state: State, steps: int, keep_every: int = 1, progress: bool | Show = True) -> "Rollout":
+    def rollout(
+        self,
+        state: State,
+        steps: int,
+        keep_every: int = 1,
+        progress: bool | Show = True,
+        *,
+        restart: Resumable | None = None,
+    ) -> Rollout:
         """
         Many steps in compiled loops. Where a gradient tape listens, and inside of a `tf.function`, the steps are taken
         one by one, and the frames stay tensors of TensorFlow that carry gradients; this takes the memory of all steps.
@@ -140,22 +169,30 @@ class Solver(ABC):
             keep_every: Keeps every so many steps: the states after `keep_every`, `2 keep_every`, ... of them.
             progress: Whether progress is shown where it takes longer than some seconds; or a function that is called
                 with (part, steps done, steps).
+            restart: A `phi_sol.Restart`, with which the rollout goes on where it was killed.
 
         Raises:
-            InputError: if `state` does not belong to this solver's flow, or a number is not possible.
+            InputError: if `state` does not belong to this solver's flow, a number is not possible, or the restart is of
+                another rollout.
         """
         from ..kernels.compiled import recording
 
         steps, keep_every = integer("steps of a rollout", steps, 1), integer("keep_every of a rollout", keep_every, 1)
+        if not (restart is None or hasattr(restart, "begin")):
+            raise InputError(f"The restart of a rollout is a phi_sol.Restart(folder), not {restart!r}.")
         arrays, parameters, shape = pack(self.flow, state)
         self._say(arrays, parameters)
         if recording():
+            if restart is not None:
+                raise InputError(
+                    "A rollout that a gradient tape listens to can't be taken up again: leave out restart=."
+                )
             frames = self._recorded(arrays, parameters, steps, keep_every)
         else:
             blocks: list[dict] = []
             with showing(progress, "steps/s", SHOWN_AFTER) as show:
-                for block in self.blocks(arrays, parameters, steps, keep_every):
-                    blocks.append({n: a.numpy() for n, a in block.items()})
+                for block in self.blocks(arrays, parameters, steps, keep_every, restart):
+                    blocks.append({n: np.asarray(a) for n, a in block.items()})
                     show("rollout", sum(len(next(iter(b.values()))) for b in blocks) * keep_every, steps)
             frames = {n: np.concatenate([b[n] for b in blocks]) for n in blocks[0]} if blocks else {}
             parameters = {n: p.numpy() for n, p in parameters.items()}
@@ -174,7 +211,9 @@ class Solver(ABC):
                 kept.append(self.keep(arrays, parameters))
         return {n: tf.stack([k[n] for k in kept]) for n in kept[0]} if kept else {}
 
-    def blocks(self, arrays: dict, parameters: dict, steps: int, keep_every: int = 1) -> Iterator[dict]:
+    def blocks(
+        self, arrays: dict, parameters: dict, steps: int, keep_every: int = 1, restart: Resumable | None = None
+    ) -> Iterator[dict]:
         """
         As `rollout`, for native arrays (see `advance`): yields what `keep` makes of as many frames as one compiled loop
         holds, of shape (frames, batch, ...).
@@ -185,10 +224,21 @@ class Solver(ABC):
         frames, arrays = steps // keep_every, self.begin(arrays)
         if steps >= MEASURED_FROM:
             self.choose(arrays, parameters)
-        for first in range(0, frames, room):
-            count = min(room, frames - first)
+        done = 0
+        if restart is not None:
+            arrays, parts = restart.begin(self, arrays, parameters, keep_every)
+            room = min(room, max(1, restart.every // keep_every))
+            for part in parts:
+                kept = {n: p[: max(0, frames - done)] for n, p in part.items()}
+                done += len(next(iter(part.values())))
+                yield kept
+        while done < frames:
+            count = min(room, frames - done)
             arrays, kept = self.loop.frames(arrays, parameters, dt, count, keep_every, room)
-            yield {n: k[:count] for n, k in kept.items()}
+            done, kept = done + count, {n: k[:count] for n, k in kept.items()}
+            if restart is not None:
+                restart.add(arrays, kept, done == frames)
+            yield kept
 
     def choose(self, arrays: dict, parameters: dict):
         """
@@ -213,68 +263,19 @@ class Solver(ABC):
                 yield {n: kept[i] for n, kept in block.items()}
 
 
-class Rollout(Sequence[State]):
-    """
-    The states of a rollout, in order. They are kept as arrays, and become PhiFlow fields when they are asked for.
-
-    Attributes:
-        flow: The flow that the states belong to.
-        arrays: By array name, shape (frames, batch, *spatial); NumPy's, or where a tape listened TensorFlow's.
-        parameters: By parameter name, shape (batch,), of the same kind.
-        times: Time of each frame since the start, in domain units.
-        diagnostics: By name, shape (frames, batch), what the solver said of them, such as `iterations`.
-    """
-
-    def __init__(
-        self,
-        flow: System,
-        arrays: dict[str, np.ndarray],
-        parameters: dict[str, np.ndarray],
-        times: np.ndarray,
-        *,
-        diagnostics: dict[str, np.ndarray] | None = None,
-        batch: Shape = EMPTY_SHAPE,
-    ):
-        self.flow, self.arrays, self.parameters, self.times = flow, arrays, parameters, times
-        self.diagnostics, self._batch = diagnostics or {}, batch
-
-    def __len__(self) -> int:
-        return len(self.times)
-
-    @overload
-    def __getitem__(self, index: int) -> State: ...
-    @overload
-    def __getitem__(self, index: slice) -> "Rollout": ...
-    def __getitem__(self, index):
-        if isinstance(index, slice):
-            parts = [{n: a[index] for n, a in group.items()} for group in (self.arrays, self.diagnostics)]
-            return Rollout(
-                self.flow, parts[0], self.parameters, self.times[index], diagnostics=parts[1], batch=self._batch
-            )
-        arrays = {n: a[range(len(self))[index]] for n, a in self.arrays.items()}
-        return unpack(self.flow, arrays, self.parameters, self._batch)
-
-    @property
-    def last(self) -> State:
-        """The state at the end."""
-        return self[-1]
-
-    def _repr_html_(self) -> str:
-        """What it is, and the table of its last state."""
-        return f"<p>{html.escape(repr(self))}</p>" + (
-            f"<p>last frame:</p>{self.last._repr_html_()}" if len(self) else ""
-        )
-
-    def __repr__(self):
-        shown = f"times {self.times[0]:g} to {self.times[-1]:g}" if len(self) else "no frames"
-        return f"Rollout({len(self)} frames of {self.flow}, {shown})"
-
-
-def rollout(solver: Solver, state: State, steps: int, keep_every: int = 1, progress: bool | Show = True) -> Rollout:
+def rollout(
+    solver: Solver,
+    state: State,
+    steps: int,
+    keep_every: int = 1,
+    progress: bool | Show = True,
+    *,
+    restart: Resumable | None = None,
+) -> Rollout:
     """`solver.rollout`, for any solver; see there."""
     if not isinstance(solver, Solver):
         raise InputError(f"A rollout needs a solver (a flow, a HybridSolver, ...), not {type(solver).__name__}.")
-    return solver.rollout(state, steps, keep_every, progress)
+    return solver.rollout(state, steps, keep_every, progress, restart=restart)
 
 
-__all__ = ["Rollout", "Solver", "rollout"]
+__all__ = ["Solver", "rollout"]

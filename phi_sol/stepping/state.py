@@ -2,6 +2,7 @@
 
 import html
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from phi.field import Field
 from phiml import math
@@ -65,6 +66,18 @@ class State:
         if unknown:
             raise ValueError(f"Unknown field {sorted(unknown)[0]!r}. This state has {', '.join(self.fields)}.")
         return replace(self, fields={**self.fields, **fields})
+
+    def save(self, path: str | Path):
+        """
+        Writes values, precision, batch dimensions, parameters, grid and how boundaries continue the fields into one
+        file (NumPy's npz, without pickle), atomically; `phi_sol.load_state(path, flow)` reads it, bit by bit.
+
+        Raises:
+            InputError: if there is no such folder, or the state is being traced.
+        """
+        from .stored import write_state
+
+        write_state(self, path)
 
     def __repr__(self):
         several = ", ".join(f"{d}={n}" for d, n in zip(self.batch_shape.names, self.batch_shape.sizes, strict=True))

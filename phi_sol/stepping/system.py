@@ -37,5 +37,9 @@ class System(ABC):
         """One step of native arrays."""
 
     @abstractmethod
+    def config(self) -> dict:
+        """All that defines it, as JSON-ready data."""
+
+    @abstractmethod
     def physics(self, state: State, dt: Any, correction: Any = None) -> State:
         """One time step, in PhiFlow operators."""

@@ -1,16 +1,15 @@
-"""Files and JSON: written as a whole or not at all, compared, fingerprinted."""
+"""Files and JSON: read, compared, fingerprinted."""
 
 import hashlib
 import json
-import os
 import platform
-from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from ..errors import InputError, MissingError
+from ..files import PARTIAL, write_atomic
 
-PARTIAL = ".partial"  # folder of files that are being written
+__all__ = ["PARTIAL", "check_no_file_in_the_way", "fingerprint", "read_json", "versions", "write_atomic", "write_json"]
 
 
 def check_no_file_in_the_way(folder: Path, advice: str):
@@ -37,19 +36,6 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             result[package] = "not installed"
     return result
-
-
-def write_atomic(path: Path, data: bytes):
-    """Writes a file so that it is there as a whole or not at all, whenever the process ends."""
-    part = path.parent / PARTIAL / path.name
-    part.parent.mkdir(exist_ok=True)
-    with open(part, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path)
-    with suppress(OSError):  # another part is under way
-        part.parent.rmdir()
 
 
 def write_json(path: Path, content: dict):

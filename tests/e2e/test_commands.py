@@ -1,5 +1,6 @@
 """The commands as users run them: in processes of their own, but for most of the wrong uses."""
 
+import csv
 import json
 import os
 import re
@@ -10,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import phi_sol
@@ -87,10 +89,24 @@ def test_run_and_data_by_folder(workplace, tmp_path, capsys, monkeypatch):
     assert sorted(p.name for p in (tmp_path / "mine").iterdir()) == ["sim_000000", "sim_000001"]
     sol = workplace / "runs" / "tiny" / "sol"
     options = ["--data", tmp_path / "mine", "--runs", sol, "--frames", 5, "--no-numerics", "--out", tmp_path / "out"]
+    options += ["--series", "--probe", "y=100,x=50"]
     assert main(["evaluate", *map(str, [workplace / "tiny.py", *options])]) == 0
     content = json.loads((tmp_path / "out" / "results.json").read_text())
     assert list(content["solvers"]) == ["SRC", "sol", "REF"] and list(content["solvers"]["sol"]["mae"]) == ["5"]
     assert content["parameters"] == [{"reynolds": 250.0}, {"reynolds": 900.0}]
+    assert sorted(p.name for p in (tmp_path / "out" / "series").iterdir()) == ["REF.csv", "SRC.csv", "sol.csv"]
+    for name in ("SRC", "REF"):
+        with open(tmp_path / "out" / "series" / f"{name}.csv", newline="") as file:
+            rows = list(csv.DictReader(file))
+        assert [(r["simulation"], r["reynolds"], r["time"]) for r in rows[4:6]] == [
+            ("sim_000000", "250.0", "5"),
+            ("sim_000001", "900.0", "1"),
+        ]
+        assert len(rows) == 10 and all(np.isfinite(float(r["velocity.y at y=100 x=50"])) for r in rows)
+        assert ("mae" in rows[0]) == (name == "SRC") and float(rows[0]["drag"]) > 0
+        if name == "SRC":
+            of_all = np.mean([float(r["mae"]) for r in rows])
+            assert content["solvers"]["SRC"]["mae"]["5"] == pytest.approx(of_all, rel=1e-6)
 
 
 def test_finished_work_is_not_repeated(workplace, monkeypatch, capsys):
@@ -130,6 +146,7 @@ def test_scenes_and_help(tmp_path):
         (["generate", "karman_2d", "--split", "test", "--out", "."], "not a phi_sol data folder: it holds 'empty.py'"),
         (["train", "karman_2d"], "no data folder data/karman_2d"),
         (["evaluate", "karman_2d"], "no data folder data/karman_2d"),
+        (["evaluate", "karman_2d", "--probe", "100,50"], "--probe '100,50' must have the form AXIS=POSITION"),
         (["train", "karman_2d", "--steps", "5", "--budget", "5m"], "either --steps or --budget"),
         (["simulate"], "No such command 'simulate'"),
         (["compare", "nowhere", "nowhere"], "There is no evaluation in nowhere"),

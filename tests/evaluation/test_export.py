@@ -1,12 +1,16 @@
 """Exports, read back with xarray and with PhiFlow."""
 
+from xml.etree import ElementTree
+
 import h5py
 import numpy as np
 import phi.field
 import pytest
+from vti import read_vti
 
-from phi_sol import Corrector, Dataset, ForcedAdvection, HybridSolver, InputError
-from phi_sol.evaluation.export import Exporter, to_xarray
+from phi_sol import Corrector, Dataset, ForcedAdvection, HybridSolver, InputError, Rollout
+from phi_sol.evaluation.export import Exporter
+from phi_sol.evaluation.formats import to_xarray
 from phi_sol.evaluation.records import run_solver
 
 xarray = pytest.importorskip("xarray", reason="xarray is not installed: pip install phi_sol[netcdf]")
@@ -38,6 +42,10 @@ def test_netcdf(tiny, test_set, tmp_path):
             np.testing.assert_allclose(stored.y, (np.arange(24) + 0.5) * 200 / 24)
             assert stored.x_face.values.tolist() == np.linspace(0, 100, 13).tolist()
             assert frame.marker.sel(y=100, method="nearest").shape == (12,)
+            solid = ((stored.y - 50) ** 2 + (stored.x - 50) ** 2 <= 100).values
+            np.testing.assert_array_equal(stored.obstacle.values == 1, solid)
+            assert stored.pressure.dims == ("time", "y", "x") and not stored.pressure.values[:, solid].any()
+            assert float(stored.pressure[-1].sel(x=50, y=30, method="nearest")) > 0.1  # before the obstacle
 
 
 def test_texts_are_of_fixed_length(test_set, tmp_path):
@@ -83,18 +91,40 @@ def test_fields_of_other_flows():
     """A staggered forcing comes along; the field `time` does not hide the coordinate."""
     flow = ForcedAdvection(y=8, x=8)
     rng = np.random.default_rng(0)
-    arrays = {f"{n}.{d}": rng.normal(size=(8, 8)) for n in ("velocity", "forcing") for d in "yx"} | {
-        "time": np.ones((8, 8))
-    }
-    content = to_xarray(flow, {0: arrays, 4: arrays}, seed=3.0)
-    assert content.time.values.tolist() == [0, pytest.approx(0.4)] and content.attrs["seed"] == 3
-    np.testing.assert_allclose(content.forcing_x_face[0, :, :-1], arrays["forcing.x"], rtol=1e-6)
-    np.testing.assert_allclose(content.forcing_x_face[0, :, -1], arrays["forcing.x"][:, 0], rtol=1e-6)  # periodic
+    arrays = {f"{n}.{d}": rng.normal(size=(2, 1, 8, 8)) for n in ("velocity", "forcing") for d in "yx"}
+    arrays["time"] = np.ones((2, 1, 8, 8))
+    parameters = {n: np.array([3.0]) for n in flow.parameters}
+    content = to_xarray(Rollout(flow, arrays, parameters, 0.1 * np.array([0, 4])))
+    assert content.time.values.tolist() == [0, pytest.approx(0.4)] and content.frame.values.tolist() == [0, 4]
+    assert content.attrs["seed"] == 3 and "pressure" not in content and "obstacle" not in content
+    forcing = arrays["forcing.x"][0, 0]
+    np.testing.assert_allclose(content.forcing_x_face[0, :, :-1], forcing, rtol=1e-6)
+    np.testing.assert_allclose(content.forcing_x_face[0, :, -1], forcing[:, 0], rtol=1e-6)  # periodic
+
+
+@pytest.mark.parametrize("kind", ["vtk", "zarr"])
+def test_other_formats(kind, tiny, test_set, tmp_path):
+    """The same numbers as in NetCDF."""
+    pytest.importorskip("zarr" if kind == "zarr" else "xarray")
+    Exporter(test_set, {}, tmp_path / "nc", frames=4, every=2).run()
+    Exporter(test_set, {}, tmp_path / kind, kind, frames=4, every=2).run()
+    with xarray.open_dataset(tmp_path / "nc" / "SRC" / "sim_000000.nc", engine="h5netcdf") as stored:
+        if kind == "zarr":
+            with xarray.open_zarr(tmp_path / kind / "SRC" / "sim_000000.zarr") as other:
+                assert set(other) == set(stored) and other.attrs["reynolds"] == 300
+                for n in other:
+                    np.testing.assert_array_equal(other[n], stored[n])
+            return
+        folder = tmp_path / kind / "SRC"
+        series = ElementTree.parse(folder / "sim_000000.pvd").findall("./Collection/DataSet")
+        assert [float(s.get("timestep")) for s in series] == [0, 2, 4]
+        _, cells = read_vti(folder / series[1].get("file"))
+        np.testing.assert_array_equal(cells["pressure"][0], stored.pressure[1])
 
 
 def test_refused(test_set, tmp_path):
-    with pytest.raises(InputError, match="Unknown format 'vtk'. Known: netcdf, phiflow"):
-        Exporter(test_set, {}, tmp_path, "vtk")
+    with pytest.raises(InputError, match="Unknown format 'hdf'. Known: netcdf, vtk, zarr, phiflow"):
+        Exporter(test_set, {}, tmp_path, "hdf")
     with pytest.raises(InputError, match="Frames 1 to 12 can be exported"):
         Exporter(test_set, {}, tmp_path, frames=13)
     (tmp_path / "SRC").mkdir()

@@ -47,7 +47,7 @@ class Correction(NetworkTask):
     product = "corrector"
     files = ("corrector.json", "corrector.keras")
     methods = METHODS
-    measures = ("numerics", "precision", "anyway", "reference_error", "reference_simulations")
+    measures = ("numerics", "precision", "anyway", "reference_error", "reference_simulations", "series", "probes")
 
     def __init__(
         self,

@@ -1,0 +1,86 @@
+"""`phi_sol.write`: states and rollouts as files of other programs."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import InputError
+from ..flows import Flow
+from ..pictures.film import FORMATS as FILMS
+from ..stepping.arrays import check_state, native_arrays
+from ..stepping.frames import Rollout
+from ..stepping.state import State
+from ..storage.files import check_no_file_in_the_way
+from .film import write_film_of
+from .formats import check_installed, write_netcdf, write_zarr
+from .vtk import write_vtk
+
+WRITERS: dict[str, tuple[str, Callable]] = {
+    "netcdf": (".nc", write_netcdf),
+    "vtk": (".vti", write_vtk),
+    "zarr": (".zarr", write_zarr),
+}
+
+
+def write(frames: Rollout | State | Sequence[State], path: str | Path, flow: Flow | None = None, **options):
+    """
+    Writes a rollout of one's own, a state, or a list of states, by the name of the file:
+
+    - `wake.nc`: NetCDF for xarray and ParaView; `wake.zarr`: a Zarr store with the same content, see
+      `phi_sol.evaluation.formats.to_xarray`. Of a batch the variables have its dimensions behind the time;
+    - `wake.vti`: VTK image data for ParaView, one file a frame and a `.pvd` series, see
+      `phi_sol.evaluation.vtk.write_vtk`. Of a batch each simulation is a series of its own;
+    - `wake.mp4`, `wake.gif`, `wake.html`: a film; of a batch all simulations side by side.
+
+    The files have all fields, the pressure and the obstacles (films: one field).
+
+    Args:
+        frames: A state or a list of states needs `flow`, too; the states of a list are dt of the flow apart.
+        flow: The flow that the states belong to; a rollout knows its own.
+        options: Of films: `field`, `quantity` (as for `phi_sol.plot`) and `fps`, 10 unless it is said. Of others: what
+            the file shall say about itself.
+
+    Raises:
+        InputError: for another ending, states that do not belong to the flow, no frames, or a place that can't be
+            written to.
+        MissingError: if a library is not installed that the format needs.
+    """
+    path = Path(path)
+    kinds = {suffix: kind for kind, (suffix, _) in WRITERS.items()}
+    suffix = path.suffix.lower()
+    if suffix not in (*kinds, *FILMS):
+        raise InputError(f"{path} must end with one of {', '.join([*kinds, *FILMS])}.")
+    check_no_file_in_the_way(path.absolute().parent, "Name another file.")
+    if path.is_dir() and suffix != ".zarr":
+        raise InputError(f"{path} is a folder.")
+    rollout = as_rollout(frames, flow)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if suffix in FILMS:
+        write_film_of(rollout, path, **options)
+        return
+    check_installed(kinds[suffix])
+    WRITERS[kinds[suffix]][1](rollout, path, **options)
+
+
+def as_rollout(frames: Rollout | State | Sequence[State], flow: Flow | None = None) -> Rollout:
+    """Any frames as a rollout; errors as for `write`."""
+    if isinstance(frames, Rollout):
+        if not len(frames):
+            raise InputError("There is no frame to write.")
+        return frames
+    states = [frames] if isinstance(frames, State) else list(frames)
+    if not states:
+        raise InputError("There is no frame to write.")
+    if flow is None:
+        raise InputError("A state does not know its flow: write(states, path, flow).")
+    for state in states:
+        check_state(flow, state)
+    shape = states[0].batch_shape
+    if any(s.batch_shape != shape for s in states):
+        raise InputError("States of one file must have the same batch dimensions.")
+    parts = [{n: np.asarray(a) for n, a in native_arrays(flow, s, shape).items()} for s in states]
+    arrays = {n: np.stack([p[n] for p in parts]) for n in parts[0]}
+    first = {n: states[0].parameters[n] for n in flow.parameters}
+    given = {n: np.resize(p.numpy([p.shape]), shape.volume) for n, p in first.items()}
+    return Rollout(flow, arrays, given, flow.dt * np.arange(len(states)), batch=shape)

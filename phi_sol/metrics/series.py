@@ -1,0 +1,113 @@
+"""Measures over time: of a rollout as arrays, and in CSV files."""
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import InputError, is_real
+from ..files import write_atomic
+from ..flows import Flow
+from ..stepping.frames import Rollout
+from .grid import Arrays
+from .metric import Metric
+from .wakes import probe
+
+TOGETHER = 50  # frames that are measured at once
+Point = Mapping[str, float]
+
+
+def series(frames: Rollout, probes: Iterable[Point] = (), metrics: Iterable[Metric] | None = None) -> dict:
+    """
+    All measures of a rollout that are one number per state, over time: those of `phi_sol.metrics.METRICS` that its flow
+    has (kinetic energy, enstrophy, divergence, a marker's mass, forces on obstacles, ...), and fields at points.
+
+        series = metrics.series(flow.rollout(state, steps=500), probes=[dict(y=100, x=50)])
+        series["time"], series["drag"], series["velocity.x at y=100 x=50"]
+
+    Args:
+        probes: Points, by their position along each axis in domain units; there all fields are interpolated linearly.
+        metrics: Others than those of phi_sol, see `Metric`; those that compare with a reference are left out.
+
+    Returns:
+        By name: `time`, shape (frames,), and the measures, shape (frames, *batch), float64.
+
+    Raises:
+        InputError: for a point without a position along an axis, or outside of the domain.
+    """
+    from . import METRICS
+
+    flow: Flow = frames.flow  # type: ignore[assignment]
+    given = list(METRICS.values() if metrics is None else metrics)
+    chosen = [m for m in given if m.compute and m.applies(flow)] + [probe_metric(flow, at) for at in probes]
+    known = [(m, names) for m in chosen if (names := _numbers(m, flow, frames))]
+    parts = []
+    for first in range(0, len(frames), TOGETHER):
+        arrays = {n: a[first : first + TOGETHER] for n, a in frames.arrays.items()}
+        count = len(next(iter(arrays.values())))
+        flat = {n: a.reshape(-1, *a.shape[2:]) for n, a in arrays.items()}
+        parameters = {n: np.tile(p, count) for n, p in frames.parameters.items()}
+        values = {n: v for m, names in known for n, v in _measured(m, flow, flat, parameters).items() if n in names}
+        shape = count, *frames.batch_shape.sizes
+        parts.append({n: np.asarray(v, np.float64).reshape(shape) for n, v in values.items()})
+    measured = {n: np.concatenate([p[n] for p in parts]) for n in (parts[0] if parts else ())}
+    return {"time": np.array(frames.times, np.float64)} | measured
+
+
+def _measured(metric: Metric, flow: Flow, arrays: Arrays, parameters: dict) -> dict[str, np.ndarray]:
+    values = metric.compute(flow, arrays, parameters)  # type: ignore[misc]
+    return values if isinstance(values, dict) else {metric.name: values}
+
+
+def _numbers(metric: Metric, flow: Flow, frames: Rollout) -> list[str]:
+    """What a metric measures that is one number per state (a spectrum is not), found with the first state."""
+    one = {n: a[0, :1] for n, a in frames.arrays.items()} if len(frames) else {}
+    given = {n: p[:1] for n, p in frames.parameters.items()}
+    return [n for n, v in _measured(metric, flow, one, given).items() if np.ndim(v) == 1] if one else []
+
+
+def probe_metric(flow: Flow, at: Point) -> Metric:
+    """All fields of a flow at a point, as a metric without a table; raises InputError for a point that is none."""
+    own = ", ".join(flow.resolution)
+    if set(at) != set(flow.resolution):
+        raise InputError(f"A probe needs a position along each of the axes {own}, not along {', '.join(at) or 'none'}.")
+    for d, value in at.items():
+        if not (is_real(value) and 0 <= value <= flow.size[d]):
+            raise InputError(f"A probe at {d}={value} is not in the domain: {d} from 0 to {flow.size[d]:g}.")
+    place = {d: float(at[d]) for d in flow.resolution}
+    label = " ".join(f"{d}={v:g}" for d, v in place.items())
+    names = [n for layout in flow.layouts.values() for n in layout.arrays if layout.name != "time"]
+
+    def compute(flow: Flow, arrays: Arrays, parameters: Arrays) -> dict[str, np.ndarray]:
+        return {f"{n} at {label}": probe(flow, arrays, n, place) for n in names}
+
+    return Metric(f"probe {label}", compute, summary=lambda flow, series, reference: {})
+
+
+def write_series(series: dict, path: str | Path, simulations: Sequence[Mapping] | None = None):
+    """
+    Series as CSV, one row per time and simulation: what tells simulations apart, `time`, and the measures.
+
+    Args:
+        series: As `series` returns them.
+        path: File; its folder is made.
+        simulations: Facts of each simulation, such as its parameters, for the first columns; default: of a batch its
+            number, `simulation`.
+    """
+    time = np.asarray(series["time"])
+    columns = {n: np.asarray(v).reshape(len(time), -1) for n, v in series.items() if n != "time"}
+    count = max((v.shape[1] for v in columns.values()), default=1)
+    if simulations is None:
+        simulations = [{"simulation": i} if count > 1 else {} for i in range(count)]
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow([*simulations[0], "time", *columns])
+    for i, facts in enumerate(simulations):
+        for t, when in enumerate(time):
+            numbers = [when, *(v[t, i] for v in columns.values())]
+            rows.writerow([*facts.values(), *(f"{v:.9g}" for v in numbers)])
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, text.getvalue().encode())

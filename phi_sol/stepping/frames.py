@@ -1,0 +1,74 @@
+"""The states of a rollout."""
+
+import html
+from collections.abc import Sequence
+from typing import overload
+
+import numpy as np
+from phi.math import EMPTY_SHAPE, Shape
+
+from .arrays import unpack
+from .state import State
+from .system import System
+
+
+class Rollout(Sequence[State]):
+    """
+    The states of a rollout, in order. They are kept as arrays, and become PhiFlow fields when they are asked for.
+
+    Attributes:
+        flow: The flow that the states belong to.
+        arrays: By array name, shape (frames, batch, *spatial); NumPy's, or where a tape listened TensorFlow's.
+        parameters: By parameter name, shape (batch,), of the same kind.
+        times: Time of each frame since the start, in domain units.
+        diagnostics: By name, shape (frames, batch), what the solver said of them, such as `iterations`.
+    """
+
+    def __init__(
+        self,
+        flow: System,
+        arrays: dict[str, np.ndarray],
+        parameters: dict[str, np.ndarray],
+        times: np.ndarray,
+        *,
+        diagnostics: dict[str, np.ndarray] | None = None,
+        batch: Shape = EMPTY_SHAPE,
+    ):
+        self.flow, self.arrays, self.parameters, self.times = flow, arrays, parameters, times
+        self.diagnostics, self._batch = diagnostics or {}, batch
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    @overload
+    def __getitem__(self, index: int) -> State: ...
+    @overload
+    def __getitem__(self, index: slice) -> "Rollout": ...
+    def __getitem__(self, index):
+        if isinstance(index, slice):
+            parts = [{n: a[index] for n, a in group.items()} for group in (self.arrays, self.diagnostics)]
+            return Rollout(
+                self.flow, parts[0], self.parameters, self.times[index], diagnostics=parts[1], batch=self._batch
+            )
+        arrays = {n: a[range(len(self))[index]] for n, a in self.arrays.items()}
+        return unpack(self.flow, arrays, self.parameters, self._batch)
+
+    @property
+    def batch_shape(self) -> Shape:
+        """Batch dimensions of its states, which the second axis of the arrays holds together."""
+        return self._batch
+
+    @property
+    def last(self) -> State:
+        """The state at the end."""
+        return self[-1]
+
+    def _repr_html_(self) -> str:
+        """What it is, and the table of its last state."""
+        return f"<p>{html.escape(repr(self))}</p>" + (
+            f"<p>last frame:</p>{self.last._repr_html_()}" if len(self) else ""
+        )
+
+    def __repr__(self):
+        shown = f"times {self.times[0]:g} to {self.times[-1]:g}" if len(self) else "no frames"
+        return f"Rollout({len(self)} frames of {self.flow}, {shown})"

@@ -1,0 +1,103 @@
+"""Measures over time, and probes, against the measures of single states and closed forms; CSV files."""
+
+import csv
+
+import numpy as np
+import pytest
+from phi import math
+
+from phi_sol import ForcedAdvection, InputError, Rollout, WakeFlow, metrics
+from phi_sol.metrics import Metric
+
+FLOW = WakeFlow(y=24, x=12)
+
+
+@pytest.fixture(scope="module")
+def frames():
+    """Two simulations, 60 frames of noise around a stream: more than are measured at once."""
+    rng, arrays = np.random.default_rng(0), {}
+    for layout in FLOW.layouts.values():
+        for n, c in zip(layout.arrays, layout.components, strict=True):
+            arrays[n] = (rng.normal(size=(60, 2, *layout.shape(c))) + (c == "y")).astype(np.float32)
+    return Rollout(
+        FLOW, arrays, {"reynolds": np.array([150.0, 300.0])}, 2.0 * np.arange(1, 61), batch=math.batch(run=2)
+    )
+
+
+def test_series_are_the_measures_of_each_state(frames):
+    series = metrics.series(frames, probes=[{"y": 100, "x": 50}])
+    assert series["time"].tolist() == (2.0 * np.arange(1, 61)).tolist()
+    assert {"kinetic_energy", "enstrophy", "divergence", "marker_mass", "drag", "lift"} < set(series)
+    assert not {"spectrum", "profiles"} & set(series)
+    assert {v.shape for n, v in series.items() if n != "time"} == {(60, 2)}
+    for frame, run in ((0, 0), (59, 1), (50, 0)):
+        one = {n: a[frame, [run]] for n, a in frames.arrays.items()}
+        assert series["kinetic_energy"][frame, run] == pytest.approx(metrics.kinetic_energy(FLOW, one)[0])
+        viscosity = FLOW.speed * FLOW.radius / frames.parameters["reynolds"][[run]]
+        drag = metrics.force(FLOW, one, viscosity)["y"][0] / (0.5 * 2 * FLOW.radius)
+        assert series["drag"][frame, run] == pytest.approx(drag)
+        assert series["velocity.x at y=100 x=50"][frame, run] == pytest.approx(
+            metrics.probe(FLOW, one, "x", {"y": 100, "x": 50})[0]
+        )
+
+
+def test_probes_of_linear_fields_are_exact():
+    """Every array, staggered or not, of 2 y - 3 x + 1 at any point inside."""
+    flow = WakeFlow(y=20, x=10)
+    arrays = {}
+    for layout in flow.layouts.values():
+        for n, c in zip(layout.arrays, layout.components, strict=True):
+            where = layout.intervals(c)
+            y, x = np.meshgrid(*[(low + high) / 2 for low, high in (where["y"], where["x"])], indexing="ij")
+            arrays[n] = (2 * y - 3 * x + 1)[None, None]
+    frames = Rollout(flow, arrays, {"reynolds": np.array([100.0])}, np.array([0.0]))
+    for y, x in ((100.0, 50.0), (93.7, 41.2), (151.0, 18.0)):
+        series = metrics.series(frames, probes=[{"x": x, "y": y}], metrics=[])
+        for n in arrays:
+            assert series[f"{n} at y={y:g} x={x:g}"] == pytest.approx([2 * y - 3 * x + 1], rel=1e-9)
+
+
+def test_own_metrics_and_flows_without_velocity_measures(frames):
+    own = Metric("fastest", lambda flow, arrays, parameters: np.abs(arrays["velocity.y"]).max((1, 2)))
+    series = metrics.series(frames[:3], metrics=[own])
+    np.testing.assert_allclose(series["fastest"], np.abs(frames.arrays["velocity.y"][:3]).max((2, 3)))
+    flow = ForcedAdvection(y=8, x=8)
+    forced = Rollout(
+        flow,
+        {
+            n: np.ones((2, 1, *x.shape(c)))
+            for x in flow.layouts.values()
+            for n, c in zip(x.arrays, x.components, strict=True)
+        },
+        {n: np.array([1.0]) for n in flow.parameters},
+        np.array([0.1, 0.2]),
+    )
+    series = metrics.series(forced, probes=[{"y": 3, "x": 4}])
+    assert series["forcing.x at y=3 x=4"].tolist() == [1, 1] and "time at y=3 x=4" not in series
+    assert series["kinetic_energy"].shape == (2,)
+
+
+@pytest.mark.parametrize(
+    "at, message",
+    [
+        ({"y": 100}, "A probe needs a position along each of the axes y, x, not along y"),
+        ({"y": 100, "x": 50, "z": 1}, "along each of the axes y, x, not along y, x, z"),
+        ({"y": 100, "x": 101}, "A probe at x=101 is not in the domain: x from 0 to 100"),
+        ({"y": 100, "x": float("nan")}, "A probe at x=nan is not in the domain"),
+    ],
+)
+def test_probes_that_are_none(frames, at, message):
+    with pytest.raises(InputError, match=message):
+        metrics.series(frames, probes=[at])
+
+
+def test_csv(frames, tmp_path):
+    series = metrics.series(frames, metrics=[metrics.METRICS["kinetic_energy"]])
+    metrics.write_series(series, tmp_path / "deep" / "two.csv")
+    with open(tmp_path / "deep" / "two.csv", newline="") as file:
+        header, *rows = csv.reader(file)
+    assert header == ["simulation", "time", "kinetic_energy"] and len(rows) == 120
+    assert [r[0] for r in rows] == ["0"] * 60 + ["1"] * 60 and rows[61][1] == "4"
+    np.testing.assert_allclose([float(r[2]) for r in rows], series["kinetic_energy"].T.ravel(), rtol=1e-8)
+    metrics.write_series({"time": [0.0], "drag": [np.nan]}, tmp_path / "one.csv", [{"reynolds": 150.0}])
+    assert (tmp_path / "one.csv").read_text() == "reynolds,time,drag\n150.0,0,nan\n"
