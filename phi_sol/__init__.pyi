@@ -27,7 +27,7 @@ from .solvers.finer import FinerSource as FinerSource
 from .solvers.hybrid import HybridSolver as HybridSolver
 from .solvers.iterative import IterativeFlow as IterativeFlow
 from .solvers.pair import SolverPair as SolverPair
-from .stepping.frames import Rollout as Rollout
+from .stepping.rollout import Rollout as Rollout
 from .stepping.solver import Solver as Solver
 from .stepping.solver import rollout as rollout
 from .stepping.state import State as State

@@ -11,7 +11,7 @@ from phi.math import batch
 from ..errors import InputError
 from ..metrics.grid import Arrays
 from ..stepping.arrays import array_names, unpack
-from ..stepping.frames import Rollout
+from ..stepping.rollout import Rollout
 from ..stepping.solver import Solver
 from ..storage.dataset import Dataset
 from ..storage.files import check_no_file_in_the_way, versions, write_json

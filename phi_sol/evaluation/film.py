@@ -10,7 +10,7 @@ from ..pictures.drawing import Drawing
 from ..pictures.film import check_target, write_film
 from ..pictures.panels import FIELDS, Choice, Ranges, colour_range, drawn_axes, make_rows
 from ..pictures.values import flow_values, quantities
-from ..stepping.frames import Rollout
+from ..stepping.rollout import Rollout
 
 LOOKED_AT = 5  # frames that decide the colours
 

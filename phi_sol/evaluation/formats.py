@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import InputError, MissingError
 from ..metrics.grid import centred, faces
 from ..metrics.projected import solid_cells, step_pressure
-from ..stepping.frames import Rollout
+from ..stepping.rollout import Rollout
 from ..storage.files import versions
 
 UNITS = {"velocity": "length / time", "forcing": "length / time^2"}

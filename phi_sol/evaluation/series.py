@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..metrics.series import write_series
+from ..metrics.series import single, write_series
 from .measures import Measures
 from .records import Record
 
@@ -22,7 +22,7 @@ def write_all_series(records: Mapping[str, Record], measures: Measures, out: Pat
     simulations = [{"simulation": f.name} | s for f, s in zip(data.folders, data.simulations, strict=True)]
     known = {name: (r.series, r.every) for name, r in records.items()} | {"REF": (measures.reference, 1)}
     for name, (values, every) in known.items():
-        numbers = {n: v for n, v in values.items() if v.ndim == 2}
+        numbers = single(values, 2)
         count = len(next(iter(numbers.values())))
         file = out / FOLDER / f"{name.replace('/', '_')}.csv"
         write_series({"time": dt * every * np.arange(1, count + 1)} | numbers, file, simulations)

@@ -10,7 +10,7 @@ import numpy as np
 from ..files import write_atomic
 from ..metrics.grid import centred
 from ..metrics.projected import solid_cells
-from ..stepping.frames import Rollout
+from ..stepping.rollout import Rollout
 from .formats import HIDDEN, OBSTACLE, flat, pressure_of
 
 

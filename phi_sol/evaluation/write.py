@@ -9,7 +9,7 @@ from ..errors import InputError
 from ..flows import Flow
 from ..pictures.film import FORMATS as FILMS
 from ..stepping.arrays import check_state, native_arrays
-from ..stepping.frames import Rollout
+from ..stepping.rollout import Rollout
 from ..stepping.state import State
 from ..storage.files import check_no_file_in_the_way
 from .film import write_film_of
@@ -68,7 +68,7 @@ def as_rollout(frames: Rollout | State | Sequence[State], flow: Flow | None = No
     if isinstance(frames, Rollout):
         if not len(frames):
             raise InputError("There is no frame to write.")
-        return frames
+        return frames.numpy()
     states = [frames] if isinstance(frames, State) else list(frames)
     if not states:
         raise InputError("There is no frame to write.")

@@ -10,12 +10,13 @@ import numpy as np
 from ..errors import InputError, is_real
 from ..files import write_atomic
 from ..flows import Flow
-from ..stepping.frames import Rollout
+from ..stepping.rollout import Rollout
 from .grid import Arrays
 from .metric import Metric
 from .wakes import probe
 
 TOGETHER = 50  # frames that are measured at once
+EACH = "_per_obstacle"
 Point = Mapping[str, float]
 
 
@@ -39,17 +40,19 @@ def series(frames: Rollout, probes: Iterable[Point] = (), metrics: Iterable[Metr
     """
     from . import METRICS
 
+    frames = frames.numpy()
     flow: Flow = frames.flow  # type: ignore[assignment]
     given = list(METRICS.values() if metrics is None else metrics)
     chosen = [m for m in given if m.compute and m.applies(flow)] + [probe_metric(flow, at) for at in probes]
-    known = [(m, names) for m in chosen if (names := _numbers(m, flow, frames))]
+    one = {n: a[0, :1] for n, a in frames.arrays.items()}, {n: p[:1] for n, p in frames.parameters.items()}
+    chosen = [m for m in chosen if len(frames) and single(_measured(m, flow, *one))]  # a spectrum is left out
     parts = []
     for first in range(0, len(frames), TOGETHER):
         arrays = {n: a[first : first + TOGETHER] for n, a in frames.arrays.items()}
         count = len(next(iter(arrays.values())))
         flat = {n: a.reshape(-1, *a.shape[2:]) for n, a in arrays.items()}
         parameters = {n: np.tile(p, count) for n, p in frames.parameters.items()}
-        values = {n: v for m, names in known for n, v in _measured(m, flow, flat, parameters).items() if n in names}
+        values = {n: v for m in chosen for n, v in single(_measured(m, flow, flat, parameters)).items()}
         shape = count, *frames.batch_shape.sizes
         parts.append({n: np.asarray(v, np.float64).reshape(shape) for n, v in values.items()})
     measured = {n: np.concatenate([p[n] for p in parts]) for n in (parts[0] if parts else ())}
@@ -61,11 +64,19 @@ def _measured(metric: Metric, flow: Flow, arrays: Arrays, parameters: dict) -> d
     return values if isinstance(values, dict) else {metric.name: values}
 
 
-def _numbers(metric: Metric, flow: Flow, frames: Rollout) -> list[str]:
-    """What a metric measures that is one number per state (a spectrum is not), found with the first state."""
-    one = {n: a[0, :1] for n, a in frames.arrays.items()} if len(frames) else {}
-    given = {n: p[:1] for n, p in frames.parameters.items()}
-    return [n for n, v in _measured(metric, flow, one, given).items() if np.ndim(v) == 1] if one else []
+def single(values: dict[str, np.ndarray], axes: int = 1) -> dict[str, np.ndarray]:
+    """
+    Those of some measures that are single numbers, with `axes` axes for states; what there is of each obstacle
+    (`drag_per_obstacle`, one axis more) by its number (`drag of obstacle 1`). A spectrum is left out.
+    """
+    result = {}
+    for name, value in values.items():
+        if np.ndim(value) == axes:
+            result[name] = value
+        elif name.endswith(EACH) and np.ndim(value) == axes + 1:
+            kind = name.removesuffix(EACH)
+            result |= {f"{kind} of obstacle {k + 1}": value[..., k] for k in range(value.shape[-1])}
+    return result
 
 
 def probe_metric(flow: Flow, at: Point) -> Metric:

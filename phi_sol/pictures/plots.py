@@ -6,7 +6,7 @@ from typing import Any
 
 from ..errors import InputError
 from ..flows import Flow
-from ..stepping.frames import Rollout
+from ..stepping.rollout import Rollout
 from ..stepping.state import State
 from .drawing import Drawing
 from .panels import BOTH, FIELDS, Choice, drawn_axes, make_rows

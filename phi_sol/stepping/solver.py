@@ -12,7 +12,7 @@ from phi.math import Tensor
 from ..errors import InputError, integer, is_real
 from ..progress import Show, showing
 from .arrays import pack, unpack
-from .frames import Rollout
+from .rollout import Rollout
 from .state import State
 from .system import System
 

@@ -5,6 +5,7 @@ import csv
 import numpy as np
 import pytest
 from phi import math
+from phi.geom import Sphere
 
 from phi_sol import ForcedAdvection, InputError, Rollout, WakeFlow, metrics
 from phi_sol.metrics import Metric
@@ -75,6 +76,19 @@ def test_own_metrics_and_flows_without_velocity_measures(frames):
     series = metrics.series(forced, probes=[{"y": 3, "x": 4}])
     assert series["forcing.x at y=3 x=4"].tolist() == [1, 1] and "time at y=3 x=4" not in series
     assert series["kinetic_energy"].shape == (2,)
+
+
+def test_forces_of_each_obstacle():
+    flow = WakeFlow(y=24, x=12, obstacles=[Sphere(y=50.0, x=30.0, radius=10.0), Sphere(y=50.0, x=70.0, radius=10.0)])
+    rng = np.random.default_rng(0)
+    pairs = [(n, x.shape(c)) for x in flow.layouts.values() for n, c in zip(x.arrays, x.components, strict=True)]
+    frames = Rollout(
+        flow, {n: rng.normal(size=(2, 1, *s)) for n, s in pairs}, {"reynolds": np.array([100.0])}, np.arange(2.0)
+    )
+    series = metrics.series(frames)
+    each = [series[f"drag of obstacle {k}"] for k in (1, 2)]
+    assert each[0].shape == (2,) and abs(each[0][0] - each[1][0]) > 1e-3
+    np.testing.assert_allclose(each[0] + each[1], series["drag"], rtol=1e-6)
 
 
 @pytest.mark.parametrize(

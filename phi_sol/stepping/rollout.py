@@ -58,6 +58,12 @@ class Rollout(Sequence[State]):
         """Batch dimensions of its states, which the second axis of the arrays holds together."""
         return self._batch
 
+    def numpy(self) -> "Rollout":
+        """The same with NumPy's arrays, for one that a tape has listened to."""
+        groups = self.arrays, self.parameters, self.diagnostics
+        arrays, parameters, numbers = ({n: np.asarray(a) for n, a in g.items()} for g in groups)
+        return Rollout(self.flow, arrays, parameters, self.times, diagnostics=numbers, batch=self._batch)
+
     @property
     def last(self) -> State:
         """The state at the end."""
