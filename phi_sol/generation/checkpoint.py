@@ -5,7 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..files import PARTIAL, write_arrays
+from ..files import write_arrays
+
+FOLDER, FILE = ".checkpoints", "state.npz"
+OLD = ".checkpoint.npz"  # of all simulations together, as versions before 0.3 wrote it
 
 Entry = tuple[int, dict[str, np.ndarray]]
 
@@ -14,33 +17,44 @@ class Checkpoint:
     """
     Steps and full-resolution arrays of the simulations under way, by the fingerprints of their configurations.
 
-    All of them are in one file, which is replaced as a whole, so that the simulations of a batch are never at different
-    steps in it. A damaged file counts as none.
+    Those of a batch are in one file, which is replaced as a whole, so that they are never at different steps in it.
+    Every batch has a file of its own, so that several processes may compute batches of one data folder; all of them
+    are read. A damaged file counts as none.
     """
 
-    def __init__(self, path: Path, names: list[str]):
-        self.path = path
+    def __init__(self, folder: Path, batch: str, names: list[str]):
+        """Of the data in `folder`: `batch` names the one that is saved, `names` the arrays of a state."""
+        self.path = folder / FOLDER / batch / FILE
         self.entries: dict[str, Entry] = {}
-        try:
-            with np.load(path, allow_pickle=False) as stored:
-                for key in {k.partition("/")[0] for k in stored.files}:
-                    self.entries[key] = int(stored[f"{key}/step"]), {n: stored[f"{key}/{n}"] for n in names}
-        except Exception:
-            self.entries = {}
+        for file in (folder / OLD, *sorted((folder / FOLDER).glob(f"*/{FILE}"))):
+            for key, entry in _read(file, names).items():
+                if key not in self.entries or entry[0] > self.entries[key][0]:
+                    self.entries[key] = entry
 
     def save(self, entries: dict[str, Entry]):
-        """Replaces the entries of these simulations; the others stay."""
+        """Keeps these simulations in the place of what the batch had."""
         self.entries |= entries
         content: dict = {}
-        for key, (step, arrays) in self.entries.items():
+        for key, (step, arrays) in entries.items():
             content |= {f"{key}/{n}": a for n, a in ({"step": step} | arrays).items()}
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         write_arrays(self.path, content)
 
-    def drop(self, keys: list[str]):
-        """Forgets these simulations; without any left the file goes, too."""
-        self.entries = {k: e for k, e in self.entries.items() if k not in keys}
-        if self.entries:
-            self.save({})
-        else:
-            self.path.unlink(missing_ok=True)
-            shutil.rmtree(self.path.parent / PARTIAL, ignore_errors=True)
+    def drop(self):
+        """Forgets what the batch had."""
+        shutil.rmtree(self.path.parent, ignore_errors=True)
+
+
+def clear(folder: Path):
+    """Removes all checkpoints of finished data."""
+    (folder / OLD).unlink(missing_ok=True)
+    shutil.rmtree(folder / FOLDER, ignore_errors=True)
+
+
+def _read(file: Path, names: list[str]) -> dict[str, Entry]:
+    try:
+        with np.load(file, allow_pickle=False) as stored:
+            keys = {k.partition("/")[0] for k in stored.files}
+            return {k: (int(stored[f"{k}/step"]), {n: stored[f"{k}/{n}"] for n in names}) for k in keys}
+    except Exception:  # whatever a damaged file raises
+        return {}

@@ -1,5 +1,6 @@
 """Generation of reference simulations: resumable, atomic, and several simulations at a time."""
 
+import logging
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,11 +17,13 @@ from ..stepping.arrays import array_names
 from ..stepping.state import State
 from ..storage.files import PARTIAL, check_no_file_in_the_way, fingerprint, read_json
 from ..storage.frames import DESCRIPTION, REFERENCE, frame_file, sim_folder
-from .checkpoint import Checkpoint
+from ..storage.locks import held
+from .checkpoint import Checkpoint, clear
 from .simulator import Job, Simulator, automatic_batch
 from .start import starts
 
-CHECKPOINT = ".checkpoint.npz"
+LOG = logging.getLogger(__name__)
+LOCK = ".lock"  # in the folder of a simulation that a process works at
 START = "start"  # entry of a configuration whose simulations don't begin from the flow's initial state
 
 
@@ -94,7 +97,6 @@ class Generator:
         self.batch = batch or automatic_batch(self.pair.reference)
         self.steps = self.warmup + self.frames  # of the source's dt in one simulation
         self._simulator = Simulator(self.pair, self.warmup, self.frames, every)
-        self._checkpoint = Checkpoint(self.folder / CHECKPOINT, array_names(self.pair.reference))
 
     def _check_folder(self, configs: list[dict]) -> list[Job]:
         advice = "Choose another folder (folder=), or remove this one."
@@ -112,7 +114,7 @@ class Generator:
         try:
             description = read_json(folder / DESCRIPTION)
         except MissingError:
-            if folder.is_dir() and any(p.name != PARTIAL for p in folder.iterdir()):
+            if folder.is_dir() and any(p.name not in (PARTIAL, LOCK) for p in folder.iterdir()):
                 raise InputError(f"{folder} has files but no {DESCRIPTION}: it is not ours. {advice}") from None
             return Job(folder, config, done=False)
         stored = {k: description[k] for k in (*config, START) if k in description}
@@ -143,7 +145,7 @@ class Generator:
             `simulations` in all, `finished` ones, `steps` to compute, `batch`: how many simulations together at most,
             `files` of fields per simulation, and the `bytes` of all of these files before compression.
         """
-        every, batches = self.experiment.keep_reference_every, self._batches()
+        every, batches = self.experiment.keep_reference_every, [b for p in self._parts() for b in self._batches(p)]
         coarse, fine = self.frames + 1, self.frames // every + 1
         size = coarse * self._simulator.coarse.frame_bytes + fine * self._simulator.fine.frame_bytes
         return {
@@ -155,26 +157,30 @@ class Generator:
             "bytes": size * len(self.jobs),
         }
 
-    def _batches(self) -> list[tuple[int, list[Job]]]:
-        """What is computed together, and from which step on."""
+    def _parts(self) -> list[list[Job]]:
+        """What is computed together if nothing is finished yet."""
         size = ceil(len(self.jobs) / ceil(len(self.jobs) / self.batch))  # whatever is finished: the same batches again
-        batches = []
-        for first in range(0, len(self.jobs), size):
-            starts: dict[int, list[Job]] = {}
-            for job in self.jobs[first : first + size]:
-                if not job.done:
-                    starts.setdefault(self._start(job), []).append(job)
-            batches += starts.items()
-        return batches
+        return [self.jobs[first : first + size] for first in range(0, len(self.jobs), size)]
 
-    def _start(self, job: Job) -> int:
-        """The step from which a simulation goes on."""
-        step, _ = self._checkpoint.entries.get(job.key, (0, None))
-        return 0 if self._missing(job.folder, max(0, step - self.warmup + 1)) else step
+    def _batches(self, part: list[Job]) -> list[tuple[int, list[Job]]]:
+        """What of a part is computed together, and from which step on."""
+        starts: dict[int, list[Job]] = {}
+        if left := [job for job in part if not job.done]:
+            entries = self._checkpoint(left).entries
+            for job in left:
+                step, _ = entries.get(job.key, (0, None))
+                step = 0 if self._missing(job.folder, max(0, step - self.warmup + 1)) else step
+                starts.setdefault(step, []).append(job)
+        return list(starts.items())
+
+    def _checkpoint(self, jobs: list[Job]) -> Checkpoint:
+        return Checkpoint(self.folder, jobs[0].folder.name, array_names(self.pair.reference))
 
     def run(self, progress: bool | Callable[[int, int], None] = True) -> list[Path]:
         """
-        Computes what is not there yet, and returns the folders of all simulations.
+        Computes what is not there yet, and returns the folders of all simulations. Of several processes that do this in
+        one folder at the same time, also on several machines, each takes batches that no other one has begun, and waits
+        at the end for theirs.
 
         Args:
             progress: Whether progress is shown; or a function that is called with (steps done, steps in all) of all
@@ -188,20 +194,53 @@ class Generator:
 
     def _run(self, progress: Callable[[int, int], None]) -> list[Path]:
         self.folder.mkdir(parents=True, exist_ok=True)
-        batches, total = self._batches(), len(self.jobs) * self.steps
-        done = total - self.plan()["steps"]
+        total, diverged = len(self.jobs) * self.steps, {}
+        parts = [(part, self._missing_steps(part)) for part in self._parts()]
+        done = total - sum(missing for _, missing in parts)
         progress(done, total)
 
         def advanced(steps: int):
             nonlocal done
             done += steps
-            progress(done, total)
+            if steps:
+                progress(done, total)
 
-        diverged = {}
-        for start, jobs in batches:
-            diverged |= self._simulator.run(jobs, start, self._checkpoint, advanced)
+        left = [(part, missing) for part, missing in parts if missing]
+        for wait in (False, True):
+            taken = []
+            for part, missing in left:
+                with held([job.folder / LOCK for job in part if not job.done], wait) as ours:
+                    if ours:
+                        diverged |= self._compute(part, missing, advanced)
+                    else:
+                        taken.append((part, missing))
+            if left := taken:
+                count = sum(len(part) for part, _ in left)
+                LOG.warning("Another process computes %d simulations of %s: waiting for it.", count, self.folder)
         if diverged:
             names = "; ".join(f"{name} by step {step}" for name, step in diverged.items())
             advice = "Use a smaller time step or a finer grid."
             raise DivergedError(f"{len(diverged)} of {len(self.jobs)} simulations diverged: {names}. {advice}")
+        clear(self.folder)
         return [job.folder for job in self.jobs]
+
+    def _missing_steps(self, part: list[Job]) -> int:
+        return sum(len(jobs) * (self.steps - start) for start, jobs in self._batches(part))
+
+    def _compute(self, part: list[Job], missing: int, advanced: Callable[[int], None]) -> dict[str, int]:
+        """
+        Computes what of a part is still missing, now that no other process works at it: so many steps were, when that
+        was looked up last. Returns what `Simulator.run` returns.
+        """
+        part, diverged = [self._looked_up(job) for job in part], {}
+        advanced(missing - self._missing_steps(part))
+        for start, jobs in self._batches(part):
+            diverged |= self._simulator.run(jobs, start, self._checkpoint(jobs), advanced)
+        for job in map(self._looked_up, part):
+            if job.done:  # else another process may wait for this very file
+                (job.folder / LOCK).unlink(missing_ok=True)
+        return diverged
+
+    def _looked_up(self, job: Job) -> Job:
+        """What there is of a simulation now."""
+        return replace(self._job(job.folder, job.config, "Remove it."), start=job.start)

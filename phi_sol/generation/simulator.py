@@ -124,7 +124,7 @@ class Simulator:
             _wait(writing)
         for i in healthy:
             _describe(jobs[i], complete=True)
-        checkpoint.drop([job.key for job in jobs])
+        checkpoint.drop()
         return diverged
 
     def _blocks(self, step: int) -> Iterator[tuple[int, int, int]]:
@@ -153,11 +153,12 @@ class Simulator:
 
 def _describe(job: Job, complete: bool):
     """Leaves a folder without parts of files, and a description in it."""
-    (job.folder / REFERENCE).mkdir(parents=True, exist_ok=True)
+    job.folder.mkdir(parents=True, exist_ok=True)
     for part in (job.folder / PARTIAL, job.folder / REFERENCE / PARTIAL):
         shutil.rmtree(part, ignore_errors=True)
     facts = {"versions": versions(), "fingerprint": job.key, "complete": complete}
-    write_json(job.folder / DESCRIPTION, job.config | facts)
+    write_json(job.folder / DESCRIPTION, job.config | facts)  # before all else, by which other processes know it
+    (job.folder / REFERENCE).mkdir(exist_ok=True)
 
 
 def _wait(writing: list[Future]):

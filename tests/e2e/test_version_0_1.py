@@ -10,8 +10,7 @@ import pytest
 
 from phi_sol import Dataset, Generator, SolverPair, load_experiment
 from phi_sol.cli import main
-from phi_sol.generation import generator
-from phi_sol.generation.checkpoint import Checkpoint
+from phi_sol.generation.checkpoint import OLD, Checkpoint
 from phi_sol.stepping.arrays import array_names
 
 RECORDED = Path(__file__).parents[1] / "fixtures" / "version_0_1"
@@ -51,7 +50,8 @@ def test_an_interrupted_generation_goes_on_from_its_checkpoint(recorded):
         path.write_text(json.dumps(description | {"complete": False}))
         (simulation / "marker_000004.npz").unlink()
         entries[description["fingerprint"]] = 3, {n: np.zeros(2) for n in names}
-    Checkpoint(folder / generator.CHECKPOINT, names).save(entries)
+    (made := Checkpoint(folder, "all", names)).save(entries)
+    made.path.rename(folder / OLD)  # as that version had it
     assert Generator(scene, "train", folder).plan()["steps"] == 2 * 1
 
 

@@ -3,6 +3,8 @@ Batches of simulations: what they have in common with single ones, what happens 
 are.
 """
 
+from contextlib import ExitStack
+
 import numpy as np
 import pytest
 from phi import math
@@ -10,10 +12,10 @@ from phi.field import Scene
 from phi.math.extrapolation import PERIODIC
 
 from phi_sol import DivergedError, Experiment, Flow, ForcedAdvection, Generator, State, WakeFlow
-from phi_sol.generation import generator as generate
 from phi_sol.generation import simulator as simulate
 from phi_sol.generation.checkpoint import Checkpoint
 from phi_sol.generation.simulator import automatic_batch
+from phi_sol.storage.locks import held
 
 
 class Growth(Flow):
@@ -73,7 +75,7 @@ def test_a_diverging_simulation_is_named_and_the_others_are_completed(tmp_path):
     for i in (1, 3):
         stored = [f for f in (tmp_path / f"sim_00000{i}").glob("*.npz")]
         assert all(np.isfinite(np.load(f, allow_pickle=True)["data"]).all() for f in stored)
-    assert not (tmp_path / generate.CHECKPOINT).exists()
+    assert not list(tmp_path.glob(".checkpoints/*"))
 
 
 def test_alone_and_in_a_batch_the_same_up_to_rounding(tiny, tiny_data, tmp_path):
@@ -115,7 +117,7 @@ def test_another_batch_size_goes_on_from_the_checkpoint(tmp_path, monkeypatch):
 
 def test_a_checkpoint_of_another_configuration_is_not_used(tmp_path):
     """The folder's simulations were removed by hand, the hidden checkpoint stayed."""
-    checkpoint = Checkpoint(tmp_path / generate.CHECKPOINT, ["marker"])
+    checkpoint = Checkpoint(tmp_path, "sim_000000", ["marker"])
     checkpoint.save({"0123456789abcdef": (20, {"marker": np.full((4, 4), 77.0, np.float32)})})
     generator = Generator(growth((0.01,)), "train", tmp_path)
     assert generator.plan()["steps"] == 30
@@ -123,15 +125,19 @@ def test_a_checkpoint_of_another_configuration_is_not_used(tmp_path):
     np.testing.assert_allclose(frames_of(tmp_path, 0)[0], 1.01**7, rtol=1e-5)
 
 
+def batches_of(generator):
+    return [batch for part in generator._parts() for batch in generator._batches(part)]
+
+
 def test_batches_are_of_about_equal_size_and_do_not_depend_on_what_is_finished(tmp_path):
     experiment = growth(tuple(0.01 * i for i in range(1, 11)), frames=1, warmup=0)
     generator = Generator(experiment, "train", tmp_path, batch=8)
-    assert [len(jobs) for _, jobs in generator._batches()] == [5, 5]
+    assert [len(jobs) for _, jobs in batches_of(generator)] == [5, 5]
     generator.run()
     for i in (0, 1, 6):
         (tmp_path / f"sim_00000{i}" / "marker_000001.npz").unlink()
     generator = Generator(experiment, "train", tmp_path, batch=8)
-    assert [[job.folder.name for job in jobs] for _, jobs in generator._batches()] == [
+    assert [[job.folder.name for job in jobs] for _, jobs in batches_of(generator)] == [
         ["sim_000000", "sim_000001"],
         ["sim_000006"],
     ]
@@ -145,3 +151,33 @@ def test_automatic_batches(monkeypatch):
     monkeypatch.setattr(simulate.tf.config, "list_physical_devices", lambda kind: [kind])
     assert automatic_batch(WakeFlow(y=256, x=128)) == 64
     assert automatic_batch(ForcedAdvection(y=256, x=256, z=256)) == 1
+
+
+def test_what_another_process_computes_is_left_to_it_and_waited_for(tmp_path, monkeypatch, caplog):
+    """Another one holds the first of two simulations, finishes it, and lets go when this one has done the second."""
+    experiment, order = growth((0.01, 0.02)), []
+    run = simulate.Simulator.run
+
+    def recorded(self, jobs, *args):
+        order.append([job.folder.name for job in jobs])
+        return run(self, jobs, *args)
+
+    monkeypatch.setattr(simulate.Simulator, "run", recorded)
+    other = ExitStack()
+    assert other.enter_context(held([tmp_path / "sim_000000" / ".lock"], False))
+
+    calls = []
+
+    def progress(done, total):
+        calls.append((done, total))
+        if len(order) == 1 and done == total / 2:
+            alone = Generator(experiment, "train", tmp_path, batch=1)
+            alone._simulator.run(alone.jobs[:1], 0, alone._checkpoint(alone.jobs[:1]), lambda steps: None)
+            other.close()
+
+    Generator(experiment, "train", tmp_path, batch=1).run(progress)
+    assert order[0] == ["sim_000001"] and order.count(["sim_000000"]) == 1 and calls[-1] == (60, 60)
+    assert "Another process computes 1 simulations" in caplog.text
+    for i, rate in enumerate((0.01, 0.02)):
+        np.testing.assert_allclose(frames_of(tmp_path, i)[23], (1 + rate) ** 30, rtol=1e-5)
+    assert not [p for p in tmp_path.rglob(".*")]

@@ -10,7 +10,7 @@ from phi import math
 from phi.field import Scene, divergence
 
 from phi_sol import Experiment, Generator, InputError, WakeFlow
-from phi_sol.generation import generator as generate
+from phi_sol.generation import checkpoint
 from phi_sol.generation import simulator as simulate
 from phi_sol.generation.simulator import Simulator
 from phi_sol.storage.files import fingerprint
@@ -112,7 +112,7 @@ def test_missing_frame_is_restored(tiny, tiny_data, tmp_path):
 
 
 def test_damaged_checkpoint_counts_as_none(tiny, tmp_path):
-    (tmp_path / generate.CHECKPOINT).write_bytes(b"half a file")
+    (tmp_path / checkpoint.OLD).write_bytes(b"half a file")
     assert Generator(tiny, "train", tmp_path).plan()["steps"] == 2 * 27
 
 
