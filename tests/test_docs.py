@@ -213,6 +213,7 @@ def test_the_page_on_extending_the_training(tmp_path, monkeypatch, capsys):
         "steps=300": "steps=2",
         "--steps 300": "--steps 1",
         "--steps 4000": "--steps 6",
+        "phi-sol evaluate my_wake.py": "phi-sol evaluate my_wake.py --no-numerics",
     }
     page = (REPOSITORY / "docs" / "extending-training.md").read_text()
     for old, new in smaller.items():

@@ -166,7 +166,7 @@ def test_parts_by_the_command(here, capsys):
         (["--network", "mine/own_parts.py:biuld"], "There is no 'biuld' in mine/own_parts.py. Did you mean 'build'?"),
         (["--network", "mine/nothing.py:build"], "There is no scene file 'mine/nothing.py'"),
         (["--optimizer", "mine/own_parts.py:half"], "half() missing 1 required positional argument: 'progress'"),
-        (["--optimizer", "mine/own_parts.py:model"], "The optimizer of a training is a name or a Keras optimizer"),
+        (["--optimizer", "mine/own_parts.py:model"], "The optimizer of a training can't be made"),
         (["--loss", "mine/own_parts.py"], "must have the form FILE.py:NAME"),
     ):
         assert main(["train", "mine/scene.py", "--out", "wrong", *wrong]) == 2
