@@ -51,7 +51,8 @@ def load_network(path: Path, description: Path, kind: str, custom_objects: dict 
         with keras.saving.custom_object_scope(objects):
             return keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as err:  # whatever Keras or code of the user's raises
-        reason = user_error(err) or one_line(err)
+        said = str(err).rpartition("Exception encountered: ")[2]  # behind all of the configuration
+        reason = user_error(err) or " ".join(said.split())[:300]
         facts = f"saved with Keras {version}, here is {keras.version()}; classes of one's own may have changed since"
         raise InputError(f"{path} is whole, but can't be loaded ({facts}): {reason}") from err
 
