@@ -109,7 +109,7 @@ def test_the_whole_way_and_again(small, tiny_data, tmp_path):
         "rollouts of 3",
     ]
     assert len(texts) == 5 and all(t.startswith(s) for t, s in zip(texts, starts, strict=True))
-    plan.generate(lambda *_: None)
+    plan.generate(progress=False)
     first, second, third = plan.trainings
     with pytest.raises(KeyboardInterrupt):
         plan.train(third, lambda trainer: [Stop()])
