@@ -191,7 +191,7 @@ class Solver(ABC):
         else:
             blocks: list[dict] = []
             with showing(progress, "steps/s", SHOWN_AFTER) as show:
-                for block in self.blocks(arrays, parameters, steps, keep_every, restart):
+                for block in self.blocks(arrays, parameters, steps, keep_every, restart=restart):
                     blocks.append({n: np.asarray(a) for n, a in block.items()})
                     show("rollout", sum(len(next(iter(b.values()))) for b in blocks) * keep_every, steps)
             frames = {n: np.concatenate([b[n] for b in blocks]) for n in blocks[0]} if blocks else {}
@@ -212,7 +212,7 @@ class Solver(ABC):
         return {n: tf.stack([k[n] for k in kept]) for n in kept[0]} if kept else {}
 
     def blocks(
-        self, arrays: dict, parameters: dict, steps: int, keep_every: int = 1, restart: Resumable | None = None
+        self, arrays: dict, parameters: dict, steps: int, keep_every: int = 1, *, restart: Resumable | None = None
     ) -> Iterator[dict]:
         """
         As `rollout`, for native arrays (see `advance`): yields what `keep` makes of as many frames as one compiled loop
@@ -268,8 +268,8 @@ def rollout(
     state: State,
     steps: int,
     keep_every: int = 1,
-    progress: bool | Show = True,
     *,
+    progress: bool | Show = True,
     restart: Resumable | None = None,
 ) -> Rollout:
     """`solver.rollout`, for any solver; see there."""
