@@ -1,4 +1,4 @@
-"""Where a training that diverged is taken up again."""
+"""Where a training that was interrupted, finished or diverged is taken up again."""
 
 from __future__ import annotations
 
@@ -21,6 +21,19 @@ LOG = logging.getLogger(__name__)
 LOWER = 0.2
 TRIES = 2
 TOLERATED = 10.0  # times the smallest loss of an epoch: a loss takes tens of iterations from its usual size to infinity
+
+
+def go_on(trainer: Trainer, length: float | None):
+    """Takes up the run in the trainer's folder where it is, and up to a length in all if it is to be longer."""
+    trainer.checkpoints.restore()
+    course, place = trainer.course, trainer.step if trainer.plan.budget is None else trainer.seconds
+    if length is not None:
+        course.longer.append({"until": length} | ({"after": place} if trainer.finished else {}))
+        trainer.plan = course.plan
+    if any(how.get("after") == place for how in course.longer):  # as at a change of stage within a training
+        trainer.optimization.renew()
+        if trainer.validator:
+            trainer.validator.waited.assign(0)
 
 
 def go_back(trainer: Trainer, why: str, log: Log):

@@ -20,7 +20,7 @@ from .divergence import NotFinite, cause
 from .interruption import Interruption
 from .optimization import Optimization
 from .plan import Plan, Stage
-from .recovery import LOWER, go_back
+from .recovery import LOWER, go_back, go_on
 from .runs import RUN_FILE, Course, check_unused, read_run
 from .task import Setting, Task
 from .validation import Validation, Validator
@@ -116,7 +116,7 @@ class Trainer:
         state |= self.validator.state if self.validator else {}
         self.checkpoints = Checkpoints(self, self.folder / "checkpoints", **state)
         if resume:
-            self._take_up(more)
+            go_on(self, more)
         task.note(self._facts | self.course.to_dict())
 
     @property
@@ -124,9 +124,13 @@ class Trainer:
         return int(self._step)
 
     @property
+    def seconds(self) -> float:
+        return float(self._clock)
+
+    @property
     def progress(self) -> float:
         """Fraction of the training that is done, 0 to 1."""
-        return self.plan.progress(self.step, float(self._clock))
+        return self.plan.progress(self.step, self.seconds)
 
     @property
     def stage(self) -> Stage:
@@ -154,8 +158,9 @@ class Trainer:
         longest = self.task.label(max(s.unroll for s in self.plan.stages))
         where = f"{len(self.simulations)} simulations of {self.data.frames} frames ({megabytes:.1f} MB)"
         checks = f"validated on {', '.join(self.held_out)}" if self.held_out else "no validation"
-        parts = (self.task.summary, f"{longest} on {where}", checks, device_summary(self.strategy))
-        return "; ".join(p for p in parts if p)
+        return "; ".join(
+            filter(None, [self.task.summary, f"{longest} on {where}", checks, device_summary(self.strategy)])
+        )
 
     @property
     def outcome(self) -> str:
@@ -167,9 +172,8 @@ class Trainer:
         return f"best {kind} (iteration {step}, validation error {error:.4f})"
 
     def __repr__(self):
-        longest = self.task.label(max(s.unroll for s in self.plan.stages))
         done = f"iteration {self.step}, {100 * self.progress:.0f} % done"
-        return f"Trainer({longest} on {len(self.simulations)} simulations, in {self.folder}, {done})"
+        return f"Trainer({self.label} on {len(self.simulations)} simulations, in {self.folder}, {done})"
 
     def fit(
         self,
@@ -202,8 +206,10 @@ class Trainer:
         own = [self.validator] if self.validator else []
         log = Log(self.folder / "log.csv", self.step, self.validator is not None)
         if self.chief:
-            own.append(log)
-            own += [TensorBoard(self.folder / "tensorboard", self.optimization.optimizer)] if tensorboard else []
+            own += [
+                log,
+                *([TensorBoard(self.folder / "tensorboard", self.optimization.optimizer)] if tensorboard else []),
+            ]
             self.folder.mkdir(parents=True, exist_ok=True)
             self.write_run()
         model = self.task.model
@@ -225,25 +231,13 @@ class Trainer:
         if not self.chief:
             return None
         if self.progress >= 1 or model.stop_training:
-            done = {"steps_done": self.step, "seconds": float(self._clock), "stopped_early": self.progress < 1}
+            done = {"steps_done": self.step, "seconds": self.seconds, "stopped_early": self.progress < 1}
             self.write_run(self.progress >= 1, **done)
         return self.task.result(self.folder)
 
     def write_run(self, complete: bool = False, **facts):
         """Writes `run.json`."""
         write_json(self.folder / RUN_FILE, self._facts | self.course.to_dict() | {"complete": complete} | facts)
-
-    def _take_up(self, length: float | None):
-        """Goes on where the run in the folder is, and up to a length in all if it is to be longer."""
-        self.checkpoints.restore()
-        place = self.step if self.plan.budget is None else float(self._clock)
-        if length is not None:
-            self.course.longer.append({"until": length} | ({"after": place} if self.finished else {}))
-            self.plan = self.course.plan
-        if any(how.get("after") == place for how in self.course.longer):  # as at a change of stage within a training
-            self.optimization.renew()
-            if self.validator:
-                self.validator.waited.assign(0)
 
     def _fit_stage(self, index: int, calls: keras.callbacks.CallbackList, interruption: Interruption):
         task, optimization, unroll, start = self.task, self.optimization, self.plan.stages[index].unroll, self.step
@@ -257,9 +251,8 @@ class Trainer:
             lambda part: stream.batches(self.plan.batch, start, 2**31, part)
         )
         epoch, shown = self.step // self.epoch_length, task.unrolled(unroll)
-        self.losses, norms = [], []
+        self.losses, norms, begin = [], [], None
         calls.on_epoch_begin(epoch)
-        begin = None
         for window, parameters, numbers in batches:
             if begin is None:  # what is compiled counts for no budget
                 optimization.compile(gradients_of, window, parameters, numbers)
@@ -267,25 +260,23 @@ class Trainer:
             calls.on_train_batch_begin(self.step)
             rate = self.plan.rate(self.progress) * LOWER ** len(self.course.recoveries)
             optimization.optimizer.learning_rate = rate
-            now = time.perf_counter()
-            seconds, begin = tf.constant(now - begin, tf.float64), now
+            seconds, begin = tf.constant((now := time.perf_counter()) - begin, tf.float64), now
             loss, norm, seconds, gradients, parts = gradients_of(window, parameters, numbers, seconds)
             loss, norm = float(loss) / task.terms(unroll), float(norm) / optimization.scale
             # too large a scale is float16's own affair
             if not np.isfinite(loss) or (not np.isfinite(norm) and optimization.scale <= 1):
                 parts, numbers = (np.asarray(self.strategy.gather(v, axis=0)) for v in (parts, numbers))
-                why = cause(loss, parts, numbers, task, unroll, stream, self.step + 1)
-                raise NotFinite(why)
+                raise NotFinite(cause(loss, parts, numbers, task, unroll, stream, self.step + 1))
             optimization.apply(gradients)
             self._clock.assign_add(seconds)
             self._step.assign_add(1)
             changes = self.progress < 1 and self.plan.stage(self.progress) != index
-            if changes:  # before anything is saved, so that a run resumed here goes on like this one
-                optimization.renew()
+            if changes:
+                optimization.renew()  # before anything is saved, so that a run resumed here goes on like this one
             self.losses.append(loss)
             norms.append(norm)
             logs = {"loss": float(np.mean(self.losses)), "gradient_norm": float(np.mean(norms)), "unroll": shown}
-            logs |= {"learning_rate": rate, "progress": self.progress, "step": self.step, "seconds": float(self._clock)}
+            logs |= {"learning_rate": rate, "progress": self.progress, "step": self.step, "seconds": self.seconds}
             calls.on_train_batch_end(self.step - 1, logs)
             ends = self.progress >= 1 or changes or task.model.stop_training
             if self.step % self.epoch_length == 0 or ends:
