@@ -15,13 +15,14 @@ from ..progress import Show, showing
 from ..storage.files import check_no_file_in_the_way, versions, write_json
 from .callbacks import Log, ProgressBar, TensorBoard
 from .checkpoints import Checkpoints
-from .distribution import check_batch, device_summary, is_chief
+from .distribution import check_batch, is_chief
 from .divergence import NotFinite, cause
 from .interruption import Interruption
 from .optimization import Optimization
 from .plan import Plan, Stage
 from .recovery import LOWER, go_back, go_on
 from .runs import RUN_FILE, Course, check_unused, read_run
+from .summaries import outcome, summary
 from .task import Setting, Task
 from .validation import Validation, Validator
 from .windows import Windows
@@ -154,22 +155,12 @@ class Trainer:
     @property
     def summary(self) -> str:
         """One line: what is trained, method, data, devices."""
-        megabytes = self.data.nbytes / 1e6 * len(self.simulations) / len(self.data)
-        longest = self.task.label(max(s.unroll for s in self.plan.stages))
-        where = f"{len(self.simulations)} simulations of {self.data.frames} frames ({megabytes:.1f} MB)"
-        checks = f"validated on {', '.join(self.held_out)}" if self.held_out else "no validation"
-        return "; ".join(
-            filter(None, [self.task.summary, f"{longest} on {where}", checks, device_summary(self.strategy)])
-        )
+        return summary(self)
 
     @property
     def outcome(self) -> str:
         """Which model the run's folder holds."""
-        kind = "average of the weights" if self.plan.ema is not None else self.task.product
-        if self.validator is None or not int(self.validator.best_step):
-            return f"last {kind}"
-        step, error = int(self.validator.best_step), float(self.validator.best)
-        return f"best {kind} (iteration {step}, validation error {error:.4f})"
+        return outcome(self)
 
     def __repr__(self):
         done = f"iteration {self.step}, {100 * self.progress:.0f} % done"
@@ -206,10 +197,8 @@ class Trainer:
         own = [self.validator] if self.validator else []
         log = Log(self.folder / "log.csv", self.step, self.validator is not None)
         if self.chief:
-            own += [
-                log,
-                *([TensorBoard(self.folder / "tensorboard", self.optimization.optimizer)] if tensorboard else []),
-            ]
+            own.append(log)
+            own += [TensorBoard(self.folder / "tensorboard", self.optimization.optimizer)] if tensorboard else []
             self.folder.mkdir(parents=True, exist_ok=True)
             self.write_run()
         model = self.task.model
@@ -251,8 +240,9 @@ class Trainer:
             lambda part: stream.batches(self.plan.batch, start, 2**31, part)
         )
         epoch, shown = self.step // self.epoch_length, task.unrolled(unroll)
-        self.losses, norms, begin = [], [], None
+        self.losses, norms = [], []
         calls.on_epoch_begin(epoch)
+        begin = None
         for window, parameters, numbers in batches:
             if begin is None:  # what is compiled counts for no budget
                 optimization.compile(gradients_of, window, parameters, numbers)
@@ -260,7 +250,8 @@ class Trainer:
             calls.on_train_batch_begin(self.step)
             rate = self.plan.rate(self.progress) * LOWER ** len(self.course.recoveries)
             optimization.optimizer.learning_rate = rate
-            seconds, begin = tf.constant((now := time.perf_counter()) - begin, tf.float64), now
+            now = time.perf_counter()
+            seconds, begin = tf.constant(now - begin, tf.float64), now
             loss, norm, seconds, gradients, parts = gradients_of(window, parameters, numbers, seconds)
             loss, norm = float(loss) / task.terms(unroll), float(norm) / optimization.scale
             # too large a scale is float16's own affair
