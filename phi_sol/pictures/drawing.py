@@ -13,7 +13,7 @@ class Drawing:
 
     def __init__(self, rows: list[Row], panel: float = 4.0, curves: bool = False, title: str = ""):
         """Of these rows at first, `panel` inches along a panel's longer side; `curves`: with `curve_axis` below."""
-        from matplotlib.figure import Figure
+        from .notebook import NotebookFigure
 
         lengths = next(([b - a for a, b in p.extents.values()] for r in rows for p in r.pictures), [1, 1])
         height, width = (panel * length / max(lengths) for length in lengths)
@@ -24,7 +24,7 @@ class Drawing:
         around = 0.3 * sum(titled) + 0.42 * sum(labelled) + 0.08 * len(rows) + 0.2 * bool(title) + 0.3 + 0.5 * curves
         size = [max(width * columns + 1.8, 4.0), sum(ratios) + around]
         wide, high = (2 * round(50 * s) / 100 for s in size)  # even numbers of pixels, for videos
-        self.figure = Figure(figsize=(wide, high), dpi=100, layout="constrained")
+        self.figure = NotebookFigure(figsize=(wide, high), dpi=100, layout="constrained")
         grid = self.figure.add_gridspec(len(ratios), columns, height_ratios=ratios)
         self.axes = [[self.figure.add_subplot(grid[i, j]) for j in range(columns)] for i in range(len(rows))]
         self.curve_axis = self.figure.add_subplot(grid[-1, :]) if curves else None
