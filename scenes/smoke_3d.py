@@ -9,11 +9,11 @@ experiment = Experiment(
     ratio=4,  # reference 128x64x64
     time_ratio=8,
     options=dict(dt=8.0, advection="mac_cormack"),
-    train=dict(seed=tuple(range(40)), buoyancy=(0.03,)),
-    test=dict(seed=tuple(range(100, 103)), buoyancy=(0.03,)),
+    train=dict(seed=tuple(range(128)), buoyancy=(0.03,)),
+    test=dict(seed=tuple(range(1000, 1003)), buoyancy=(0.03,)),
     warmup=0,
     frames=38,  # 304 units of time
     keep_reference_every=19,
     correct=("velocity", "marker"),
-    schedule=Schedule(network="fast", unroll=4, steps=3000, batch=4, learning_rate=2e-3, clip=100.0, relative=True),
+    schedule=Schedule(network="fast", unroll=4, steps=3600, batch=4, learning_rate=2e-3, clip=100.0, relative=True),
 )
