@@ -41,7 +41,7 @@ def named(text: str | None) -> Any:
     """What `FILE.py:NAME` stands for; other texts, which are names of phi_sol's, as they are."""
     from ..scene_files import load_object
 
-    return load_object(text) if text and ".py:" in text else text
+    return load_object(text) if text and ".py" in text else text
 
 
 def wide_console(width: int = 110):

@@ -244,7 +244,7 @@ def test_a_whole_file_that_can_t_be_loaded_is_not_called_damaged(flow, tmp_path)
             super().__init__()
 
     Corrector.create(flow, Own(), STATISTICS).save(tmp_path)
-    with pytest.raises(InputError, match="corrector.keras is whole, but can't be loaded .saved with Keras .*: .*more"):
+    with pytest.raises(InputError, match="corrector.keras is whole, but can't be loaded .saved with Keras .* changed"):
         Corrector.load(tmp_path, {"Own": Changed})
     content = bytearray((tmp_path / "corrector.keras").read_bytes())
     content[len(content) // 2] ^= 255
