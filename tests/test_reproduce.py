@@ -42,7 +42,7 @@ def test_only_what_the_paper_has():
 
 
 def test_refused(tiny, small, tiny_data, tmp_path):
-    with pytest.raises(InputError, match="paper's schedule of 'tiny' is not known: give a --budget"):
+    with pytest.raises(InputError, match="paper's schedule of 'tiny' is not known: give a budget="):
         Reproduction(tiny, tmp_path / "out", tiny_data)
     with pytest.raises(InputError, match="seeds must be at least 1"):
         Reproduction(small, tmp_path / "out", tiny_data, seeds=0)
@@ -68,7 +68,7 @@ def test_plan_of_a_poisson_scene(tmp_path):
     assert [t.plan.stages[-1].unroll for t in plan.trainings] == [1, 1, 5, 5] and all(
         len(t.plan.stages) == 1 for t in plan.trainings
     )
-    with pytest.raises(InputError, match="paper's schedule of 'poisson_2d' is not known: give a --budget"):
+    with pytest.raises(InputError, match="paper's schedule of 'poisson_2d' is not known: give a budget="):
         Reproduction(scene, tmp_path / "out", tmp_path / "data")
 
 

@@ -105,7 +105,7 @@ def test_a_reynolds_number_is_found_from_noisy_observations():
         found = math.minimize(misfit, math.Solve("L-BFGS-B", abs_tol=1e-6, x0=math.tensor(np.log(true / 2))))
     finally:
         math.backend.set_global_default_backend(before)
-    assert float(math.exp(found)) == pytest.approx(true, rel=0.05)
+    assert float(math.exp(found)) == pytest.approx(true, rel=0.1)
 
 
 def test_three_processes_share_a_folder(tiny_scene, tmp_path):
