@@ -18,7 +18,7 @@ from ..stepping.arrays import array_names
 from ..storage.files import read_json, write_json
 from . import elsewhere
 from .adapter import Adapter, periodic_axes
-from .files import check_trained_for, load_network, network_fingerprint, save_network
+from .files import check_trained_for, in_short, load_network, network_fingerprint, save_network
 from .statistics import Statistics
 
 NETWORK_FILE, DESCRIPTION_FILE = "corrector.keras", "corrector.json"
@@ -155,10 +155,8 @@ class Corrector:
 
     def __repr__(self):
         corrected, where = ", ".join(self.description.get("correct", self.outputs)), self.description.get("placement")
-        network = f"{self.description.get('network', self.network.name)}, {self.network.count_params()} parameters"
-        flow = self.description.get("flow", {})
-        cells = "x".join(str(n) for n in flow.get("resolution", {}).values())
-        return f"Corrector({network}, of {corrected} {where or 'after'} the step, {flow.get('type', '')} {cells})"
+        network, flow = in_short(self.network, self.description)
+        return f"Corrector({network}, of {corrected} {where or 'after'} the step, {flow})"
 
     def check_flow(self, flow: Flow):
         """Raises InputError if the corrector was trained for another flow or grid."""

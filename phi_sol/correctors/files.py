@@ -70,6 +70,14 @@ def _read_config(path: Path) -> tuple[dict, str]:
     return config, facts.get("keras_version", "?")
 
 
+def in_short(network: keras.Model, description: dict) -> tuple[str, str]:
+    """A network and the flow that it was trained for, in some words each."""
+    flow = description.get("flow", {})
+    cells = "x".join(str(n) for n in flow.get("resolution", {}).values())
+    named = f"{description.get('network', network.name)}, {network.count_params()} parameters"
+    return named, f"{flow.get('type', '')} {cells}"
+
+
 def network_fingerprint(network: keras.Model, facts: dict) -> str:
     """Short hash of the layers of a network, all of its weights, and JSON-ready facts."""
     weights = {f"{i:06d}": np.asarray(w) for i, w in enumerate(network.get_weights())}

@@ -17,7 +17,7 @@ from ..networks import build_network
 from ..pressure.axes import CLOSED
 from ..pressure.laplace import MaskedLaplace
 from ..storage.files import read_json, write_json
-from .files import check_trained_for, load_network, network_fingerprint, save_network
+from .files import check_trained_for, in_short, load_network, network_fingerprint, save_network
 
 NETWORK_FILE, DESCRIPTION_FILE = "guess.keras", "guess.json"
 
@@ -76,10 +76,7 @@ class PoissonGuess:
         return PoissonGuess(built, scale, {"flow": flow.config(), "network": built.name})
 
     def __repr__(self):
-        network = f"{self.description.get('network', self.network.name)}, {self.network.count_params()} parameters"
-        flow = self.description.get("flow", {})
-        cells = "x".join(str(n) for n in flow.get("resolution", {}).values())
-        return f"PoissonGuess({network}, {flow.get('type', '')} {cells})"
+        return f"PoissonGuess({', '.join(in_short(self.network, self.description))})"
 
     def __getstate__(self) -> dict:
         """For copies and other processes: without what is compiled."""

@@ -1,6 +1,7 @@
 """The states that unfinished simulations go on from."""
 
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -22,12 +23,15 @@ class Checkpoint:
     are read. A damaged file counts as none.
     """
 
-    def __init__(self, folder: Path, batch: str, names: list[str]):
-        """Of the data in `folder`: `batch` names the one that is saved, `names` the arrays of a state."""
+    def __init__(self, folder: Path, batch: str, names: list[str], wanted: Collection[str] | None = None):
+        """
+        Of the data in `folder`: `batch` names the one that is saved, `names` the arrays of a state, `wanted` the
+        simulations that are read (None: all).
+        """
         self.path = folder / FOLDER / batch / FILE
         self.entries: dict[str, Entry] = {}
         for file in (folder / OLD, *sorted((folder / FOLDER).glob(f"*/{FILE}"))):
-            for key, entry in _read(file, names).items():
+            for key, entry in _read(file, names, wanted).items():
                 if key not in self.entries or entry[0] > self.entries[key][0]:
                     self.entries[key] = entry
 
@@ -51,10 +55,11 @@ def clear(folder: Path):
     shutil.rmtree(folder / FOLDER, ignore_errors=True)
 
 
-def _read(file: Path, names: list[str]) -> dict[str, Entry]:
+def _read(file: Path, names: list[str], wanted: Collection[str] | None) -> dict[str, Entry]:
     try:
         with np.load(file, allow_pickle=False) as stored:
             keys = {k.partition("/")[0] for k in stored.files}
+            keys = keys if wanted is None else keys & set(wanted)
             return {k: (int(stored[f"{k}/step"]), {n: stored[f"{k}/{n}"] for n in names}) for k in keys}
     except Exception:  # whatever a damaged file raises
         return {}

@@ -174,7 +174,8 @@ class Generator:
         return list(starts.items())
 
     def _checkpoint(self, jobs: list[Job]) -> Checkpoint:
-        return Checkpoint(self.folder, jobs[0].folder.name, array_names(self.pair.reference))
+        keys = [job.key for job in jobs]
+        return Checkpoint(self.folder, jobs[0].folder.name, array_names(self.pair.reference), keys)
 
     def run(self, progress: bool | Callable[[int, int], None] = True) -> list[Path]:
         """
