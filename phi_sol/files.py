@@ -1,27 +1,58 @@
 """Files that are written as a whole or not at all, and arrays in such files, without pickle."""
 
+import errno
 import hashlib
 import json
 import os
-import zipfile
-import zlib
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 
-from .errors import InputError, MissingError
+from .errors import InputError, MissingError, one_line
 
 PARTIAL = ".partial"  # folder of files that are being written
 ABOUT = "about"  # entry of what a file of arrays says about itself, as JSON
+OUTSIDE = {errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ESTALE, errno.ELOOP, errno.EISDIR}
+
+
+@contextmanager
+def reading(path: Path, advice: str = "", what: str = "") -> Iterator[None]:
+    """
+    Within it, whatever the reading of a file raises becomes one line: that there is none (MissingError), that it can't
+    be read (InputError), where the reason lies outside of it, as permissions do, or else that it is damaged
+    (InputError), with the advice what to do then. `what` comes before the file's name.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except FileNotFoundError as err:
+        raise MissingError(f"{what}{path} is missing.") from err
+    except Exception as err:  # libraries raise anything for damaged content, also errors of memory and recursion
+        if isinstance(err, OSError) and err.errno in OUTSIDE:
+            raise InputError(f"{what}{path} can't be read: {err.strerror}.") from err
+        raise InputError(f"{what}{path} is damaged ({one_line(err)}){advice}.") from err
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Within it, an error of the system names the file that is written, which a full disk's does not do by itself."""
+    try:
+        yield
+    except OSError as err:
+        if err.filename is None and err.errno is not None:
+            raise OSError(err.errno, err.strerror, str(path)) from err
+        raise
 
 
 def write_atomic(path: Path, data: bytes):
     """Writes a file so that it is there as a whole or not at all, whenever the process ends."""
     part = path.parent / PARTIAL / path.name
     part.parent.mkdir(exist_ok=True)
-    with open(part, "wb") as file:
+    with writing(path), open(part, "wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
@@ -47,14 +78,9 @@ def read_arrays(path: Path, kind: str) -> tuple[dict, dict[str, np.ndarray]]:
         MissingError: if there is no such file.
         InputError: if it is damaged, or of another kind.
     """
-    if not path.is_file():
-        raise MissingError(f"There is no file {path}.")
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {n: stored[n] for n in stored.files}
+    with reading(path, ", or no file of phi_sol"), np.load(path, allow_pickle=False) as stored:
+        arrays = {n: stored[n] for n in stored.files}
         about = json.loads(str(arrays.pop(ABOUT)[()])) if ABOUT in arrays else {}
-    except (OSError, ValueError, KeyError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as err:
-        raise InputError(f"{path} is damaged, or no file of phi_sol: {' '.join(str(err).split())}") from err
     if not isinstance(about, dict) or about.get("kind") != kind:
         raise InputError(f"{path} holds no {kind}.")
     return about, arrays

@@ -96,15 +96,15 @@ def tiny_run(tiny, tiny_train, tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_evaluation(tiny, tiny_run, tiny_data, tmp_path_factory):
     """The evaluation of a run and of its copy under another seed, over 10 frames. Not to be written to."""
-    import json
     import shutil
 
     from phi_sol import evaluate
+    from phi_sol.storage.files import read_json, write_json
 
     folder = tmp_path_factory.mktemp("evaluation")
     for seed in range(2):
         shutil.copytree(tiny_run, folder / f"sol_seed{seed}")
         description = folder / f"sol_seed{seed}" / "corrector.json"
-        description.write_text(json.dumps(json.loads(description.read_text()) | {"seed": seed}))
+        write_json(description, read_json(description) | {"seed": seed})
     runs = [folder / "sol_seed0", folder / "sol_seed1"]
     return evaluate(tiny, runs, tiny_data, folder / "out", frames=10, command="made by a test")

@@ -52,7 +52,7 @@ def generate(
             advice = "Choose another folder with --out."
             raise InputError(f"{out} is not a phi_sol data folder: it holds {foreign[0]!r}. {advice}")
     if start is not None and not start.is_file():
-        raise MissingError(f"There is no file {start}.")
+        raise MissingError(f"{start} is missing.")
     quiet_tensorflow()
     from ..generation.generator import Generator
 

@@ -15,12 +15,14 @@ from ..flows.comparison import first_difference
 from ..progress import showing
 from ..stepping.arrays import array_names
 from ..stepping.state import State
-from ..storage.files import PARTIAL, check_no_file_in_the_way, fingerprint, read_json
-from ..storage.frames import DESCRIPTION, REFERENCE, frame_file, sim_folder
+from ..storage.files import PARTIAL, check_no_file_in_the_way, fingerprint, read_json, write_json
+from ..storage.frames import DESCRIPTION, sim_folder, stored_checksums
 from ..storage.locks import held
+from ..storage.schemas import DESCRIPTION as DESCRIBED
 from .checkpoint import Checkpoint, clear
-from .simulator import Job, Simulator, automatic_batch
+from .simulator import WRITERS, Job, Simulator, automatic_batch
 from .start import starts
+from .verification import Verification
 
 LOG = logging.getLogger(__name__)
 LOCK = ".lock"  # in the folder of a simulation that a process works at
@@ -38,6 +40,9 @@ class Generator:
     Simulations are computed in batches, in one compiled loop. The same batch gives the same bytes, also if it was
     interrupted and goes on; in another batch, or alone, a simulation is the same up to the rounding of float32, which
     an unstable flow amplifies.
+
+    The description of a finished simulation has a checksum of every frame. What is there is trusted only where these
+    are those of its files: a simulation with a frame that is missing, damaged, or another one is computed again.
     """
 
     def __init__(
@@ -95,6 +100,7 @@ class Generator:
         jobs = self._check_folder(configs)
         self.jobs = [replace(job, start=state) for job, state in zip(jobs, states, strict=True)]
         self.batch = batch or automatic_batch(self.pair.reference)
+        self._verification = Verification(self.pair.source.fields, every, WRITERS)
         self.steps = self.warmup + self.frames  # of the source's dt in one simulation
         self._simulator = Simulator(self.pair, self.warmup, self.frames, every)
 
@@ -112,7 +118,7 @@ class Generator:
 
     def _job(self, folder: Path, config: dict, advice: str) -> Job:
         try:
-            description = read_json(folder / DESCRIPTION)
+            description = read_json(folder / DESCRIPTION, DESCRIBED)
         except MissingError:
             if folder.is_dir() and any(p.name not in (PARTIAL, LOCK) for p in folder.iterdir()):
                 raise InputError(f"{folder} has files but no {DESCRIPTION}: it is not ours. {advice}") from None
@@ -123,15 +129,14 @@ class Generator:
             difference = "its content was changed"
         if difference:
             raise InputError(f"{folder} holds another configuration: {difference}. {advice}")
-        done = bool(description.get("complete")) and not self._missing(folder, self.frames + 1)
-        return Job(folder, stored, done)  # under the name that it was begun with
+        return Job(folder, stored, description["complete"], checksums=stored_checksums(description))
 
-    def _missing(self, folder: Path, frames: int) -> list[Path]:
-        """Files of the first so many frames that are not there."""
-        every, fields = self.experiment.keep_reference_every, self.pair.source.fields
-        files = [frame_file(folder, f, i) for f in fields for i in range(frames)]
-        files += [frame_file(folder / REFERENCE, f, i) for f in fields for i in range(0, frames, every)]
-        return [f for f in files if not f.is_file()]
+    def _verified(self, job: Job) -> Job:
+        """A simulation that counts as done only if all of its frames are there as they were generated."""
+        if job.done and (wrong := self._verification.wrong(job.folder, self.frames + 1, job.checksums)):
+            LOG.warning("%s: the simulation is computed again.", wrong)
+            return replace(job, done=False)
+        return job
 
     def __repr__(self):
         what = f"{len(self.jobs)} simulations of {self.frames} frames"
@@ -145,6 +150,7 @@ class Generator:
             `simulations` in all, `finished` ones, `steps` to compute, `batch`: how many simulations together at most,
             `files` of fields per simulation, and the `bytes` of all of these files before compression.
         """
+        self.jobs = [self._verified(job) for job in self.jobs]
         every, batches = self.experiment.keep_reference_every, [b for p in self._parts() for b in self._batches(p)]
         coarse, fine = self.frames + 1, self.frames // every + 1
         size = coarse * self._simulator.coarse.frame_bytes + fine * self._simulator.fine.frame_bytes
@@ -168,14 +174,21 @@ class Generator:
         if left := [job for job in part if not job.done]:
             entries = self._checkpoint(left).entries
             for job in left:
-                step, _ = entries.get(job.key, (0, None))
-                step = 0 if self._missing(job.folder, max(0, step - self.warmup + 1)) else step
+                step = entries[job.key].step if job.key in entries else 0
                 starts.setdefault(step, []).append(job)
         return list(starts.items())
 
     def _checkpoint(self, jobs: list[Job]) -> Checkpoint:
-        keys = [job.key for job in jobs]
-        return Checkpoint(self.folder, jobs[0].folder.name, array_names(self.pair.reference), keys)
+        """What there is of these simulations to go on from, where their frames are as they were written."""
+        keys, verification = [job.key for job in jobs], self._verification
+        checkpoint = Checkpoint(self.folder, jobs[0].folder.name, array_names(self.pair.reference), keys)
+        for job in jobs:
+            if entry := checkpoint.entries.pop(job.key, None):
+                frames = max(0, entry.step - self.warmup + 1)
+                if not verification.wrong(job.folder, frames, entry.checksums):
+                    checksums = entry.checksums or verification.checksums(job.folder, frames)
+                    checkpoint.entries[job.key] = replace(entry, checksums=checksums)
+        return checkpoint
 
     def run(self, progress: bool | Callable[[int, int], None] = True) -> list[Path]:
         """
@@ -195,6 +208,7 @@ class Generator:
 
     def _run(self, progress: Callable[[int, int], None]) -> list[Path]:
         self.folder.mkdir(parents=True, exist_ok=True)
+        self.jobs = [self._verified(job) for job in self.jobs]
         total, diverged = len(self.jobs) * self.steps, {}
         parts = [(part, self._missing_steps(part)) for part in self._parts()]
         done = total - sum(missing for _, missing in parts)
@@ -223,6 +237,7 @@ class Generator:
             advice = "Use a smaller time step or a finer grid."
             raise DivergedError(f"{len(diverged)} of {len(self.jobs)} simulations diverged: {names}. {advice}")
         clear(self.folder)
+        self._add_checksums([job for job in self.jobs if job.done and job.checksums is None])
         return [job.folder for job in self.jobs]
 
     def _missing_steps(self, part: list[Job]) -> int:
@@ -233,7 +248,7 @@ class Generator:
         Computes what of a part is still missing, now that no other process works at it: so many steps were, when that
         was looked up last. Returns what `Simulator.run` returns.
         """
-        part, diverged = [self._looked_up(job) for job in part], {}
+        part, diverged = [self._verified(self._looked_up(job)) for job in part], {}
         advanced(missing - self._missing_steps(part))
         for start, jobs in self._batches(part):
             diverged |= self._simulator.run(jobs, start, self._checkpoint(jobs), advanced)
@@ -241,6 +256,14 @@ class Generator:
             if job.done:  # else another process may wait for this very file
                 (job.folder / LOCK).unlink(missing_ok=True)
         return diverged
+
+    def _add_checksums(self, jobs: list[Job]):
+        """Of finished simulations from versions before 0.3, which had none."""
+        for job in jobs:
+            found, path = self._verification.checksums(job.folder, self.frames + 1), job.folder / DESCRIPTION
+            write_json(path, read_json(path) | {"checksums": {n: " ".join(values) for n, values in found.items()}})
+        if jobs:
+            LOG.warning("%d simulations of %s had no checksums, and have them now.", len(jobs), self.folder)
 
     def _looked_up(self, job: Job) -> Job:
         """What there is of a simulation now."""

@@ -19,8 +19,8 @@ from ..solvers.pair import SolverPair
 from ..stepping.arrays import array_names, pack, unpack
 from ..stepping.state import State
 from ..storage.files import PARTIAL, fingerprint, versions, write_json
-from ..storage.frames import DESCRIPTION, REFERENCE, FrameFormat
-from .checkpoint import Checkpoint
+from ..storage.frames import DESCRIPTION, REFERENCE, Checksums, FrameFormat
+from .checkpoint import Checkpoint, Entry
 
 BLOCK = 10  # steps in one compiled loop, at most
 CHECKPOINT_EVERY = 100
@@ -31,12 +31,22 @@ MOST = {"CPU": 8, "GPU": 64}  # simulations in a batch
 
 @dataclass(frozen=True)
 class Job:
-    """One simulation to be on disk afterwards; `start`: the arrays that it begins from, None for the flow's own."""
+    """
+    One simulation to be on disk afterwards.
+
+    Attributes:
+        folder: Where.
+        config: What defines it.
+        done: Whether it is there.
+        start: The arrays that it begins from; None for the flow's own.
+        checksums: Of its frames, as its description has them.
+    """
 
     folder: Path
     config: dict
     done: bool
     start: dict[str, np.ndarray] | None = None
+    checksums: Checksums | None = None
 
     @property
     def key(self) -> str:
@@ -95,11 +105,15 @@ class Simulator:
         if given_starts := [job.start for job in jobs if job.start is not None]:
             arrays = {n: tf.constant(np.stack([s[n] for s in given_starts])) for n in arrays}
         if start:
-            arrays = {n: tf.constant(np.stack([checkpoint.entries[job.key][1][n] for job in jobs])) for n in arrays}
+            entries = [checkpoint.entries[job.key] for job in jobs]
+            arrays = {n: tf.constant(np.stack([e.arrays[n] for e in entries])) for n in arrays}
+            known = [{n: list(v) for n, v in (e.checksums or {}).items()} for e in entries]
+        else:
+            known = [{} for _ in jobs]
         dt = tf.constant(self.pair.fine.dt, tf.float32)
         for job in jobs:
-            _describe(job, complete=False)
-        healthy, diverged, writing = list(range(len(jobs))), {}, []
+            describe(job, complete=False)
+        healthy, diverged, writing = list(range(len(jobs))), {}, {}
         with ThreadPoolExecutor(WRITERS) as pool:
             for end, count, every in self._blocks(start):
                 arrays, kept = self._loop.frames(arrays, parameters, dt, count, every, BLOCK)
@@ -114,16 +128,17 @@ class Simulator:
                     arrays, parameters = ({n: tf.gather(a, rows) for n, a in g.items()} for g in (arrays, parameters))
                 due = end >= self.warmup and (end - self.warmup) % self.every == 0
                 fine = {n: a.numpy() for n, a in self._full(arrays, parameters).items()} if due else {}
-                _wait(writing)
-                writing = [pool.submit(self._write, jobs[i].folder, end, coarse, fine, i) for i in healthy]
+                _wait(writing, known)
+                writing = {i: pool.submit(self._write, jobs[i].folder, end, coarse, fine, i) for i in healthy}
                 if end % CHECKPOINT_EVERY == 0 and end < self.steps:
-                    _wait(writing)
+                    _wait(writing, known)
                     now = {n: a.numpy() for n, a in arrays.items()}
-                    checkpoint.save({jobs[i].key: (end, {n: a[i] for n, a in now.items()}) for i in healthy})
+                    state = {i: {n: a[i] for n, a in now.items()} for i in healthy}
+                    checkpoint.save({jobs[i].key: Entry(end, state[i], known[i]) for i in healthy})
                 advanced(len(jobs) * count * every)
-            _wait(writing)
+            _wait(writing, known)
         for i in healthy:
-            _describe(jobs[i], complete=True)
+            describe(jobs[i], complete=True, checksums=known[i])
         checkpoint.drop()
         return diverged
 
@@ -142,25 +157,39 @@ class Simulator:
                 yield end, end - step, 1
             step = end
 
-    def _write(self, folder: Path, end: int, coarse: dict[str, np.ndarray], fine: dict[str, np.ndarray], row: int):
-        """Writes what was kept up to step `end` of one simulation: the last entry of `coarse` belongs to it."""
+    def _write(
+        self, folder: Path, end: int, coarse: dict[str, np.ndarray], fine: dict[str, np.ndarray], row: int
+    ) -> dict[str, list[str]]:
+        """
+        Writes what was kept up to step `end` of one simulation: the last entry of `coarse` belongs to it. Returns the
+        checksums of these frames.
+        """
         last, count = end - self.warmup, len(next(iter(coarse.values())))
+        known: dict[str, list[str]] = {}
         for frame in range(max(0, last - count + 1), last + 1):  # before, it was the warm-up
-            self.coarse.write(folder, frame, {n: c[frame - last - 1, row] for n, c in coarse.items()})
+            written = self.coarse.write(folder, frame, {n: c[frame - last - 1, row] for n, c in coarse.items()})
+            for name, value in written.items():
+                known.setdefault(name, []).append(value)
         if fine:
-            self.fine.write(folder / REFERENCE, last, {n: f[row] for n, f in fine.items()})
+            written = self.fine.write(folder / REFERENCE, last, {n: f[row] for n, f in fine.items()})
+            known |= {f"{REFERENCE}/{n}": [value] for n, value in written.items()}
+        return known
 
 
-def _describe(job: Job, complete: bool):
+def describe(job: Job, complete: bool, checksums: Checksums | None = None):
     """Leaves a folder without parts of files, and a description in it."""
     job.folder.mkdir(parents=True, exist_ok=True)
     for part in (job.folder / PARTIAL, job.folder / REFERENCE / PARTIAL):
         shutil.rmtree(part, ignore_errors=True)
-    facts = {"versions": versions(), "fingerprint": job.key, "complete": complete}
+    facts: dict = {"versions": versions(), "fingerprint": job.key, "complete": complete}
+    if checksums is not None:
+        facts["checksums"] = {n: " ".join(values) for n, values in checksums.items()}
     write_json(job.folder / DESCRIPTION, job.config | facts)  # before all else, by which other processes know it
     (job.folder / REFERENCE).mkdir(exist_ok=True)
 
 
-def _wait(writing: list[Future]):
-    for write in writing:
-        write.result()
+def _wait(writing: dict[int, Future], known: list[dict[str, list[str]]]):
+    """Waits for what is being written, and takes down its checksums."""
+    for i in list(writing):
+        for name, values in writing.pop(i).result().items():
+            known[i].setdefault(name, []).extend(values)

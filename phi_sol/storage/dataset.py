@@ -11,9 +11,10 @@ import numpy as np
 from ..errors import InputError, MissingError
 from ..flows.comparison import first_difference
 from ..solvers.pair import SolverPair
-from .files import read_json
-from .frames import DESCRIPTION, REFERENCE, read_frame
+from .files import fingerprint, read_json
+from .frames import DESCRIPTION, FACTS, REFERENCE, of_frame, read_frame, stored_checksums
 from .packed import Packed, combine
+from .schemas import DESCRIPTION as DESCRIBED
 
 LOG = logging.getLogger(__name__)
 
@@ -57,6 +58,7 @@ class Dataset:
         parameters: By parameter name, shape (simulations,), float32.
         simulations: Parameters of each simulation as they were given.
         fingerprints: Configuration fingerprint of each simulation.
+        checksums: By field of each simulation those of its frames; None for one from before there were any.
         keep_reference_every: Every so many frames the full-resolution state was kept, too.
     """
 
@@ -92,8 +94,12 @@ class Dataset:
             place = self.folders[0].parent
             raise InputError(f"{frames} frames are asked for, but {place} holds simulations of {recorded} frames.")
         self.frames = recorded if frames is None else frames
-        packed = Packed(pair.source, self.folders, recorded, progress)
-        self._packed, self._moments = packed, packed.moments  # a pack that is temporary lives as long as its user
+        self.checksums = [stored_checksums(d) for d in descriptions]
+        if unknown := sum(c is None for c in self.checksums):
+            where, advice = self.folders[0].parent, "'phi-sol generate' adds them"
+            LOG.warning("%d simulations in %s have no checksums to be verified by: %s.", unknown, where, advice)
+        packed = Packed(pair.source, self.folders, recorded, progress, self.checksums)
+        self._moments = packed.moments
         self.arrays = {n: a[:, : self.frames + 1] for n, a in packed.arrays.items()}
         self.simulations = given = [d["parameters"] for d in descriptions]
         self.parameters = {p: np.array([g[p] for g in given], np.float32) for p in pair.source.parameters}
@@ -112,13 +118,14 @@ class Dataset:
         return cls(pair, find_simulations(folder, split), frames)
 
     def _check(self, folder: Path) -> dict:
-        description = read_json(folder / DESCRIPTION)
-        if "pair" not in description or "fingerprint" not in description:
-            raise InputError(f"{folder / DESCRIPTION} was not written by 'phi-sol generate'.")
+        description = read_json(folder / DESCRIPTION, DESCRIBED)
+        config = {n: v for n, v in description.items() if n not in FACTS}
+        if description["fingerprint"] != fingerprint(config):
+            raise InputError(f"{folder / DESCRIPTION} was changed after it was written: {DESCRIBED.advice}.")
         difference = first_difference(description["pair"], self.pair.config)
         if difference:
             raise InputError(f"{folder} was made with another solver pair: {difference}.")
-        if not description.get("complete"):
+        if not description["complete"]:
             raise InputError(f"{folder} is unfinished: run 'phi-sol generate' again to complete it.")
         return description
 
@@ -140,7 +147,7 @@ class Dataset:
     def only(self, simulations: Sequence[int]) -> "Dataset":
         """The same of some simulations, by their numbers. Their frames are read into memory."""
         part, chosen = copy(self), list(simulations)
-        for name in ("folders", "simulations", "fingerprints"):
+        for name in ("folders", "simulations", "fingerprints", "checksums"):
             setattr(part, name, [getattr(self, name)[i] for i in chosen])
         part.arrays, part.parameters = ({n: a[chosen] for n, a in g.items()} for g in (self.arrays, self.parameters))
         part._moments = {n: [m[i] for i in chosen] for n, m in self._moments.items()}
@@ -179,7 +186,11 @@ class Dataset:
 
     def reference_frame(self, simulation: int, index: int) -> dict[str, np.ndarray]:
         """A full-resolution frame of one simulation. Raises a MissingError if it was not kept."""
-        return read_frame(self.pair.reference, self.folders[simulation] / REFERENCE, index)
+        flow, every, known = self.pair.reference, self.keep_reference_every, self.checksums[simulation]
+        if known is not None:
+            known = {n: known.get(f"{REFERENCE}/{n}", ()) for n in flow.fields}
+        expected = None if index % every else of_frame(known, flow.fields, index // every)
+        return read_frame(flow, self.folders[simulation] / REFERENCE, index, expected)
 
     def reference_frames(self, index: int) -> dict[str, np.ndarray]:
         """A full-resolution frame of all simulations: arrays of shape (simulations, *spatial), float32."""

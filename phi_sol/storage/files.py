@@ -1,4 +1,4 @@
-"""Files and JSON: read, compared, fingerprinted."""
+"""Files and JSON: sealed, read, checked, compared, fingerprinted."""
 
 import hashlib
 import json
@@ -6,9 +6,11 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from ..errors import InputError, MissingError
-from ..files import PARTIAL, write_atomic
+from ..errors import InputError
+from ..files import PARTIAL, reading, write_atomic
+from .schemas import Schema
 
+SEAL = "checksum"  # entry of a JSON file
 __all__ = ["PARTIAL", "check_no_file_in_the_way", "fingerprint", "read_json", "versions", "write_atomic", "write_json"]
 
 
@@ -39,21 +41,29 @@ def versions() -> dict[str, str]:
 
 
 def write_json(path: Path, content: dict):
-    write_atomic(path, (json.dumps(content, indent=2) + "\n").encode())
+    """Writes JSON-ready data atomically, with a checksum of all of it as its last entry."""
+    content = json.loads(json.dumps(content))
+    sealed = content | {SEAL: fingerprint(content)}
+    write_atomic(path, (json.dumps(sealed, indent=2) + "\n").encode())
 
 
-def read_json(path: Path) -> dict:
+def read_json(path: Path, schema: Schema | None = None) -> dict:
     """
+    The content of a JSON file; one that `write_json` wrote without its checksum, which must be that of the content.
+
     Raises:
         MissingError: if there is no such file.
-        InputError: if it is not a JSON object.
+        InputError: if it can't be read, is not a JSON object, was changed, or is not what the schema says.
     """
-    if not path.is_file():
-        raise MissingError(f"{path} is missing.")
-    try:
-        content = json.loads(path.read_text())
-    except (ValueError, OSError) as err:
-        raise InputError(f"{path} is damaged: {err}") from err
+    advice = f": {schema.advice}" if schema else ""
+    with reading(path, advice):
+        content = json.loads(path.read_bytes())
     if not isinstance(content, dict):
-        raise InputError(f"{path} is damaged: it holds no JSON object.")
+        raise InputError(f"{path} is damaged (it holds no JSON object){advice}.")
+    if SEAL in content and content.pop(SEAL) != fingerprint(content):
+        raise InputError(f"{path} was changed after it was written (its checksum is another one){advice}.")
+    if schema and schema.marks - content.keys():
+        raise InputError(f"{path} was not written by {schema.maker}.")
+    if schema and (wrong := schema.violation(content)):
+        raise InputError(f"{path} is damaged ({wrong}){advice}.")
     return content

@@ -1,20 +1,37 @@
 """Simulations on disk, in PhiFlow's scene format: one folder each, one file per field and frame."""
 
 import os
-import zipfile
-import zlib
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from zipfile import ZipFile
 
 import numpy as np
 import phi.field
 
 from ..errors import InputError, MissingError
+from ..files import reading, writing
 from ..flows import Flow
 from ..stepping.state import State
 from .files import PARTIAL
 
 DESCRIPTION, REFERENCE = "description.json", "reference"
+FACTS = ("versions", "fingerprint", "checksums", "complete")  # what a description holds beside the configuration
+DATA = "data"  # entry of a file that holds the values
+AGAIN = "delete it and run 'phi-sol generate' again"
+
+Checksums = Mapping[str, Sequence[str]]  # of each frame of a field, by its name, and of those kept by REFERENCE/name
+
+
+def stored_checksums(description: dict) -> Checksums | None:
+    """The checksums of all frames that a description holds; None if it was written before there were any."""
+    stored = description.get("checksums")
+    return None if stored is None else {n: text.split() for n, text in stored.items()}
+
+
+def of_frame(checksums: Checksums | None, names: Iterable[str], index: int) -> dict[str, str] | None:
+    """The checksum of each field in its how-manyth file; None if they are not known."""
+    return None if checksums is None else {n: next(iter(checksums.get(n, ())[index : index + 1]), "") for n in names}
 
 
 def sim_folder(root: Path, index: int) -> Path:
@@ -45,7 +62,7 @@ class FrameFormat:
                 sample = Path(folder) / f"{name}.npz"
                 phi.field.write(template, str(sample))
                 with np.load(sample, allow_pickle=True) as stored:  # our own file of a moment ago
-                    self.headers[name] = {k: stored[k] for k in stored.files if k != "data"}
+                    self.headers[name] = {k: stored[k] for k in stored.files if k != DATA}
 
     def file_values(self, state: State) -> dict:
         """What PhiFlow stores of each field: native tensors of shape (batch, *resolution[+1], [vector])."""
@@ -58,17 +75,43 @@ class FrameFormat:
         headers = sum(np.asarray(h).nbytes for header in self.headers.values() for h in header.values())
         return headers + sum(4 * int(np.prod(x.file_shape)) for x in self.flow.layouts.values())
 
-    def write(self, folder: Path, frame: int, values: dict[str, np.ndarray], prefix: str = ""):
-        """Writes one file per field atomically; file names are those of the fields behind `prefix`."""
+    def write(self, folder: Path, frame: int, values: dict[str, np.ndarray], prefix: str = "") -> dict[str, str]:
+        """
+        Writes one file per field atomically; file names are those of the fields behind `prefix`. Returns the checksum
+        of each field's values: the CRC-32 that its file has of them itself.
+        """
+        known = {}
         for name, data in values.items():
             final = frame_file(folder, prefix + name, frame)
             part = folder / PARTIAL / final.name
             part.parent.mkdir(exist_ok=True)
-            np.savez_compressed(part, **self.headers[name], data=np.asarray(data))
+            with writing(final), open(part, "w+b") as file:
+                content: dict = self.headers[name] | {DATA: np.asarray(data)}
+                np.savez_compressed(file, **content)
+                file.flush()
+                os.fsync(file.fileno())
+                known[name] = _checksum(ZipFile(file))
             os.replace(part, final)
+        return known
 
 
-def read_file(path: Path, *names: str, generated: bool = False) -> list[np.ndarray]:
+def _checksum(file: ZipFile) -> str:
+    return f"{file.getinfo(f'{DATA}.npy').CRC:08x}"
+
+
+def checksum_in(path: Path) -> str:
+    """
+    The checksum of the values in a frame's file, all of which are read. Raises InputError if it is damaged,
+    MissingError if it is not there.
+    """
+    with reading(path, f": {AGAIN}", "Frame "), ZipFile(path) as file:
+        with file.open(f"{DATA}.npy") as values:
+            while values.read(2**20):  # compares the content with the file's own checksum at the end
+                pass
+        return _checksum(file)
+
+
+def read_file(path: Path, *names: str, generated: bool = False, expected: str | None = None) -> list[np.ndarray]:
     """
     Arrays of a file that PhiFlow wrote (`phi.field.write`). No pickled data is read.
 
@@ -76,33 +119,38 @@ def read_file(path: Path, *names: str, generated: bool = False) -> list[np.ndarr
         path: The file.
         names: `data`, `dim_names`, `field_type`, `lower`, `upper`.
         generated: Whether `phi-sol generate` can make it again, which messages then say.
+        expected: The checksum that its values must have.
 
     Raises:
         MissingError: if there is no such file.
-        InputError: if it is damaged.
+        InputError: if it is damaged, or holds other values.
     """
-    if not path.is_file():
-        raise missing(path) if generated else MissingError(f"Frame {path} is missing.")
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            return [stored[n] for n in names]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as err:
-        again = ": delete it and run 'phi-sol generate' again" if generated else ""
-        raise InputError(f"Frame {path} is damaged ({' '.join(str(err).split())}){again}.") from err
+    if generated and not path.is_file():
+        raise missing(path)
+    again = f": {AGAIN}" if generated else ""
+    with reading(path, again, "Frame "), np.load(path, allow_pickle=False) as stored:
+        if expected is not None and _checksum(stored.zip) != expected:
+            raise InputError(f"Frame {path} is not the one that was generated (its checksum is another one){again}.")
+        return [stored[n] for n in names]
 
 
-def read_frame(flow: Flow, folder: Path, frame: int) -> dict[str, np.ndarray]:
+def read_frame(
+    flow: Flow, folder: Path, frame: int, checksums: Mapping[str, str] | None = None
+) -> dict[str, np.ndarray]:
     """
     One stored frame as arrays named as in `phi_sol.stepping`, without a batch dimension. No pickled data is read.
 
+    Args:
+        checksums: By the name of each field the checksum that its values must have; without it they are not known.
+
     Raises:
         MissingError: if a file is missing.
-        InputError: if a file is damaged or of another grid.
+        InputError: if a file is damaged, of another grid, or holds other values than those that were generated.
     """
     arrays = {}
     for name, layout in flow.layouts.items():
         path = frame_file(folder, name, frame)
-        (data,) = read_file(path, "data", generated=True)
+        (data,) = read_file(path, DATA, generated=True, expected=checksums[name] if checksums else None)
         if data.shape != layout.file_shape:
             raise InputError(f"Frame {path} has shape {data.shape} but {flow} stores {layout.file_shape}.")
         arrays |= layout.from_file(data)

@@ -1,6 +1,5 @@
 """Correctors: normalisation, saving, loading, and what does not fit."""
 
-import json
 import shutil
 from dataclasses import replace
 
@@ -13,6 +12,7 @@ from phi import math
 from phi_sol import BuoyantPlume, Corrector, ForcedAdvection, HybridSolver, InputError, MissingError, WakeFlow
 from phi_sol.correctors.statistics import Statistics
 from phi_sol.stepping.arrays import pack
+from phi_sol.storage.files import read_json, write_json
 
 STATISTICS = Statistics(
     mean={"velocity.y": 0.9, "velocity.x": 0.1, "marker": 1.0},
@@ -146,8 +146,8 @@ def test_missing_and_damaged_files(tiny_run, tmp_path):
     with pytest.raises(InputError, match="corrector.keras is damaged"):
         Corrector.load(tmp_path / "run")
     shutil.copy(tiny_run / "corrector.keras", file)
-    description = json.loads((tiny_run / "corrector.json").read_text())
+    description = read_json(tiny_run / "corrector.json")
     del description["statistics"]
-    (tmp_path / "run" / "corrector.json").write_text(json.dumps(description))
+    write_json(tmp_path / "run" / "corrector.json", description)
     with pytest.raises(InputError, match="corrector.json is damaged"):
         Corrector.load(tmp_path / "run")

@@ -29,6 +29,7 @@ from phi_sol.evaluation.report import facts
 from phi_sol.evaluation.results import add_costs, group_results, reference_results, solver_results
 from phi_sol.evaluation.verdicts import verdicts
 from phi_sol.storage.dataset import find_simulations
+from phi_sol.storage.files import read_json, write_json
 
 
 @pytest.fixture(scope="module")
@@ -255,9 +256,9 @@ def test_refused(tiny, tiny_run, tiny_data, tmp_path):
     with pytest.raises(MissingError, match="velocity_000004.npz is missing"):
         evaluate(tiny, [tiny_run], tmp_path / "damaged", tmp_path / "out")
     shutil.copytree(tiny_run, tmp_path / "other")
-    description = json.loads((tiny_run / "corrector.json").read_text())
+    description = read_json(tiny_run / "corrector.json")
     description["flow"]["radius"] = 12.0
-    (tmp_path / "other" / "corrector.json").write_text(json.dumps(description))
+    write_json(tmp_path / "other" / "corrector.json", description)
     with pytest.raises(
         InputError, match="other: The corrector was trained for another flow: radius is 12.0 instead of 10.0"
     ):

@@ -13,7 +13,7 @@ from phi.math.extrapolation import PERIODIC
 
 from phi_sol import DivergedError, Experiment, Flow, ForcedAdvection, Generator, State, WakeFlow
 from phi_sol.generation import simulator as simulate
-from phi_sol.generation.checkpoint import Checkpoint
+from phi_sol.generation.checkpoint import Checkpoint, Entry
 from phi_sol.generation.simulator import automatic_batch
 from phi_sol.storage.locks import held
 
@@ -83,7 +83,8 @@ def test_alone_and_in_a_batch_the_same_up_to_rounding(tiny, tiny_data, tmp_path)
     Generator(tiny, "train", tmp_path, batch=1).run()
     for i in range(2):
         together, alone = (Scene.at(str(f / f"sim_00000{i}")) for f in (tiny_data / "train", tmp_path))
-        assert together.properties == alone.properties
+        facts = ({n: v for n, v in s.properties.items() if not n.startswith("checksum")} for s in (together, alone))
+        assert next(facts) == next(facts)
         with math.NUMPY:
             for name in ("velocity", "marker"):
                 a, b = (s.read(name, frame=12).values for s in (together, alone))
@@ -118,7 +119,7 @@ def test_another_batch_size_goes_on_from_the_checkpoint(tmp_path, monkeypatch):
 def test_a_checkpoint_of_another_configuration_is_not_used(tmp_path):
     """The folder's simulations were removed by hand, the hidden checkpoint stayed."""
     checkpoint = Checkpoint(tmp_path, "sim_000000", ["marker"])
-    checkpoint.save({"0123456789abcdef": (20, {"marker": np.full((4, 4), 77.0, np.float32)})})
+    checkpoint.save({"0123456789abcdef": Entry(20, {"marker": np.full((4, 4), 77.0, np.float32)})})
     generator = Generator(growth((0.01,)), "train", tmp_path)
     assert generator.plan()["steps"] == 30
     generator.run()
@@ -126,6 +127,7 @@ def test_a_checkpoint_of_another_configuration_is_not_used(tmp_path):
 
 
 def batches_of(generator):
+    generator.plan()  # looks at what is there
     return [batch for part in generator._parts() for batch in generator._batches(part)]
 
 

@@ -13,8 +13,8 @@ from phi_sol import Experiment, Generator, InputError, WakeFlow
 from phi_sol.generation import checkpoint
 from phi_sol.generation import simulator as simulate
 from phi_sol.generation.simulator import Simulator
-from phi_sol.storage.files import fingerprint
-from phi_sol.storage.frames import FrameFormat
+from phi_sol.storage.files import SEAL, fingerprint, read_json, write_json
+from phi_sol.storage.frames import FACTS, FrameFormat
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -33,7 +33,7 @@ def test_scene_folders_as_phiflow_reads_them(tiny, tiny_data):
     assert (
         scene.properties["complete"] and scene.properties["scene"] == "tiny" and scene.properties["versions"]["phiflow"]
     )
-    config = {k: v for k, v in scene.properties.items() if k not in ("versions", "fingerprint", "complete")}
+    config = {k: v for k, v in scene.properties.items() if k not in {*FACTS, SEAL}}
     assert scene.properties["fingerprint"] == fingerprint(config)
     with math.NUMPY:
         velocity, marker = scene.read("velocity", "marker", frame=12)
@@ -77,9 +77,10 @@ def killed_at_frame(monkeypatch, frame: int, folder: str):
     original = FrameFormat.write
 
     def write(self, to, index, values):
-        original(self, to, index, values)
+        known = original(self, to, index, values)
         if index == frame and to.name == folder:
             raise Killed
+        return known
 
     monkeypatch.setattr(FrameFormat, "write", write)
 
@@ -106,7 +107,7 @@ def test_missing_frame_is_restored(tiny, tiny_data, tmp_path):
     shutil.copytree(tiny_data / "test", tmp_path / "test")
     (tmp_path / "test" / "sim_000000" / "velocity_000007.npz").unlink()
     generator = Generator(tiny, "test", tmp_path / "test")
-    assert not generator.jobs[0].done
+    assert generator.plan()["finished"] == 0
     generator.run()
     assert contents(tmp_path / "test") == contents(tiny_data / "test")
 
@@ -171,3 +172,77 @@ def test_a_source_too_coarse_for_its_obstacle_is_refused_before_anything_is_writ
     with pytest.raises(InputError, match="covers no cell centre.* cells of 25 x 25 are too coarse"):
         Generator(experiment, "train", tmp_path / "data")
     assert not (tmp_path / "data").exists()
+
+
+def flipped(content: bytes) -> bytes:
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 4]) + content[middle + 1 :]
+
+
+DAMAGES = {
+    "empty": lambda file, other: file.write_bytes(b""),
+    "half": lambda file, other: file.write_bytes(file.read_bytes()[: file.stat().st_size // 2]),
+    "zeros": lambda file, other: file.write_bytes(bytes(file.stat().st_size)),
+    "one bit": lambda file, other: file.write_bytes(flipped(file.read_bytes())),
+    "of another time": lambda file, other: shutil.copy(other, file),
+    "a folder": lambda file, other: (file.unlink(), file.mkdir()),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("place", ["velocity_000007.npz", "reference/marker_000005.npz"])
+def test_only_what_is_verified_counts_as_there(place, damage, tiny, tiny_data, tmp_path, monkeypatch, caplog):
+    shutil.copytree(tiny_data / "test", tmp_path / "test")
+    folder = tmp_path / "test" / "sim_000000"
+    file = folder / place
+    DAMAGES[damage](file, next(p for p in sorted(file.parent.glob(f"{file.name[:5]}*.npz")) if p != file))
+    calls = []
+    monkeypatch.setattr(Simulator, "run", lambda self, jobs, start, *_: calls.append((len(jobs), start)) or {})
+    generator = Generator(tiny, "test", tmp_path / "test")
+    assert generator.plan()["finished"] == 0 and generator.plan()["steps"] == 27
+    generator.run()
+    assert calls == [(1, 0)]
+    assert place in caplog.messages[0] and "the simulation is computed again" in caplog.messages[0]
+
+
+def test_after_a_kill_only_what_is_verified_is_gone_on_from(tiny, tiny_data, tmp_path, monkeypatch):
+    """A frame that was written before the checkpoint is found empty afterwards, as after a loss of power."""
+    monkeypatch.setattr(simulate, "CHECKPOINT_EVERY", 4)
+    with monkeypatch.context() as patch:
+        killed_at_frame(patch, 11, "sim_000000")
+        with pytest.raises(Killed):
+            Generator(tiny, "test", tmp_path / "test").run()
+    assert Generator(tiny, "test", tmp_path / "test").plan()["steps"] < 27
+    (tmp_path / "test" / "sim_000000" / "velocity_000001.npz").write_bytes(b"")
+    generator = Generator(tiny, "test", tmp_path / "test")
+    assert generator.plan()["steps"] == 27
+    generator.run()
+    assert contents(tmp_path / "test") == contents(tiny_data / "test")
+
+
+def test_checksums_are_added_where_there_are_none(tiny, tiny_data, tmp_path, monkeypatch, caplog):
+    shutil.copytree(tiny_data / "test", tmp_path / "test")
+    file = tmp_path / "test" / "sim_000000" / "description.json"
+    whole = read_json(file)
+    write_json(file, {n: v for n, v in whole.items() if n != "checksums"})
+    monkeypatch.setattr(Simulator, "run", lambda *_: pytest.fail("computed again"))
+    Generator(tiny, "test", tmp_path / "test").run()
+    assert read_json(file) == whole and "had no checksums" in caplog.text
+
+
+def test_checksums_are_those_that_zip_has_of_the_values(tiny_data):
+    import zlib
+    from io import BytesIO
+
+    folder = tiny_data / "test" / "sim_000000"
+    known = read_json(folder / "description.json")["checksums"]
+    assert {n: len(text.split()) for n, text in known.items()} == {
+        "velocity": 13,
+        "marker": 13,
+        "reference/velocity": 3,
+        "reference/marker": 3,
+    }
+    for name, frame, index in (("velocity", 12, 12), ("reference/marker", 10, 2)):
+        with np.load(folder / f"{name}_{frame:06d}.npz", allow_pickle=True) as stored:
+            np.lib.format.write_array(buffer := BytesIO(), stored["data"])
+        assert known[name].split()[index] == f"{zlib.crc32(buffer.getvalue()):08x}"

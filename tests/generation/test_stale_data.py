@@ -1,6 +1,5 @@
 """Data of a flow that has changed since are refused, whatever the change, and changed code is said."""
 
-import json
 import logging
 
 import pytest
@@ -8,6 +7,7 @@ import pytest
 from phi_sol import Dataset, Generator, InputError, load_experiment
 from phi_sol.correctors.files import check_trained_for
 from phi_sol.flows import comparison
+from phi_sol.storage.files import read_json, write_json
 
 SCENE = '''"""Heat in a box around a disc: a flow of one's own without a velocity."""
 
@@ -142,7 +142,6 @@ def test_a_changed_description_is_noticed(heat, tmp_path):
 
     shutil.copytree(heat / "train", tmp_path / "train")
     path = tmp_path / "train" / "sim_000000" / "description.json"
-    content = json.loads(path.read_text())
-    path.write_text(json.dumps(content | {"fingerprint": "0" * 16}))
+    write_json(path, read_json(path) | {"fingerprint": "0" * 16})
     with pytest.raises(InputError, match="its content was changed"):
         Generator(changed(heat, tmp_path), "train", tmp_path / "train")

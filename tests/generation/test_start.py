@@ -90,7 +90,7 @@ def test_states_that_can_not_be_begun_from(tiny, developed, tmp_path):
             Generator(tiny, "test", tmp_path / "data", start=start)
     with pytest.raises(InputError, match="The state to begin from is not finite"):
         Generator(tiny, "test", tmp_path / "data", start=state.with_fields(marker=state.marker * np.nan))
-    with pytest.raises(MissingError, match="There is no file .*nothing.npz"):
+    with pytest.raises(MissingError, match="nothing.npz is missing"):
         Generator(tiny, "test", tmp_path / "data", start=tmp_path / "nothing.npz")
     assert not (tmp_path / "data").exists()
 
@@ -99,6 +99,6 @@ def test_command(tiny_scene, developed, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     options = ["generate", str(tiny_scene), "--dry-run", "--out", "out"]
     assert main([*options, "--start", str(developed[1])]) == 0 and "2 simulations" in capsys.readouterr().out
-    assert main([*options, "--start", "nothing.npz"]) == 2 and "There is no file nothing.npz" in capsys.readouterr().err
+    assert main([*options, "--start", "nothing.npz"]) == 2 and "nothing.npz is missing" in capsys.readouterr().err
     (tmp_path / "other.npz").write_bytes(b"something")
     assert main([*options, "--start", "other.npz"]) == 2 and "other.npz is damaged" in capsys.readouterr().err

@@ -1,6 +1,5 @@
 """Reading recorded simulations, and statistics."""
 
-import json
 import shutil
 
 import numpy as np
@@ -11,6 +10,7 @@ from phi.field import Scene
 from phi_sol import Dataset, InputError, MissingError, SolverPair, WakeFlow
 from phi_sol.correctors.statistics import Statistics
 from phi_sol.storage.dataset import find_simulations
+from phi_sol.storage.files import read_json, write_json
 
 
 @pytest.fixture
@@ -63,6 +63,7 @@ def test_damaged_frames_are_named(tiny, broken, damage):
 def test_frame_of_another_grid_or_with_nan(tiny, broken):
     path = broken / "sim_000000" / "marker_000003.npz"
     good = np.load(path, allow_pickle=True)
+    forget_checksums(broken / "sim_000000")
     np.savez(path, **{k: good[k] for k in good.files if k != "data"}, data=good["data"][:-1])
     with pytest.raises(InputError, match=r"marker_000003.npz has shape \(23, 12\)"):
         Dataset(tiny.pair, [broken / "sim_000000"])
@@ -71,13 +72,72 @@ def test_frame_of_another_grid_or_with_nan(tiny, broken):
         Dataset(tiny.pair, [broken / "sim_000000"])
 
 
+def forget_checksums(folder):
+    """As versions before 0.3 wrote a simulation."""
+    description = read_json(folder / "description.json")
+    del description["checksums"]
+    write_json(folder / "description.json", description)
+
+
+def swap(a, b):
+    content = a.read_bytes()
+    a.write_bytes(b.read_bytes())
+    b.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "first, second, said",
+    [
+        ("sim_000000/velocity_000003.npz", "sim_000000/velocity_000004.npz", "velocity_000003.npz is not the one that"),
+        ("sim_000000/marker_000003.npz", "sim_000001/marker_000003.npz", "marker_000003.npz is not the one that"),
+        ("sim_000000/description.json", "sim_000001/description.json", "_000000.npz is not the one that was generated"),
+    ],
+)
+def test_what_was_swapped_is_noticed(first, second, said, tiny, tiny_data, tmp_path):
+    shutil.copytree(tiny_data / "train", tmp_path / "train", ignore=shutil.ignore_patterns(".packed"))
+    folders = find_simulations(tmp_path, "train")
+    Dataset(tiny.pair, folders)
+    swap(tmp_path / "train" / first, tmp_path / "train" / second)
+    with pytest.raises(InputError, match=f"{said}.* run 'phi-sol generate' again"):
+        Dataset(tiny.pair, folders)
+
+
+def test_a_full_resolution_frame_that_was_swapped_is_noticed(tiny, broken):
+    data = Dataset(tiny.pair, [broken / "sim_000000"])
+    kept = data.reference_frame(0, 5)
+    folder = broken / "sim_000000" / "reference"
+    swap(folder / "velocity_000005.npz", folder / "velocity_000010.npz")
+    with pytest.raises(InputError, match="velocity_000005.npz is not the one that was generated"):
+        data.reference_frame(0, 5)
+    swap(folder / "velocity_000005.npz", folder / "velocity_000010.npz")
+    np.testing.assert_array_equal(data.reference_frame(0, 5)["velocity.y"], kept["velocity.y"])
+
+
+@pytest.mark.parametrize("entry, value", [("parameters", {"reynolds": 500.0}), ("warmup", 7), ("scene", "other")])
+def test_a_description_that_does_not_fit_its_fingerprint(entry, value, tiny, broken):
+    """Also where its own checksum was made anew, or left out."""
+    file = broken / "sim_000000" / "description.json"
+    write_json(file, read_json(file) | {entry: value})
+    with pytest.raises(InputError, match="description.json was changed after it was written"):
+        Dataset(tiny.pair, [broken / "sim_000000"])
+
+
+def test_data_without_checksums_load_with_one_warning(tiny, tiny_data, tmp_path, caplog):
+    shutil.copytree(tiny_data / "train", tmp_path / "train", ignore=shutil.ignore_patterns(".packed"))
+    for folder in find_simulations(tmp_path, "train"):
+        forget_checksums(folder)
+    data = Dataset.load(tiny.pair, tmp_path)
+    (line,) = caplog.messages
+    assert "2 simulations in" in line and "have no checksums" in line and "'phi-sol generate' adds them" in line
+    np.testing.assert_array_equal(data.frame(3)["marker"], Dataset.load(tiny.pair, tiny_data).frame(3)["marker"])
+
+
 def test_missing_frames_and_descriptions(tiny, broken):
     (broken / "sim_000000" / "marker_000003.npz").unlink()
     with pytest.raises(MissingError, match="marker_000003.npz is missing"):
         Dataset(tiny.pair, [broken / "sim_000000"])
     description = broken / "sim_000000" / "description.json"
-    content = json.loads(description.read_text())
-    description.write_text(json.dumps(content | {"complete": False}))
+    write_json(description, read_json(description) | {"complete": False})
     with pytest.raises(InputError, match="unfinished"):
         Dataset(tiny.pair, [broken / "sim_000000"])
     description.write_text("{")

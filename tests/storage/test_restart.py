@@ -116,7 +116,7 @@ def test_damage_is_said(name, tmp_path):
     assert "\n" not in str(caught.value)
     (folder / name).unlink()
     if name != "restart.npz":
-        with pytest.raises(InputError, match="There is no file .*Remove .*run to begin anew"):
+        with pytest.raises(InputError, match="is missing.*Remove .*run to begin anew"):
             flow.rollout(state, 6, restart=Restart(folder))
 
 

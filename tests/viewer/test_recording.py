@@ -12,6 +12,7 @@ from phi.geom import Box
 from phi.math import extrapolation
 
 from phi_sol.errors import InputError, MissingError
+from phi_sol.storage.files import read_json, write_json
 from phi_sol.viewer.recording import Recording, read_values
 
 
@@ -85,8 +86,8 @@ def test_generated_simulations(tiny, tiny_data):
 def test_a_simulation_that_is_still_being_written(tiny_data, tmp_path):
     folder = tmp_path / "sim_000000"
     shutil.copytree(tiny_data / "test" / "sim_000000", folder)
-    text = (folder / "description.json").read_text()
-    (folder / "description.json").write_text(text.replace('"complete": true', '"complete": false'))
+    file = folder / "description.json"
+    write_json(file, read_json(file) | {"complete": False})
     for frame in range(7, 13):
         (folder / f"velocity_{frame:06d}.npz").unlink()
     recording = Recording(folder)

@@ -1,10 +1,7 @@
 """Corrections that are computed before the training: targets of PRE and PRE-SR."""
 
-import logging
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from tempfile import mkdtemp
 
 import numpy as np
 import tensorflow as tf
@@ -15,10 +12,10 @@ from ...kernels.compiled import Arrays
 from ...stepping.arrays import field_arrays
 from ...storage.dataset import Dataset
 from ...storage.files import fingerprint
+from ...storage.mapped import Mapped, array_file
 from ...storage.packed import PACKS
 from .least_squares import LeastSquares
 
-LOG = logging.getLogger(__name__)
 BATCH = 64
 
 
@@ -47,42 +44,17 @@ def targets(
     done, steps in all). Raises DivergedError if the corrected source diverges.
     """
     shapes = target_shapes(data, correct)
-    facts = {"data": data.fingerprints, "frames": data.frames, "temporal": temporal}
-    key = fingerprint(facts | {"arrays": list(shapes), "format": 1})
-    place = data.folders[0].parent / PACKS / f"corrections-{key}"
-    if (stored := _read(place, shapes)) is not None:
-        return stored
-    try:
-        place.parent.mkdir(exist_ok=True)
-        part = Path(mkdtemp(prefix=f"{place.name}.part-", dir=place.parent))
-    except OSError as err:
-        text = "Corrections can't be stored in %s (%s): they are kept in memory, for this time only."
-        LOG.warning(text, place.parent, err.strerror)
-        result = {n: np.zeros(shape, np.float32) for n, shape in shapes.items()}
-        _compute(data, correct, temporal, result, show)
-        return result
-    try:
-        maps: dict = {n: open_memmap(_file(part, n), "w+", np.float32, shape) for n, shape in shapes.items()}
+    facts = {"data": data.fingerprints, "frames": data.frames, "temporal": temporal, "arrays": list(shapes)}
+    key = fingerprint(facts | {"checksums": data.checksums, "format": 2})
+
+    def make(folder: Path) -> dict:
+        maps: dict = {n: open_memmap(array_file(folder, n), "w+", np.float32, shape) for n, shape in shapes.items()}
         _compute(data, correct, temporal, maps, show)
         for array in maps.values():
             array.flush()
-        shutil.rmtree(place, ignore_errors=True)  # one that could not be read
-        part.rename(place)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-    return _read(place, shapes) or maps
+        return {}
 
-
-def _file(folder: Path, name: str) -> Path:
-    return folder / f"{name.replace(':', '_')}.npy"
-
-
-def _read(place: Path, shapes: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray] | None:
-    try:
-        arrays = {n: np.load(_file(place, n), mmap_mode="r", allow_pickle=False) for n in shapes}
-    except (OSError, ValueError):  # not there, or damaged: computed again
-        return None
-    return arrays if all(arrays[n].shape == shape for n, shape in shapes.items()) else None
+    return Mapped(data.folders[0].parent / PACKS / f"corrections-{fingerprint(facts)}", key, shapes, make).arrays
 
 
 def _compute(data: Dataset, correct: Sequence[str], temporal: float, result: dict[str, np.ndarray], show):

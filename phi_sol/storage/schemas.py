@@ -1,0 +1,152 @@
+"""What the JSON files of phi_sol hold: a typed schema for each kind, shared by all who read them."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Any, NotRequired
+
+from annotated_types import Gt
+from pydantic import Field, FiniteFloat, NonNegativeInt, PositiveInt, TypeAdapter, ValidationError
+from typing_extensions import TypedDict  # pydantic takes Python's own from version 3.12 on
+
+Positive = Annotated[FiniteFloat, Gt(0)]
+
+
+@dataclass(frozen=True)
+class Schema:
+    """
+    Attributes:
+        type: A type of Python; entries that it does not name may be there, too.
+        advice: What to do about a file that does not have it, as the end of a sentence.
+        maker: What writes such files.
+        marks: Entries without which it was not written by that.
+    """
+
+    type: Any
+    advice: str
+    maker: str = "phi_sol"
+    marks: frozenset[str] = frozenset()
+
+    @cached_property
+    def _adapter(self) -> TypeAdapter:
+        return TypeAdapter(self.type)
+
+    def violation(self, content: dict) -> str:
+        """Where the content of a file is not what the schema says, in words; nothing where it is."""
+        try:
+            self._adapter.validate_python(content, strict=True)
+        except ValidationError as err:
+            first = err.errors()[0]
+            place = ".".join(str(part) for part in first["loc"])
+            return f"{place[:60]}: {first['msg'][:1].lower()}{first['msg'][1:]}"
+        return ""
+
+
+class Description(TypedDict):
+    """Of a simulation: its configuration, the checksum of every frame, and whether all of them are there."""
+
+    scene: str
+    split: str
+    pair: dict[str, Any]
+    parameters: dict[str, FiniteFloat]
+    warmup: NonNegativeInt
+    frames: PositiveInt
+    keep_reference_every: PositiveInt
+    start: NotRequired[str]
+    versions: NotRequired[dict[str, str]]
+    fingerprint: str
+    checksums: NotRequired[dict[str, Annotated[str, Field(pattern="^[0-9a-f ]*$")]]]
+    complete: bool
+
+
+class Moments(TypedDict):
+    """Of an array in all frames of a simulation."""
+
+    mean: FiniteFloat
+    std: FiniteFloat
+    largest: FiniteFloat
+
+
+class Stored(TypedDict):
+    """An array in a file of its own."""
+
+    shape: list[NonNegativeInt]
+    checksum: str
+
+
+class Manifest(TypedDict):
+    """Of arrays that were unpacked or computed once and are mapped into memory from then on."""
+
+    key: str
+    arrays: dict[str, Stored]
+    moments: NotRequired[dict[str, list[Moments]]]
+
+
+class Run(TypedDict):
+    """Of a training: what is trained, how, on which data, and what has come to it since."""
+
+    scene: str
+    pair: dict[str, Any]
+    data: list[str]
+    parameters: dict[str, list[FiniteFloat]]
+    seed: int
+    plan: dict[str, Any]
+    validation: dict[str, Any]
+    longer: NotRequired[list[dict[str, FiniteFloat]]]
+    recoveries: NotRequired[list[dict[str, Any]]]
+    complete: bool
+
+
+class Adapter(TypedDict):
+    """Which channels of a network are which arrays."""
+
+    resolution: list[PositiveInt]
+    inputs: list[str]
+    outputs: list[str]
+    parameters: list[str]
+
+
+class Statistics(TypedDict):
+    """What a network is normalised with."""
+
+    mean: dict[str, FiniteFloat]
+    std: dict[str, Positive]
+    correction: dict[str, Positive]
+    log_mean: dict[str, FiniteFloat]
+    log_std: dict[str, Positive]
+
+
+class Corrector(TypedDict):
+    """Of a trained corrector."""
+
+    flow: dict[str, Any]
+    adapter: Adapter
+    statistics: Statistics
+    placement: NotRequired[str]
+    project: NotRequired[bool]
+
+
+class Grid(TypedDict):
+    """Of the flow of a Poisson problem."""
+
+    resolution: dict[str, PositiveInt]
+    size: dict[str, Positive]
+
+
+class Guess(TypedDict):
+    """Of a learned initial guess."""
+
+    flow: Grid
+    scale: Positive
+
+
+TRAIN = "copy it once more, or train again"
+DESCRIPTION = Schema(
+    Description,
+    "remove its folder and run 'phi-sol generate' again",
+    "'phi-sol generate'",
+    frozenset({"pair", "fingerprint"}),
+)
+MANIFEST = Schema(Manifest, "remove it: it is made anew")
+RUN = Schema(Run, "copy it once more, or name another folder")
+CORRECTOR = Schema(Corrector, TRAIN)
+GUESS = Schema(Guess, TRAIN)
