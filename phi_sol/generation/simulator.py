@@ -132,11 +132,13 @@ class Simulator:
                 writing = {i: pool.submit(self._write, jobs[i].folder, end, coarse, fine, i) for i in healthy}
                 if end % CHECKPOINT_EVERY == 0 and end < self.steps:
                     _wait(writing, known)
+                    os.sync()  # in one go: a file at a time would take several times as long as writing them
                     now = {n: a.numpy() for n, a in arrays.items()}
                     state = {i: {n: a[i] for n, a in now.items()} for i in healthy}
                     checkpoint.save({jobs[i].key: Entry(end, state[i], known[i]) for i in healthy})
                 advanced(len(jobs) * count * every)
             _wait(writing, known)
+        os.sync()  # frames are on the disk before a description says that they are there
         for i in healthy:
             describe(jobs[i], complete=True, checksums=known[i])
         checkpoint.drop()

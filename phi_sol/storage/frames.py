@@ -88,8 +88,6 @@ class FrameFormat:
             with writing(final), open(part, "w+b") as file:
                 content: dict = self.headers[name] | {DATA: np.asarray(data)}
                 np.savez_compressed(file, **content)
-                file.flush()
-                os.fsync(file.fileno())
                 known[name] = _checksum(ZipFile(file))
             os.replace(part, final)
         return known
