@@ -15,10 +15,10 @@ from ..kernels.compiled import Arrays
 from ..networks import build_network, in_precision
 from ..networks.timing import architecture
 from ..stepping.arrays import array_names
-from ..storage.files import read_json, write_json
+from ..storage.schemas import CORRECTOR
 from . import elsewhere
 from .adapter import Adapter, periodic_axes
-from .files import check_trained_for, in_short, load_network, network_fingerprint, save_network
+from .files import check_trained_for, in_short, load_pair, network_fingerprint, save_pair
 from .statistics import Statistics
 
 NETWORK_FILE, DESCRIPTION_FILE = "corrector.keras", "corrector.json"
@@ -188,11 +188,12 @@ class Corrector:
         return elsewhere.remark(self, flow, arrays, parameters)
 
     def save(self, folder: str | Path, **facts):
-        """Writes `corrector.keras` and `corrector.json`, with further facts, into `folder`, each atomically."""
-        folder = Path(folder)
-        save_network(self.network, folder / NETWORK_FILE)
+        """
+        Writes `corrector.keras` and `corrector.json`, with further facts, into `folder`. Whoever reads them, and
+        whenever the process ends, finds the two of one moment.
+        """
         content = self.description | facts | {"adapter": asdict(self.adapter), "statistics": asdict(self.statistics)}
-        write_json(folder / DESCRIPTION_FILE, content)
+        save_pair(self.network, Path(folder) / NETWORK_FILE, Path(folder) / DESCRIPTION_FILE, content)
 
     @staticmethod
     def load(folder: str | Path, custom_objects: dict | None = None) -> "Corrector":
@@ -206,17 +207,13 @@ class Corrector:
 
         Raises:
             MissingError: if there is no corrector in `folder`.
-            InputError: if a file is damaged, or needs a class or function that is not known.
+            InputError: if a file is damaged, belongs to another one, or needs a class or function that is not known.
         """
         folder = Path(folder)
-        network = load_network(folder / NETWORK_FILE, folder / DESCRIPTION_FILE, "corrector", custom_objects)
-        content = read_json(folder / DESCRIPTION_FILE)
-        try:
-            adapter = Adapter(**{k: tuple(v) for k, v in content.pop("adapter").items()})
-            statistics = Statistics(**content.pop("statistics"))
-            content["flow"]
-        except (KeyError, TypeError, AttributeError) as err:
-            raise InputError(f"{folder / DESCRIPTION_FILE} is damaged: {err!r}.") from err
+        files = folder / NETWORK_FILE, folder / DESCRIPTION_FILE
+        network, content = load_pair(*files, CORRECTOR, "corrector", custom_objects)
+        adapter = Adapter(**{k: tuple(v) for k, v in content.pop("adapter").items()})
+        statistics = Statistics(**content.pop("statistics"))
         channels = network.input_shape[-1], network.output_shape[-1]
         if channels != (adapter.input_channels, len(adapter.outputs)):
             said = f"{DESCRIPTION_FILE} beside it says {adapter.input_channels} to {len(adapter.outputs)}"

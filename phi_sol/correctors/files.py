@@ -1,7 +1,9 @@
-"""Networks on disk."""
+"""What was trained, on disk: a network and its description, which belong together."""
 
 import json
+import logging
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,26 +13,72 @@ import keras
 import numpy as np
 
 from ..errors import InputError, MissingError, one_line, user_error
-from ..files import checksum
+from ..files import checksum, writing
 from ..flows import Flow
 from ..flows.comparison import first_difference
 from ..networks.timing import architecture
-from ..storage.files import fingerprint
+from ..storage.files import fingerprint, read_json, write_json
+from ..storage.schemas import Schema
 from .objects import find, needed
 
 Trained = TypeVar("Trained")
+WEIGHTS, BEFORE = "weights", "before"  # entries of descriptions
+TRIES, PAUSE = 4, 0.2  # seconds, for those who read while a pair is being written
+LOG = logging.getLogger(__name__)
 
 
-def save_network(network: keras.Model, path: Path):
-    """Writes a Keras file atomically; its folder is made."""
+def save_pair(network: keras.Model, path: Path, description: Path, content: dict):
+    """
+    Writes a Keras file and, beside it, its description with a checksum of the weights; their folder is made.
+
+    Each is written atomically, the description first, which then still has that of the network before. So whoever
+    reads, and whenever the process ends, finds the description of the network that is there.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
+    content = content | {WEIGHTS: weights_checksum(network)}
+    try:
+        before = {n: v for n, v in read_json(description).items() if n != BEFORE} if path.is_file() else {}
+    except InputError:  # it is replaced
+        before = {}
     part = path.with_name(f".part-{os.getpid()}-{path.name}")
-    network.save(part)
+    with writing(path):
+        network.save(part)
+        with open(part, "rb+") as file:
+            os.fsync(file.fileno())
+    if before:
+        write_json(description, content | {BEFORE: before})
     os.replace(part, path)
+    write_json(description, content)
+
+
+def load_pair(
+    path: Path, description: Path, schema: Schema, kind: str, custom_objects: dict | None = None
+) -> tuple[keras.Model, dict]:
+    """
+    A network that `save_pair` wrote, and the content of its description; see `Corrector.load`. Raises InputError if the
+    description is that of another network.
+    """
+    for _ in range(TRIES):
+        network, content = load_network(path, description, kind, custom_objects), read_json(description, schema)
+        if WEIGHTS not in content:
+            LOG.warning("%s has no checksum (from a version before 0.3) to verify its network by.", description)
+            return network, content
+        found = weights_checksum(network)
+        for described in (content, content.get(BEFORE, {})):
+            if described.get(WEIGHTS) == found:
+                return network, {n: v for n, v in described.items() if n not in (WEIGHTS, BEFORE)}
+        time.sleep(PAUSE)
+    advice = "copy both files of a run once more, or train again"
+    raise InputError(f"{path} is not the network that {description.name} beside it describes: {advice}.")
+
+
+def weights_checksum(network: keras.Model) -> str:
+    """Short hash of all weights of a network, with their types and shapes."""
+    return checksum({f"{i:06d}": np.asarray(w) for i, w in enumerate(network.get_weights())})
 
 
 def load_network(path: Path, description: Path, kind: str, custom_objects: dict | None = None) -> keras.Model:
-    """Reads what `save_network` wrote, beside which there must be its description; see `Corrector.load`."""
+    """Reads the Keras file of a pair, both files of which must be there; see `Corrector.load`."""
     if not path.is_file() or not description.is_file():
         advice = "train one first ('phi-sol train'), or name another folder"
         raise MissingError(f"There is no {kind} in {path.parent}: {advice}.")
@@ -80,8 +128,7 @@ def in_short(network: keras.Model, description: dict) -> tuple[str, str]:
 
 def network_fingerprint(network: keras.Model, facts: dict) -> str:
     """Short hash of the layers of a network, all of its weights, and JSON-ready facts."""
-    weights = {f"{i:06d}": np.asarray(w) for i, w in enumerate(network.get_weights())}
-    return fingerprint({"network": architecture(network), "weights": checksum(weights)} | facts)
+    return fingerprint({"network": architecture(network), "weights": weights_checksum(network)} | facts)
 
 
 def check_trained_for(flow: Flow, description: dict, kind: str, advice: str = ""):

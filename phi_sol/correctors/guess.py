@@ -16,8 +16,8 @@ from ..kernels.settings import traced
 from ..networks import build_network
 from ..pressure.axes import CLOSED
 from ..pressure.laplace import MaskedLaplace
-from ..storage.files import read_json, write_json
-from .files import check_trained_for, in_short, load_network, network_fingerprint, save_network
+from ..storage.schemas import GUESS
+from .files import check_trained_for, in_short, load_pair, network_fingerprint, save_pair
 
 NETWORK_FILE, DESCRIPTION_FILE = "guess.keras", "guess.json"
 
@@ -131,22 +131,16 @@ class PoissonGuess:
         check_trained_for(flow, self.description, "guess")
 
     def save(self, folder: str | Path, **facts):
-        """Writes `guess.keras` and `guess.json`, with further facts, into `folder`, each atomically."""
-        folder = Path(folder)
-        save_network(self.network, folder / NETWORK_FILE)
-        write_json(folder / DESCRIPTION_FILE, self.description | facts | {"scale": self.scale})
+        """Writes `guess.keras` and `guess.json`, with further facts, into `folder`, see `Corrector.save`."""
+        content = self.description | facts | {"scale": self.scale}
+        save_pair(self.network, Path(folder) / NETWORK_FILE, Path(folder) / DESCRIPTION_FILE, content)
 
     @staticmethod
     def load(folder: str | Path, passes: int = 1, custom_objects: dict | None = None) -> "PoissonGuess":
         """Reads what `save` wrote, see `Corrector.load`. Raises InputError for less than one pass, too."""
         folder, kind = Path(folder), "guess for a Poisson problem"
-        network = load_network(folder / NETWORK_FILE, folder / DESCRIPTION_FILE, kind, custom_objects)
-        content = read_json(folder / DESCRIPTION_FILE)
-        try:
-            scale = float(content.pop("scale"))
-            content["flow"]["resolution"], content["flow"]["size"]
-        except (KeyError, TypeError, ValueError) as err:
-            raise InputError(f"{folder / DESCRIPTION_FILE} is damaged: {err!r}.") from err
+        network, content = load_pair(folder / NETWORK_FILE, folder / DESCRIPTION_FILE, GUESS, kind, custom_objects)
+        scale = float(content.pop("scale"))
         if (network.input_shape[-1], network.output_shape[-1]) != (1, 1):
             raise InputError(f"{folder / NETWORK_FILE} is no network with one channel in and one out.")
         return PoissonGuess(network, scale, content, passes)

@@ -17,7 +17,7 @@ from ..stepping.arrays import array_names
 from ..stepping.state import State
 from ..storage.files import PARTIAL, check_no_file_in_the_way, fingerprint, read_json, write_json
 from ..storage.frames import DESCRIPTION, sim_folder, stored_checksums
-from ..storage.locks import held
+from ..storage.locks import LOCK, held
 from ..storage.schemas import DESCRIPTION as DESCRIBED
 from .checkpoint import Checkpoint, clear
 from .simulator import WRITERS, Job, Simulator, automatic_batch
@@ -25,7 +25,6 @@ from .start import starts
 from .verification import Verification
 
 LOG = logging.getLogger(__name__)
-LOCK = ".lock"  # in the folder of a simulation that a process works at
 START = "start"  # entry of a configuration whose simulations don't begin from the flow's initial state
 
 

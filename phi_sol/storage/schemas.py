@@ -5,10 +5,20 @@ from functools import cached_property
 from typing import Annotated, Any, NotRequired
 
 from annotated_types import Gt
-from pydantic import Field, FiniteFloat, NonNegativeInt, PositiveInt, TypeAdapter, ValidationError
+from pydantic import (
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    NonNegativeInt,
+    PositiveInt,
+    TypeAdapter,
+    ValidationError,
+    with_config,
+)
 from typing_extensions import TypedDict  # pydantic takes Python's own from version 3.12 on
 
 Positive = Annotated[FiniteFloat, Gt(0)]
+ONLY = ConfigDict(extra="forbid")
 
 
 @dataclass(frozen=True)
@@ -81,9 +91,17 @@ class Manifest(TypedDict):
     moments: NotRequired[dict[str, list[Moments]]]
 
 
+class Point(TypedDict):
+    """Of a checkpoint: the run that it belongs to, and the checksums of its files."""
+
+    run: str
+    files: dict[str, str]
+
+
 class Run(TypedDict):
     """Of a training: what is trained, how, on which data, and what has come to it since."""
 
+    id: NotRequired[str]
     scene: str
     pair: dict[str, Any]
     data: list[str]
@@ -96,6 +114,7 @@ class Run(TypedDict):
     complete: bool
 
 
+@with_config(ONLY)
 class Adapter(TypedDict):
     """Which channels of a network are which arrays."""
 
@@ -105,6 +124,7 @@ class Adapter(TypedDict):
     parameters: list[str]
 
 
+@with_config(ONLY)
 class Statistics(TypedDict):
     """What a network is normalised with."""
 
@@ -123,6 +143,8 @@ class Corrector(TypedDict):
     statistics: Statistics
     placement: NotRequired[str]
     project: NotRequired[bool]
+    weights: NotRequired[str]
+    before: NotRequired[dict[str, Any]]
 
 
 class Grid(TypedDict):
@@ -137,6 +159,8 @@ class Guess(TypedDict):
 
     flow: Grid
     scale: Positive
+    weights: NotRequired[str]
+    before: NotRequired[dict[str, Any]]
 
 
 TRAIN = "copy it once more, or train again"
@@ -147,6 +171,7 @@ DESCRIPTION = Schema(
     frozenset({"pair", "fingerprint"}),
 )
 MANIFEST = Schema(Manifest, "remove it: it is made anew")
+POINT = Schema(Point, "an earlier one is taken")
 RUN = Schema(Run, "copy it once more, or name another folder")
 CORRECTOR = Schema(Corrector, TRAIN)
 GUESS = Schema(Guess, TRAIN)

@@ -4,6 +4,7 @@ import collections
 import csv
 import importlib.util
 import io
+import logging
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,11 +12,14 @@ from types import SimpleNamespace
 import keras
 
 from ..errors import InputError
+from ..files import reading
 from ..progress import Show
 from ..storage.files import write_atomic
 
 PART = "training"
 COLUMNS = ("step", "seconds", "progress", "unroll", "learning_rate", "loss", "gradient_norm")
+NUMBERS = ("seconds", "progress", "learning_rate", "loss", "gradient_norm")
+LOG = logging.getLogger(__name__)
 
 
 class Log(keras.callbacks.Callback):
@@ -49,11 +53,31 @@ class Log(keras.callbacks.Callback):
 
 
 def logged(path: Path) -> list[dict[str, str]]:
-    """The lines of a log, without those that are incomplete."""
+    """
+    The lines of a log, whose numbers are numbers, in order. Others are left out: the last one may be incomplete after a
+    kill; more than it is said.
+    """
     if not path.is_file():
         return []
-    with open(path, newline="") as file:
-        return [r for r in csv.DictReader(file) if (r.get("step") or "").isdigit()]
+    with reading(path):
+        text = path.read_text(errors="replace")
+    lines = list(csv.DictReader(io.StringIO(text.replace("\0", "?"))))
+    rows, last = [], -1
+    for line in lines:
+        if _is_row(line) and int(line["step"]) > last:
+            rows.append(line)
+            last = int(line["step"])
+    if len(rows) < len(lines) - 1:
+        LOG.warning("%d lines of %s are damaged, and left out.", len(lines) - len(rows), path)
+    return rows
+
+
+def _is_row(line: dict) -> bool:
+    try:
+        _ = [float(line[n]) for n in NUMBERS]
+        return int(line["step"]) >= 0 and int(line["unroll"]) >= 1
+    except (KeyError, TypeError, ValueError):
+        return False
 
 
 class TensorBoard(keras.callbacks.TensorBoard):

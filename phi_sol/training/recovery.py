@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import DivergedError
+from ..errors import DivergedError, InputError
 from .callbacks import Log, logged
 from .distribution import agreed
 
@@ -26,6 +26,9 @@ TOLERATED = 10.0  # times the smallest loss of an epoch: a loss takes tens of it
 def go_on(trainer: Trainer, length: float | None):
     """Takes up the run in the trainer's folder where it is, and up to a length in all if it is to be longer."""
     trainer.checkpoints.restore()
+    if trainer.checkpoints.saved_step < 0 and any(map(trainer.task.holds, (trainer.folder, trainer.folder / "last"))):
+        advice = "remove the run to begin anew, or name another folder (folder=)"
+        raise InputError(f"All checkpoints of {trainer.folder} are gone, so that it can't go on: {advice}.")
     course, place = trainer.course, trainer.step if trainer.plan.budget is None else trainer.seconds
     if length is not None:
         course.longer.append({"until": length} | ({"after": place} if trainer.finished else {}))

@@ -1,21 +1,38 @@
 """Folders of runs: whether one is free, and what a run was started with."""
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 from ..errors import InputError, MissingError
 from ..flows.comparison import first_difference
-from ..storage.files import read_json
+from ..storage.files import fingerprint, read_json
+from ..storage.locks import LOCK
+from ..storage.schemas import RUN
 from .plan import Plan
+from .task import Task
 from .validation import Validation
 
 RUN_FILE = "run.json"
 LENGTHS = ("steps", "budget")
 
 
+def configuration(task: Task, longest: int, seed: int, scene: str) -> dict:
+    """
+    What a run is resumed with only where it is the same, beside its plan and validation. Raises InputError if the data
+    have too few frames for as many unrolled steps as its longest stage has.
+    """
+    data = task.data
+    if task.frames(longest) > data.frames:
+        needed = f"{task.label(longest)} needs simulations of at least {task.frames(longest)} frames"
+        raise InputError(f"{needed}, but these have {data.frames}.")
+    config = {"scene": scene} | task.describe(longest)
+    config |= {"seed": seed, "pair": data.pair.config, "data": data.fingerprints}
+    return config | {"parameters": {n: v.tolist() for n, v in data.parameters.items()}}
+
+
 def check_unused(folder: Path):
     """Raises InputError if there is anything in `folder`."""
-    if folder.is_dir() and any(folder.iterdir()):
+    if folder.is_dir() and any(p.name != LOCK for p in folder.iterdir()):
         advice = "resume=True goes on with it" if (folder / RUN_FILE).is_file() else "it is not a run of phi_sol"
         raise InputError(f"{folder} is in use ({advice}): name another folder (folder=), or remove it.")
 
@@ -27,6 +44,7 @@ class Course:
 
     Attributes:
         begun: The plan that it was started with.
+        id: Tells it from other runs; None for one from versions before 0.3.
         validation: How it is validated.
         longer: What made the plan longer, in order: arguments of `Plan.longer`.
         recoveries: For every time that it diverged and was taken up again: `iteration`, `back_to`, `cause`.
@@ -36,6 +54,14 @@ class Course:
     validation: Validation
     longer: list[dict] = field(default_factory=list)
     recoveries: list[dict] = field(default_factory=list)
+    id: str | None = None
+
+    @staticmethod
+    def begin(plan: Plan, config: dict, validation: Validation | None) -> "Course":
+        """Of a run with this configuration: data, method, network, seed and the like."""
+        course = Course(plan, validation or Validation())
+        about = course.to_dict() | {"config": config, "validation": asdict(course.validation)}
+        return replace(course, id=fingerprint(about))
 
     @property
     def plan(self) -> Plan:
@@ -47,7 +73,7 @@ class Course:
 
     def to_dict(self) -> dict:
         """JSON-ready, as entries of `run.json`; without what has not happened."""
-        happened = {n: getattr(self, n) for n in ("longer", "recoveries")}
+        happened = {n: getattr(self, n) for n in ("id", "longer", "recoveries")}
         return {"plan": self.begun.to_dict()} | {n: v for n, v in happened.items() if v}
 
     def wanted(self, plan: Plan, validation: Validation | None, folder: Path) -> float | None:
@@ -79,11 +105,12 @@ def read_run(folder: Path, plan: Plan, config: dict | None = None) -> Course:
     path = folder / RUN_FILE
     if not path.is_file():
         raise MissingError(f"There is no run to resume in {folder}.")
-    run = read_json(path)
+    run = read_json(path, RUN)
     if difference := first_difference({k: run.get(k) for k in config or {}}, config or {}):
         raise InputError(f"{folder} holds another run: {difference}. Name another folder (folder=).")
     try:
         validation = Validation(**{f.name: run["validation"][f.name] for f in fields(Validation)})
-        return Course(plan.stored(run["plan"]), validation, run.get("longer", []), run.get("recoveries", []))
+        begun = plan.stored(run["plan"])
+        return Course(begun, validation, run.get("longer", []), run.get("recoveries", []), run.get("id"))
     except (KeyError, TypeError) as err:
         raise InputError(f"{path} is damaged: {err!r}. Name another folder (folder=).") from err

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import tensorflow as tf
 from ..errors import InputError
 from ..progress import Show, showing
 from ..storage.files import check_no_file_in_the_way, versions, write_json
+from ..storage.locks import FolderLock
 from .callbacks import Log, ProgressBar, TensorBoard
 from .checkpoints import Checkpoints
 from .distribution import check_batch, is_chief
@@ -21,7 +23,7 @@ from .interruption import Interruption
 from .optimization import Optimization
 from .plan import Plan, Stage
 from .recovery import LOWER, go_back, go_on
-from .runs import RUN_FILE, Course, check_unused, read_run
+from .runs import RUN_FILE, Course, check_unused, configuration, read_run
 from .summaries import outcome, summary
 from .task import Setting, Task
 from .validation import Validation, Validator
@@ -87,38 +89,34 @@ class Trainer:
         self.strategy = tf.distribute.get_strategy() if strategy is None else strategy
         self.chief = is_chief(self.strategy)
         longest, data = max(s.unroll for s in plan.stages), self.data
-        if task.frames(longest) > data.frames:
-            needed = f"{task.label(longest)} needs simulations of at least {task.frames(longest)} frames"
-            raise InputError(f"{needed}, but these have {data.frames}.")
-        config = {"scene": scene} | task.describe(longest)
-        config |= {"seed": seed, "pair": data.pair.config, "data": data.fingerprints}
-        config |= {"parameters": {n: v.tolist() for n, v in data.parameters.items()}}
+        config = configuration(task, longest, seed, scene)
         check_no_file_in_the_way(self.folder, "Name another folder (folder=).")
-        if not resume and self.chief:
-            check_unused(self.folder)
-        self.course = read_run(self.folder, plan, config) if resume else Course(plan, validation or Validation())
-        more = self.course.wanted(plan, validation, self.folder)
-        self.plan, self.validation = self.course.plan, self.course.validation
-        check_batch(self.strategy, self.plan.batch)
-        held_out = self.validation.held_out(len(data))
-        self.simulations = [i for i in range(len(data)) if i not in held_out]
-        task.set_up(Setting(self.simulations, longest, seed, self.plan.precision, self.strategy, show))
-        if not task.variables:
-            raise InputError(f"There is nothing to train in this {task.product}: no variable of it is trainable.")
-        self.held_out = [data.names[i] for i in held_out]
-        validated = asdict(self.validation) | {"held_out": self.held_out}
-        self._facts = config | {"validation": validated, "versions": versions(), "label": task.label(longest)}
-        self.optimization = Optimization(self.strategy, task.variables, self.plan)
-        self._traced: tuple[int, Callable] = (-1, lambda *given: None)
-        self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
-        self._clock = tf.Variable(0.0, dtype=tf.float64, trainable=False)
-        self.validator = Validator(self, self.validation, held_out) if held_out else None
-        state = task.state | {"optimizer": self.optimization.optimizer, "step": self._step, "clock": self._clock}
-        state |= self.validator.state if self.validator else {}
-        self.checkpoints = Checkpoints(self, self.folder / "checkpoints", **state)
-        if resume:
-            go_on(self, more)
-        task.note(self._facts | self.course.to_dict())
+        with self._locked():  # let go if anything is refused below
+            if not resume and self.chief:
+                check_unused(self.folder)
+            self.course = read_run(self.folder, plan, config) if resume else Course.begin(plan, config, validation)
+            more = self.course.wanted(plan, validation, self.folder)
+            self.plan, self.validation = self.course.plan, self.course.validation
+            check_batch(self.strategy, self.plan.batch)
+            held_out = self.validation.held_out(len(data))
+            self.simulations = [i for i in range(len(data)) if i not in held_out]
+            task.set_up(Setting(self.simulations, longest, seed, self.plan.precision, self.strategy, show))
+            if not task.variables:
+                raise InputError(f"There is nothing to train in this {task.product}: no variable of it is trainable.")
+            self.held_out = [data.names[i] for i in held_out]
+            validated = asdict(self.validation) | {"held_out": self.held_out}
+            self._facts = config | {"validation": validated, "versions": versions(), "label": task.label(longest)}
+            self.optimization = Optimization(self.strategy, task.variables, self.plan)
+            self._traced: tuple[int, Callable] = (-1, lambda *given: None)
+            self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
+            self._clock = tf.Variable(0.0, dtype=tf.float64, trainable=False)
+            self.validator = Validator(self, self.validation, held_out) if held_out else None
+            state = task.state | {"optimizer": self.optimization.optimizer, "step": self._step, "clock": self._clock}
+            state |= self.validator.state if self.validator else {}
+            self.checkpoints = Checkpoints(self, self.folder / "checkpoints", self.course.id, **state)
+            if resume:
+                go_on(self, more)
+            task.note(self._facts | self.course.to_dict())
 
     @property
     def step(self) -> int:
@@ -190,7 +188,7 @@ class Trainer:
                 at its last good checkpoint with a lower learning rate; it is not applied, and the checkpoint stays.
             KeyboardInterrupt: if interrupted, after the iteration that was under way, with a checkpoint.
         """
-        with showing(progress if callable(progress) else bool(progress) and self.chief) as show:
+        with showing(progress if callable(progress) else bool(progress) and self.chief) as show, self._locked():
             return self._fit([*callbacks, *([ProgressBar(show, self)] if progress else [])], tensorboard)
 
     def _fit(self, callbacks: Sequence[keras.callbacks.Callback], tensorboard: bool) -> Any:
@@ -220,9 +218,16 @@ class Trainer:
         if not self.chief:
             return None
         if self.progress >= 1 or model.stop_training:
-            done = {"steps_done": self.step, "seconds": self.seconds, "stopped_early": self.progress < 1}
-            self.write_run(self.progress >= 1, **done)
+            early = self.progress < 1
+            self.write_run(not early, steps_done=self.step, seconds=self.seconds, stopped_early=early)
+        self._lock.release()
         return self.task.result(self.folder)
+
+    def _locked(self) -> AbstractContextManager:
+        """The right to write into the folder, which only the first of several workers needs."""
+        advice = "wait for it, or name another folder (folder=)"
+        self._lock: Any = FolderLock(self.folder, advice) if self.chief else nullcontext()
+        return self._lock
 
     def write_run(self, complete: bool = False, **facts):
         """Writes `run.json`."""
@@ -292,5 +297,4 @@ class Trainer:
             self._save(self.folder, "best on validation", val_error=float(self.validator.best))
 
     def _save(self, folder: Path, kind: str, **facts):
-        chosen = {"kind": kind, "step": self.step, "averaged": self.plan.ema is not None} | facts
-        self.task.save(folder, chosen=chosen)
+        self.task.save(folder, chosen={"kind": kind, "step": self.step, "averaged": self.plan.ema is not None} | facts)

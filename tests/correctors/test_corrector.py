@@ -1,6 +1,8 @@
 """Correctors: normalisation, saving, loading, and what does not fit."""
 
+import os
 import shutil
+from contextlib import suppress
 from dataclasses import replace
 
 import keras
@@ -110,10 +112,45 @@ def test_files_that_do_not_belong_together(flow, tmp_path):
     statistics = replace(STATISTICS, correction=STATISTICS.correction | {"marker": 1.0})
     Corrector.create(flow, "small", statistics, correct=("velocity", "marker")).save(tmp_path / "other")
     shutil.copy(tmp_path / "other" / "corrector.keras", tmp_path / "corrector.keras")
-    with pytest.raises(
-        InputError, match=r"corrector.keras maps 4 to 3 channels, but corrector.json beside it says 3 to 2"
-    ):
+    with pytest.raises(InputError, match="corrector.keras is not the network that corrector.json beside it describes"):
         Corrector.load(tmp_path)
+    content = read_json(tmp_path / "corrector.json")
+    write_json(tmp_path / "corrector.json", {n: v for n, v in content.items() if n != "weights"})
+    said = r"corrector.keras maps 4 to 3 channels, but corrector.json beside it says 3 to 2"
+    with pytest.raises(InputError, match=said):  # as versions before 0.3 wrote it
+        Corrector.load(tmp_path)
+
+
+def test_a_network_of_the_same_kind_is_noticed(flow, tmp_path):
+    for seed in range(2):
+        Corrector.create(flow, "small", STATISTICS, seed=seed).save(tmp_path / str(seed))
+    (tmp_path / "0" / "corrector.keras").write_bytes((tmp_path / "1" / "corrector.keras").read_bytes())
+    with pytest.raises(InputError, match="is not the network that corrector.json beside it describes: copy both files"):
+        Corrector.load(tmp_path / "0")
+
+
+def test_whenever_it_is_interrupted_the_two_files_belong_together(flow, tmp_path, monkeypatch):
+    """Each replacement of a file in turn is the last thing that happens."""
+    first, second = (Corrector.create(flow, "small", STATISTICS, seed=seed) for seed in range(2))
+    found = []
+    for stop in range(4):
+        folder, replaced, really = tmp_path / str(stop), [], os.replace
+        first.save(folder, number=1)
+
+        def replace(source, target, replaced=replaced, really=really, stop=stop):
+            if len(replaced) == stop:
+                raise KeyboardInterrupt
+            replaced.append(target)
+            really(source, target)
+
+        with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
+            patch.setattr(os, "replace", replace)
+            second.save(folder, number=2)
+        loaded = Corrector.load(folder)
+        known = {first.fingerprint: 1, second.fingerprint: 2}
+        assert known[loaded.fingerprint] == loaded.description["number"]
+        found.append(loaded.description["number"])
+    assert found == [1, 1, 2, 2]
 
 
 def test_what_describes_a_trained_corrector(tiny_run, tiny, tiny_train):

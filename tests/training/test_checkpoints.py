@@ -13,10 +13,10 @@ from phi_sol.training.checkpoints import Checkpoints
 class Run(SimpleNamespace):
     """What a trainer is to its checkpoints, with one weight that is the square of the step."""
 
-    def __init__(self, folder, chief=True):
+    def __init__(self, folder, chief=True, run="0123"):
         super().__init__(step=0, chief=chief, saved=[])
         self.weight = tf.Variable(0.0)
-        self.checkpoints = Checkpoints(self, folder, weight=self.weight)
+        self.checkpoints = Checkpoints(self, folder, run, weight=self.weight)
 
     def save(self):
         self.saved.append(self.step)
@@ -38,8 +38,8 @@ def folder(tmp_path):
     return tmp_path / "checkpoints"
 
 
-def restored(folder):
-    run = Run(folder)
+def restored(folder, **which):
+    run = Run(folder, **which)
     run.checkpoints.restore()
     return float(run.weight)
 
@@ -58,9 +58,52 @@ def test_a_damaged_one_falls_back_to_the_one_before(folder, caplog, file):
     halve(folder / file)
     assert restored(folder) == 150**2
     (line,) = caplog.messages
-    assert "checkpoint of iteration 155 in" in line and line.endswith(
-        "is damaged: going back to that of iteration 150."
-    )
+    assert f"{file} was changed after it was written" in line
+    assert line.endswith("Going back to the checkpoint of iteration 150.")
+
+
+def test_one_of_another_run_is_not_used(folder, tmp_path, caplog):
+    other = Run(tmp_path / "other", run="4567")
+    other.go_to(155)
+    other.weight.assign(-1.0)
+    other.checkpoints.on_train_end()
+    for path in (tmp_path / "other").iterdir():
+        path.replace(folder / path.name)
+    assert restored(folder) == 150**2 and "ckpt-155 is a checkpoint of another run" in caplog.text
+    assert restored(folder, run="4567") == -1.0
+
+
+def test_files_of_two_checkpoints_are_not_mixed(folder, caplog):
+    for kind in ("data-00000-of-00001", "index"):
+        (folder / f"ckpt-155.{kind}").write_bytes((folder / f"ckpt-150.{kind}").read_bytes())
+    assert restored(folder) == 150**2 and "was changed after it was written" in caplog.text
+
+
+def test_one_without_its_description_was_not_finished(folder, caplog):
+    (folder / "ckpt-155.json").unlink()
+    assert restored(folder) == 150**2 and not caplog.messages
+    for path in folder.glob("*.json"):
+        path.unlink()
+    assert restored(folder) == 155**2  # as versions before 0.3 wrote all of them
+
+
+@pytest.mark.parametrize("name", ["lr=[1e-3]", "a*b?", "back\\slash", "{1,2}", "with space, ü"])
+def test_any_name_of_a_folder(name, tmp_path):
+    run = Run(tmp_path / name / "checkpoints")
+    run.go_to(7)
+    run.checkpoints.on_train_end()
+    assert restored(tmp_path / name / "checkpoints") == 49
+
+
+def test_a_full_disk_is_named(tmp_path, monkeypatch):
+    def full(path):
+        raise tf.errors.ResourceExhaustedError(None, None, f"{path}; No space left on device")
+
+    run = Run(tmp_path / "checkpoints")
+    run.go_to(7)
+    monkeypatch.setattr(run.checkpoints.checkpoint, "write", full)
+    with pytest.raises(OSError, match="No space left on device: .*ckpt-7"):
+        run.checkpoints.on_train_end()
 
 
 def test_a_missing_one_falls_back_to_the_one_before(folder, caplog):
