@@ -17,13 +17,12 @@ from ..stepping.arrays import array_names
 from ..stepping.state import State
 from ..storage.files import PARTIAL, check_no_file_in_the_way, fingerprint, read_json
 from ..storage.frames import DESCRIPTION, REFERENCE, frame_file, sim_folder
-from ..storage.locks import held
+from ..storage.locks import LOCK, held
 from .checkpoint import Checkpoint, clear
 from .simulator import Job, Simulator, automatic_batch
 from .start import starts
 
 LOG = logging.getLogger(__name__)
-LOCK = ".lock"  # in the folder of a simulation that a process works at
 START = "start"  # entry of a configuration whose simulations don't begin from the flow's initial state
 
 

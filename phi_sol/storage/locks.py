@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+LOCK = ".lock"  # in a folder that a process works at
+
 
 @contextmanager
 def held(files: Sequence[Path], wait: bool) -> Iterator[bool]:

@@ -1,11 +1,14 @@
 """Folders of runs: whether one is free, and what a run was started with."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 from ..errors import InputError, MissingError
 from ..flows.comparison import first_difference
 from ..storage.files import read_json
+from ..storage.locks import LOCK, held
 from .plan import Plan
 from .validation import Validation
 
@@ -14,10 +17,24 @@ LENGTHS = ("steps", "budget")
 
 
 def check_unused(folder: Path):
-    """Raises InputError if there is anything in `folder`."""
-    if folder.is_dir() and any(folder.iterdir()):
+    """Raises InputError if there is anything in `folder`, but for the lock of a process."""
+    if folder.is_dir() and any(p.name != LOCK for p in folder.iterdir()):
         advice = "resume=True goes on with it" if (folder / RUN_FILE).is_file() else "it is not a run of phi_sol"
         raise InputError(f"{folder} is in use ({advice}): name another folder (folder=), or remove it.")
+
+
+@contextmanager
+def alone_in(folder: Path, unused: bool) -> Iterator[None]:
+    """
+    Within it no other process trains in `folder`, which is made. Raises InputError if one does, or if the folder should
+    be `unused` and no longer is.
+    """
+    with held([folder / LOCK], wait=False) as ours:
+        if not ours:
+            raise InputError(f"Another process trains in {folder}: wait for it, or name another folder (folder=).")
+        if unused:
+            check_unused(folder)
+        yield
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from .interruption import Interruption
 from .optimization import Optimization
 from .plan import Plan, Stage
 from .recovery import LOWER, go_back, go_on
-from .runs import RUN_FILE, Course, check_unused, read_run
+from .runs import RUN_FILE, Course, alone_in, check_unused, read_run
 from .summaries import outcome, summary
 from .task import Setting, Task
 from .validation import Validation, Validator
@@ -94,6 +95,7 @@ class Trainer:
         config |= {"seed": seed, "pair": data.pair.config, "data": data.fingerprints}
         config |= {"parameters": {n: v.tolist() for n, v in data.parameters.items()}}
         check_no_file_in_the_way(self.folder, "Name another folder (folder=).")
+        self._begun = resume
         if not resume and self.chief:
             check_unused(self.folder)
         self.course = read_run(self.folder, plan, config) if resume else Course(plan, validation or Validation())
@@ -186,11 +188,14 @@ class Trainer:
             other processes than the first of a training on several machines.)
 
         Raises:
+            InputError: if another process trains in the run's folder.
             DivergedError: if the loss or its gradient is not finite again, after the training has been taken up twice
                 at its last good checkpoint with a lower learning rate; it is not applied, and the checkpoint stays.
             KeyboardInterrupt: if interrupted, after the iteration that was under way, with a checkpoint.
         """
-        with showing(progress if callable(progress) else bool(progress) and self.chief) as show:
+        alone = alone_in(self.folder, not self._begun) if self.chief else nullcontext()
+        with alone, showing(progress if callable(progress) else bool(progress) and self.chief) as show:
+            self._begun = True
             return self._fit([*callbacks, *([ProgressBar(show, self)] if progress else [])], tensorboard)
 
     def _fit(self, callbacks: Sequence[keras.callbacks.Callback], tensorboard: bool) -> Any:
@@ -199,7 +204,6 @@ class Trainer:
         if self.chief:
             own.append(log)
             own += [TensorBoard(self.folder / "tensorboard", self.optimization.optimizer)] if tensorboard else []
-            self.folder.mkdir(parents=True, exist_ok=True)
             self.write_run()
         model = self.task.model
         calls = keras.callbacks.CallbackList([*own, self.checkpoints, *callbacks], model=model)

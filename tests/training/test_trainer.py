@@ -23,6 +23,7 @@ from phi_sol import (
     Validation,
     curriculum,
 )
+from phi_sol.storage.locks import LOCK, held
 
 
 def trainer(data, folder, steps=6, method="sol", unroll=2, plan=None, **kwargs):
@@ -292,6 +293,20 @@ def test_folders_in_use(tiny_run, tiny_train, tmp_path):
     shutil.copytree(tiny_run, tmp_path / "run")
     with pytest.raises(InputError, match="another run: seed is 0 instead of 5"):
         trainer(tiny_train, tmp_path / "run", resume=True, seed=5)
+
+
+def test_a_run_is_trained_by_one_process(tiny_run, tiny_train, tmp_path):
+    """Another one is refused while it is trained, and later, too, if both found the folder empty."""
+    one = trainer(tiny_train, tmp_path / "run", steps=2)
+    with (
+        held([tmp_path / "run" / LOCK], wait=False),
+        pytest.raises(InputError, match="Another process trains in .*run: "),
+    ):
+        one.fit()
+    shutil.copytree(tiny_run, tmp_path / "run", dirs_exist_ok=True)
+    with pytest.raises(InputError, match="in use .resume=True goes on with it"):
+        one.fit()
+    assert (tmp_path / "run" / "run.json").read_bytes() == (tiny_run / "run.json").read_bytes()
 
 
 def test_bad_methods_and_unrolls(tiny_train, tmp_path):
