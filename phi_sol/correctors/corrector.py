@@ -18,13 +18,13 @@ from ..stepping.arrays import array_names
 from ..storage.files import read_json, write_json
 from . import elsewhere
 from .adapter import Adapter, periodic_axes
-from .files import check_trained_for, in_short, load_network, network_fingerprint, save_network
+from .files import Sent, check_trained_for, in_short, load_network, network_fingerprint, save_network
 from .statistics import Statistics
 
 NETWORK_FILE, DESCRIPTION_FILE = "corrector.keras", "corrector.json"
 
 
-class Corrector:
+class Corrector(Sent):
     """
     Maps a source state to an additive correction of it:
 
