@@ -54,7 +54,7 @@ def read_arrays(path: Path, kind: str) -> tuple[dict, dict[str, np.ndarray]]:
             arrays = {n: stored[n] for n in stored.files}
         about = json.loads(str(arrays.pop(ABOUT)[()])) if ABOUT in arrays else {}
     except (OSError, ValueError, KeyError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as err:
-        raise InputError(f"{path} is damaged, or no file of phi_sol: {' '.join(str(err).split())}") from err
+        raise InputError(f"{path} is damaged, or no file of phi_sol.") from err
     if not isinstance(about, dict) or about.get("kind") != kind:
         raise InputError(f"{path} holds no {kind}.")
     return about, arrays
