@@ -123,7 +123,7 @@ def test_refused(frames, tmp_path, monkeypatch):
         with pytest.raises(InputError, match=message) as caught:
             phi_sol.write(given, tmp_path / name, flow, **(options[0] if options else {}))
         assert "\n" not in str(caught.value)
-    with pytest.raises(InputError, match=r"written to a file, write\(frames, path\), not to a Rollout"):
+    with pytest.raises(InputError, match=r"written to a file, write\(frames, path\), not to a list"):
         phi_sol.write("wake.nc", frames)
     import importlib
 
