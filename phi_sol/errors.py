@@ -2,8 +2,9 @@
 
 import sysconfig
 import traceback
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,19 @@ def is_real(value: Any) -> bool:
     """Whether a value is a finite number of Python or NumPy."""
     number = plain(value)
     return not isinstance(number, bool) and isinstance(number, int | float) and bool(np.isfinite(number))
+
+
+def check_takes(what: str, function: Callable, *arguments: str, advice: str = ""):
+    """Raises InputError if a function of the user's can't be called with so many arguments, by their positions."""
+    try:
+        found = signature(function)
+    except (TypeError, ValueError):  # a builtin that doesn't say
+        return
+    try:
+        found.bind(*arguments)
+    except TypeError:
+        name = getattr(function, "__name__", type(function).__name__)
+        raise InputError(f"{what} is a function of ({', '.join(arguments)}), not {name}{found}.{advice}") from None
 
 
 def is_user_file(name: str) -> bool:

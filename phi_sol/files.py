@@ -34,7 +34,8 @@ def reading(path: Path, advice: str = "", what: str = "") -> Iterator[None]:
     except Exception as err:  # libraries raise anything for damaged content, also errors of memory and recursion
         if isinstance(err, OSError) and err.errno in OUTSIDE:
             raise InputError(f"{what}{path} can't be read: {err.strerror}.") from err
-        raise InputError(f"{what}{path} is damaged ({one_line(err)}){advice}.") from err
+        reason = "" if "pickle" in str(err) else f" ({one_line(err)})"  # what NumPy advises about pickles is no help
+        raise InputError(f"{what}{path} is damaged{reason}{advice}.") from err
 
 
 @contextmanager

@@ -31,6 +31,8 @@ class Part:
     total: float
     info: str = ""
     begin: float = field(default_factory=lambda: time.monotonic())
+    moved: float = field(default_factory=lambda: time.monotonic())
+    """When it was last heard of with nothing done yet: what is compiled before says nothing of the speed."""
 
     @property
     def share(self) -> float:
@@ -38,8 +40,8 @@ class Part:
 
     @property
     def speed(self) -> float:
-        """Per second, since it was first heard of."""
-        elapsed = time.monotonic() - self.begin
+        """Per second, since it moved."""
+        elapsed = time.monotonic() - self.moved
         return (self.done - self.first) / elapsed if elapsed > 0 else 0.0
 
     def line(self, unit: str) -> str:
@@ -63,6 +65,8 @@ class Lines:
     def __call__(self, part: str, done: float, total: float, *, info: str = "", title: str = ""):
         shown = self.parts.setdefault(part, Part(part, done, done, total))
         shown.title, shown.done, shown.total, shown.info = title or part, done, total, info
+        if done == shown.first:
+            shown.moved = time.monotonic()
         if time.monotonic() - self.begin >= self.after:
             self.draw(part, shown)
 

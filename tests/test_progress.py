@@ -57,6 +57,14 @@ def test_long_work_says_a_line_every_half_minute(clock, capsys):
     ]
 
 
+def test_what_is_left_is_not_estimated_from_what_was_compiled_before(clock, capsys):
+    with showing(True) as show:
+        for done, seconds in ((0, 40), (0, 40), (0.25, 0)):
+            show("sol", done, 1.0)
+            clock.now += seconds
+    assert capsys.readouterr().err.splitlines()[-1] == "sol: 25 %, 1:20 so far, 2:00 to go"
+
+
 def test_a_bar_in_a_terminal(clock, monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal())
     work(clock, 1.0)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from .common import Command
+from .common import Command, QuietImport
 from .compare import compare
 from .evaluate import evaluate
 from .export import export
@@ -70,6 +70,8 @@ def main(arguments: list[str]) -> int:
     notes.setFormatter(logging.Formatter("phi-sol: %(message)s"))
     logging.getLogger("phi_sol").handlers[:] = [notes]
     command = typer.main.get_command(app)
+    if "tensorflow" not in sys.modules:
+        sys.meta_path.insert(0, QuietImport())  # type: ignore[arg-type]
     try:
         return command.main(arguments or ["--help"], prog_name="phi-sol", standalone_mode=False) or 0
     except (InputError, DivergedError) as err:

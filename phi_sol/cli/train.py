@@ -171,6 +171,9 @@ def train(
     plan |= {"clip": None} if clip == inf else {}
     kind, parts = task_of(experiment), None if stages is None else parse_stages(stages)
     longest = max(s.unroll for s in parts) if parts else experiment.schedule.unroll if unroll is None else unroll
+    used = kind.stages(method, longest)[-1].unroll
+    if (parts or unroll is not None) and used != longest:
+        raise InputError(f"The method {method} trains on {used} step, not on {longest} unrolled ones: leave that out.")
     if budget is not None or steps is not None:
         plan |= {"steps": steps, "budget": None if budget is None else parse_duration(budget)}
     shorter_first = experiment.schedule.curriculum if curriculum is None else curriculum

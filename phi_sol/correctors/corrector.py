@@ -18,13 +18,13 @@ from ..stepping.arrays import array_names
 from ..storage.schemas import CORRECTOR
 from . import elsewhere
 from .adapter import Adapter, periodic_axes
-from .files import check_trained_for, in_short, load_pair, network_fingerprint, save_pair
+from .files import Sent, check_trained_for, in_short, load_pair, network_fingerprint, save_pair
 from .statistics import Statistics
 
 NETWORK_FILE, DESCRIPTION_FILE = "corrector.keras", "corrector.json"
 
 
-class Corrector:
+class Corrector(Sent):
     """
     Maps a source state to an additive correction of it:
 

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import pickle
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +20,7 @@ from ..flows.comparison import first_difference
 from ..networks.timing import architecture
 from ..storage.files import fingerprint, read_json, write_json
 from ..storage.schemas import Schema
-from .objects import find, needed
+from .objects import find, needed, objects_of
 
 Trained = TypeVar("Trained")
 WEIGHTS, BEFORE = "weights", "before"  # entries of descriptions
@@ -116,6 +117,29 @@ def _read_config(path: Path) -> tuple[dict, str]:
     if damaged:
         raise InputError(f"{path} is damaged (in {damaged}): copy it once more, or train again.")
     return config, facts.get("keras_version", "?")
+
+
+class Sent:
+    """
+    What has a network, for `copy`, `deepcopy` and `pickle`: classes and functions of the user's that the network is
+    made of go along by their names, registered or not, so that the module that they are in is all another process
+    needs. What is compiled stays behind.
+    """
+
+    def __copy__(self):
+        """One that shares the network."""
+        copied = object.__new__(type(self))
+        copied.__dict__.update(self.__dict__)
+        return copied
+
+    def __getstate__(self) -> dict[str, Any]:
+        network = self.__dict__["network"]
+        kept = {n: v for n, v in self.__dict__.items() if n != "compiled"}
+        return kept | {"network": pickle.dumps(network), "objects": objects_of(network)}
+
+    def __setstate__(self, state: dict[str, Any]):
+        with keras.saving.custom_object_scope(state.pop("objects")):
+            self.__dict__.update(state, network=pickle.loads(state["network"]))
 
 
 def in_short(network: keras.Model, description: dict) -> tuple[str, str]:

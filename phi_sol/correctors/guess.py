@@ -17,12 +17,12 @@ from ..networks import build_network
 from ..pressure.axes import CLOSED
 from ..pressure.laplace import MaskedLaplace
 from ..storage.schemas import GUESS
-from .files import check_trained_for, in_short, load_pair, network_fingerprint, save_pair
+from .files import Sent, check_trained_for, in_short, load_pair, network_fingerprint, save_pair
 
 NETWORK_FILE, DESCRIPTION_FILE = "guess.keras", "guess.json"
 
 
-class PoissonGuess:
+class PoissonGuess(Sent):
     """
     Guesses the solution of `-∇²p = b` in a domain without open sides:
 
@@ -77,10 +77,6 @@ class PoissonGuess:
 
     def __repr__(self):
         return f"PoissonGuess({', '.join(in_short(self.network, self.description))})"
-
-    def __getstate__(self) -> dict:
-        """For copies and other processes: without what is compiled."""
-        return {n: v for n, v in vars(self).items() if n != "compiled"}
 
     @cached_property
     def compiled(self) -> Callable:

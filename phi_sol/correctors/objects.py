@@ -52,7 +52,8 @@ def find(name: str, given: dict[str, Any]) -> Any:
 def objects_of(network: keras.Model) -> dict[str, Any]:
     """What a network in memory is made of that is not Keras's, by the names that files have for it."""
     layers = list(network._flatten_layers())
-    parts = [*layers, *(v for layer in layers for v in vars(layer).values())]
+    # what hides an attribute of the class is Keras's wrapper of a method, such as `build`
+    parts = [*layers, *(v for x in layers for n, v in vars(x).items() if not hasattr(type(x), n))]
     own = [p if isfunction(p) else type(p) for p in parts if isfunction(p) or isinstance(p, PARTS)]
     return {keras.saving.get_registered_name(o): o for o in own if not o.__module__.startswith("keras.")}
 

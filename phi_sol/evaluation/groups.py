@@ -63,11 +63,19 @@ def group_runs(records: dict[str, Record], descriptions: dict[str, dict]) -> lis
 
 
 def trained_alike(names: Iterable[str], descriptions: dict[str, dict]) -> dict[str, list[str]]:
-    """Names of runs by the label of their group, in order. One without a description is alone."""
+    """
+    Names of runs by the label of their group, in order. One without a description is alone, and so is one of a seed
+    that a group has already, such as the last corrector beside the best one of a training.
+    """
     members: dict[str, list[str]] = {}
+    seen = set()
     for name in names:
-        facts = descriptions.get(name)
-        key = name if facts is None else fingerprint(json.loads(json.dumps({k: facts.get(k) for k in DEFINING})))
+        key, facts = name, descriptions.get(name)
+        if facts is not None:
+            alike = {k: facts.get(k) for k in DEFINING} | {"chosen": (facts.get("chosen") or {}).get("kind")}
+            found, seed = fingerprint(json.loads(json.dumps(alike))), facts.get("seed")
+            key = name if seed is not None and (found, seed) in seen else found
+            seen.add((found, seed))
         members.setdefault(key, []).append(name)
     groups: dict[str, list[str]] = {}
     for together in members.values():

@@ -1,15 +1,15 @@
 """`phi_sol.write`: states and rollouts as files of other programs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import InputError
-from ..flows import Flow
 from ..pictures.film import FORMATS as FILMS
 from ..stepping.arrays import check_state, native_arrays
 from ..stepping.rollout import Rollout
+from ..stepping.solver import Solver
 from ..stepping.state import State
 from ..storage.files import check_no_file_in_the_way
 from .film import write_film_of
@@ -23,7 +23,7 @@ WRITERS: dict[str, tuple[str, Callable]] = {
 }
 
 
-def write(frames: Rollout | State | Sequence[State], path: str | Path, flow: Flow | None = None, **options):
+def write(frames: Rollout | State | Sequence[State], path: str | Path, flow: Solver | None = None, **options):
     """
     Writes a rollout of one's own, a state, or a list of states, by the name of the file:
 
@@ -37,7 +37,7 @@ def write(frames: Rollout | State | Sequence[State], path: str | Path, flow: Flo
 
     Args:
         frames: A state or a list of states needs `flow`, too; the states of a list are dt of the flow apart.
-        flow: The flow that the states belong to; a rollout knows its own.
+        flow: The flow that the states belong to, or any solver of its states; a rollout knows its own.
         options: Of films: `field`, `quantity` (as for `phi_sol.plot`) and `fps`, 10 unless it is said. Of others: what
             the file shall say about itself.
 
@@ -46,6 +46,8 @@ def write(frames: Rollout | State | Sequence[State], path: str | Path, flow: Flo
             written to.
         MissingError: if a library is not installed that the format needs.
     """
+    if not isinstance(path, str | Path):
+        raise InputError(f"Frames are written to a file, write(frames, path), not to a {type(path).__name__}.")
     path = Path(path)
     kinds = {suffix: kind for kind, (suffix, _) in WRITERS.items()}
     suffix = path.suffix.lower()
@@ -63,17 +65,18 @@ def write(frames: Rollout | State | Sequence[State], path: str | Path, flow: Flo
     WRITERS[kinds[suffix]][1](rollout, path, **options)
 
 
-def as_rollout(frames: Rollout | State | Sequence[State], flow: Flow | None = None) -> Rollout:
+def as_rollout(frames: Rollout | State | Sequence[State], solver: Solver | None = None) -> Rollout:
     """Any frames as a rollout; errors as for `write`."""
     if isinstance(frames, Rollout):
         if not len(frames):
             raise InputError("There is no frame to write.")
         return frames.numpy()
-    states = [frames] if isinstance(frames, State) else list(frames)
+    states = [frames] if isinstance(frames, State) else list(frames) if isinstance(frames, Iterable) else [frames]
     if not states:
         raise InputError("There is no frame to write.")
-    if flow is None:
+    if not isinstance(solver, Solver):
         raise InputError("A state does not know its flow: write(states, path, flow).")
+    flow = solver.flow
     for state in states:
         check_state(flow, state)
     shape = states[0].batch_shape
@@ -83,4 +86,4 @@ def as_rollout(frames: Rollout | State | Sequence[State], flow: Flow | None = No
     arrays = {n: np.stack([p[n] for p in parts]) for n in parts[0]}
     first = {n: states[0].parameters[n] for n in flow.parameters}
     given = {n: np.resize(p.numpy([p.shape]), shape.volume) for n, p in first.items()}
-    return Rollout(flow, arrays, given, flow.dt * np.arange(len(states)), batch=shape)
+    return Rollout(flow, arrays, given, solver.dt * np.arange(len(states)), batch=shape)

@@ -14,7 +14,7 @@ from functools import partial
 
 import keras
 
-from ..errors import InputError, suggestion
+from ..errors import InputError, check_takes, suggestion
 from .coarse import fast, faster, fastest
 from .convolutional import convnet, dilated, resnet, small
 from .facts import NetworkFacts, describe
@@ -173,6 +173,8 @@ def network_name(network: str | keras.Model | Callable) -> str:
     if not callable(network) or isinstance(network, type):
         kind = f"the class {network.__name__}" if isinstance(network, type) else type(network).__name__
         raise InputError(f"A network is a name, a keras.Model or a function (layers, x, outputs), not {kind}.")
+    made = " What a function makes can be given itself: net = my_function(), and the network is net."
+    check_takes("A network", network, "layers", "x", "outputs", advice=made)
     while isinstance(network, partial):
         network = network.func
     return getattr(network, "__name__", type(network).__name__).strip("<>")

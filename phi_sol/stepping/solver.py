@@ -3,6 +3,7 @@
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -30,6 +31,9 @@ class Resumable(Protocol):
 
     def begin(self, solver: "Solver", arrays: dict, parameters: dict, keep_every: int) -> tuple[dict, list[dict]]:
         """The arrays to go on from, and the frames before, in parts."""
+
+    def alone(self) -> AbstractContextManager:
+        """Within it no other process adds to it."""
 
     def add(self, arrays: dict, kept: dict, last: bool):
         """Takes frames, and the arrays after them."""
@@ -232,13 +236,14 @@ class Solver(ABC):
                 kept = {n: p[: max(0, frames - done)] for n, p in part.items()}
                 done += len(next(iter(part.values())))
                 yield kept
-        while done < frames:
-            count = min(room, frames - done)
-            arrays, kept = self.loop.frames(arrays, parameters, dt, count, keep_every, room)
-            done, kept = done + count, {n: k[:count] for n, k in kept.items()}
-            if restart is not None:
-                restart.add(arrays, kept, done == frames)
-            yield kept
+        with nullcontext() if restart is None or done >= frames else restart.alone():
+            while done < frames:
+                count = min(room, frames - done)
+                arrays, kept = self.loop.frames(arrays, parameters, dt, count, keep_every, room)
+                done, kept = done + count, {n: k[:count] for n, k in kept.items()}
+                if restart is not None:
+                    restart.add(arrays, kept, done == frames)
+                yield kept
 
     def choose(self, arrays: dict, parameters: dict):
         """

@@ -82,17 +82,23 @@ class Dataset:
             InputError: if a simulation is unfinished, damaged, has fewer frames, or belongs to another pair.
             MissingError: if a file is missing.
         """
-        self.pair, found = pair, {}
+        self.pair, found, again = pair, {}, []
         for folder in map(Path, folders):
             description = self._check(folder)
             first = found.setdefault(description["fingerprint"], (folder, description))
             if first[1] is not description:
-                LOG.warning("%s is the same simulation as %s: it counts once.", folder, first[0])
+                again.append((folder, first[0]))
+        if again:
+            counts = f", and so on for {len(again)} of them: each" if len(again) > 1 else ": it"
+            LOG.warning("%s is the same simulation as %s%s counts once.", *again[0], counts)
         self.folders, descriptions = (list(v) for v in zip(*found.values(), strict=True))
-        recorded = min(d["frames"] for d in descriptions)
+        recorded, longest = (of(d["frames"] for d in descriptions) for of in (min, max))
         if frames is not None and frames > recorded:
             place = self.folders[0].parent
             raise InputError(f"{frames} frames are asked for, but {place} holds simulations of {recorded} frames.")
+        if frames is None and recorded < longest:
+            short = next(f for f, d in zip(self.folders, descriptions, strict=True) if d["frames"] == recorded)
+            LOG.warning("Of all simulations the first %d frames count: %s has no more.", recorded, short)
         self.frames = recorded if frames is None else frames
         self.checksums = [stored_checksums(d) for d in descriptions]
         if unknown := sum(c is None for c in self.checksums):

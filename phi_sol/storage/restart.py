@@ -1,6 +1,7 @@
 """Long rollouts that go on after they were killed."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from ..files import checksum, read_arrays, write_arrays
 from ..flows.comparison import first_difference
 from ..stepping.solver import Solver
 from .files import check_no_file_in_the_way
+from .locks import LOCK, held
 
 FILE, KIND, FRAMES = "restart.npz", "restart", "frames"
 
@@ -66,13 +68,20 @@ class Restart:
         self._count = stored["frames"]
         return {n: tf.constant(last[n]) for n in arrays}, parts
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Within it no other process writes into the folder, which is made; InputError if one does."""
+        with held([self.folder / LOCK], wait=False) as ours:
+            if not ours:
+                raise InputError(f"Another process writes into {self.folder}: wait for it, or name another folder.")
+            yield
+
     def add(self, arrays: dict, kept: dict, last: bool):
         """Takes frames, shape (frames, batch, ...), and the arrays after them; writes them when it is time to."""
         self._pending.append({n: k.numpy() for n, k in kept.items()})
         count = sum(len(next(iter(p.values()))) for p in self._pending)
         if not last and count < self.every // self._about["keep_every"]:
             return
-        self.folder.mkdir(parents=True, exist_ok=True)
         frames = {n: np.concatenate([p[n] for p in self._pending]) for n in self._pending[0]}
         write_arrays(self.folder / _name(self._count), frames, {"kind": FRAMES})
         self._count, self._pending = self._count + count, []

@@ -107,10 +107,14 @@ class ProgressBar(keras.callbacks.Callback):
     def _show(self, progress: float, info: str):
         self.show(PART, progress, 1.0, info=info, title=f"{self.trainer.folder.name} {self.trainer.label}")
 
+    def on_train_batch_begin(self, batch, logs=None):
+        if not self.ends:  # what is compiled is
+            self._show(self.trainer.progress, "first iteration")
+
     def on_train_batch_end(self, batch, logs=None):
         self.ends.append(time.perf_counter())
         elapsed = self.ends[-1] - self.ends[0]
         speed = f"{(len(self.ends) - 1) / elapsed:.1f} it/s" if elapsed else ""
         error = self.trainer.validation_error
-        info = f"loss {logs['loss']:.1e} {'' if error is None else f'val {error:.4f} '}{speed}"
-        self._show(logs["progress"], info)
+        texts = [f"loss {logs['loss']:.1e}", "" if error is None else f"val {error:.4f}", speed]
+        self._show(logs["progress"], " ".join(filter(None, texts)))

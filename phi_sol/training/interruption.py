@@ -29,7 +29,7 @@ class Interruption:
             self.forced = True
             raise KeyboardInterrupt
         self.requested = True
-        LOG.warning("Stopping after this iteration; press Ctrl-C again to stop at once, without a checkpoint.")
+        LOG.warning("Stopping after this iteration; a second Ctrl-C (or SIGTERM) stops at once, without a checkpoint.")
 
     def __enter__(self) -> "Interruption":
         self._before = {}

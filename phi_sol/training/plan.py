@@ -3,14 +3,14 @@
 import re
 from collections.abc import Callable
 from dataclasses import KW_ONLY, asdict, dataclass, fields, replace
-from math import inf, isfinite
+from math import inf, isfinite, nan
 from numbers import Integral, Real
 from typing import Any
 
 import keras
 from keras.optimizers.schedules import CosineDecay, ExponentialDecay, PiecewiseConstantDecay
 
-from ..errors import InputError, suggestion, user_error
+from ..errors import InputError, check_takes, suggestion, user_error
 from ..experiment import OPTIMIZERS
 from ..networks import POLICIES
 
@@ -93,8 +93,10 @@ class Plan:
     def __post_init__(self):
         if (self.steps is None) == (self.budget is None):
             raise InputError("Give either a number of steps or a time budget for a training.")
-        if not self.stages or not all(isinstance(s, Stage) for s in self.stages):
-            raise InputError(f"The stages of a training are a tuple of Stage, at least one, not {self.stages!r}.")
+        parts = self.stages if isinstance(self.stages, tuple | list) else ()
+        if not (parts and all(isinstance(s, Stage) for s in parts)):
+            form = "a tuple of Stage, at least one, such as curriculum(4)"
+            raise InputError(f"The stages of a training are {form}, not {self.stages!r}.")
         for name in ("batch", "steps", "learning_rate", "budget", "final", "clip"):
             value, whole = getattr(self, name), name in ("batch", "steps")
             number = isinstance(value, Integral if whole else Real) and not isinstance(value, bool)
@@ -115,6 +117,9 @@ class Plan:
         if isinstance(self.decay, keras.optimizers.schedules.LearningRateSchedule):
             form = "decay=lambda progress: float(schedule(progress * steps)) / learning_rate"
             raise InputError(f"A Keras schedule gives rates by iterations, a decay factors by the progress: {form}.")
+        if not isinstance(self.decay, str):
+            check_takes("A decay", self.decay, "progress")
+            _ = self._factor(0.0), self._factor(1.0)
         if callable(self.optimizer):
             try:
                 object.__setattr__(self, "optimizer", self.optimizer())
@@ -143,8 +148,20 @@ class Plan:
         if index:
             ramp *= _rise(progress - ends[index], RISE * (ends[index + 1] - ends[index]))
         if not isinstance(self.decay, str):
-            return ramp * self.learning_rate * float(self.decay(within))
+            return ramp * self.learning_rate * self._factor(within)
         return ramp * float(DECAYS[self.decay](self.learning_rate, self.final)(within))
+
+    def _factor(self, progress: float) -> float:
+        """What a decay of the user's own gives; raises InputError if it is no factor."""
+        given = self.decay(progress)  # type: ignore[operator]
+        try:
+            factor = float(given)
+        except (TypeError, ValueError):
+            factor = nan
+        if not (isfinite(factor) and factor >= 0):
+            needed = "a factor of the learning rate, of at least 0, is needed"
+            raise InputError(f"The decay {_name(self.decay)!r} gives {given!r} at the progress {progress:g}: {needed}.")
+        return factor
 
     @property
     def length(self) -> float:

@@ -61,11 +61,10 @@ class Task(ABC):
     it is saved, and how what was trained is evaluated and tabulated. Trainer, commands and viewer know nothing else.
 
     A task of one's own defines `set_up`, `variables`, `losses`, `error`, `save` and `load`; a scene names it as
-    `Experiment(task=MyTask)`. The rest has defaults, or says that it is not there.
+    `Experiment(task=MyTask)`. The rest has defaults.
 
     Attributes:
-        data: The recorded simulations.
-        flow: Their source flow.
+        data: The recorded simulations; `flow` is their source flow.
         name: Of the kind, as results have it.
         product: What a run holds, in words, for messages.
         files: Files that a folder with such a product has.
@@ -82,6 +81,8 @@ class Task(ABC):
     width: ClassVar[int] = 110
 
     def __init__(self, data: Dataset):
+        if not hasattr(data, "pair"):
+            raise InputError(f"A task needs a Dataset, Dataset.load(pair, folder), not a {type(data).__name__}.")
         self.data, self.flow = data, data.pair.source
 
     # --- what is trained ---
@@ -291,8 +292,7 @@ class Task(ABC):
 
 
 def _refuse(task: type[Task], experiment: Any, option: str):
-    what = article(task.product)
-    raise InputError(f"{option} is not for {experiment.name}, which trains {what}: leave it out.")
+    raise InputError(f"{option} is not for {experiment.name}, which trains {article(task.product)}: leave it out.")
 
 
 def article(noun: str) -> str:

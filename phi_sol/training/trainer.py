@@ -184,6 +184,7 @@ class Trainer:
             other processes than the first of a training on several machines.)
 
         Raises:
+            InputError: if another process trains in the run's folder.
             DivergedError: if the loss or its gradient is not finite again, after the training has been taken up twice
                 at its last good checkpoint with a lower learning rate; it is not applied, and the checkpoint stays.
             KeyboardInterrupt: if interrupted, after the iteration that was under way, with a checkpoint.
@@ -197,7 +198,6 @@ class Trainer:
         if self.chief:
             own.append(log)
             own += [TensorBoard(self.folder / "tensorboard", self.optimization.optimizer)] if tensorboard else []
-            self.folder.mkdir(parents=True, exist_ok=True)
             self.write_run()
         model = self.task.model
         calls = keras.callbacks.CallbackList([*own, self.checkpoints, *callbacks], model=model)

@@ -86,7 +86,8 @@ class Film:
     def write(self, out: Path, fps: float, progress: Callable[[int, int], None] = lambda done, total: None):
         """
         Computes what is missing and writes the film; a film that is not finished is not left behind. `progress` is
-        called with (frames done, frames in all). InputError if the first frame is damaged, or fps is not positive.
+        called with (frames done, frames in all). InputError if the first frame is damaged, fps is not positive, or the
+        corrector can't be loaded or used.
         """
         if not (np.isfinite(fps) and fps > 0):
             raise InputError(f"The number of frames per second must be positive, not {fps:g}.")
@@ -119,6 +120,8 @@ class Film:
         while rollouts := self.comparison.requested(self.recording, self.run).values():
             needed = self.frames[-1] + 1
             progress(sum(min(len(r.frames), needed) for r in rollouts), needed * len(rollouts))
+            if failed := [r.error for r in rollouts if r.error and not r.frames]:
+                raise InputError(failed[0])
             if all(r.done or len(r.frames) >= needed for r in rollouts):
                 return
             time.sleep(0.1)

@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+import subprocess
 import sys
 
 import numpy as np
@@ -156,6 +157,11 @@ def test_without_the_scene_it_is_said_what_is_missing(here):
     assert Corrector.load("runs/own/sol", custom_objects={"Gate": gate, "soft": soft}).network.name == "build"
 
 
+def test_a_scene_that_imports_keras_is_as_quiet_as_any(here):
+    command = [sys.executable, "-m", "phi_sol", "generate", "mine/scene.py", "--dry-run"]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stderr == ""
+
+
 def test_parts_by_the_command(here, capsys):
     """By one door, also for scenes that say nothing of the kind; and what resumes a run must be the same."""
     own = ["--loss", "mine/own_parts.py:penalty", "--optimizer", "mine/own_parts.py:momentum", "--steps", "2"]
@@ -168,6 +174,9 @@ def test_parts_by_the_command(here, capsys):
         (["--optimizer", "mine/own_parts.py:half"], "half() missing 1 required positional argument: 'progress'"),
         (["--optimizer", "mine/own_parts.py:model"], "The optimizer of a training can't be made"),
         (["--loss", "mine/own_parts.py"], "must have the form FILE.py:NAME"),
+        (["--loss", "mine/own_parts.py:half"], "a function of (predicted, target), not half(progress)"),
+        (["--network", "mine/own_parts.py:momentum"], "a function of (layers, x, outputs), not momentum()"),
+        (["--method", "non", "--unroll", "2"], "The method non trains on 1 step, not on 2 unrolled ones"),
     ):
         assert main(["train", "mine/scene.py", "--out", "wrong", *wrong]) == 2
         assert message in capsys.readouterr().err

@@ -89,6 +89,14 @@ def test_view_takes_the_next_port_and_ends_with_ctrl_c(folder, tiny_data):
     assert "Traceback" not in process.stderr.read()
 
 
+def test_no_film_of_a_corrector_that_can_t_be_loaded(folder, tiny_data, capsys):
+    """It is an error, not a picture of its message."""
+    shutil.copytree(folder / "run", folder / "damaged")
+    (folder / "damaged" / "corrector.keras").write_bytes(b"no zip")
+    assert main(["animate", "damaged", "--data", str(tiny_data / "test"), "-o", "a.gif", "--frames", "0:2"]) == 2
+    assert "corrector.keras is damaged" in capsys.readouterr().err and not (folder / "a.gif").exists()
+
+
 def test_animate(folder, tiny_data, capsys):
     assert (
         main(

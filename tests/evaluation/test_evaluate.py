@@ -21,7 +21,7 @@ from phi_sol import (
     metrics,
 )
 from phi_sol.evaluation.baselines import Starts, plain_solvers
-from phi_sol.evaluation.groups import Group, group_runs
+from phi_sol.evaluation.groups import Group, group_runs, trained_alike
 from phi_sol.evaluation.illustrate import kept_frames, write_pictures
 from phi_sol.evaluation.measures import Measures
 from phi_sol.evaluation.records import Record, run_solver
@@ -198,6 +198,15 @@ def test_groups():
     assert [(g.label, list(g.runs)) for g in groups] == [("SRC", ["SRC"]), ("a", ["a_seed0", "a_seed1"]), ("b", ["b"])]
     assert groups[1].statistics(4) == (1.5, pytest.approx(np.sqrt(0.5))) and groups[2].statistics(4) == (3.0, None)
     assert list(group_results(groups, 4, 1.0)) == ["a", "b"]
+
+
+def test_two_correctors_of_one_training_are_no_seeds():
+    """The best and the last one of each of two seeds: two groups; the same one twice: each alone."""
+    best, last = ({"method": "sol", "chosen": {"kind": k}} for k in ("best on validation", "last"))
+    facts = {f"{n}_seed{s}": d | {"seed": s} for s in (0, 1) for n, d in (("best", best), ("last", last))}
+    assert trained_alike(facts, facts) == {"best": ["best_seed0", "best_seed1"], "last": ["last_seed0", "last_seed1"]}
+    twice = {"a": best | {"seed": 0}, "b": best | {"seed": 0}}
+    assert trained_alike(twice, twice) == {"a": ["a"], "b": ["b"]}
 
 
 def test_without_a_run_and_in_memory(tiny, tiny_run, tiny_data):

@@ -112,6 +112,7 @@ def test_refused(frames, tmp_path, monkeypatch):
         r"wake.hdf must end with one of .nc, .vti, .zarr, .mp4, .gif, .html": (frames, "wake.hdf", FLOW),
         r"A state does not know its flow: write\(states, path, flow\)": (frames, "wake.nc", None),
         "There is no frame to write": ([], "wake.nc", FLOW),
+        "steps a State .*, not int": (5, "wake.nc", FLOW),
         "does not belong to WakeFlow": (frames, "wake.nc", WakeFlow(y=16, x=8)),
         "same batch dimensions": ([frames[0], frames[1][{"batch": 0}]], "wake.nc", FLOW),
         "must be positive, not 0": (frames, "wake.gif", FLOW, dict(fps=0)),
@@ -122,6 +123,8 @@ def test_refused(frames, tmp_path, monkeypatch):
         with pytest.raises(InputError, match=message) as caught:
             phi_sol.write(given, tmp_path / name, flow, **(options[0] if options else {}))
         assert "\n" not in str(caught.value)
+    with pytest.raises(InputError, match=r"written to a file, write\(frames, path\), not to a list"):
+        phi_sol.write("wake.nc", frames)
     import importlib
 
     def without(name):

@@ -307,6 +307,10 @@ def lambda_layer(layers, x, outputs):
         (lambda: lambda layers, x, outputs: None, "'lambda' maps .* to None"),
         (WithTwoInputs, "'WithTwoInputs' maps .* to None"),
         (lambda: Own, r"a keras.Model or a function \(layers, x, outputs\), not the class Own"),
+        (
+            lambda: lambda: Own(),
+            r"A network is a function of \(layers, x, outputs\), not <lambda>\(\)\. What a function makes",
+        ),
         (lambda: 5, "not int"),
         (lambda: None, "not NoneType"),
         (lambda: lambda_layer, "can't be saved .*a Lambda is Python code"),

@@ -4,6 +4,7 @@ import copy
 import multiprocessing
 import pickle
 
+import keras
 import numpy as np
 import pytest
 from phi import math
@@ -75,6 +76,30 @@ def test_copies_of_solvers_that_have_stepped(tiny, tiny_run):
         solver.step(state)
         check_rollouts(solver, pickle.loads(pickle.dumps(solver)), state)
         assert copy.deepcopy(solver).config() == solver.config()
+
+
+class Gate(keras.layers.Layer):
+    """A layer of one's own, which nobody registers."""
+
+    def build(self, shape):
+        self.factor = self.add_weight(shape=(shape[-1],), initializer="ones")
+
+    def call(self, x):
+        return self.factor * x
+
+
+def test_copies_of_a_corrector_with_a_layer_of_its_own(tiny_run):
+    """Other processes import its module; a plain copy shares the network."""
+    corrector = Corrector.load(tiny_run)
+    network = corrector.network
+    own = keras.Model(network.input, Gate()(network.output))
+    corrector.network = own
+    own.layers[-1].set_weights([np.array([2.0, 3.0], np.float32)])
+    for way in ("deepcopy", "pickle"):
+        again = WAYS[way](corrector)
+        assert again.network is not own and again.fingerprint == corrector.fingerprint
+        assert type(again.network.layers[-1]) is Gate
+    assert copy.copy(corrector).network is own
 
 
 @pytest.mark.parametrize(

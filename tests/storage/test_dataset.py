@@ -10,7 +10,8 @@ from phi.field import Scene
 from phi_sol import Dataset, InputError, MissingError, SolverPair, WakeFlow
 from phi_sol.correctors.statistics import Statistics
 from phi_sol.storage.dataset import find_simulations
-from phi_sol.storage.files import read_json, write_json
+from phi_sol.storage.files import fingerprint, read_json, write_json
+from phi_sol.storage.frames import DESCRIPTION, FACTS
 
 
 @pytest.fixture
@@ -39,6 +40,22 @@ def test_fewer_frames(tiny, tiny_data):
     assert Dataset(tiny.pair, folders, frames=3).arrays["marker"].shape[1] == 4
     with pytest.raises(InputError, match="13 frames are asked for, but .* of 12 frames"):
         Dataset(tiny.pair, folders, frames=13)
+
+
+def test_simulations_of_several_lengths_and_the_same_ones_twice(tiny, tiny_data, tmp_path, caplog):
+    """One line each, however many there are."""
+    shutil.copytree(tiny_data / "train", tmp_path / "copy")
+    short = find_simulations(tiny_data, "test")[0]
+    shutil.copytree(short, tmp_path / "short")
+    description = read_json(short / DESCRIPTION) | {"frames": 5}
+    config = {n: v for n, v in description.items() if n not in FACTS}
+    write_json(tmp_path / "short" / DESCRIPTION, description | {"fingerprint": fingerprint(config)})
+    folders = [*find_simulations(tiny_data, "train"), *find_simulations(tmp_path / "copy", "train")]
+    data = Dataset(tiny.pair, [*folders, tmp_path / "short"])
+    assert len(data) == len(folders) // 2 + 1 and data.frames == 5
+    twice, lengths = (r.getMessage() for r in caplog.records)
+    assert twice.endswith(f"and so on for {len(folders) // 2} of them: each counts once.") and "sim_000000" in twice
+    assert lengths == f"Of all simulations the first 5 frames count: {tmp_path / 'short'} has no more."
 
 
 def test_missing_folders(tmp_path):

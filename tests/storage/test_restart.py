@@ -11,6 +11,7 @@ import pytest
 
 from phi_sol import Corrector, HybridSolver, InputError, Restart, SolverPair, WakeFlow, rollout
 from phi_sol.solvers.finer import FinerSource
+from phi_sol.storage.locks import LOCK, held
 
 PAIR = SolverPair(WakeFlow, dict(y=24, x=12), ratio=2)
 STEPS, KEEP = 46, 3  # 15 frames
@@ -48,7 +49,7 @@ def test_killed_and_resumed_is_uninterrupted(name, tiny, tiny_run, tmp_path):
     expected = solver.rollout(state, STEPS, KEEP)
     with pytest.raises(Killed):
         solver.rollout(state, STEPS, KEEP, restart=Dying(tmp_path / "run", 10, 2))
-    assert sorted(p.name for p in (tmp_path / "run").iterdir()) == [
+    assert sorted(p.name for p in (tmp_path / "run").iterdir() if p.name != LOCK) == [
         "frames_000000000.npz",
         "frames_000000003.npz",
         "restart.npz",
@@ -126,6 +127,12 @@ def test_what_is_no_restart(tmp_path):
         flow.rollout(flow.initial_state(reynolds=300.0), 2, restart="wake.restart")
     with pytest.raises(InputError, match="steps between restarts must be an integer of at least 1, not 0"):
         Restart(tmp_path, every=0)
+    with (
+        held([tmp_path / "shared" / LOCK], wait=False),
+        pytest.raises(InputError, match="Another process writes into .*shared"),
+    ):
+        flow.rollout(flow.initial_state(reynolds=300.0), 2, restart=Restart(tmp_path / "shared"))
+    assert len(flow.rollout(flow.initial_state(reynolds=300.0), 2, restart=Restart(tmp_path / "shared"))) == 2
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(InputError, match="is a file, not a folder"):
         Restart(tmp_path / "notes.txt")

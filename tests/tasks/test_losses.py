@@ -7,6 +7,7 @@ import tensorflow as tf
 from phi_sol.correctors.statistics import Statistics
 from phi_sol.errors import InputError
 from phi_sol.tasks.correction.losses import Loss, amplitudes
+from phi_sol.tasks.correction.methods import Method
 
 X, Y = np.meshgrid(np.arange(8.0), np.arange(16.0))
 STATISTICS = Statistics({}, {"velocity.y": 0.5, "velocity.x": 2.0, "marker": 1.0}, {}, {}, {})
@@ -130,8 +131,21 @@ def test_own_terms_alone_or_beside_the_squares():
     for wrong, message in (
         (lambda: Loss(values=0), "A loss needs a term"),
         (lambda: Loss(values=-1), "values in a loss"),
+        (lambda: Loss(values="1"), "values in a loss must be finite and at least 0, not '1'"),
+        (lambda: Loss(steps=(1.0, "1")), "weight of step 2 in a loss"),
+        (lambda: Loss(extra=5), r"are functions of \(predicted, target\), not 5"),
+        (
+            lambda: Loss(extra=lambda p: p),
+            r"An extra term of a loss is a function of \(predicted, target\), not <lambda>",
+        ),
+        (lambda: Method("sol", loss="l1"), r"are functions of \(predicted, target\), not 'l1'"),
     ):
         with pytest.raises(InputError, match=message):
             wrong()
+    assert Method("sol", loss=term).loss == Loss(extra=term)
+    for gives, found in ((lambda p, t: p["velocity.y"], r"the shape \(1, 1, 1\)"), (lambda p, t: None, "NoneType")):
+        with pytest.raises(InputError, match=rf"one number per window, shape \(batch,\), not {found}"):
+            Loss(extra=gives)(predicted, target, {"velocity.y": 1.0})
+    assert float(Loss(extra=lambda p, t: 0.5)(predicted, target, {"velocity.y": 1.0})[0]) == 4.5
     with pytest.raises(InputError, match="weight of 'velocity' in the loss is given more than once"):
         Loss.parse("velocity=1,marker=1,velocity=2")

@@ -75,6 +75,10 @@ def test_the_rate_rises_at_the_beginning_of_later_stages():
         (dict(ema=1.0), "ema of a training must be at least 0 and below 1"),
         (dict(ramp=-0.1), "ramp of a training must be at least 0"),
         (dict(learning_rate=float("nan")), "learning rate of a training must be positive"),
+        (dict(stages=4), r"a tuple of Stage, at least one, such as curriculum\(4\), not 4"),
+        (dict(decay=lambda: 1.0), r"A decay is a function of \(progress\), not <lambda>\(\)"),
+        (dict(decay=lambda progress: None), "gives None at the progress 0: a factor of the learning rate"),
+        (dict(decay=lambda progress: 0.5 - progress), r"gives -0\.5 at the progress 1: .*, of at least 0, is needed"),
     ],
 )
 def test_impossible_options(wrong, message):

@@ -23,6 +23,7 @@ from phi_sol import (
     Validation,
     curriculum,
 )
+from phi_sol.storage.locks import LOCK, held
 
 
 def trainer(data, folder, steps=6, method="sol", unroll=2, plan=None, **kwargs):
@@ -292,6 +293,22 @@ def test_folders_in_use(tiny_run, tiny_train, tmp_path):
     shutil.copytree(tiny_run, tmp_path / "run")
     with pytest.raises(InputError, match="another run: seed is 0 instead of 5"):
         trainer(tiny_train, tmp_path / "run", resume=True, seed=5)
+
+
+def test_a_run_is_trained_by_one_process(tiny_run, tiny_train, tmp_path):
+    """Another one is refused from the moment on that a trainer is made, also one that would go on with the run."""
+    shutil.copytree(tiny_run, tmp_path / "run")
+    for folder, resume in ((tmp_path / "new", False), (tmp_path / "run", True)):
+        with (
+            held([folder / LOCK], wait=False),
+            pytest.raises(InputError, match=f"Another process is at work in .*{folder.name}: wait for it, or name"),
+        ):
+            trainer(tiny_train, folder, resume=resume)
+    one = trainer(tiny_train, tmp_path / "new", steps=2)
+    with held([tmp_path / "new" / LOCK], wait=False) as ours:
+        assert not ours
+    one.fit()
+    assert not (tmp_path / "new" / LOCK).exists()
 
 
 def test_bad_methods_and_unrolls(tiny_train, tmp_path):

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from ...correctors.statistics import Statistics
-from ...errors import InputError
+from ...errors import InputError, check_takes, is_real
 from ...kernels.compiled import Arrays
 
 FLOOR = 1e-4  # of the mean square, where a source step from a window's first frame is exact
@@ -57,8 +57,11 @@ class Loss:
     def __post_init__(self):
         values = {n: getattr(self, n) for n in ("values", "gradient", "spectral")}
         values |= {f"weight of {n}": w for n, w in self.fields}
+        for name, value in values.items():
+            _check_weight(name, value)
         if not isinstance(self.steps, str):
-            values |= {f"weight of step {i}": w for i, w in enumerate(self.steps, 1)}
+            for i, weight in enumerate(self.steps, 1):
+                _check_weight(f"weight of step {i}", weight)
             if not sum(self.steps) > 0:
                 raise InputError("At least one step of a loss must have a weight above 0.")
         elif self.steps not in STEP_WEIGHTS:
@@ -66,18 +69,17 @@ class Loss:
             raise InputError(f"Unknown step weights {self.steps!r}. Known: {known}.")
         if callable(self.extra):
             object.__setattr__(self, "extra", (self.extra,))
-        if not all(callable(e) for e in self.extra):
+        if not (isinstance(self.extra, tuple | list) and all(callable(e) for e in self.extra)):
             raise InputError(f"Extra terms of a loss are functions of (predicted, target), not {self.extra!r}.")
-        for name, value in values.items():
-            if not (np.isfinite(value) and value >= 0):
-                raise InputError(f"The {name} in a loss must be finite and at least 0, not {value!r}.")
+        for term in self.extra:
+            check_takes("An extra term of a loss", term, "predicted", "target")
         if not (self.values or self.gradient or self.spectral or self.extra):
             raise InputError("A loss needs a term: a weight of its values above 0, or another term.")
 
     @staticmethod
     def of(given: "Loss | Callable | Sequence[Callable] | None", relative: bool = False) -> "Loss":
         """A loss as it is given; or the plain one with further terms, or none; relative if either says so."""
-        loss = given if isinstance(given, Loss) else Loss(extra=given or ())  # type: ignore[arg-type]
+        loss = given if isinstance(given, Loss) else Loss(extra=() if given is None else given)  # type: ignore[arg-type]
         return replace(loss, relative=relative or loss.relative)
 
     @staticmethod
@@ -144,14 +146,15 @@ class Loss:
                     scale = tf.reshape(scale, [-1, *[1] * (target[name].shape.rank - 1)])
                 s, r = (a / scale for a in (predicted[name], target[name]))
                 total += weight * self._of_array(s, r)
-        return total + sum(term(predicted, target) for term in self.extra)
+        batch = next(iter(target.values())).shape[:1]
+        return total + sum(_per_window(term, term(predicted, target), batch) for term in self.extra)
 
     def to_dict(self) -> dict:
         """JSON-ready; extra terms by their names."""
         steps = self.steps if isinstance(self.steps, str) else list(self.steps)
         content = {"fields": dict(self.fields), "gradient": self.gradient, "spectral": self.spectral, "steps": steps}
         content |= {} if self.values == 1.0 else {"values": self.values}
-        names = [getattr(e, "__name__", type(e).__name__) for e in self.extra]
+        names = [_name(e) for e in self.extra]
         return content | ({"relative": True} if self.relative else {}) | ({"extra": names} if names else {})
 
     def _of_array(self, s: tf.Tensor, r: tf.Tensor) -> tf.Tensor:
@@ -165,6 +168,24 @@ class Loss:
         if self.spectral:
             total += self.spectral * tf.reduce_mean(tf.square(amplitudes(s) - amplitudes(r)), space)
         return total
+
+
+def _name(term: Callable) -> str:
+    return getattr(term, "__name__", type(term).__name__)
+
+
+def _check_weight(name: str, value: object):
+    if not (is_real(value) and value >= 0):  # type: ignore[operator]
+        raise InputError(f"The {name} in a loss must be finite and at least 0, not {value!r}.")
+
+
+def _per_window(term: Callable, value, batch: tf.TensorShape):
+    """What an extra term gives: a number for each window, or one for all. Raises InputError for anything else."""
+    shape = value.shape if hasattr(value, "shape") else () if is_real(value) else None
+    if shape is None or not any(tf.TensorShape(shape).is_compatible_with(s) for s in ((), batch)):
+        found = type(value).__name__ if shape is None else f"the shape {tuple(shape)}"
+        raise InputError(f"{_name(term)!r} in the loss must give one number per window, shape (batch,), not {found}.")
+    return value
 
 
 def _number(text: str, part: str, advice: str) -> float:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ...errors import InputError, integer, suggestion
+from ...errors import InputError, integer, is_real, suggestion
 from ...kernels.compiled import Arrays
 from ...solvers.hybrid import HybridSolver, check_placement
 from .losses import Loss
@@ -53,7 +53,7 @@ class Method:
             et al. 2020, arXiv:2002.09405).
         placement: Where the correction enters, see `HybridSolver`.
         project: Whether the corrected velocity is made divergence-free.
-        loss: What predictions are compared by.
+        loss: What predictions are compared by; a function (predicted, target), or several, are added to the plain loss.
         temporal: Weight of the temporal regularisation of precomputed corrections.
         seed: Seed of the noise.
         looped: Whether the steps are a loop in the training graph, not written out; None: by their number.
@@ -80,9 +80,10 @@ class Method:
             if (value := getattr(self, name)) is not None:
                 object.__setattr__(self, name, integer(f"The {what}", value, 0 if name == "push_forward" else 1))
         for name in ("noise", "temporal"):
-            if not (np.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
+            if not (is_real(getattr(self, name)) and getattr(self, name) >= 0):
                 raise InputError(f"The {name} must be finite and at least 0, not {getattr(self, name)!r}.")
         check_placement(self.placement, self.project)
+        object.__setattr__(self, "loss", Loss.of(self.loss))
         implied: dict[str, Any] = {}
         if self.name == "nog":
             if self.truncate not in (None, 1):
