@@ -130,7 +130,9 @@ def test_films(catalogue, tmp_path):
     assert np.abs(pictures[1] - pictures[0]).max() > 50 and pictures[0].std() > 10
     film.frames = [0]
     film.write(tmp_path / "wake.html", fps=5)
-    assert (tmp_path / "wake.html").read_text().count("data:image/png") == 1
+    page = (tmp_path / "wake.html").read_text()
+    assert page.count("data:image/png") == 1 and "http" not in page and "fa-" not in page
+    assert all(f"{sign}</button>" in page for sign in ("&minus;", "&#9654;", "&#9664;", "||", "+"))
     if animation.FFMpegWriter.isAvailable():
         film.write(tmp_path / "wake.mp4", fps=5)
         assert b"ftyp" in (tmp_path / "wake.mp4").read_bytes()[:32]
