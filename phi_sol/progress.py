@@ -47,7 +47,7 @@ class Part:
     def line(self, unit: str) -> str:
         """`wake_2d train: 12 % of 5000, 320 steps/s, 0:02 so far, 0:14 to go`."""
         of, elapsed = f" of {self.total:g}" if self.total > 1 else "", time.monotonic() - self.begin
-        speed = f"{self.speed:.3g} {unit}" if unit else ""
+        speed = f"{self.speed:.3g} {unit}" if unit and self.done > self.first else ""
         texts = [f"{self.title}: {100 * self.share:.0f} %{of}", self.info or speed, f"{_clock(elapsed)} so far"]
         if 0 < self.share < 1 and self.speed > 0:
             texts.append(f"{_clock((self.total - self.done) / self.speed)} to go")

@@ -138,6 +138,7 @@ def test_gradients_of_the_gradients_page():
             found = names | found  # PhiFlow has names like `gradient`, too
     finally:
         backend.set_global_default_backend(default)
+    assert found["exact"].dtype == "float64" and abs(found["difference"] / found["exact"] - 1) < 1e-6
     assert abs(float(found["gradient"])) > 1e-9
     assert abs(float(found["found"]) - 400) < 1 and float(found["slope"]) < 0
     assert found["losses"][-1] < 0.5 * found["losses"][0]

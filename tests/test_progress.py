@@ -8,7 +8,7 @@ import pytest
 
 from phi_sol import InputError
 from phi_sol import progress as module
-from phi_sol.progress import showing
+from phi_sol.progress import Part, showing
 
 
 class Terminal(io.StringIO):
@@ -96,6 +96,11 @@ def test_bars_in_a_notebook(clock, monkeypatch):
     with showing(True) as show:
         show("<b>", 1, 2, info="loss < 1")
     assert "&lt;b&gt;: 50 % of 2, loss &lt; 1" in shown[-1]
+
+
+def test_no_speed_of_what_was_done_when_it_was_first_heard_of(clock):
+    part = Part("rollout", 20, 20, 20)
+    assert part.line("steps/s") == "rollout: 100 % of 20, 0:00 so far"
 
 
 def test_titles_and_what_is_said_besides(clock, capsys):

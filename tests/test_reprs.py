@@ -45,6 +45,7 @@ def test_data_runs_and_what_is_trained(tiny, tiny_data, tiny_train, tiny_run, tm
         tmp_path / "run",
     )
     assert repr(trainer).endswith(f", in {tmp_path}/run, iteration 0, 0 % done)")
+    assert repr(trainer.task) == f"Correction(sol, of velocity, on {tiny_train})"
 
 
 def test_evaluations_are_short_and_tables_in_notebooks(tiny_evaluation):

@@ -59,6 +59,7 @@ def _equal_cost(entry: dict) -> str:
         return "At equal cost there is the reference itself."
     times = error / entry["mae_shared"] if entry["mae_shared"] else float("inf")
     beside = f"{ratio(times)} times its error" if times >= 1 else f"{ratio(1 / times)} times more accurate"
+    beside = "as accurate" if "1" in (ratio(times), ratio(1 / times)) else beside
     return f"At equal cost, {best} has {decimal(error)}: {beside}."
 
 

@@ -40,7 +40,8 @@ def parameter_tensors(owner: str, known: Sequence[str], given: dict) -> dict[str
     Gradients flow on through tensors and variables.
 
     Raises:
-        InputError: for missing, unknown or not positive values, and seeds that are no integers of at least 0.
+        InputError: for missing, unknown or not positive values, seeds that are no integers of at least 0, and tensors
+            with dimensions that are no batch.
     """
     check_names(owner, known, given)
     result = {}
@@ -48,6 +49,9 @@ def parameter_tensors(owner: str, known: Sequence[str], given: dict) -> dict[str
         if name not in given:
             raise InputError(f"{owner} needs the parameter {name!r}.")
         value = given[name] if isinstance(given[name], Tensor) else _wrapped(name, given[name])
+        if beyond := value.shape.non_batch:
+            several = f"several simulations are a list, or a batch: batch({', '.join(map(repr, beyond.names))})"
+            raise InputError(f"The parameter {name} has the dimensions {beyond}: {several}.")
         if value.available:
             numbers = value.numpy(value.shape)
             if not all(possible(name, v) for v in np.ravel(numbers)):

@@ -125,6 +125,8 @@ class WakeFlow(Flow):
         across = (0, 100) if self.span_is_periodic else (25, 75)
         box = stretched({"y": (5, 10), "x": (25, 75), "z": across}, self._stretch)
         self._inflow = box if inflow is None else intervals(f"The inflow of marker in a {name}", inflow, self.size)
+        if not (inlet is None or callable(inlet) or is_real(inlet)):
+            raise InputError(f"An inlet is a number or a function of position, not {inlet!r:.60}.")
         self._inlet = inlet
         said = {"walls": (self._walls, usual_walls), "inflow": (self._inflow, box), "inlet": (inlet, self.speed)}
         self.say(**{n: None if value == usual else value for n, (value, usual) in said.items()})
@@ -158,10 +160,8 @@ class WakeFlow(Flow):
             if callable(self._inlet):
                 where = {d: (self.size[d], self.resolution[d]) for d in dims}
                 speed = face_means(where, {"y": 0.0}, self._inlet)
-            elif self._inlet is None or is_real(self._inlet):
-                speed = math.wrap(self.speed if self._inlet is None else float(self._inlet))
             else:
-                raise InputError(f"An inlet is a number or a function of position, not {self._inlet!r:.60}.")
+                speed = math.wrap(self.speed if self._inlet is None else float(self._inlet))
             if self.obstacle == OWN:
                 solid = [c[0] for c in covered_cells(self._cells, list(self.obstacles))]
                 if solid and np.any(solid):

@@ -82,6 +82,8 @@ def single(values: dict[str, np.ndarray], axes: int = 1) -> dict[str, np.ndarray
 def probe_metric(flow: Flow, at: Point) -> Metric:
     """All fields of a flow at a point, as a metric without a table; raises InputError for a point that is none."""
     own = ", ".join(flow.resolution)
+    if not isinstance(at, Mapping):
+        raise InputError(f"A probe is a dictionary by axis ({own}), in a list of such, not {at!r:.60}.")
     if set(at) != set(flow.resolution):
         raise InputError(f"A probe needs a position along each of the axes {own}, not along {', '.join(at) or 'none'}.")
     for d, value in at.items():

@@ -1,5 +1,6 @@
 """Drawings as films."""
 
+import re
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,6 +12,9 @@ from .panels import Row
 
 FORMATS = {".mp4": "ffmpeg", ".gif": "pillow", ".html": "html"}  # Matplotlib's writers
 LARGEST = 200  # MB of an HTML film
+# what stands on the buttons of Matplotlib's player in the place of a font that it asks a server for
+BUTTONS = {"minus": "&minus;", "fast-backward": "|&lt;", "step-backward": "&lt;", "play": "&#9654;", "pause": "||"}
+BUTTONS |= {"step-forward": "&gt;", "fast-forward": "&gt;|", "plus": "+"}
 
 
 def check_target(out: Path):
@@ -51,6 +55,15 @@ def write_film(drawing: Drawing, frames: Iterable[tuple[str, list[Row]]], out: P
                     figure.set_layout_engine("none")
                 heading.set_text(title)
                 writer.grab_frame()
+        if kind == ".html":
+            part.write_text(_alone(part.read_text("utf-8")), "utf-8")
         part.replace(out)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _alone(page: str) -> str:
+    """A page of Matplotlib's player that asks no server for anything."""
+    page = re.sub(r'<link rel="stylesheet"\s+href="https?://[^"]*">', "", page)
+    backwards = '<i class="fa fa-play fa-flip-horizontal"></i>'
+    return re.sub(r'<i class="fa fa-([a-z-]+)"></i>', lambda m: BUTTONS[m[1]], page.replace(backwards, "&#9664;"))

@@ -1,7 +1,7 @@
 """What panels show, in which plane and colours; `drawing` renders it with Matplotlib, `viewer.figures` with Plotly."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +17,7 @@ from .values import VORTICITY, Picture, Values, is_signed, label, picture, quant
 FIELDS, DIFFERENCE, BOTH = "fields", "difference", "both"
 VOLUME = "volume"
 DISPLAY_LIMIT = 128  # cells per axis of a picture; finer fields are averaged over blocks
+ACROSS = 4  # simulations in a row
 VOLUME_LIMIT = 24  # cells per axis of a volume rendering
 # known to Matplotlib and to Plotly; of a vorticity lightness grows throughout, so that prints in grey keep the order
 PLAIN, SIGNED, DIFFERENCES, ERROR = "viridis", "cividis", "RdBu_r", "magma_r"
@@ -181,6 +182,19 @@ def make_rows(
             panels[f"{title} − {reference}"] = content
         add(panels, ranges.difference, DIFFERENCES, f"difference{name[name.rfind(' (') :] if '(' in name else ''}")
     return rows
+
+
+def in_lines(panels: dict[str, Values | str]) -> list[dict[str, Values | str]]:
+    """Panels of simulations, some in a row."""
+    names = list(panels)
+    return [{n: panels[n] for n in names[i : i + ACROSS]} for i in range(0, len(names), ACROSS)]
+
+
+def in_one_scale(rows: list[Row]) -> list[Row]:
+    """Rows of one kind with the colour scale of all their pictures, which they share."""
+    scale = rows[0].scale
+    limits = colour_range([p for row in rows for p in row.pictures], scale.colours != PLAIN)
+    return [replace(row, scale=replace(scale, limits=limits)) for row in rows]
 
 
 def outline_of(flow: Flow, view: View, cells: int = 200) -> Picture | None:

@@ -11,7 +11,7 @@ from ..flows import Flow
 from ..grids.differences import curl, pair_means
 from ..grids.layout import sliced
 
-MAGNITUDE, VORTICITY, VALUE, SPEED = "magnitude", "vorticity", "value", "speed"
+MAGNITUDE, VORTICITY, VALUE, SPEED, PRESSURE = "magnitude", "vorticity", "value", "speed", "pressure"
 UNITS = {"velocity": "length / time", "forcing": "length / time²"}
 HIDDEN = ("time",)  # fields that are the same in every cell
 
@@ -179,6 +179,15 @@ def meant(quantity: str | None, field: str | None, fields: Sequence[str]) -> tup
     if quantity == SPEED:
         return field or ("velocity" if "velocity" in fields else None), MAGNITUDE
     return (quantity, None) if quantity in fields and field in (None, quantity) else (field, quantity)
+
+
+def simulation_titles(parameters: dict[str, np.ndarray], count: int) -> list[str]:
+    """What tells `count` simulations apart: parameters, of shape (count,), that differ among them; of one alone all."""
+    told = {n: v for n, v in parameters.items() if count == 1 or len(np.unique(v)) > 1}
+    titles = [", ".join(f"{n}={v[s]:g}" for n, v in told.items()) for s in range(count)]
+    if len(set(titles)) == count:
+        return [t or "simulation" for t in titles]
+    return [f"simulation {s}{f': {t}' if t else ''}" for s, t in enumerate(titles)]
 
 
 def is_signed(quantity: str, dimensions: int) -> bool:

@@ -3,6 +3,9 @@
 import inspect
 from collections.abc import Sequence
 from functools import cached_property
+from typing import overload
+
+from phi.math.backend import choose_backend
 
 from .. import flows
 from ..errors import InputError, integer, plain, suggestion
@@ -11,6 +14,7 @@ from ..flows.comparison import first_difference
 from ..flows.definition import describe, is_opaque
 from ..grids.restriction import restrict_all
 from ..stepping.arrays import check_state, native_arrays, unpack_fields
+from ..stepping.rollout import Rollout
 from ..stepping.solver import Solver
 from ..stepping.state import State
 from .substeps import Substeps
@@ -103,12 +107,20 @@ class SolverPair:
         for flow in (self.reference, self.source):
             flow.check_stability(flow.dt, **parameters)
 
-    def restrict(self, state: State) -> State:
+    @overload
+    def restrict(self, state: State) -> State: ...
+    @overload
+    def restrict(self, state: Rollout) -> Rollout: ...
+    def restrict(self, state):
         """
         Maps a reference state onto the source grid (T in the paper), by the means of the fine faces or cells that tile
-        a coarse one: face fluxes are kept exactly, and a divergence-free velocity stays divergence-free. Raises
-        InputError if the state does not belong to the reference.
+        a coarse one: face fluxes are kept exactly, and a divergence-free velocity stays divergence-free. Of a rollout
+        all states. Raises InputError if the state does not belong to the reference.
         """
+        if isinstance(state, Rollout):
+            frames = [native_arrays(self.source, self.restrict(s), s.batch_shape) for s in state]
+            arrays = {n: choose_backend(f[n]).stack([f[n] for f in frames], 0) for f in frames[:1] for n in f}
+            return Rollout(self.source, arrays, state.parameters, state.times, batch=state.batch_shape)
         check_state(self.reference, state)
         shape = state.batch_shape
         arrays = self.restrict_arrays(native_arrays(self.reference, state, shape), {})

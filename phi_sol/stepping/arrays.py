@@ -102,7 +102,8 @@ def check_state(flow: System, state: State, own: bool = False):
     if a field is of another kind, grid, box or boundary. Values that are being traced are not looked at.
     """
     if not isinstance(state, State):
-        raise InputError(f"{type(flow).__name__} steps a State (from initial_state), not {type(state).__name__}.")
+        hint = ": of a rollout give one of its states, such as rollout.last" if hasattr(state, "last") else ""
+        raise InputError(f"{type(flow).__name__} takes a State (from initial_state), not {type(state).__name__}{hint}.")
     for names, there in ((flow.fields, state.fields), (flow.parameters, state.parameters)):
         for name in names:
             if name not in there:

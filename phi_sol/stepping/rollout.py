@@ -6,6 +6,8 @@ from typing import overload
 
 import numpy as np
 from phi.math import EMPTY_SHAPE, Shape
+from phi.math.backend import choose_backend
+from phi.math.magic import BoundDim
 
 from .arrays import unpack
 from .state import State
@@ -15,6 +17,7 @@ from .system import System
 class Rollout(Sequence[State]):
     """
     The states of a rollout, in order. They are kept as arrays, and become PhiFlow fields when they are asked for.
+    `frames[2]` is a state, `frames[:2]` and of a batch `frames.batch[0]` are rollouts.
 
     Attributes:
         flow: The flow that the states belong to.
@@ -43,8 +46,10 @@ class Rollout(Sequence[State]):
     @overload
     def __getitem__(self, index: int) -> State: ...
     @overload
-    def __getitem__(self, index: slice) -> "Rollout": ...
+    def __getitem__(self, index: slice | dict) -> "Rollout": ...
     def __getitem__(self, index):
+        if isinstance(index, dict):
+            return self._of_batch(index)
         if isinstance(index, slice):
             parts = [{n: a[index] for n, a in group.items()} for group in (self.arrays, self.diagnostics)]
             return Rollout(
@@ -52,6 +57,25 @@ class Rollout(Sequence[State]):
             )
         arrays = {n: a[range(len(self))[index]] for n, a in self.arrays.items()}
         return unpack(self.flow, arrays, self.parameters, self._batch)
+
+    def __getattr__(self, name: str):
+        if not name.startswith("_") and name in self._batch:
+            return BoundDim(self, name)
+        raise AttributeError(f"This rollout has no {name!r}.")
+
+    def _of_batch(self, index: dict) -> "Rollout":
+        """Some simulations, by what is taken of each batch dimension."""
+        taken, batch = tuple(index.get(d, slice(None)) for d in self._batch.names), self._batch.after_gather(index)
+
+        def part(array, axis: int):
+            """Of an array with all batch dimensions along an axis."""
+            reshape, (before, after) = choose_backend(array).reshape, (array.shape[:axis], array.shape[axis + 1 :])
+            several = reshape(array, (*before, *self._batch.sizes, *after))
+            return reshape(several[(slice(None),) * axis + taken], (*before, batch.volume, *after))
+
+        groups = ((self.arrays, 1), (self.parameters, 0), (self.diagnostics, 1))
+        arrays, parameters, numbers = ({n: part(a, axis) for n, a in g.items()} for g, axis in groups)
+        return Rollout(self.flow, arrays, parameters, self.times, diagnostics=numbers, batch=batch)
 
     @property
     def batch_shape(self) -> Shape:

@@ -10,6 +10,7 @@ from phiml.dataclasses import sliceable
 from phiml.math import Shape, Tensor, merge_shapes
 from phiml.math.magic import BoundDim, slicing_dict
 
+from ..errors import InputError
 from ..grids.layout import sliced
 
 Fields = dict[str, Field]
@@ -45,7 +46,14 @@ class State:
         raise AttributeError(f"This state has no {name!r}. It has {', '.join([*values])}.")
 
     def __getitem__(self, item) -> "State":
-        """All fields and parameters at some places of batch dimensions, e.g. `state[{'batch': 0}]`."""
+        """
+        All fields and parameters at some places of batch dimensions, e.g. `state[{'batch': 0}]`. Raises InputError for
+        what names no dimension.
+        """
+        if isinstance(item, str):
+            raise InputError(f"A state has no {item!r}: metrics take phi_sol.metrics.arrays_of(flow, state).")
+        if not isinstance(item, dict):
+            raise InputError(f"A state is taken apart by a batch dimension, as state.batch[1], not by {item!r}.")
         item = slicing_dict(self, item)
         return State(
             {name: sliced(field, item) for name, field in self.fields.items()},

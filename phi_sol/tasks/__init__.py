@@ -118,7 +118,8 @@ def evaluate(
 
     Args:
         experiment: The scene.
-        runs: Folders of runs; or by name what was trained (`Corrector`, `PoissonGuess`, for corrections any solver).
+        runs: Folder of a run, or several; or by name what was trained (`Corrector`, `PoissonGuess`, for corrections any
+            solver).
         data: Folder of the data, or several.
         out: Folder for `results.json`, report and pictures; None: nothing is written.
         progress: Whether progress is shown; or a function that is called with (part, done, in all).
@@ -129,6 +130,9 @@ def evaluate(
         InputError: if data or runs do not fit the scene.
         MissingError: if data or runs are missing.
     """
+    if not isinstance(runs, Iterable):
+        raise InputError(f"runs are folders, or what was trained by name, {{name: ...}}, not {type(runs).__name__}.")
+    runs = [runs] if isinstance(runs, str | Path) else runs
     with showing(progress) as show:
         task = task_of(experiment)
         found = task.evaluate(experiment, runs, data, out, progress=show, **options)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from ..errors import InputError, MissingError
 from ..experiment import Experiment, load_experiment, scene_names
-from ..flows import Flow
 from ..flows.comparison import same_config
+from ..solvers.pair import SolverPair
 from ..storage import shipped
 from ..storage.files import read_json
 from ..tasks import holds_model
@@ -137,10 +137,11 @@ class Catalogue:
         if not self.contains(folder):
             self.roots.append(folder.resolve())
 
-    @property
-    def flows(self) -> tuple[type[Flow], ...]:
-        """Classes of flows besides those of phi_sol."""
-        return tuple(e.flow for e in self.experiments.values())
+    def pair_of(self, config: dict) -> SolverPair:
+        """That of a scene that was given, or one made from its configuration; errors as `SolverPair.of_config`."""
+        scenes = self.experiments.values()
+        given = next((e.pair for e in scenes if same_config(config, e.pair.config)), None)
+        return given or SolverPair.of_config(config, [e.flow for e in scenes])
 
     def _test_data(self) -> Iterator[Path]:
         """The test simulations of the runs' scenes, by convention in data/SCENE, as `evaluate` takes them."""

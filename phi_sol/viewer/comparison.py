@@ -1,7 +1,6 @@
 """Recorded comparisons: stored reference, and source and hybrid rolled out from its first frame."""
 
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,6 @@ from ..flows import Flow
 from ..metrics.metric import compared_arrays, error_label
 from ..pictures.panels import FIELDS, Choice, Ranges, View, colour_range, drawn_axes
 from ..pictures.values import Values
-from ..solvers.pair import SolverPair
 from .catalogue import Catalogue, Run
 from .live import CORRECTED, REFERENCE, SOLVERS, SOURCE
 from .recording import Recording
@@ -39,6 +37,7 @@ class Comparison:
         """`prepare` is called before TensorFlow is imported."""
         self.catalogue, self.rollouts = catalogue, Rollouts(prepare, catalogue.strict)
         self._flows: dict[Path, Flow | None] = {}
+        self._unknown: dict[Path, str] = {}  # why a flow that a recording describes can't be had
         self._ranges: dict[tuple, Ranges] = {}
 
     def recording(self, key: str) -> Recording:
@@ -54,9 +53,11 @@ class Comparison:
         """The flow that a recording's fields belong to; None if it is unknown."""
         if recording.folder not in self._flows:
             self._flows[recording.folder] = None
-            with suppress(InputError):
-                pair = SolverPair.of_config(recording.pair, self.catalogue.flows)
+            try:
+                pair = self.catalogue.pair_of(recording.pair)
                 self._flows[recording.folder] = pair.reference if recording.full_resolution else pair.source
+            except InputError as err:
+                self._unknown[recording.folder] = f"only what was recorded is shown: {err}" if recording.pair else ""
         return self._flows[recording.folder]
 
     def drawn(self, recording: Recording) -> tuple[str, ...]:
@@ -120,7 +121,9 @@ class Comparison:
 
     def progress(self, recording: Recording, run: str | None) -> str:
         """What is being computed, or why it is not, in one line; empty if all is there."""
-        return "; ".join(f"{n}: {r.progress}" for n, r in self.requested(recording, run).items() if r.progress)
+        computed = self.requested(recording, run).items()
+        why = self._unknown.get(recording.folder, "")
+        return why or "; ".join(f"{n}: {r.progress}" for n, r in computed if r.progress)
 
     def fixed_ranges(self, recording: Recording, run: str | None, view: View) -> Ranges:
         """Colour ranges over the whole recording, from some frames: of what is stored, and of the differences to it."""

@@ -79,9 +79,10 @@ class Film:
 
     @property
     def remark(self) -> str:
-        """What there is to say of the corrector, such as that it was trained for another flow."""
+        """What there is to say: of the corrector that it was trained for another flow, of what is missing why."""
         computed = self.comparison.requested(self.recording, self.run).get(CORRECTED)
-        return computed.remark if computed is not None else ""
+        missing = self.comparison.progress(self.recording, self.run)
+        return "\n".join(filter(None, [computed.remark if computed is not None else "", missing]))
 
     def write(self, out: Path, fps: float, progress: Callable[[int, int], None] = lambda done, total: None):
         """

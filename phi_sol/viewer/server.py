@@ -15,7 +15,6 @@ from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 from ..errors import InputError
 from ..flows.base import SEED
 from ..flows.comparison import same_config
-from ..solvers.pair import SolverPair
 from .catalogue import Catalogue
 from .comparison import Comparison
 from .live import Live
@@ -80,7 +79,7 @@ class Site:
         errors = []
         for title, config, experiment in candidates:
             try:
-                pair = experiment.pair if experiment else SolverPair.of_config(config, self.catalogue.flows)
+                pair = experiment.pair if experiment else self.catalogue.pair_of(config)
             except InputError as err:
                 errors.append(f"{title}: {err}")
                 continue

@@ -153,6 +153,8 @@ def test_verdicts_say_what_was_lost():
     assert line.endswith("SRC-dt2: speed-up 5. Nothing plain is as cheap.")
     (line,) = verdicts(evaluation(record([2.0] * 4, 2.0)))
     assert line.endswith("At equal cost, SRC-dt2 has 1.0000: 2 times more accurate.")
+    (line,) = verdicts(evaluation(record([0.97] * 4, 2.0)))
+    assert line.endswith("At equal cost, SRC-dt2 has 1.0000: as accurate.")
     (line,) = verdicts(evaluation(record([1.0, 1.0, np.nan, np.nan], 2.0)))
     assert line == "sol blew up in 1 of 1 rollouts."
 

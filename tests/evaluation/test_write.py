@@ -95,7 +95,7 @@ def test_vtk_of_a_state_in_three_dimensions(tmp_path):
 
 @pytest.mark.parametrize("suffix", [".gif", ".html"])
 def test_films(frames, tmp_path, suffix):
-    phi_sol.write(frames, tmp_path / f"wake{suffix}", FLOW, quantity="magnitude", fps=5)
+    phi_sol.write(frames, tmp_path / f"wake{suffix}", FLOW, quantity="speed", fps=5)
     content = (tmp_path / f"wake{suffix}").read_bytes()
     if suffix == ".gif":
         from PIL import Image

@@ -112,6 +112,8 @@ def test_a_mask_knows_how_far_its_surface_is():
         (WakeFlow, dict(inlet="fast"), "An inlet is a number or a function of position, not 'fast'"),
         (WakeFlow, dict(inlet=-1.0), "inlet of a WakeFlow must be at least 0 .* not -1 to -1"),
         (WakeFlow, dict(inlet=float("inf")), "An inlet is a number or a function"),
+        (WakeFlow, dict(inlet=np.ones(8)), "An inlet is a number or a function of position, not array"),
+        (WakeFlow, dict(inlet=math.wrap(1.0)), "An inlet is a number or a function"),
         (WakeFlow, dict(inlet=lambda p: 0.0), "must be at least 0 all over y = 0, and positive"),
         (WakeFlow, dict(inlet=lambda p: 1 - p.vector["x"] / 50), "not -0.875 to 0.875"),
         (WakeFlow, dict(inlet=lambda p: 1 / (p.vector["x"] * 0)), "must be finite everywhere"),

@@ -32,6 +32,15 @@ def test_reynolds_numbers_must_be_numbers(reynolds):
         WakeFlow(y=16, x=8).initial_state(reynolds=reynolds)
 
 
+def test_parameters_have_batch_dimensions_only():
+    flow = WakeFlow(y=16, x=8)
+    guesses = math.wrap([100.0, 200.0], math.batch("guess"))
+    assert flow.initial_state(reynolds=guesses).batch_shape == math.batch(guess=2)
+    for kind in (math.channel, math.spatial, math.instance):
+        with pytest.raises(InputError, match=r"reynolds has the dimensions .*guess.* or a batch: batch\('guess'\)"):
+            flow.initial_state(reynolds=math.wrap([100.0, 200.0], kind("guess")))
+
+
 def test_state_attributes_and_slicing():
     with math.NUMPY:
         state = WakeFlow(y=16, x=8).initial_state(reynolds=[100.0, 400.0])

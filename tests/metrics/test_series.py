@@ -98,6 +98,8 @@ def test_forces_of_each_obstacle():
         ({"y": 100, "x": 50, "z": 1}, "along each of the axes y, x, not along y, x, z"),
         ({"y": 100, "x": 101}, "A probe at x=101 is not in the domain: x from 0 to 100"),
         ({"y": 100, "x": float("nan")}, "A probe at x=nan is not in the domain"),
+        ((100, 50), r"A probe is a dictionary by axis \(y, x\), in a list of such, not \(100, 50\)"),
+        ("y", "in a list of such, not 'y'"),
     ],
 )
 def test_probes_that_are_none(frames, at, message):

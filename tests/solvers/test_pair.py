@@ -6,7 +6,7 @@ from phi import math
 from phi.field import divergence
 from phi.math import batch, dual, spatial
 
-from phi_sol import InputError, SolverPair, WakeFlow
+from phi_sol import InputError, Rollout, SolverPair, WakeFlow, metrics
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +39,22 @@ def test_restricted_values_are_means_of_the_tiles(pair, reference_state):
         np.testing.assert_allclose(face_values(coarse, "x"), expected_x, atol=1e-14)
         marker = reference_state.marker.values.numpy("batch,y,x").reshape(2, 32, 4, 16, 4).mean((2, 4))
         np.testing.assert_allclose(coarse.marker.values.numpy("batch,y,x"), marker, atol=1e-14)
+
+
+def test_rollouts_are_restricted_as_their_states(pair, reference_state):
+    with math.NUMPY:
+        start = reference_state.with_fields(velocity=0.5 * reference_state.velocity)
+        arrays = [metrics.arrays_of(pair.reference, s) for s in (reference_state, start)]
+    reynolds = reference_state.reynolds.numpy("batch")
+    both = {n: np.stack([a[n] for a in arrays]) for n in arrays[0]}
+    fine = Rollout(
+        pair.reference, both, {"reynolds": reynolds}, np.array([0.5, 1.0]), batch=reference_state.batch_shape
+    )
+    coarse = pair.restrict(fine)
+    assert coarse.flow is pair.source and list(coarse.times) == [0.5, 1.0] and len(coarse) == 2
+    for frame, state in zip(coarse, fine, strict=True):
+        math.assert_close(frame.velocity.values, pair.restrict(state).velocity.values)
+        math.assert_close(frame.reynolds, state.reynolds)
 
 
 def test_restriction_of_a_divergence_free_field_is_divergence_free(pair, reference_state):

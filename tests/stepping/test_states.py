@@ -13,7 +13,7 @@ from phi.geom import Box
 from phi.math import batch, spatial
 from phi.math.extrapolation import PERIODIC, ZERO, ZERO_GRADIENT, combine_by_direction, combine_sides
 
-from phi_sol import InputError, SolverPair, State, WakeFlow, metrics
+from phi_sol import InputError, Rollout, SolverPair, State, WakeFlow, metrics
 from phi_sol.stepping.arrays import check_state
 
 
@@ -55,6 +55,31 @@ def test_slices_are_the_unsliced_values(flow, state):
     assert some.reynolds.numpy("batch").tolist() == [400, 900]
     with math.NUMPY:
         np.testing.assert_allclose(faces(flow.step(some).velocity), faces(flow.step(state).velocity)[1:], atol=1e-6)
+
+
+def test_what_is_no_dimension_is_said(flow, state):
+    with pytest.raises(InputError, match=r"A state is taken apart by a batch dimension, as state.batch\[1\], not by 1"):
+        state[1]
+    with pytest.raises(InputError, match=r"no 'velocity.y': metrics take phi_sol.metrics.arrays_of\(flow, state\)"):
+        metrics.kinetic_energy(flow, state)
+    frames = flow.rollout(flow.initial_state(reynolds=100.0), 1)
+    with pytest.raises(InputError, match="takes a State .*, not Rollout: of a rollout give .* rollout.last"):
+        flow.step(frames)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "tensorflow"])
+def test_simulations_of_a_rollout(flow, backend):
+    several = flow.rollout(flow.initial_state(reynolds=math.wrap([[90.0, 200.0, 300.0]], math.batch("a,b"))), 2)
+    if backend == "tensorflow":
+        groups = [{n: tf.constant(v) for n, v in g.items()} for g in (several.arrays, several.parameters)]
+        several = Rollout(flow, *groups, several.times, batch=several.batch_shape)
+    one, two = several.a[0].b[1], several.b[1:]
+    assert one.batch_shape == math.EMPTY_SHAPE and two.batch_shape == math.batch(a=1, b=2) and len(two) == 2
+    for part, whole in ((one.last, several.last.a[0].b[1]), (two[0], several[0].b[1:])):
+        math.assert_close(part.velocity.values, whole.velocity.values)
+        math.assert_close(part.reynolds, whole.reynolds)
+    with pytest.raises(AttributeError, match="no 'batch'"):
+        _ = several.batch
 
 
 def test_slices_of_a_batch_of_boundaries():

@@ -40,9 +40,8 @@ def test_differences_to_a_reference():
 def test_states_batches_and_3d():
     flow = phi_sol.WakeFlow(y=16, x=8)
     figure = phi_sol.plot(flow.initial_state(reynolds=[100.0, 300.0]), quantity="vorticity")
-    assert [a.get_title() for a in figure.axes[:2]] == ["batch 0", "batch 1"] and images(figure)[
-        0
-    ].get_array().shape == (15, 7)
+    assert [a.get_title() for a in figure.axes[:2]] == ["reynolds=100", "reynolds=300"]
+    assert images(figure)[0].get_array().shape == (15, 7)
     figure = phi_sol.plot(
         phi_sol.WakeFlow(y=16, x=8, z=8).initial_state(reynolds=300.0), quantity="y", across="z", position=0.0
     )
@@ -50,6 +49,46 @@ def test_states_batches_and_3d():
     with math.NUMPY:
         figure = phi_sol.plot([StaggeredGrid(2.0, 0, y=4, x=4), StaggeredGrid(1.0, 0, y=4, x=4)])
     assert len(images(figure)) == 2
+
+
+def test_titles_stand_side_by_side_and_simulations_below_each_other():
+    flow = phi_sol.WakeFlow(y=16, x=8)
+    frames = flow.rollout(flow.initial_state(reynolds=[100.0, 300.0]), 3)
+    figure = phi_sol.plot(frames)
+    titles, names = [a.get_title() for a in figure.axes[:6]], [a.get_ylabel() for a in figure.axes[:6]]
+    assert titles == ["t = 1", "t = 2", "t = 3", "", "", ""]
+    assert names == ["reynolds=100\nx", "", "", "reynolds=300\nx", "", ""]
+    one = frames.last.batch[1]
+    figure = phi_sol.plot(
+        {"both": frames.last, "start": frames[0], "one": one}, quantity="y", reference="one", flow=flow
+    )
+    drawn = [i.get_array() for i in images(figure)]
+    expected = [
+        phi_sol.pictures.values.Values.of_field(s.velocity).at_centres()["y"] for s in (one, frames[0].batch[0])
+    ]
+    assert len(drawn) == 2 * 3 + 2 * 2  # what has no batch stands beside all simulations
+    np.testing.assert_array_equal(drawn[3], drawn[5])
+    np.testing.assert_array_equal(drawn[8], 0)
+    np.testing.assert_allclose(drawn[7], (expected[1] - expected[0]).T, atol=1e-6)
+    limits = [i.get_clim() for i in images(figure)]
+    assert len(set(limits[:6])) == len(set(limits[6:])) == 1
+    six = phi_sol.plot(flow.initial_state(reynolds=[100.0, 150.0, 200.0, 250.0, 300.0, 350.0]))
+    assert six.axes[0].get_position().y0 > six.axes[4].get_position().y1 and len(images(six)) == 6
+
+
+def test_pressure_where_the_flow_is_known():
+    flow = phi_sol.WakeFlow(y=16, x=8)
+    frames = flow.rollout(flow.initial_state(reynolds=[100.0, 300.0]), 1)
+    arrays = phi_sol.metrics.arrays_of(flow, frames.last)
+    expected = phi_sol.metrics.step_pressure(flow, arrays, {"reynolds": np.array([100.0, 300.0])})
+    for figure in (phi_sol.plot(frames, quantity="pressure"), phi_sol.plot(frames.last, field="pressure", flow=flow)):
+        for image, pressure in zip(images(figure), expected, strict=True):
+            np.testing.assert_allclose(image.get_array(), pressure.T, atol=1e-6)
+    with pytest.raises(InputError, match="no quantity 'pressure'. Known: y, x, magnitude, vorticity, velocity, marker"):
+        phi_sol.plot(frames.last, quantity="pressure")
+    forced = phi_sol.ForcedAdvection(y=8, x=8)
+    with pytest.raises(InputError, match="The steps of ForcedAdvection.* have no pressure"):
+        phi_sol.plot(forced.initial_state(seed=0, viscosity=0.1, amplitude=0.1), quantity="pressure", flow=forced)
 
 
 def test_what_people_call_quantities():
@@ -130,7 +169,9 @@ def test_films(catalogue, tmp_path):
     assert np.abs(pictures[1] - pictures[0]).max() > 50 and pictures[0].std() > 10
     film.frames = [0]
     film.write(tmp_path / "wake.html", fps=5)
-    assert (tmp_path / "wake.html").read_text().count("data:image/png") == 1
+    page = (tmp_path / "wake.html").read_text()
+    assert page.count("data:image/png") == 1 and "http" not in page and "fa-" not in page
+    assert all(f"{sign}</button>" in page for sign in ("&minus;", "&#9654;", "&#9664;", "||", "+"))
     if animation.FFMpegWriter.isAvailable():
         film.write(tmp_path / "wake.mp4", fps=5)
         assert b"ftyp" in (tmp_path / "wake.mp4").read_bytes()[:32]

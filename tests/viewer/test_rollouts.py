@@ -1,14 +1,16 @@
 """Recorded comparisons: rollouts in the background, and what the panels get of them."""
 
+import re
 import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from phi_sol import Dataset, HybridSolver
+from phi_sol import Dataset, Generator, HybridSolver, load_experiment
 from phi_sol.correctors import Corrector
 from phi_sol.evaluation.records import run_solver
 from phi_sol.pictures.panels import View
@@ -16,6 +18,7 @@ from phi_sol.pictures.values import Values, picture
 from phi_sol.storage.frames import read_frame
 from phi_sol.viewer.catalogue import Catalogue
 from phi_sol.viewer.comparison import Comparison
+from phi_sol.viewer.films import Film
 from phi_sol.viewer.live import CORRECTED, REFERENCE, SOURCE
 
 SIM = "data/test/sim_000000"
@@ -126,6 +129,25 @@ def test_rollouts_are_the_first_that_a_process_computes(place):
     """Nothing has used PhiML's TensorFlow backend before; it can't be started in a compiled function."""
     command = [sys.executable, "-c", FRESH, str(place / "data" / "test")]
     assert subprocess.run(command, capture_output=True, text=True, timeout=240).stdout.strip() == "done"
+
+
+def test_own_obstacles_come_from_the_scene_file(tiny_scene, tmp_path, monkeypatch):
+    """Neither geometries nor functions can be made from their description: without the file this is said."""
+    monkeypatch.chdir(tmp_path)
+    geometry = "from phi.geom import Sphere\n"
+    options = "options=dict(obstacles=Sphere(y=50, x=50, radius=15), inlet=lambda p: 1 + 0 * p.vector['x']),"
+    own = tiny_scene.read_text().replace("warmup=15", f"{options} warmup=0").replace("frames=12", "frames=2")
+    Path("own.py").write_text(geometry + own.replace('name="tiny"', 'name="own"'))
+    Generator(load_experiment("own.py"), "test", "data/own/test").run()
+    for paths, titles in ((["own.py"], ["source", "reference"]), (["data/own/test"], ["recorded"])):
+        catalogue = Catalogue(paths)
+        recording = next(r for r in catalogue.recordings.values() if not r.full_resolution)
+        comparison = Comparison(catalogue)
+        assert list(comparison.values(recording, None, "velocity", 0)) == titles
+        film = Film(catalogue, frames="0:1")
+        film.write(tmp_path / "own.gif", fps=5)
+        said = "only what was recorded is shown: WakeFlow can't be made .* Name the scene file, too."
+        assert re.fullmatch(said if titles == ["recorded"] else "", film.remark)
 
 
 def test_closing_ends_the_background(place):

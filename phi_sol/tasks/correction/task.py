@@ -106,6 +106,9 @@ class Correction(NetworkTask):
         remat = setting.longest >= REMAT_FROM if self.remat is None else self.remat
         self.hybrid = HybridSolver(self.flow, self.trained, remat)
 
+    def __repr__(self):
+        return f"Correction({self.method.name}, of {', '.join(self.correct)}, on {self.data})"
+
     @property
     def extra(self) -> dict[str, np.ndarray]:
         return self._targets

@@ -60,6 +60,9 @@ class PressureGuess(NetworkTask):
         self.take(network, PoissonGuess)
         self.tolerance = tolerance
 
+    def __repr__(self):
+        return f"PressureGuess({self.method.name}, on {self.data})"
+
     def set_up(self, setting: Setting):
         moments = self.data.moments(list(setting.simulations))
         scale = moments["pressure"][1] / (moments["divergence"][1] or 1.0) or 1.0
