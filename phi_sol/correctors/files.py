@@ -62,7 +62,7 @@ def load_pair(
     for _ in range(TRIES):
         network, content = load_network(path, description, kind, custom_objects), read_json(description, schema)
         if WEIGHTS not in content:
-            LOG.warning("%s has no checksum (from a version before 0.3) to verify its network by.", description)
+            LOG.warning("%s has no checksum (from an earlier version) to verify its network by.", description)
             return network, content
         found = weights_checksum(network)
         for described in (content, content.get(BEFORE, {})):

@@ -11,7 +11,7 @@ import numpy as np
 from ..files import write_arrays
 
 FOLDER, FILE = ".checkpoints", "state.npz"
-OLD = ".checkpoint.npz"  # of all simulations together, as versions before 0.3 wrote it
+OLD = ".checkpoint.npz"  # of all simulations together, as earlier versions wrote it
 
 
 @dataclass(frozen=True)

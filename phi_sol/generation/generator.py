@@ -257,7 +257,7 @@ class Generator:
         return diverged
 
     def _add_checksums(self, jobs: list[Job]):
-        """Of finished simulations from versions before 0.3, which had none."""
+        """Of finished simulations from earlier versions, which had none."""
         for job in jobs:
             found, path = self._verification.checksums(job.folder, self.frames + 1), job.folder / DESCRIPTION
             write_json(path, read_json(path) | {"checksums": {n: " ".join(values) for n, values in found.items()}})

@@ -78,7 +78,7 @@ class Checkpoints(keras.callbacks.Callback):
     def numbers(self) -> list[int]:
         """Iterations of the checkpoints, latest first."""
         found = {s: {m[1] for p in self.folder.glob(f"ckpt-*.{s}") if (m := _NAME.match(p.name))} for s in SUFFIXES}
-        # versions before 0.3 wrote no description; where there is one, another without was not finished
+        # earlier versions wrote no description; where there is one, another without was not finished
         return sorted(map(int, found["index"] & found["json"] or found["index"]), reverse=True)
 
     @property

@@ -44,7 +44,7 @@ class Course:
 
     Attributes:
         begun: The plan that it was started with.
-        id: Tells it from other runs; None for one from versions before 0.3.
+        id: Tells it from other runs; None for one from earlier versions.
         validation: How it is validated.
         longer: What made the plan longer, in order: arguments of `Plan.longer`.
         recoveries: For every time that it diverged and was taken up again: `iteration`, `back_to`, `cause`.

@@ -117,7 +117,7 @@ def test_files_that_do_not_belong_together(flow, tmp_path):
     content = read_json(tmp_path / "corrector.json")
     write_json(tmp_path / "corrector.json", {n: v for n, v in content.items() if n != "weights"})
     said = r"corrector.keras maps 4 to 3 channels, but corrector.json beside it says 3 to 2"
-    with pytest.raises(InputError, match=said):  # as versions before 0.3 wrote it
+    with pytest.raises(InputError, match=said):  # as earlier versions wrote it
         Corrector.load(tmp_path)
 
 

@@ -90,7 +90,7 @@ def test_frame_of_another_grid_or_with_nan(tiny, broken):
 
 
 def forget_checksums(folder):
-    """As versions before 0.3 wrote a simulation."""
+    """As earlier versions wrote a simulation."""
     description = read_json(folder / "description.json")
     del description["checksums"]
     write_json(folder / "description.json", description)

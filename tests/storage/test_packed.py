@@ -66,7 +66,7 @@ def test_a_changed_frame_is_noticed(tiny, copied):
     with pytest.raises(InputError, match="marker_000004.npz is not the one that was generated"):
         load(tiny, copied)
     file = copied / "sim_000001" / "description.json"
-    write_json(file, {n: v for n, v in read_json(file).items() if n != "checksums"})  # as versions before 0.3 did
+    write_json(file, {n: v for n, v in read_json(file).items() if n != "checksums"})  # as earlier versions did
     after = load(tiny, copied).arrays["marker"]
     np.testing.assert_allclose(after[1, 4], before[1, 4] + 1)
     np.testing.assert_array_equal(after[0], before[0])

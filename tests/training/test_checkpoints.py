@@ -84,7 +84,7 @@ def test_one_without_its_description_was_not_finished(folder, caplog):
     assert restored(folder) == 150**2 and not caplog.messages
     for path in folder.glob("*.json"):
         path.unlink()
-    assert restored(folder) == 155**2  # as versions before 0.3 wrote all of them
+    assert restored(folder) == 155**2  # as earlier versions wrote all of them
 
 
 @pytest.mark.parametrize("name", ["lr=[1e-3]", "a*b?", "back\\slash", "{1,2}", "with space, ü"])
