@@ -77,8 +77,10 @@ def main(arguments: list[str]) -> int:
     except (InputError, DivergedError) as err:
         return fail(err, 2 if isinstance(err, InputError) else 1)
     except Exception as err:
-        if type(err).__name__ == "Abort":  # what typer makes of Ctrl-C
-            return 130
+        if type(err).__name__ == "Abort":  # what typer makes of Ctrl-C, and of a file that ends too early
+            if not isinstance(err.__cause__, EOFError):
+                return 130
+            err = err.__cause__
         if hasattr(err, "exit_code"):  # wrong use, found by typer
             return fail(err, err.exit_code)
         of_user = user_error(err)

@@ -39,7 +39,7 @@ class Restart:
         self.folder, self.every = Path(folder), integer("The steps between restarts", every, 1)
         check_no_file_in_the_way(self.folder, "Name another folder for the restart.")
         self._about: dict = {}
-        self._count, self._pending = 0, []
+        self._count, self._pending, self._known = 0, [], []
 
     def begin(self, solver: Solver, arrays: dict, parameters: dict, keep_every: int) -> tuple[dict, list[dict]]:
         """
@@ -51,7 +51,7 @@ class Restart:
         """
         start = {n: a.numpy() for n, a in (arrays | {f"parameter {n}": p for n, p in parameters.items()}).items()}
         about = {"solver": solver.config(), "start": checksum(start), "keep_every": keep_every}
-        self._about, self._count, self._pending = about, 0, []
+        self._about, self._count, self._pending, self._known = about, 0, [], []
         try:
             stored, last = self._read(FILE, KIND)
         except MissingError:
@@ -64,7 +64,7 @@ class Restart:
             raise InputError(f"{self.folder} holds another rollout: {what}. Remove it, or name another folder.")
         import tensorflow as tf
 
-        parts = list(self._parts(stored["frames"]))
+        parts = list(self._parts(stored["frames"], stored.get("parts")))
         self._count = stored["frames"]
         return {n: tf.constant(last[n]) for n in arrays}, parts
 
@@ -85,16 +85,23 @@ class Restart:
         frames = {n: np.concatenate([p[n] for p in self._pending]) for n in self._pending[0]}
         write_arrays(self.folder / _name(self._count), frames, {"kind": FRAMES})
         self._count, self._pending = self._count + count, []
+        self._known.append(checksum(frames))
         state = {n: a.numpy() for n, a in arrays.items()}
-        write_arrays(self.folder / FILE, state, {"kind": KIND, "version": 1, "frames": self._count} | self._about)
+        facts = {"kind": KIND, "version": 1, "frames": self._count, "parts": self._known}
+        write_arrays(self.folder / FILE, state, facts | self._about)
 
-    def _parts(self, count: int) -> Iterator[dict[str, np.ndarray]]:
+    def _parts(self, count: int, checksums: list[str] | None) -> Iterator[dict[str, np.ndarray]]:
+        """The frames kept so far, in parts; their checksums are not known (None) in folders of earlier versions."""
         done = 0
         while done < count:
             try:
                 _, frames = self._read(_name(done), FRAMES)
             except MissingError as err:
                 raise InputError(f"{err} Remove {self.folder} to begin anew.") from err
+            self._known.append(checksum(frames))
+            if checksums is not None and self._known != checksums[: len(self._known)]:
+                name = self.folder / _name(done)
+                raise InputError(f"{name} is not the one that was written. Remove {self.folder} to begin anew.")
             yield frames
             done += len(next(iter(frames.values())))
 

@@ -44,6 +44,7 @@ PLACES = ["scene", "constructor", "boundaries", "obstacles", "start", "physics"]
 MISTAKES = {
     "raise RuntimeError('it is\\n broken')": "RuntimeError: it is broken",
     "open('not_there.npy')": "FileNotFoundError: [Errno 2] No such file or directory: 'not_there.npy'",
+    "raise EOFError('no data left')": "EOFError: no data left",  # no interruption
     "math.sqrt()": "TypeError: sqrt() missing 1 required positional argument",
 }
 

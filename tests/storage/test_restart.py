@@ -121,6 +121,18 @@ def test_damage_is_said(name, tmp_path):
             flow.rollout(state, 6, restart=Restart(folder))
 
 
+def test_frames_that_were_swapped_are_noticed(tmp_path):
+    flow, folder = PAIR.source, tmp_path / "run"
+    state = flow.initial_state(reynolds=300.0)
+    flow.rollout(state, 6, restart=Restart(folder, every=2))
+    first, second = sorted(folder.glob("frames_*.npz"))[:2]
+    content = first.read_bytes()
+    first.write_bytes(second.read_bytes())
+    second.write_bytes(content)
+    with pytest.raises(InputError, match=f"{first.name} is not the one that was written. Remove .*run to begin anew"):
+        flow.rollout(state, 6, restart=Restart(folder, every=2))
+
+
 def test_what_is_no_restart(tmp_path):
     flow = PAIR.source
     with pytest.raises(InputError, match=r"is a phi_sol.Restart\(folder\), not 'wake.restart'"):
