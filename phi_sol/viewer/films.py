@@ -49,6 +49,9 @@ class Film:
             )
         self.recording = candidates[_pick("simulation", simulation, list(candidates))]
         runs = self.comparison.runs(self.recording)
+        given = list(catalogue.trained_for(self.recording.pair)) if self.recording.pair else []
+        if given and not runs:
+            raise InputError(f"There is no film of {given[0]}: {self.comparison.progress(self.recording, None)}")
         if run is not None and not runs:
             raise InputError(f"There is no corrector for {self.recording.title}.")
         self.run = _pick("run", run, list(runs)) if runs else None

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from phi_sol import Dataset, Generator, HybridSolver, load_experiment
+from phi_sol import Dataset, Generator, HybridSolver, InputError, load_experiment
 from phi_sol.correctors import Corrector
+from phi_sol.correctors.statistics import Statistics
 from phi_sol.evaluation.records import run_solver
 from phi_sol.pictures.panels import View
 from phi_sol.pictures.values import Values, picture
@@ -148,6 +149,14 @@ def test_own_obstacles_come_from_the_scene_file(tiny_scene, tmp_path, monkeypatc
         film.write(tmp_path / "own.gif", fps=5)
         said = "only what was recorded is shown: WakeFlow can't be made .* Name the scene file, too."
         assert re.fullmatch(said if titles == ["recorded"] else "", film.remark)
+    pair, names = load_experiment("own.py").pair, ("velocity.y", "velocity.x", "marker")
+    zeros, ones = dict.fromkeys(names, 0.0), dict.fromkeys(names, 1.0)
+    statistics = Statistics(zeros, ones, ones, {"reynolds": 5.0}, {"reynolds": 1.0})
+    Corrector.create(pair.source, "small", statistics).save("runs/own/sol", pair=pair.config)
+    with pytest.raises(InputError, match=f"There is no film of sol: {said}"):
+        Film(Catalogue(["runs/own/sol"], [Path("data/own/test")]))
+    with_scene = Film(Catalogue(["own.py", "runs/own/sol"], [Path("data/own/test")]), frames="0:1")
+    assert with_scene.run == "runs/own/sol"
 
 
 def test_closing_ends_the_background(place):
