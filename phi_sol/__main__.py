@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import sys
 
 
@@ -15,6 +16,7 @@ def main():
     except KeyboardInterrupt:
         code = 130
     if code == 130:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # another one would end in a traceback
         print("phi-sol: interrupted; what is finished is kept.", file=sys.stderr)
         sys.stdout.flush()
         sys.stderr.flush()

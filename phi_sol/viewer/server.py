@@ -1,6 +1,7 @@
 """The server: PhiFlow's web interface with phi_sol's pages, on a port of its own."""
 
 import errno
+import signal
 import socket
 import sys
 from collections.abc import Callable
@@ -9,7 +10,8 @@ from pathlib import Path
 from threading import Thread
 
 import numpy as np
-from flask import abort, request
+from dash.exceptions import DependencyException
+from werkzeug.exceptions import BadRequest, NotFound
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
 from ..errors import InputError
@@ -18,13 +20,16 @@ from ..flows.comparison import same_config
 from ..solvers.pair import SolverPair
 from .catalogue import Catalogue
 from .comparison import Comparison
+from .door import TOKEN, Door
+from .ending import clean_up, second_interrupt
 from .live import Live
 from .pages import compare, landing, live, training
 from .pages.parts import OWN, PHIFLOW, header
 from .phiflow.compat import install
 from .phiflow.models import BaseModel, LiveModel, RecordedModel, end_play
+from .texts import in_markdown, printable
 
-LOCAL = ("127.0.0.1", "localhost", "::1")
+PATIENCE = 60  # seconds without a byte after which a connection ends
 ATTEMPTS = 20  # ports that are tried
 FRAME_RATE = 25  # steps per second at most, so that pages and other programs get their turn
 STYLE = (Path(__file__).parent / "style.css").read_text()
@@ -50,12 +55,12 @@ class Site:
         first = next((r for r in catalogue.recordings.values() if r.frames), None)
         if self.live is not None:
             text = "Source, corrected and reference simulation, live. More on the pages Compare, Live and Training."
-            self.model = LiveModel(self.live, self.live_title, text, catalogue.save_folder, self.ranges)
+            self.model = LiveModel(self.live, in_markdown(self.live_title), text, catalogue.save_folder, self.ranges)
         elif first is not None:
             drawn = getattr(self.comparison.flow(first), "drawn", ())
-            self.model = RecordedModel(first, first.title, f"Recorded: {first.folder}", drawn)
+            self.model = RecordedModel(first, in_markdown(first.title), f"Recorded: {in_markdown(first.folder)}", drawn)
         else:
-            self.model = BaseModel("phi_sol", self.no_live)
+            self.model = BaseModel("phi_sol", in_markdown(self.no_live))
         cut = [max(self.live.drawn)] if self.live is not None and len(self.live.drawn) == 3 else []
         self.app = make_app(self.model, cut)
         self.model.stop = self.app.pause
@@ -122,23 +127,11 @@ def make_app(model, select: list[str], own: dict[str, str] = OWN, others: dict[s
     app.dash.title = "phi_sol"
     app.dash.index_string = app.dash.index_string.replace("</head>", f"<style>{STYLE}</style></head>")
     app.dash.layout.children[1] = header(own, others)
-    protect(app)
+    server = app.dash.server
+    server.register_error_handler(InputError, lambda err: BadRequest(printable(err)))  # asked for what is not there
+    server.register_error_handler(DependencyException, lambda err: NotFound())
+    app.door = server.wsgi_app = Door(app)
     return app
-
-
-def protect(app):
-    """
-    Keeps a server to its pages: no files from `assets` and `static` in the working directory, which Dash and Flask
-    would serve, and, where `app.config["host"]` is local, no requests under other host names (a page could point here).
-    """
-
-    @app.dash.server.before_request
-    def check():
-        name = request.host.rpartition(":")[0] if ":" in request.host.rpartition("]")[2] else request.host
-        if app.config.get("host", LOCAL[0]) in LOCAL and name.strip("[]") not in LOCAL:
-            abort(403)
-        if request.path.startswith(("/assets/", "/static/")):
-            abort(404)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -158,7 +151,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 class Handler(WSGIRequestHandler):
-    protocol_version = "HTTP/1.1"
+    protocol_version, timeout = "HTTP/1.1", PATIENCE
 
     def log_request(self, code="-", size="-"):
         """No line on the terminal per request."""
@@ -167,19 +160,26 @@ class Handler(WSGIRequestHandler):
 class Server(ThreadedWSGIServer):
     """A server that can be closed: connections that browsers keep open end with it, and their threads."""
 
-    def __init__(self, app, host: str, port: int, say: Callable[[str], None] = print):
-        """For what `make_app` makes, bound to an address and a port (see `listen`); `say` tells the user."""
-        app.config["host"] = host
+    def __init__(self, app, host: str, port: int, say: Callable[[str], None] = print, allow_control: bool = False):
+        """
+        For what `make_app` makes, bound to an address and a port (see `listen`); `say` tells the user. Whoever can
+        reach it needs the token in the printed address, unless this is local; see `Door` for `allow_control`.
+        """
         self.connections: set[socket.socket] = set()
         self._thread: Thread | None = None
         with listen(host, port) as taken:  # the server has a copy of it
             super().__init__(host, taken.getsockname()[1], app.dash.server, Handler, fd=taken.fileno())
         if self.port != port:
             say(f"Port {port} is in use; taking {self.port}.")
-        if host not in LOCAL:
-            say(f"Warning: anyone who can reach {host}:{self.port} can see and steer this; there is no authentication.")
+        app.door.open(host, self.port, allow_control)
+        if not app.door.controls:
+            app.dash.index_string = app.dash.index_string.replace("<html>", '<html class="no-control">')
+        secret = f"?{TOKEN}={app.door.token}" if app.door.token else ""
+        if secret:
+            may = "see and steer this" if allow_control else "see this and use its page Live"
+            say(f"Warning: whoever has this address can {may}; there is no authentication but its token.")
         shown = f"[{host}]" if ":" in host else "localhost" if host in ("0.0.0.0", "127.0.0.1") else host
-        say(f"http://{shown}:{self.port}/   (Ctrl-C ends)")
+        say(f"http://{shown}:{self.port}/{secret}   (Ctrl-C ends)")
 
     def process_request(self, request, client_address):
         self.connections.add(request)
@@ -209,11 +209,22 @@ class Server(ThreadedWSGIServer):
                 connection.shutdown(socket.SHUT_RDWR)
 
 
-def serve(catalogue: Catalogue, host: str, port: int, prepare: Callable[[], None], say: Callable[[str], None]):
+def serve(
+    catalogue: Catalogue,
+    host: str,
+    port: int,
+    prepare: Callable[[], None],
+    say: Callable[[str], None],
+    allow_control: bool = False,
+):
     """Shows a catalogue until interrupted; arguments and errors as for `Site` and `Server`."""
-    site = Site(catalogue, prepare)
-    for name in catalogue.root_names():
-        say(f"Reading {name}")
-    with closing(site), closing(Server(site.app, host, port, say)) as server:
-        sys.stdout.flush()
-        server.serve_forever()
+    try:
+        site = Site(catalogue, prepare)
+        for name in catalogue.root_names():
+            say(f"Reading {printable(name)}")
+        with closing(site), closing(Server(site.app, host, port, say, allow_control)) as server:
+            sys.stdout.flush()
+            server.serve_forever()
+            signal.signal(signal.SIGINT, second_interrupt)  # a step may take long to end
+    finally:  # interrupted before or while it ended
+        clean_up()
