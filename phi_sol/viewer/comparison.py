@@ -54,7 +54,7 @@ class Comparison:
         """The flow that a recording's fields belong to; None if it is unknown."""
         if recording.folder not in self._flows:
             self._flows[recording.folder] = None
-            with suppress(InputError):
+            with suppress(Exception):  # whatever a damaged description raises
                 pair = SolverPair.of_config(recording.pair, self.catalogue.flows)
                 self._flows[recording.folder] = pair.reference if recording.full_resolution else pair.source
         return self._flows[recording.folder]
@@ -64,6 +64,9 @@ class Comparison:
         flow = self.flow(recording)
         if flow is not None:
             return drawn_axes(list(flow.resolution), flow.drawn)
+        for frame in recording.frames[:SAMPLES]:
+            with suppress(InputError):
+                return drawn_axes(recording.read(recording.fields[0], frame).axes)
         return drawn_axes(recording.read(recording.fields[0], recording.frames[0]).axes)
 
     def is_compared(self, recording: Recording) -> bool:
@@ -144,9 +147,11 @@ class Comparison:
     def _is_saved(recording: Recording) -> bool:
         return bool(recording.fields) and all(n.partition("_")[0] in SOLVERS for n in recording.fields)
 
-    @staticmethod
-    def _read(recording: Recording, field: str, frame: int) -> Values | str:
+    def _read(self, recording: Recording, field: str, frame: int) -> Values | str:
         try:
-            return recording.read(field, frame)
+            values, axes = recording.read(field, frame), self.drawn(recording)
         except InputError as err:
             return str(err)
+        if set(values.axes) != set(axes):
+            return f"Frame {frame} of {field} has the axes {', '.join(values.axes)} instead of {', '.join(axes)}."
+        return values

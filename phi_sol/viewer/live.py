@@ -1,5 +1,6 @@
 """Source, hybrid and reference stepping together, with parameters and correction gain that may change at any time."""
 
+import os
 import time
 from collections import deque
 from collections.abc import Callable
@@ -21,7 +22,7 @@ from ..solvers.pair import SolverPair
 from ..stepping.arrays import pack
 from ..stepping.solver import Solver
 from ..storage.files import write_json
-from ..storage.frames import DESCRIPTION, FrameFormat, read_frame, sim_folder
+from ..storage.frames import DESCRIPTION, FrameFormat, sim_folder
 from .recording import Recording
 from .rollouts import COMPUTING, Arrays, tensors
 
@@ -197,7 +198,9 @@ class Live:
             if not self._arrays:
                 raise InputError("There is nothing to save yet: make a step first.")
             if self._saved is None or not self._saved.is_relative_to(folder):
-                self._saved = next(f for f in map(sim_folder, repeat(folder), count()) if not f.exists())
+                self._saved = next(f for f in map(sim_folder, repeat(folder), count()) if not os.path.lexists(f))
+            if link := next((f for f in (self._saved, folder) if f.is_symlink()), None):
+                raise InputError(f"{link} is a link, which is not followed: make it a folder.")
             self._saved.mkdir(parents=True, exist_ok=True)
             for name, flow in self._flows.items():
                 layouts = {n: layout for n, layout in flow.layouts.items() if n not in HIDDEN}
@@ -223,7 +226,7 @@ class Live:
         if self.start in self.recorded:
             recording = self.recorded[self.start]
             self.parameters = {n: float(recording.parameters[n]) for n in flow.parameters}
-            return {n: a[None] for n, a in read_frame(flow, recording.folder, recording.frames[0]).items()}
+            return {n: a[None] for n, a in recording.arrays(flow, recording.frames[0]).items()}
         arrays, parameters, _ = pack(flow, flow.initial_state(**self.parameters))
         if self.start == DEVELOPED:
             return self._warm_up(arrays, parameters)

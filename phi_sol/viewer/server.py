@@ -24,9 +24,10 @@ from .door import TOKEN, Door
 from .ending import clean_up, second_interrupt
 from .live import Live
 from .pages import compare, landing, live, training
-from .pages.parts import OWN, PHIFLOW, header
+from .pages.parts import OWN, PHIFLOW, header, nothing
 from .phiflow.compat import install
 from .phiflow.models import BaseModel, LiveModel, RecordedModel, end_play
+from .reading import reason
 from .texts import in_markdown, printable
 
 PATIENCE = 60  # seconds without a byte after which a connection ends
@@ -65,9 +66,17 @@ class Site:
         self.app = make_app(self.model, cut)
         self.model.stop = self.app.pause
         for path, module in {"/": landing, "/compare": compare, "/live": live, "/training": training}.items():
-            self.app.add_page(path, lambda _, m=module: m.page(self))
+            self.app.add_page(path, lambda _, m=module: self.page(m))
         for module in (compare, live, training):
             module.register(self)
+
+    def page(self, module):
+        """A page, or why there is none."""
+        try:
+            return module.page(self)
+        except Exception as err:  # whatever damaged files raise
+            self.model.log.exception("a page can't be shown")
+            return nothing("This page can't be shown", reason(err))
 
     def close(self):
         """Ends what runs in the background, and removes the log."""
@@ -86,29 +95,33 @@ class Site:
         for title, config, experiment in candidates:
             try:
                 pair = experiment.pair if experiment else SolverPair.of_config(config, self.catalogue.flows)
-            except InputError as err:
-                errors.append(f"{title}: {err}")
-                continue
-            recorded = [r for r in recordings if same_config(r.pair, pair.config)]
-            sets = [r.config.get("parameters", {}) for r in runs if same_config(r.pair, pair.config)]
-            sets += [r.parameters for r in recorded] + ([experiment.test, experiment.train] if experiment else [])
-            values = {n: [float(v) for s in sets if n in s for v in np.ravel(s[n])] for n in pair.source.parameters}
-            if not all(values.values()):
-                errors.append(f"{title}: no parameter values are known")
-                continue
-            self.live_title = f"{title}, {pair.source}"
-            self.ranges = {n: (0, 999) if n == SEED else (min(v) / 2, max(v) * 2) for n, v in values.items()}
-            full = [r for r in recorded if r.full_resolution and r.frames[:1] == [0]]
-            starts = {r.title.removesuffix(", full resolution"): r for r in full}
-            first = {n: float(full[0].parameters[n] if full else v[0]) for n, v in values.items()}
-            correctors = {k: r.folder for k, r in self.catalogue.trained_for(pair.config).items()}
-            known = self.catalogue.experiments.values()
-            warmup = next((e.warmup for e in known if same_config(e.pair.config, pair.config)), 0)
-            self.live = Live(pair, first, correctors, starts, prepare, warmup, self.catalogue.strict)
-            return
+                self._start_live(title, pair, experiment, prepare)
+                return
+            except Exception as err:  # whatever a damaged description raises
+                errors.append(f"{title}: {reason(err)}")
         self.no_live = "; ".join(errors) or (
             "no flow of phi_sol is described in the given folders. Give a run, generated data or the name of a scene."
         )
+
+    def _start_live(self, title: str, pair: SolverPair, experiment, prepare: Callable[[], None]):
+        """InputError if no values of its parameters are known."""
+        runs, recordings = self.catalogue.runs.values(), self.catalogue.recordings.values()
+        names = pair.source.parameters
+        recorded = [r for r in recordings if same_config(r.pair, pair.config) and set(names) <= set(r.parameters)]
+        sets = [r.config.get("parameters", {}) for r in runs if same_config(r.pair, pair.config)]
+        sets += [r.parameters for r in recorded] + ([experiment.test, experiment.train] if experiment else [])
+        values = {n: [float(v) for s in sets if n in s for v in np.ravel(s[n])] for n in names}
+        if not all(values.values()):
+            raise InputError("no parameter values are known")
+        full = [r for r in recorded if r.full_resolution and r.frames[:1] == [0]]
+        starts = {r.title.removesuffix(", full resolution"): r for r in full}
+        first = {n: float(full[0].parameters[n] if full else v[0]) for n, v in values.items()}
+        correctors = {k: r.folder for k, r in self.catalogue.trained_for(pair.config).items()}
+        known = self.catalogue.experiments.values()
+        warmup = next((e.warmup for e in known if same_config(e.pair.config, pair.config)), 0)
+        self.live = Live(pair, first, correctors, starts, prepare, warmup, self.catalogue.strict)
+        self.live_title = f"{title}, {pair.source}"
+        self.ranges = {n: (0, 999) if n == SEED else (min(v) / 2, max(v) * 2) for n, v in values.items()}
 
 
 def make_app(model, select: list[str], own: dict[str, str] = OWN, others: dict[str, str] = PHIFLOW):
