@@ -25,10 +25,10 @@ Shown = dict[str, Values | str]  # values, or the reason why there are none (yet
 
 
 def example(shown: Shown) -> Values:
-    """Some of the values; InputError with the reason if there are none."""
+    """Some of the values; InputError with the reason, of what is stored where there is such, if there are none."""
     values = [v for v in shown.values() if isinstance(v, Values)]
     if not values:
-        raise InputError(str(next(iter(shown.values()))))
+        raise InputError(str(shown.get(REFERENCE, next(iter(shown.values())))))
     return values[-1]
 
 

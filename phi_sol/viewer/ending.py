@@ -1,4 +1,4 @@
-"""How a process with a viewer ends at once: by SIGTERM, a second Ctrl-C, or Kill. Its temporary folders go with it."""
+"""How a process with a viewer ends at once, by SIGTERM or by Kill. Its temporary folders go with it."""
 
 import os
 import signal
@@ -39,12 +39,6 @@ def leave(code: int):
         with suppress(OSError, ValueError):
             stream.flush()
     os._exit(code)
-
-
-def second_interrupt(*_):
-    """Takes the place of Python's answer to Ctrl-C after a first one."""
-    os.write(2, b"phi-sol: interrupted; what is finished is kept.\n")
-    leave(130)
 
 
 def _end(number, frame):

@@ -1,13 +1,13 @@
 """The server: PhiFlow's web interface with phi_sol's pages, on a port of its own."""
 
 import errno
-import signal
 import socket
 import sys
 from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 from threading import Thread
+from urllib.parse import urlsplit
 
 import numpy as np
 from dash.exceptions import DependencyException
@@ -21,7 +21,7 @@ from ..solvers.pair import SolverPair
 from .catalogue import Catalogue
 from .comparison import Comparison
 from .door import TOKEN, Door
-from .ending import clean_up, second_interrupt
+from .ending import clean_up
 from .live import Live
 from .pages import compare, landing, live, training
 from .pages.parts import OWN, PHIFLOW, header, nothing
@@ -166,6 +166,13 @@ def listen(host: str, port: int) -> socket.socket:
 class Handler(WSGIRequestHandler):
     protocol_version, timeout = "HTTP/1.1", PATIENCE
 
+    def run_wsgi(self):
+        try:
+            urlsplit(self.path)
+        except ValueError:  # werkzeug would end with a traceback
+            return self.send_error(400)
+        super().run_wsgi()
+
     def log_request(self, code="-", size="-"):
         """No line on the terminal per request."""
 
@@ -238,6 +245,5 @@ def serve(
         with closing(site), closing(Server(site.app, host, port, say, allow_control)) as server:
             sys.stdout.flush()
             server.serve_forever()
-            signal.signal(signal.SIGINT, second_interrupt)  # a step may take long to end
     finally:  # interrupted before or while it ended
         clean_up()
