@@ -2,10 +2,10 @@
 
 import hmac
 import json
+import re
 import secrets
 from io import BytesIO
 from ipaddress import ip_address
-from urllib.parse import urlsplit
 
 from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, NotFound, RequestEntityTooLarge
 from werkzeug.wrappers import Request, Response
@@ -161,10 +161,8 @@ class Door:
 
 def _name(host: str) -> str:
     """Of an address `NAME:PORT`; nothing if it is none."""
-    try:
-        return urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        return ""
+    found = re.fullmatch(r"(\[([0-9a-fA-F:.]+)\]|([\w.-]+))(:\d+)?", host)
+    return (found[2] or found[3]).lower() if found else ""
 
 
 def _id_of(given) -> object:

@@ -1,6 +1,7 @@
 """The server: PhiFlow's web interface with phi_sol's pages, on a port of its own."""
 
 import errno
+import re
 import socket
 import sys
 from collections.abc import Callable
@@ -192,8 +193,8 @@ class Server(ThreadedWSGIServer):
         if self.port != port:
             say(f"Port {port} is in use; taking {self.port}.")
         app.door.open(host, self.port, allow_control)
-        if not app.door.controls:
-            app.dash.index_string = app.dash.index_string.replace("<html>", '<html class="no-control">')
+        tag = "<html>" if app.door.controls else '<html class="no-control">'
+        app.dash.index_string = re.sub("<html.*?>", tag, app.dash.index_string, count=1)
         secret = f"?{TOKEN}={app.door.token}" if app.door.token else ""
         if secret:
             may = "see and steer this" if allow_control else "see this and use its page Live"
