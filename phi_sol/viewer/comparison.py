@@ -12,6 +12,7 @@ from ..metrics.metric import compared_arrays, error_label
 from ..pictures.panels import FIELDS, Choice, Ranges, View, colour_range, drawn_axes
 from ..pictures.values import Values
 from ..solvers.pair import SolverPair
+from ..storage.frames import frame_file
 from .catalogue import Catalogue, Run
 from .live import CORRECTED, REFERENCE, SOLVERS, SOURCE
 from .recording import Recording
@@ -153,5 +154,6 @@ class Comparison:
         except InputError as err:
             return str(err)
         if set(values.axes) != set(axes):
-            return f"Frame {frame} of {field} has the axes {', '.join(values.axes)} instead of {', '.join(axes)}."
+            file = frame_file(recording.folder, field, frame)
+            return f"Frame {file} has the axes {', '.join(values.axes)} instead of {', '.join(axes)}."
         return values
