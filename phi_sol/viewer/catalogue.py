@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 
 from ..errors import InputError, MissingError
 from ..experiment import Experiment, load_experiment, scene_names
@@ -108,6 +109,8 @@ class Catalogue:
         """
         self.folders, self.strict = Folders(), strict
         self.problems: dict[str, str] = {}
+        self._found: dict[str, str] = {}  # problems of a scan that is under way
+        self._scanning = Lock()
         self.experiments: dict[str, Experiment] = {}
         self.recordings: dict[str, Recording] = {}
         for path in paths:
@@ -175,8 +178,14 @@ class Catalogue:
         return [str(r.relative_to(here) if r.is_relative_to(here) else r) for r in self.roots]
 
     def scan(self):
-        """Looks again; what is being written appears as it grows."""
-        runs, recordings, evaluations, self.problems = {}, {}, {}, {}
+        """Looks again; what is being written appears as it grows. Requests that come together wait for each other."""
+        with self._scanning:
+            self._found = {}
+            self._scan()
+            self.problems = self._found
+
+    def _scan(self):
+        runs, recordings, evaluations = {}, {}, {}
         found: dict[Path, Path] = {}
         for root in self.roots:
             found |= {f: root for f in self._below(root, root, DEPTH) if f not in found}  # one root may lie in another
@@ -193,7 +202,7 @@ class Catalogue:
                 if (folder / RESULTS).is_file():
                     evaluations[key] = folder
             except Exception as err:  # whatever damaged files and folders raise
-                self.problems[key] = reason(err)
+                self._found[key] = reason(err)
         self.runs, self.recordings, self.evaluations = runs, recordings, evaluations
 
     def _key(self, root: Path, folder: Path) -> str:
@@ -205,9 +214,10 @@ class Catalogue:
     def _run(self, folder: Path, key: str) -> Run:
         config, problem = read_facts(folder / RUN)
         for file in sorted(folder.glob("*.json")):
+            check_size(file)
             config = config or read_facts(file)[0]
         if problem:
-            self.problems[key] = problem
+            self._found[key] = problem
         return Run(folder, key, config, problem)
 
     def _recording(self, folder: Path, key: str) -> Recording:
@@ -217,7 +227,7 @@ class Catalogue:
         else:
             recording.refresh()
         if recording.problem:
-            self.problems[key] = recording.problem
+            self._found[key] = recording.problem
         return recording
 
     def _below(self, folder: Path, root: Path, depth: int) -> list[Path]:
@@ -228,7 +238,7 @@ class Catalogue:
             inside = sorted(folder.iterdir()) if depth else []
             below = [p for p in inside if p.is_dir() and p.name[0] != "." and p.name != "checkpoints"]
         except OSError as err:
-            self.problems[self._key(root, folder)] = reason(err)
+            self._found[self._key(root, folder)] = reason(err)
             return []
         return [folder, *(f for p in below[:MANY] for f in self._below(p, root, depth - 1))]
 

@@ -128,6 +128,7 @@ class Comparison:
 
     def fixed_ranges(self, recording: Recording, run: str | None, view: View) -> Ranges:
         """Colour ranges over the whole recording, from some frames: of what is stored, and of the differences to it."""
+        run = run if run in self.runs(recording) else None
         key = (recording.folder, view.field, view.quantity, view.drawn, run)
         if key in self._ranges:
             return self._ranges[key]

@@ -88,9 +88,9 @@ FRAMES = {  # what is done to a frame
 }
 
 
-@pytest.fixture(scope="module", params=[5, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.fixture(scope="module", params=[9, pytest.param(1, marks=pytest.mark.slow)])
 def place(tiny_run, tiny_data, tmp_path_factory, request):
-    """A good run, a good simulation, and beside them everything bad; in the quick version every fifth kind."""
+    """A good run, a good simulation, and beside them everything bad; in the quick version every ninth kind."""
     root = tmp_path_factory.mktemp("place")
     whole = shutil.ignore_patterns("checkpoints", ".packed")
     copy_run = lambda name: shutil.copytree(tiny_run, root / "runs" / name, ignore=whole)  # noqa: E731

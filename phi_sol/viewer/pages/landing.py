@@ -26,7 +26,8 @@ def page(site) -> html.Div:
     catalogue = site.catalogue
     folders = ", ".join(catalogue.root_names()) or "no folders"
     live = f" Live: {site.live_title}." if site.live is not None else ""
-    runs = [_run_cells(site, k, r) for k, r in catalogue.runs.items()]
+    problems = dict(catalogue.problems)
+    runs = [_run_cells(site, k, r, problems) for k, r in catalogue.runs.items()]
     simulations = [
         [dcc.Link(k, href=f"/compare?sim={quote(k)}"), _parameters(r), r.state, ", ".join(r.fields)]
         for k, r in catalogue.recordings.items()
@@ -39,8 +40,8 @@ def page(site) -> html.Div:
         sections += [html.H2(f"Evaluation: {key}"), _evaluation(site, key)]
     if simulations:
         sections += [html.H2("Simulations"), _table(SIMULATIONS, simulations, id="simulations")]
-    if catalogue.problems:
-        wrong = [[k, p] for k, p in catalogue.problems.items()]
+    if problems:
+        wrong = [[k, p] for k, p in problems.items()]
         sections += [html.H2("What can't be read"), _table(["where", "what is wrong"], wrong, id="problems")]
     if not (runs or catalogue.recordings):
         known = ", ".join(catalogue.experiments)
@@ -49,12 +50,12 @@ def page(site) -> html.Div:
     return page_of(*sections)
 
 
-def _run_cells(site, key: str, run: Run) -> list:
+def _run_cells(site, key: str, run: Run, problems: dict[str, str]) -> list:
     config = run.config
     try:
         losses = run.curves().get("loss", [])
     except (InputError, OSError) as err:
-        site.catalogue.problems[key] = reason(err)
+        problems[key] = reason(err)
         losses = []
     method, loss = config.get("label") or config.get("method", "?"), f"{losses[-1]:.2e}" if losses else "none yet"
     facts = [config.get("scene", "?"), method, config.get("network", "?"), run.state, loss]

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from threading import Semaphore, Thread
 
@@ -24,6 +25,7 @@ from ..recording import Recording
 from ..texts import printable
 from .compat import Shown
 
+LOG_SIZE = 1 << 20  # bytes
 WAITING = 16  # calls from pages that may wait to be done
 
 
@@ -67,7 +69,7 @@ class BaseModel(VisModel):
         self._folder = temporary_folder()
         self.log_file = str(Path(self._folder.name) / "view.log")
         self.log = logging.Logger(f"{__name__}.{name}", logging.INFO)  # one that logging does not keep for ever
-        self._handler = logging.FileHandler(self.log_file)
+        self._handler = RotatingFileHandler(self.log_file, maxBytes=LOG_SIZE, backupCount=1)
         self._handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
         self.log.addHandler(self._handler)
         self.log.info("viewer started")
