@@ -19,6 +19,7 @@ from phi_sol.viewer.door import CALLBACKS, LARGEST
 from phi_sol.viewer.inputs import kind_of
 from phi_sol.viewer.server import Server, Site
 
+PATIENCE = 120  # seconds
 DEEP = "[" * 100_000 + "]" * 100_000
 VALUES = [
     *(None, True, False, 0, 1, -1, 7, 2**31, 2**53 + 1, 10**400, -(10**19), 0.5, -0.0, 1e308, -1e308, 3.0),
@@ -118,7 +119,8 @@ def sent(client, body, said: Counter, **options) -> int:
     begin = time.monotonic()
     answer = client.post(CALLBACKS, data=data, content_type="application/json", **options)
     assert answer.status_code in (200, 204, 400, 413), f"{answer.status_code}: {str(data)[:500]}: {answer.text[:500]}"
-    assert time.monotonic() - begin < 30, f"{time.monotonic() - begin} s: {str(data)[:500]}"
+    # PhiFlow's Step and Benchmark wait for the first step, which is compiled
+    assert time.monotonic() - begin < PATIENCE, f"{time.monotonic() - begin} s: {str(data)[:500]}"
     said[answer.status_code] += 1
     return answer.status_code
 
