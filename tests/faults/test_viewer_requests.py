@@ -10,9 +10,13 @@ from collections import Counter
 from itertools import product
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 pytest.importorskip("dash", reason="Dash is not installed: pip install phi-sol[view]")
+
+from phi import math
+from phi.field import CenteredGrid
 
 from phi_sol.viewer.catalogue import Catalogue
 from phi_sol.viewer.door import CALLBACKS, LARGEST
@@ -42,7 +46,7 @@ VALUES = [
     *([], [None], [[]], [1, "x"], ["subplots"], ["full"], ["a"] * 5000, {}, {"n": -1}, {"n": "x"}, {"n": 1, "at": 0}),
     *({"id": "x"}, {"a": {"b": {"c": {}}}}, [[[[[[[[[[]]]]]]]]]], {"value": None, "property": "value"}),
 ]
-POOL = [1, None, 0, 0.5, "", "fixed", "both", "None", [], 2.5]  # one of them is right for any input
+POOL = [1, "a", None, 0, 0.5, "", "fixed", "both", "None", [], 2.5]  # one of them is right for any input
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +57,7 @@ def site(tiny_run, tiny_data):
     site.close()
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def alive(site, monkeypatch, tmp_path):
     """Kill kills nothing, scenes are saved elsewhere; afterwards the pages are those of before."""
     from phi.vis._dash import board
@@ -84,8 +88,9 @@ def body_of(site, output: str) -> dict:
             return [{"id": {"type": "live-parameter", "name": n}, "property": "value"} for n in site.live.parameters]
         kind = kind_of(site.model, id, known["property"])
         assert kind is not None, f"nothing says what {id}.{known['property']} may be"
-        chosen = {"cmp-sim": next(iter(site.catalogue.recordings)), "cmp-run": next(iter(site.catalogue.runs))}
-        chosen |= {f"{page}-field": "velocity" for page in ("cmp", "live")}
+        chosen = {f"{page}-field": "velocity" for page in ("cmp", "live")}
+        if site.live is not None:
+            chosen |= {"cmp-sim": next(iter(site.catalogue.recordings)), "cmp-run": next(iter(site.catalogue.runs))}
         for candidate in (*(chosen[k] for k in chosen if k == id), *POOL):
             try:
                 return {"id": id, "property": known["property"], "value": kind(candidate)}
@@ -125,14 +130,14 @@ def sent(client, body, said: Counter, **options) -> int:
     return answer.status_code
 
 
-def test_what_pages_send_is_answered(site):
+def test_what_pages_send_is_answered(site, alive):
     client, said = site.app.dash.server.test_client(), Counter()
     for output in callbacks(site):
         assert sent(client, body_of(site, output), said) in (200, 204), output
 
 
 @pytest.mark.parametrize("share", [25, pytest.param(1, marks=pytest.mark.slow)])
-def test_hostile_values_of_all_callbacks(site, share):
+def test_hostile_values_of_all_callbacks(site, alive, share):
     """Every value of every input and state of every callback, in the quick version one of 25."""
     client, said = site.app.dash.server.test_client(), Counter()
     cases = [
@@ -148,6 +153,48 @@ def test_hostile_values_of_all_callbacks(site, share):
     assert said[400] > said[200]
 
 
+@pytest.mark.parametrize("share", [25, pytest.param(1, marks=pytest.mark.slow)])
+def test_hostile_values_of_the_viewer_of_a_script(share):
+    """With controls of all kinds, and a slice."""
+    import phi_sol
+
+    said, done = Counter(), []
+    with math.NUMPY:
+        smoke = CenteredGrid(0, 0, x=4, y=3, z=2)
+    controls = {"number": (0.5, 0.0, 1.0), "count": 3, "wanted": True, "words": "a", "word": ("a", ("a", "b"))}
+    with phi_sol.view(
+        {"smoke": lambda: smoke, "array": lambda: np.zeros(3)},
+        controls=controls,
+        actions={"act": lambda: done.append(1)},
+        select="z",
+        play=False,
+        keep_alive=False,
+        port=18180,
+    ) as viewer:
+        viewer.app.dash._setup_server()
+        client = viewer.app.dash.server.test_client()
+        served = SimpleNamespace(app=viewer.app, model=viewer, live=None)
+        known = callbacks(served)
+        cases = [(o, i, v) for o, c in known.items() for i in range(len(c["inputs"] + c["state"])) for v in VALUES]
+        random.Random(2).shuffle(cases)
+        for output, index, value in cases[::share]:
+            if output in ("kill-button.style", "exit-button.style", "step-button.style", "run-statistics.children"):
+                continue  # a step waits for the script
+            body = body_of(served, output)
+            body["changedPropIds"] = changed(body)[index : index + 1]
+            leaves(body)[index]["value"] = value
+            sent(client, body, said)
+        assert {n: type(v) for n, v in viewer._settings.items()} == {
+            "number": float,
+            "count": int,
+            "wanted": bool,
+            "words": str,
+            "word": str,
+        }
+        assert 0 <= viewer.number <= 1 and viewer.word in ("a", "b") and len(viewer.words) <= 4096
+    print(f"\n{sum(said.values())} hostile values of {len(known)} callbacks of a script: {dict(said)}")
+
+
 def mutated(text: str, chance: random.Random) -> bytes:
     """A body with some bytes changed, left out or doubled."""
     data = bytearray(text.encode())
@@ -158,7 +205,7 @@ def mutated(text: str, chance: random.Random) -> bytes:
 
 
 @pytest.mark.parametrize("count", [200, pytest.param(10_000, marks=pytest.mark.slow)])
-def test_damaged_bodies(site, count):
+def test_damaged_bodies(site, alive, count):
     client, said, chance = site.app.dash.server.test_client(), Counter(), random.Random(1)
     texts = [json.dumps(body_of(site, o)) for o in callbacks(site)]
     for _ in range(count):
