@@ -14,7 +14,7 @@ from ..flows import Flow
 from ..flows.comparison import same_config
 from ..storage import shipped
 from ..tasks import holds_model
-from .reading import Folders, check_size, read_facts, reason
+from .reading import Folders, check_file, read_facts, reason
 from .recording import FRAME_FILE, Recording
 from .texts import printable
 
@@ -66,7 +66,7 @@ class Run:
         """
         log = self.folder / LOG
         if log.is_file():
-            check_size(log)
+            check_file(log)
         text = log.read_text(errors="replace") if log.is_file() else ""
         lines = csv.DictReader(text[: text.rfind("\n") + 1].splitlines())
         try:
@@ -213,8 +213,8 @@ class Catalogue:
 
     def _run(self, folder: Path, key: str) -> Run:
         config, problem = read_facts(folder / RUN)
-        for file in sorted(folder.glob("*.json")):
-            check_size(file)
+        for file in sorted(p for p in folder.glob("*.json") if p.is_file()):
+            check_file(file)
             config = config or read_facts(file)[0]
         if problem:
             self._found[key] = problem

@@ -47,8 +47,9 @@ class Folders:
             raise InputError(f"{outside} is a link that leads out of the given folders: give the folder with its file.")
 
 
-def check_size(path: Path, limit: int = LARGEST_TEXT):
-    """Raises InputError if a file is larger."""
+def check_file(path: Path, limit: int = LARGEST_TEXT):
+    """Raises InputError if a file is larger, PermissionError if it may not be read."""
+    path.open("rb").close()
     if (size := path.stat().st_size) > limit:
         raise InputError(f"{path} is too large to be shown: {size >> 20} MB, at most {limit >> 20} MB.")
 
@@ -68,7 +69,7 @@ def read_facts(path: Path) -> tuple[dict, str]:
     """
     try:
         if path.is_file():
-            check_size(path)
+            check_file(path)
         content = read_json(path)
     except MissingError:
         return {}, ""

@@ -114,6 +114,8 @@ def place(tiny_run, tiny_data, tmp_path_factory, request):
             change(copy_sim(f"frame {name} {frame}") / f"velocity_{frame:06d}.npz")
     (copy_sim("frame far") / "velocity_000000.npz").rename(root / "data" / "frame far" / "velocity_999999999999.npz")
     (copy_sim("frames none") / "velocity_000000.npz").unlink()
+    os.mkfifo(copy_run("pipe") / "pipe.json")
+    os.mkfifo(copy_sim("pipe") / "velocity_000099.npz")
     (copy_run("network half") / "corrector.keras").write_bytes(b"PK")
     (copy_run("log folder") / "log.csv").unlink()
     (root / "runs" / "log folder" / "log.csv").mkdir()

@@ -10,7 +10,7 @@ from ...storage.files import read_json
 from ...storage.frames import DESCRIPTION
 from ...tasks import task_of_results
 from ..catalogue import RESULTS, Run
-from ..reading import check_size, is_number, reason
+from ..reading import check_file, is_number, reason
 from ..texts import printable
 from .parts import page_of
 
@@ -79,7 +79,7 @@ def _parameters(recording) -> str:
 
 def _evaluation(site, key: str):
     try:
-        check_size(site.catalogue.evaluations[key] / RESULTS)
+        check_file(site.catalogue.evaluations[key] / RESULTS)
         results = read_json(site.catalogue.evaluations[key] / RESULTS)
         tables = task_of_results(results).tables(results)
         return html.Div([p for t in tables for p in (html.P(t.title, className="note"), _table(t.columns, t.rows))])
