@@ -11,10 +11,10 @@ from ..flows import Flow
 from ..metrics.metric import compared_arrays, error_label
 from ..pictures.panels import FIELDS, Choice, Ranges, View, colour_range, drawn_axes
 from ..pictures.values import Values
-from ..solvers.pair import SolverPair
 from ..storage.frames import frame_file
 from .catalogue import Catalogue, Run
 from .live import CORRECTED, REFERENCE, SOLVERS, SOURCE
+from .reading import pair_of
 from .recording import Recording
 from .rollouts import Computed, Rollouts
 
@@ -56,7 +56,7 @@ class Comparison:
         if recording.folder not in self._flows:
             self._flows[recording.folder] = None
             with suppress(Exception):  # whatever a damaged description raises
-                pair = SolverPair.of_config(recording.pair, self.catalogue.flows)
+                pair = pair_of(recording.pair, self.catalogue.flows)
                 self._flows[recording.folder] = pair.reference if recording.full_resolution else pair.source
         return self._flows[recording.folder]
 

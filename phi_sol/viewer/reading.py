@@ -1,7 +1,8 @@
 """The one door to files: those in the folders that were given, of bounded size. What is wrong with one is one line."""
 
+import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -9,11 +10,14 @@ from zipfile import ZipFile
 import numpy as np
 
 from ..errors import InputError, MissingError, one_line
+from ..flows import Flow
 from ..flows.base import SEED
+from ..solvers.pair import SolverPair
 from ..storage.files import read_json
 
 LARGEST_TEXT = 64 << 20  # bytes of a JSON file or a log
 LARGEST_FRAME = 1 << 30  # bytes that a frame's file may unpack to
+LARGEST_GRID = 1 << 26  # cells of a reference
 LARGEST_NUMBER = float(np.finfo(np.float32).max)
 FACTS = {"pair": dict, "parameters": dict, "scene": str, "complete": bool, "frames": int}  # where there are any
 
@@ -81,6 +85,17 @@ def read_facts(path: Path) -> tuple[dict, str]:
         wrong.append("parameters")
     said = f"{path} is damaged: {', '.join(wrong)} of another type." if wrong and ours else ""
     return {n: v for n, v in content.items() if n not in wrong and v is not None}, said
+
+
+def pair_of(config: dict, known: Sequence[type[Flow]]) -> SolverPair:
+    """`SolverPair.of_config` of what a file says; InputError, too, for a grid for which no memory would suffice."""
+    source, ratio = config.get("source"), config.get("ratio", 1)
+    resolution = source.get("resolution") if isinstance(source, dict) else None
+    sizes = [*resolution.values()] if isinstance(resolution, dict) else []
+    if all(isinstance(n, int) for n in (*sizes, ratio)) and math.prod(sizes) * ratio ** len(sizes) > LARGEST_GRID:
+        cells = " x ".join(str(n * ratio) for n in sizes)
+        raise InputError(f"a grid of {cells:.100} cells is too large to be shown (at most {LARGEST_GRID})")
+    return SolverPair.of_config(config, known)
 
 
 def is_number(value: object) -> bool:

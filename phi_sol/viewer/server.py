@@ -28,7 +28,7 @@ from .pages import compare, landing, live, training
 from .pages.parts import OWN, PHIFLOW, header, nothing
 from .phiflow.compat import install
 from .phiflow.models import BaseModel, LiveModel, RecordedModel, end_play
-from .reading import reason
+from .reading import pair_of, reason
 from .texts import in_markdown, printable
 
 PATIENCE = 60  # seconds without a byte after which a connection ends
@@ -95,7 +95,7 @@ class Site:
         errors = []
         for title, config, experiment in candidates:
             try:
-                pair = experiment.pair if experiment else SolverPair.of_config(config, self.catalogue.flows)
+                pair = experiment.pair if experiment else pair_of(config, self.catalogue.flows)
                 self._start_live(title, pair, experiment, prepare)
                 return
             except Exception as err:  # whatever a damaged description raises

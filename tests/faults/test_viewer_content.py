@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 
 import numpy as np
@@ -114,6 +115,17 @@ def place(tiny_run, tiny_data, tmp_path_factory, request):
             change(copy_sim(f"frame {name} {frame}") / f"velocity_{frame:06d}.npz")
     (copy_sim("frame far") / "velocity_000000.npz").rename(root / "data" / "frame far" / "velocity_999999999999.npz")
     (copy_sim("frames none") / "velocity_000000.npz").unlink()
+    for name, change in {
+        "size": {"resolution": {"y": 10**9, "x": 10**9}},
+        "type": {"type": 5},
+        "dt": {"dt": "x"},
+    }.items():
+        file = copy_run(f"0 pair {name}") / "run.json"
+        config = json.loads(file.read_text())
+        config["pair"]["source"] |= change
+        file.write_text(json.dumps(config))
+    file = copy_run("0 pair ratio") / "run.json"
+    file.write_text(re.sub(r'"ratio": \d+', '"ratio": 1000000', file.read_text()))
     os.mkfifo(copy_run("pipe") / "pipe.json")
     os.mkfifo(copy_sim("pipe") / "velocity_000099.npz")
     (copy_run("network half") / "corrector.keras").write_bytes(b"PK")
