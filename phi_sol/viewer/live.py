@@ -94,7 +94,7 @@ class Live:
         )  # axes in the order in which they are drawn
         self.gain, self.steps, self.message, self.version = 1.0, 0, "", 0
         self.corrector, self.start = next(iter(correctors), ""), self.starts[0]
-        self.curves: dict[str, deque] = {}
+        self._curves: dict[str, deque] = {}
         self.diagnostics: dict[str, int] = {}  # what the corrected solver said of its last step, such as `iterations`
         self._flows = {SOURCE: pair.source, CORRECTED: pair.source, REFERENCE: pair.reference}
         self._seconds: dict[str, deque] = {}
@@ -154,7 +154,7 @@ class Live:
             self._take(SOURCE, self._restricted)
             self._take(CORRECTED, self._restricted)
             self.steps, self._saved = 0, None
-            self.curves = {n: deque(maxlen=CURVE) for n in (SOURCE, CORRECTED)}
+            self._curves = {n: deque(maxlen=CURVE) for n in (SOURCE, CORRECTED)}
             self._seconds = {n: deque(maxlen=AVERAGED) for n in SOLVERS}
             self._measure()
             self.message = ""
@@ -216,6 +216,11 @@ class Live:
         if shown is None:
             raise InputError(self.message or "Not started: press Step or Play.")
         return shown
+
+    @property
+    def curves(self) -> dict[str, list[tuple[int, float]]]:
+        """(step, MAE) of source and corrected, as they are now: a step in another thread may add to them."""
+        return {n: list(c) for n, c in self._curves.items()}
 
     def speeds(self) -> dict[str, float]:
         """Steps per second of each, if it ran alone, averaged over the last steps."""
@@ -281,7 +286,7 @@ class Live:
     def _measure(self, replace: bool = False):
         """MAE of source and corrected against the restricted reference."""
         names = compared_arrays(self.flow)
-        for name, curve in self.curves.items():
+        for name, curve in self._curves.items():
             if replace and curve:
                 curve.pop()
             curve.append((self.steps, float(mean_absolute_error(self._arrays[name], self._restricted, names)[0])))

@@ -71,7 +71,7 @@ def register(site):
         status, rollouts = comparison.progress(recording, run), comparison.requested(recording, run)
         text = f"frame {frame} of {recording.frames[-1]}" + (f", time {frame * flow.dt:g}" if flow is not None else "")
         if CORRECTED in rollouts and frame:
-            said = rollouts[CORRECTED].diagnostics.items()
+            said = list(rollouts[CORRECTED].diagnostics.items())  # more may be computed meanwhile
             text += "".join(f", {numbers[frame - 1]} {n}" for n, numbers in said if frame <= len(numbers))
         remark = rollouts[CORRECTED].remark if CORRECTED in rollouts else ""
         lines = index, (f"Computing: {status}" if status else remark), text

@@ -148,7 +148,7 @@ class BaseModel(VisModel):
 
     @property
     def curve_names(self) -> tuple:
-        return tuple(n for n, c in self._curves.items() if len(c))
+        return tuple(n for n, c in list(self._curves.items()) if len(c))  # others may be added meanwhile
 
     def get_curve(self, name: str) -> tuple:
         return tuple(np.array(self._curves[name]).T)
