@@ -21,7 +21,10 @@ def view(
         option("Data to show with the runs; may be repeated. Default: their scene's test data.", False),
     ] = None,
     port: Annotated[int, option("Port; if it is in use, the next free one is taken.")] = 8051,
-    host: Annotated[str, option("Address to serve on. There is no authentication.")] = "127.0.0.1",
+    host: Annotated[str, option("Address to serve on; with others than local ones a token is needed.")] = "127.0.0.1",
+    allow_control: Annotated[
+        bool, option("With such a --host: also save scenes, PhiFlow's controls and Kill.", True, "--allow-control")
+    ] = False,
     anyway: Annotated[bool, option("Also correctors of another flow, as for evaluate.", True, "--anyway")] = False,
 ):
     """
@@ -38,7 +41,7 @@ def view(
     catalogue = Catalogue(paths, data, strict=not anyway)
     from ..viewer.server import serve
 
-    serve(catalogue, host, port, quiet_tensorflow, typer.echo)
+    serve(catalogue, host, port, quiet_tensorflow, typer.echo, allow_control)
 
 
 def animate(

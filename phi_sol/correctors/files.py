@@ -26,6 +26,7 @@ Trained = TypeVar("Trained")
 WEIGHTS, BEFORE = "weights", "before"  # entries of descriptions
 TRIES, PAUSE = 4, 0.2  # seconds, for those who read while a pair is being written
 LOG = logging.getLogger(__name__)
+LARGEST = 1 << 29  # bytes that a network's file may unpack to: 134 million parameters
 
 
 def save_pair(network: keras.Model, path: Path, description: Path, content: dict):
@@ -107,11 +108,19 @@ def load_network(path: Path, description: Path, kind: str, custom_objects: dict 
 
 
 def _read_config(path: Path) -> tuple[dict, str]:
-    """A network's configuration and the version of Keras that saved it. Raises InputError for a damaged file."""
+    """
+    A network's configuration and the version of Keras that saved it. Raises InputError for a damaged file, and, before
+    anything is unpacked, for one that unpacks to more than `LARGEST` bytes.
+    """
     try:
-        with ZipFile(path) as file:
+        with ZipFile(path) as file:  # no entry is read beyond the size that is said here
+            if (size := sum(entry.file_size for entry in file.infolist())) > LARGEST:
+                limit = f"the bound for networks is {LARGEST >> 20} MB"
+                raise InputError(f"{path} is no network to be read: it unpacks to {size >> 20} MB, {limit}.")
             damaged = file.testzip()
             config, facts = (json.loads(file.read(f"{n}.json")) for n in ("config", "metadata"))
+    except InputError:
+        raise
     except Exception as err:  # whatever the unzipping or JSON library raises
         raise InputError(f"{path} is damaged ({one_line(err)}): copy it once more, or train again.") from err
     if damaged:

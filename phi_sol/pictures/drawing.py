@@ -50,8 +50,10 @@ class Drawing:
                 if isinstance(content, str):
                     if image is not None:
                         image.set_visible(False)
-                    style: dict = dict(ha="center", va="center", wrap=True, fontsize=8, color="firebrick")
-                    self._notes[i, j] = axis.text(0.5, 0.5, content, transform=axis.transAxes, **style)
+                    style: dict = dict(ha="center", va="center", wrap=True, fontsize=8, parse_math=False)
+                    self._notes[i, j] = axis.text(
+                        0.5, 0.5, content, transform=axis.transAxes, color="firebrick", **style
+                    )
                     continue
                 if image is None:
                     image = self._images[i, j] = self._first(axis, content, row, j == 0)

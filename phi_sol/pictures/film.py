@@ -49,7 +49,7 @@ def write_film(drawing: Drawing, frames: Iterable[tuple[str, list[Row]]], out: P
             for i, (title, rows) in enumerate(frames):
                 drawing.draw(rows)
                 if i == 0:  # the layout stays as it is now, so that nothing jumps
-                    heading = figure.suptitle(title, fontsize=11)
+                    heading = figure.suptitle(title, fontsize=11, parse_math=False)  # it names files
                     for _ in range(2):  # the first one does not know the size of the labels yet
                         figure.draw_without_rendering()
                     figure.set_layout_engine("none")

@@ -4,18 +4,19 @@ import csv
 import math
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 
 from ..errors import InputError, MissingError
 from ..experiment import Experiment, load_experiment, scene_names
 from ..flows.comparison import same_config
 from ..solvers.pair import SolverPair
 from ..storage import shipped
-from ..storage.files import read_json
 from ..tasks import holds_model
+from .reading import Folders, check_file, made_pair, read_facts, reason
 from .recording import FRAME_FILE, Recording
+from .texts import printable
 
 RUN, RESULTS, LOG = "run.json", "results.json", "log.csv"
 POSITIONS = ("step", "epoch")  # columns of a log that say when a row was written, the first that is there counts
@@ -30,6 +31,7 @@ class Run:
     folder: Path
     title: str
     config: dict  # content of `run.json`, or of what describes a model; empty if it can't be read
+    problem: str = ""  # what is wrong with it
 
     @property
     def is_trained(self) -> bool:
@@ -44,8 +46,7 @@ class Run:
     @property
     def pair(self) -> dict:
         """Configuration of the solver pair."""
-        pair = self.config.get("pair")
-        return pair if isinstance(pair, dict) else {}
+        return self.config.get("pair", {})
 
     @property
     def state(self) -> str:
@@ -59,17 +60,27 @@ class Run:
         return f"running, last written {seconds:.0f} s ago" if seconds < 300 else "not finished"
 
     def curves(self) -> dict[str, list[float]]:
-        """The columns of `log.csv`, NaN where a value is missing, without a last line that is being written."""
+        """
+        The columns of `log.csv`, NaN where a value is missing, without a last line that is being written. InputError if
+        it is too large.
+        """
         log = self.folder / LOG
+        if log.is_file():
+            check_file(log)
         text = log.read_text(errors="replace") if log.is_file() else ""
         lines = csv.DictReader(text[: text.rfind("\n") + 1].splitlines())
-        rows = [r for r in lines if None not in (*r, *r.values())]
+        try:
+            rows = [r for r in lines if None not in (*r, *r.values())]
+        except csv.Error as err:
+            raise InputError(f"{log} is damaged: {err}.") from err
         columns = {n: [_number(r[n]) for r in rows] for n in lines.fieldnames or ()}
         return {n: c for n, c in columns.items() if n in POSITIONS or any(map(math.isfinite, c))}
 
 
 def _axes(pair: dict) -> list[str]:
-    return list(pair.get("source", {}).get("resolution", {}))
+    source = pair.get("source")
+    resolution = source.get("resolution") if isinstance(source, dict) else None
+    return list(resolution) if isinstance(resolution, dict) else []
 
 
 def _number(text: str) -> float:
@@ -82,7 +93,7 @@ def _number(text: str) -> float:
 class Catalogue:
     """
     `runs`, `recordings` and `evaluations` below some folders (`roots`), by key: pages never name them by paths. Scenes
-    that were given by name or file are `experiments`.
+    that were given by name or file are `experiments`; `problems` says by key why something is skipped or incomplete.
     """
 
     def __init__(self, paths: list[str], data: Path | Sequence[Path] | None = None, strict: bool = True):
@@ -96,8 +107,10 @@ class Catalogue:
         Raises:
             InputError: if a path does not exist (MissingError), or there is nothing to show.
         """
-        self.roots: list[Path] = []
-        self.strict = strict
+        self.folders, self.strict = Folders(), strict
+        self.problems: dict[str, str] = {}
+        self._found: dict[str, str] = {}  # problems of a scan that is under way
+        self._scanning = Lock()
         self.experiments: dict[str, Experiment] = {}
         self.recordings: dict[str, Recording] = {}
         for path in paths:
@@ -111,6 +124,7 @@ class Catalogue:
             raise InputError(
                 f"There is nothing to show in {', '.join(map(str, paths))}: neither a run ({RUN}) nor simulations "
                 f"(description.json, velocity_000000.npz, ...) nor an evaluation ({RESULTS})."
+                + "".join(f" {p}" for p in self.problems.values())
             )
 
     def _add(self, path: str):
@@ -141,7 +155,7 @@ class Catalogue:
         """That of a scene that was given, or one made from its configuration; errors as `SolverPair.of_config`."""
         scenes = self.experiments.values()
         given = next((e.pair for e in scenes if same_config(config, e.pair.config)), None)
-        return given or SolverPair.of_config(config, [e.flow for e in scenes])
+        return given or made_pair(config, [e.flow for e in scenes])
 
     def _test_data(self) -> Iterator[Path]:
         """The test simulations of the runs' scenes, by convention in data/SCENE, as `evaluate` takes them."""
@@ -151,10 +165,13 @@ class Catalogue:
                 above = (Path(), *(p.parent for p in run.folder.parents if p.name == "runs"))
                 yield from [place for a in above if (place := a / "data" / scene / "test").is_dir()][:1]
 
+    @property
+    def roots(self) -> list[Path]:
+        return self.folders.roots
+
     def contains(self, path: Path) -> bool:
         """Whether a path, with all links resolved, lies in one of the folders that were given."""
-        resolved = Path(path).resolve()
-        return any(resolved.is_relative_to(r) for r in self.roots)
+        return self.folders.contain(path)
 
     def root_names(self) -> list[str]:
         """The folders that may be read, as a user would write them here."""
@@ -162,42 +179,69 @@ class Catalogue:
         return [str(r.relative_to(here) if r.is_relative_to(here) else r) for r in self.roots]
 
     def scan(self):
-        """Looks again; what is being written appears as it grows."""
+        """Looks again; what is being written appears as it grows. Requests that come together wait for each other."""
+        with self._scanning:
+            self._found = {}
+            self._scan()
+            self.problems = self._found
+
+    def _scan(self):
         runs, recordings, evaluations = {}, {}, {}
         found: dict[Path, Path] = {}
         for root in self.roots:
-            found |= {f: root for f in self._folders(root, DEPTH) if f not in found}  # one root may lie in another
+            found |= {f: root for f in self._below(root, root, DEPTH) if f not in found}  # one root may lie in another
         for folder, root in found.items():
             key = self._key(root, folder)
-            if (folder / RUN).is_file() or holds_model(folder):
-                runs[key] = Run(folder, key, self._config(folder))
-            elif any(FRAME_FILE.fullmatch(p.name) for p in folder.glob("*_*.npz")):
-                recordings[key] = self.recordings.get(key) or Recording(folder)
-                recordings[key].refresh()
-            if (folder / RESULTS).is_file():
-                evaluations[key] = folder
+            if key in {**runs, **recordings, **evaluations}:
+                key = printable(folder)
+            try:
+                self.folders.check_links(folder)
+                if (folder / RUN).is_file() or holds_model(folder):
+                    runs[key] = self._run(folder, key)
+                elif any(FRAME_FILE.fullmatch(p.name) for p in folder.glob("*_*.npz")):
+                    recordings[key] = self._recording(folder, key)
+                if (folder / RESULTS).is_file():
+                    evaluations[key] = folder
+            except Exception as err:  # whatever damaged files and folders raise
+                self._found[key] = reason(err)
         self.runs, self.recordings, self.evaluations = runs, recordings, evaluations
 
     def _key(self, root: Path, folder: Path) -> str:
         own = folder.relative_to(root).as_posix()
         others = sum(r.name == root.name for r in self.roots) > 1
         name = f"{root.parent.name}/{root.name}" if others or root.name in ("train", "test") else root.name
-        return name if own == "." else f"{name}/{own}"
+        return printable(name if own == "." else f"{name}/{own}")
 
-    @staticmethod
-    def _config(folder: Path) -> dict:
-        for file in (folder / RUN, *sorted(folder.glob("*.json"))):
-            with suppress(InputError):
-                return read_json(file)
-        return {}
+    def _run(self, folder: Path, key: str) -> Run:
+        config, problem = read_facts(folder / RUN)
+        for file in sorted(p for p in folder.glob("*.json") if p.is_file()):
+            check_file(file)
+            config = config or read_facts(file)[0]
+        if problem:
+            self._found[key] = problem
+        return Run(folder, key, config, problem)
 
-    def _folders(self, folder: Path, depth: int) -> list[Path]:
+    def _recording(self, folder: Path, key: str) -> Recording:
+        recording = self.recordings.get(key)
+        if recording is None or recording.folder != folder:
+            recording = Recording(folder, self.folders.check_links)
+        else:
+            recording.refresh()
+        if recording.problem:
+            self._found[key] = recording.problem
+        return recording
+
+    def _below(self, folder: Path, root: Path, depth: int) -> list[Path]:
         """The folder and those below it, without links that lead out, hidden folders and checkpoints."""
         if not self.contains(folder):
             return []
-        inside = sorted(folder.iterdir()) if depth else []
-        below = [p for p in inside if p.is_dir() and p.name[0] != "." and p.name != "checkpoints"]
-        return [folder, *(f for p in below[:MANY] for f in self._folders(p, depth - 1))]
+        try:
+            inside = sorted(folder.iterdir()) if depth else []
+            below = [p for p in inside if p.is_dir() and p.name[0] != "." and p.name != "checkpoints"]
+        except OSError as err:
+            self._found[self._key(root, folder)] = reason(err)
+            return []
+        return [folder, *(f for p in below[:MANY] for f in self._below(p, root, depth - 1))]
 
     def trained_for(self, pair: dict) -> dict[str, Run]:
         """The runs with something trained for a pair, by key; without `strict` all that have the same axes."""
@@ -207,8 +251,14 @@ class Catalogue:
         return {k: r for k, r in trained.items() if _axes(r.pair) == _axes(pair)}
 
     def save_folder(self) -> Path:
-        """`saved` in the first run folder, or in that of a scene given by name; InputError if no run was given."""
+        """
+        `saved` in the first run folder, or in that of a scene given by name; InputError if no run was given, or if it
+        is a link.
+        """
         own = [r.folder for r in self.runs.values() if not r.folder.is_relative_to(shipped.SHIPPED)]
         for folder in (*own, *(Path("runs") / n for n in self.experiments)):
-            return folder.resolve() / "saved"
+            saved = folder.resolve() / "saved"
+            if saved.is_symlink():
+                raise InputError(f"{saved} is a link, which is not followed: make it a folder.")
+            return saved
         raise InputError("There is no run folder to save to: name one on the command line.")

@@ -1,6 +1,7 @@
 """Recorded comparisons: stored reference, and source and hybrid rolled out from its first frame."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,10 @@ from ..flows import Flow
 from ..metrics.metric import compared_arrays, error_label
 from ..pictures.panels import FIELDS, Choice, Ranges, View, colour_range, drawn_axes
 from ..pictures.values import Values
+from ..storage.frames import frame_file
 from .catalogue import Catalogue, Run
 from .live import CORRECTED, REFERENCE, SOLVERS, SOURCE
+from .reading import reason
 from .recording import Recording
 from .rollouts import Computed, Rollouts
 
@@ -23,10 +26,10 @@ Shown = dict[str, Values | str]  # values, or the reason why there are none (yet
 
 
 def example(shown: Shown) -> Values:
-    """Some of the values; InputError with the reason if there are none."""
+    """Some of the values; InputError with the reason, of what is stored where there is such, if there are none."""
     values = [v for v in shown.values() if isinstance(v, Values)]
     if not values:
-        raise InputError(str(next(iter(shown.values()))))
+        raise InputError(str(shown.get(REFERENCE, next(iter(shown.values())))))
     return values[-1]
 
 
@@ -56,8 +59,9 @@ class Comparison:
             try:
                 pair = self.catalogue.pair_of(recording.pair)
                 self._flows[recording.folder] = pair.reference if recording.full_resolution else pair.source
-            except InputError as err:
-                self._unknown[recording.folder] = f"only what was recorded is shown: {err}" if recording.pair else ""
+            except Exception as err:  # whatever a damaged description raises
+                why = f"only what was recorded is shown: {reason(err)}"
+                self._unknown[recording.folder] = why if recording.pair else ""
         return self._flows[recording.folder]
 
     def drawn(self, recording: Recording) -> tuple[str, ...]:
@@ -65,6 +69,9 @@ class Comparison:
         flow = self.flow(recording)
         if flow is not None:
             return drawn_axes(list(flow.resolution), flow.drawn)
+        for frame in recording.frames[:SAMPLES]:
+            with suppress(InputError):
+                return drawn_axes(recording.read(recording.fields[0], frame).axes)
         return drawn_axes(recording.read(recording.fields[0], recording.frames[0]).axes)
 
     def is_compared(self, recording: Recording) -> bool:
@@ -127,6 +134,7 @@ class Comparison:
 
     def fixed_ranges(self, recording: Recording, run: str | None, view: View) -> Ranges:
         """Colour ranges over the whole recording, from some frames: of what is stored, and of the differences to it."""
+        run = run if run in self.runs(recording) else None
         key = (recording.folder, view.field, view.quantity, view.drawn, run)
         if key in self._ranges:
             return self._ranges[key]
@@ -147,9 +155,12 @@ class Comparison:
     def _is_saved(recording: Recording) -> bool:
         return bool(recording.fields) and all(n.partition("_")[0] in SOLVERS for n in recording.fields)
 
-    @staticmethod
-    def _read(recording: Recording, field: str, frame: int) -> Values | str:
+    def _read(self, recording: Recording, field: str, frame: int) -> Values | str:
         try:
-            return recording.read(field, frame)
+            values, axes = recording.read(field, frame), self.drawn(recording)
         except InputError as err:
             return str(err)
+        if set(values.axes) != set(axes):
+            file = frame_file(recording.folder, field, frame)
+            return f"Frame {file} has the axes {', '.join(values.axes)} instead of {', '.join(axes)}."
+        return values

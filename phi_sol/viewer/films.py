@@ -14,6 +14,7 @@ from ..pictures.values import meant, quantities
 from .catalogue import Catalogue
 from .comparison import Comparison, example
 from .live import CORRECTED, SOURCE
+from .texts import in_matplotlib, printable
 
 FRAMES = 200  # frames of a film unless it is said
 
@@ -61,7 +62,7 @@ class Film:
             raise InputError(f"There is no field {field!r}. Fields: {', '.join(names)}.")
         self.field, self.quantity = field or names[0], quantity
         self.frames = self._frame_numbers(frames)
-        self.title = self.recording.title + (f", corrector {self.run}" if self.run else "")
+        self.title = printable(self.recording.title + (f", corrector {self.run}" if self.run else ""))
 
     def _frame_numbers(self, text: str | None) -> list[int]:
         there = self.recording.frames
@@ -145,7 +146,7 @@ def _error_axis(axis, errors: dict[str, list[float]], dt: float, unit: str, labe
     styles = ["-", "--", "-.", ":"]
     for i, (name, mae) in enumerate(errors.items()):
         times = dt * np.arange(len(mae))
-        axis.plot(times, mae, styles[i % 4], color="k" if name == SOURCE else f"C{i - 1}", label=name)
+        axis.plot(times, mae, styles[i % 4], color="k" if name == SOURCE else f"C{i - 1}", label=in_matplotlib(name))
     last = dt * max(1, *map(len, errors.values())) - dt
     axis.set(xlabel=unit, ylabel=label.replace(" (", "\n("), xlim=(0, last or dt), ylim=(0, None))
     axis.legend(fontsize=8, loc="upper left")

@@ -1,5 +1,6 @@
 """Source, hybrid and reference stepping together, with parameters and correction gain that may change at any time."""
 
+import os
 import time
 from collections import deque
 from collections.abc import Callable
@@ -21,7 +22,7 @@ from ..solvers.pair import SolverPair
 from ..stepping.arrays import pack
 from ..stepping.solver import Solver
 from ..storage.files import write_json
-from ..storage.frames import DESCRIPTION, FrameFormat, read_frame, sim_folder
+from ..storage.frames import DESCRIPTION, FrameFormat, sim_folder
 from .recording import Recording
 from .rollouts import COMPUTING, Arrays, tensors
 
@@ -93,7 +94,7 @@ class Live:
         )  # axes in the order in which they are drawn
         self.gain, self.steps, self.message, self.version = 1.0, 0, "", 0
         self.corrector, self.start = next(iter(correctors), ""), self.starts[0]
-        self.curves: dict[str, deque] = {}
+        self._curves: dict[str, deque] = {}
         self.diagnostics: dict[str, int] = {}  # what the corrected solver said of its last step, such as `iterations`
         self._flows = {SOURCE: pair.source, CORRECTED: pair.source, REFERENCE: pair.reference}
         self._seconds: dict[str, deque] = {}
@@ -153,7 +154,7 @@ class Live:
             self._take(SOURCE, self._restricted)
             self._take(CORRECTED, self._restricted)
             self.steps, self._saved = 0, None
-            self.curves = {n: deque(maxlen=CURVE) for n in (SOURCE, CORRECTED)}
+            self._curves = {n: deque(maxlen=CURVE) for n in (SOURCE, CORRECTED)}
             self._seconds = {n: deque(maxlen=AVERAGED) for n in SOLVERS}
             self._measure()
             self.message = ""
@@ -197,7 +198,9 @@ class Live:
             if not self._arrays:
                 raise InputError("There is nothing to save yet: make a step first.")
             if self._saved is None or not self._saved.is_relative_to(folder):
-                self._saved = next(f for f in map(sim_folder, repeat(folder), count()) if not f.exists())
+                self._saved = next(f for f in map(sim_folder, repeat(folder), count()) if not os.path.lexists(f))
+            if link := next((f for f in (self._saved, folder) if f.is_symlink()), None):
+                raise InputError(f"{link} is a link, which is not followed: make it a folder.")
             self._saved.mkdir(parents=True, exist_ok=True)
             for name, flow in self._flows.items():
                 layouts = {n: layout for n, layout in flow.layouts.items() if n not in HIDDEN}
@@ -214,6 +217,11 @@ class Live:
             raise InputError(self.message or "Not started: press Step or Play.")
         return shown
 
+    @property
+    def curves(self) -> dict[str, list[tuple[int, float]]]:
+        """(step, MAE) of source and corrected, as they are now: a step in another thread may add to them."""
+        return {n: list(c) for n, c in self._curves.items()}
+
     def speeds(self) -> dict[str, float]:
         """Steps per second of each, if it ran alone, averaged over the last steps."""
         return {n: len(s) / sum(s) for n, s in self._seconds.items() if len(s)}
@@ -223,7 +231,7 @@ class Live:
         if self.start in self.recorded:
             recording = self.recorded[self.start]
             self.parameters = {n: float(recording.parameters[n]) for n in flow.parameters}
-            return {n: a[None] for n, a in read_frame(flow, recording.folder, recording.frames[0]).items()}
+            return {n: a[None] for n, a in recording.arrays(flow, recording.frames[0]).items()}
         arrays, parameters, _ = pack(flow, flow.initial_state(**self.parameters))
         if self.start == DEVELOPED:
             return self._warm_up(arrays, parameters)
@@ -278,7 +286,7 @@ class Live:
     def _measure(self, replace: bool = False):
         """MAE of source and corrected against the restricted reference."""
         names = compared_arrays(self.flow)
-        for name, curve in self.curves.items():
+        for name, curve in self._curves.items():
             if replace and curve:
                 curve.pop()
             curve.append((self.steps, float(mean_absolute_error(self._arrays[name], self._restricted, names)[0])))

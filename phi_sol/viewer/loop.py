@@ -34,6 +34,7 @@ def view(
     keep_alive: bool = True,
     host: str = "127.0.0.1",
     port: int = 8051,
+    allow_control: bool = False,
 ):
     """
     Shows fields of a running script in the web browser and lets the page control its loop:
@@ -56,7 +57,9 @@ def view(
         select: Dimensions of which the page shows one slice.
         play: Whether the loop runs at once, or waits for the page.
         keep_alive: Whether the page stays after the script ended, until Ctrl-C.
-        host, port: Address to bind to, without authentication, and the port to try first.
+        host, port: Address to bind to, and the port to try first. Others than local ones need the token that is
+            printed with the address.
+        allow_control: Whether the page steers the loop even where `host` is not local.
 
     Returns:
         A `LoopViewer`; `close()` ends its page, and so does the end of a `with` statement.
@@ -71,7 +74,7 @@ def view(
     viewer = LoopViewer(frame, actions or {}, name or script, description)
     try:
         viewer.follow(fields, controls or {})
-        viewer.serve([select] if isinstance(select, str) else list(select), host, port, play, keep_alive)
+        viewer.serve([select] if isinstance(select, str) else list(select), host, port, play, keep_alive, allow_control)
     except BaseException:
         viewer.close()
         raise
@@ -188,14 +191,20 @@ class LoopViewer(BaseModel):
         options, span = {"log": False} if kind is float else {}, None if kind is bool else tuple(limits) or None
         self.controls += (Setting.of(name, kind, span, lambda: self._settings[name], write, **options),)
 
-    def serve(self, select: list[str], host: str, port: int, play: bool, keep_alive: bool):
+    def serve(self, select: list[str], host: str, port: int, play: bool, keep_alive: bool, allow_control: bool):
         """Makes the page, and runs its server in the background."""
+        from .door import is_local
         from .server import PHIFLOW, Server, make_app
+
+        if not (play or allow_control or is_local(host)):
+            raise InputError(
+                f"With play=False the loop waits for its page, which may not start it at {host}: allow_control=True."
+            )
 
         self.app = make_app(self, select, {"/": "Fields"} | {p: n for p, n in PHIFLOW.items() if p != "/fields"}, {})
         self.app.add_page("/", self.app.page_urls["/fields"])
         self.stop = self.app.pause
-        self.server = Server(self.app, host, port)
+        self.server = Server(self.app, host, port, allow_control=allow_control)
         self.server.start()
         self._hook = sys.excepthook if isinstance(sys.excepthook, CrashHook) else CrashHook()
         self._hook.viewers.append(self)
@@ -238,13 +247,13 @@ class LoopViewer(BaseModel):
             self.server.wait()
 
     def progress(self):
-        with self.progress_lock:
-            if self._in_loop or not self.steps:
+        with self.stepping() as free:
+            if free and (self._in_loop or not self.steps):
                 self._stepped.clear()
                 self._step.set()
                 while not self._stepped.wait(0.5) and threading.main_thread().is_alive() and not self._closed:
                     pass
-            if not self._in_loop:
+            if free and not self._in_loop:
                 self.stop()
 
     def _release(self):

@@ -15,7 +15,6 @@ from ..flows import Flow
 from ..metrics import mean_absolute_error
 from ..metrics.metric import compared_arrays
 from ..pictures.values import Values, flow_values
-from ..storage.frames import read_frame
 from .recording import Recording
 
 LOG = logging.getLogger(__name__)
@@ -131,7 +130,7 @@ class Rollouts:
 
             rollout.message = "compiling"
             solver = flow if rollout.run is None else solver_of(rollout.run, flow, strict=self._strict)
-            start = read_frame(flow, recording.folder, recording.frames[0])
+            start = recording.arrays(flow, recording.frames[0])
             flow_values(flow, start)  # fills caches
             first = tensors({n: a[None] for n, a in start.items()})
             parameters = tensors({n: [recording.parameters[n]] for n in flow.parameters})
@@ -144,11 +143,13 @@ class Rollouts:
                 rollout.diagnostics.setdefault(name, []).append(int(values.pop(name)))
             if not all(np.isfinite(values[n]).all() for n in names):
                 raise InputError(f"blew up at frame {len(rollout.frames)}")
-            with suppress(InputError):  # a damaged frame
-                reference = read_frame(flow, recording.folder, len(rollout.frames))
+            with suppress(Exception):  # whatever a damaged frame raises
+                reference = recording.arrays(flow, len(rollout.frames))
                 left, right = ({n: a[n][None] for n in names} for a in (values, reference))
                 mae = float(mean_absolute_error(left, right, names)[0])
             rollout.mae.append(mae)
             rollout.frames.append(values)
+            if rollout.bytes > MEMORY and not rollout.done:
+                raise InputError(f"ends at frame {len(rollout.frames) - 1}: no more than {MEMORY >> 20} MB are kept")
             with COMPUTING:
                 arrays = next(sequence, None)

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
+from phi.field import Field
+
 from ..errors import InputError
 from ..pictures.values import HIDDEN, Values
 from ..stepping.state import State
@@ -72,7 +74,7 @@ def parts(item: Any) -> dict[str, object]:
 def shown(value) -> Values | str:
     """Values of a field, the first of a batch, or why there are none."""
     try:
-        first = {d: 0 for d in value.shape.batch.names} if hasattr(value, "shape") else None
+        first = {d: 0 for d in value.shape.batch.names} if isinstance(value, Field) else None
         return value if isinstance(value, Values) else Values.of_field(value, first)
     except InputError as err:
         return str(err)

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import zipfile
 from contextlib import suppress
 from dataclasses import replace
 
@@ -172,6 +173,19 @@ def test_code_in_a_network_is_not_executed(flow, tmp_path):
     corrector.save(tmp_path)
     with pytest.raises(InputError, match="corrector.keras holds Python code .a Lambda layer., which is never executed"):
         Corrector.load(tmp_path)
+
+
+def test_archives_that_unpack_to_too_much_are_not_read(tiny_run, tmp_path, monkeypatch):
+    """600 MB of zeros in 0.6 MB."""
+    shutil.copytree(tiny_run, tmp_path / "run")
+    path = tmp_path / "run" / "corrector.keras"
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED, compresslevel=1) as file, file.open("more", "w") as entry:
+        for _ in range(20):
+            entry.write(bytes(30 << 20))
+    for name in ("read", "open", "testzip", "extract"):
+        monkeypatch.setattr(zipfile.ZipFile, name, lambda *_, **__: pytest.fail("it was read"))
+    with pytest.raises(InputError, match=r"unpacks to 600 MB, the bound for networks is 512 MB"):
+        Corrector.load(tmp_path / "run")
 
 
 def test_missing_and_damaged_files(tiny_run, tmp_path):

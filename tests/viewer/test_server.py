@@ -5,14 +5,18 @@ import threading
 import urllib.error
 import urllib.request
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 pytest.importorskip("dash", reason="Dash is not installed: pip install phi-sol[view]")
 
 from phi_sol.errors import InputError
+from phi_sol.pictures.panels import PLAIN, Row, Scale
 from phi_sol.viewer.catalogue import Catalogue
+from phi_sol.viewer.figures import curves, panels
 from phi_sol.viewer.server import Server, Site, listen
+from phi_sol.viewer.texts import in_markdown, in_plotly
 
 
 @pytest.fixture(scope="module")
@@ -67,12 +71,128 @@ def test_port_in_use_and_other_hosts(site):
         server.server_close()
     said.clear()
     server = Server(site.app, "0.0.0.0", port, said.append)
-    assert any("no authentication" in s for s in said)
+    assert 'class="no-control"' in site.app.dash.index_string
+    assert "whoever has this address can see this and use its page Live" in said[-2] and "?token=" in said[-1]
+    server.server_close()
+    server = Server(site.app, "127.0.0.1", port, said.append)
+    assert "token" not in said[-1] and "no-control" not in site.app.dash.index_string.split("<style>")[0]
     server.server_close()
     with pytest.raises(InputError, match="no address of this machine"):
         listen("203.0.113.7", 18080)
     with pytest.raises(InputError, match="from 1 to 65535"):
         listen("127.0.0.1", 0)
+
+
+def answer(site, path="/", method="GET", **headers) -> int:
+    """Status of an answer, also to a callback that changes nothing."""
+    body = dict(output="kill-button.style", state=[], changedPropIds=[])
+    body |= dict(inputs=[dict(id="kill-button", property="n_clicks", value=None)])
+    options = {"json": body} if method == "POST" else {}
+    given = {n.replace("_", "-"): v for n, v in headers.items()}
+    return site.app.dash.server.test_client(False).open(path, method=method, headers=given, **options).status_code
+
+
+CALLBACKS = "/_dash-update-component"
+
+
+def test_only_own_pages_change_anything(site):
+    site.app.door.open("127.0.0.1", 8051)
+    assert answer(site, CALLBACKS, "POST") == 200, "programs send no origin"
+    for host in ("localhost:8051", "127.0.0.1", "[::1]:9", "LOCALHOST:1", "127.0.0.2"):
+        assert answer(site, CALLBACKS, "POST", Host=host, Origin=f"http://{host}") == 200, host
+    for origin in (
+        "http://example.org",
+        "null",
+        "http://localhost:8052",
+        "http://localhost",
+        "https://localhost:1",
+        "",
+    ):
+        assert answer(site, CALLBACKS, "POST", Host="localhost:8051", Origin=origin) == 403, origin
+    for where, status in {"cross-site": 403, "same-site": 403, "same-origin": 200, "none": 200}.items():
+        assert answer(site, CALLBACKS, "POST", Sec_Fetch_Site=where) == status
+    for host in (
+        "example.org",
+        "localhost.example.org",
+        "127.0.0.1.example.org",
+        "192.168.0.1",
+        "",
+        "[::1",
+        "a@localhost:x",
+    ):
+        assert answer(site, Host=host) == 403, host
+    assert site.app.dash.server.test_client().post(CALLBACKS, data="{}", content_type="text/plain").status_code == 400
+
+
+def test_a_token_is_needed_elsewhere(site):
+    site.app.door.open("0.0.0.0", 8051)
+    token = site.app.door.token
+    try:
+        for path, method in (("/", "GET"), ("/_dash-layout", "GET"), (CALLBACKS, "POST"), ("/_favicon.ico", "GET")):
+            for given in ("", "?token=", "?token=x", f"?token={token[:-1]}", f"?token={token}x", "?token=%ff"):
+                assert answer(site, path + given, method, Host="machine:8051") == 403, (path, given)
+            assert answer(site, f"{path}?token={token}", method, Host="machine:8051") in (200, 204), path
+        client = site.app.dash.server.test_client()
+        first = client.get(f"/?token={token}", headers={"Host": "localhost"})
+        assert "HttpOnly; SameSite=Strict" in first.headers["Set-Cookie"]
+        assert client.get("/live").status_code == 200, "the cookie is enough"
+        assert answer(site, "/", Cookie="phi_sol_8051=x") == answer(site, "/", Cookie=f"phi_sol_8052={token}") == 403
+        assert answer(site, f"{CALLBACKS}?token={token}", "POST", Origin="http://example.org") == 403
+        site.app.door.open("0.0.0.0", 8051)
+        assert site.app.door.token != token and answer(site, f"/?token={token}") == 403, "each start has its own"
+    finally:
+        site.app.door.open("127.0.0.1", 8051)
+
+
+def press(site, output: str, token: str = "") -> int:
+    """What is answered to a button of PhiFlow's pages."""
+    id = output.rpartition(".")[0]
+    callback = site.app.dash.callback_map[output]
+    inputs = [{**known, "value": 2.4 if id == "reynolds" else 1} for known in callback["inputs"]]
+    states = [{**known, "value": ""} for known in callback["state"]]
+    body = dict(
+        output=output, inputs=inputs, state=states, changedPropIds=[f"{id}.{callback['inputs'][0]['property']}"]
+    )
+    return site.app.dash.server.test_client().post(f"{CALLBACKS}?token={token}", json=body).status_code
+
+
+def test_controls_are_off_elsewhere_unless_they_are_allowed(site, monkeypatch):
+    pressed = []
+    for name in ("run_action", "set_control_value", "progress"):
+        monkeypatch.setattr(site.model, name, lambda *given, name=name: pressed.append(name))
+    monkeypatch.setattr(site.app, "play", lambda **given: pressed.append("play"))
+    monkeypatch.setattr(site.app, "pause", lambda **given: pressed.append("pause"))
+    monkeypatch.setattr("phi.vis._dash.board.os", SimpleNamespace(_exit=lambda code: pressed.append("kill")))
+    outputs = [f"{name}-button.style" for name in ("play", "pause", "step", "kill", "exit")]
+    outputs += [f"action_{a.name}.disabled" for a in site.model.actions] + ["gain.disabled", "reynolds.disabled"]
+    save = dict(output="live-did.data", state=[], changedPropIds=["live-save.n_clicks"])
+    known = site.app.dash.callback_map["live-did.data"]["inputs"]
+    save["inputs"] = [{**k, "value": int("save" in k["id"])} for k in known]
+    client = site.app.dash.server.test_client()
+    try:
+        site.app.door.open("0.0.0.0", 8051)
+        token = site.app.door.token
+        for output in outputs:
+            assert press(site, output, token) == 403, output
+        assert client.post(f"{CALLBACKS}?token={token}", json=save).status_code == 403
+        refused = answer(site, f"{CALLBACKS}?token={token}", "POST")
+        assert refused == 204 and pressed == [], "what pages ask when they are loaded does nothing"
+        site.app.door.open("0.0.0.0", 8051, allow_control=True)
+        assert [press(site, o, site.app.door.token) for o in outputs[:4]] == [200, 204, 204, 200]
+        assert client.post(f"{CALLBACKS}?token={site.app.door.token}", json=save).status_code == 200
+        assert pressed == ["play", "pause", "progress", "kill", "run_action"]
+    finally:
+        site.app.door.open("127.0.0.1", 8051)
+
+
+def test_texts_are_escaped():
+    bad = '<b onclick="x">$\\frac{ [a](javascript:x) \x1b[31m\ud800'
+    assert "<" not in in_plotly(bad) and "\x1b" not in in_plotly(bad) and in_plotly(bad).encode()
+    assert "\\[a\\]\\(javascript" in in_markdown(bad) and "\\<b" in in_markdown(bad)
+    figure = panels([Row({bad: "no <i>picture</i>"}, Scale((0, 1), PLAIN, bad))])
+    figure.add_traces(curves({bad: ([0, 1], [1, 2])}, "x", "y").data)
+    shown = figure.to_json()
+    assert "<b" not in shown.replace("\\u003c", "<") and "&lt;i&gt;" in shown.replace("\\u0026", "&")
 
 
 def text_of(component) -> str:

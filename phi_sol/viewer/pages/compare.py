@@ -62,15 +62,16 @@ def register(site):
         choice = Choice(*given)
         try:
             recording = comparison.recording(sim)
+            if recording.is_growing and ctx.triggered_id == "cmp-tick":
+                recording.refresh()
+                recording = comparison.recording(sim)
         except InputError as err:
             return notice(""), curves({}, "frame", ""), str(err), None, index, "", ""
-        if recording.is_growing and ctx.triggered_id == "cmp-tick":
-            recording.refresh()
         frame, flow = recording.frames[min(index or 0, len(recording.frames) - 1)], comparison.flow(recording)
         status, rollouts = comparison.progress(recording, run), comparison.requested(recording, run)
         text = f"frame {frame} of {recording.frames[-1]}" + (f", time {frame * flow.dt:g}" if flow is not None else "")
         if CORRECTED in rollouts and frame:
-            said = rollouts[CORRECTED].diagnostics.items()
+            said = list(rollouts[CORRECTED].diagnostics.items())  # more may be computed meanwhile
             text += "".join(f", {numbers[frame - 1]} {n}" for n, numbers in said if frame <= len(numbers))
         remark = rollouts[CORRECTED].remark if CORRECTED in rollouts else ""
         lines = index, (f"Computing: {status}" if status else remark), text

@@ -73,6 +73,8 @@ def register(site):
         if settings == before:
             return no_update, no_update, status, error, no_update
         choice = Choice(*given)
+        if choice.field not in live.examples:
+            raise InputError(f"There is no field {choice.field!r}. Fields: {', '.join(live.examples)}.")
         try:
             shown = {s: live.values(s)[choice.field] for s in SOLVERS}
             view = choice.view(shown[SOURCE], live.drawn)

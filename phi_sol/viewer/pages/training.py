@@ -2,8 +2,10 @@
 
 from dash import dcc, html
 
+from ...errors import InputError
 from ..catalogue import POSITIONS
 from ..figures import curves
+from ..reading import reason
 from .parts import Page, asked, labelled, nothing, page_of
 
 PAGE = Page("train")
@@ -25,9 +27,14 @@ def register(site):
     def draw(keys):
         site.catalogue.scan()
         runs = {k: site.catalogue.runs[k] for k in keys or [] if k in site.catalogue.runs}
-        columns = {k: run.curves() for k, run in runs.items()}
+        columns, wrong = {}, {}
+        for key, run in runs.items():
+            try:
+                columns[key] = run.curves()
+            except (InputError, OSError) as err:
+                columns[key], wrong[key] = {}, f": {reason(err)}"
         done = {k: f", {100 * c['progress'][-1]:.0f} % done" if c.get("progress") else "" for k, c in columns.items()}
-        states = [html.Div([html.B(k), run.state, done[k]]) for k, run in runs.items()]
+        states = [html.Div([html.B(k), run.state, done[k], wrong.get(k, "")]) for k, run in runs.items()]
         time = "iteration" if any("step" in c for c in columns.values()) else "epoch"
         empty = "nothing is logged yet" if runs else "choose a run"
         loss = curves(lines(columns, ["loss"]), "iteration", "loss per unrolled step", logarithmic=True, empty=empty)

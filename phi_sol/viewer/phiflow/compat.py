@@ -2,7 +2,9 @@
 
 import inspect
 import logging
+import os
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import wraps
@@ -15,9 +17,12 @@ from typing import Any
 import numpy as np
 
 from ...errors import InputError, MissingError, one_line
+from ..ending import leave
+from ..texts import in_plotly
 
 INCH = 70  # pixels that PhiFlow's Plotly figures take for one
 MARKS = 11  # labels on a slider
+BENCHMARK = 10.0  # seconds
 LOG = logging.getLogger(__name__)
 
 
@@ -129,7 +134,7 @@ def _plot(plot, value, size=None, **options):
         return _native(value.figure(value.component))
     except InputError as err:
         hidden = dict(xaxis_visible=False, yaxis_visible=False, plot_bgcolor="white")
-        return _native(Figure(layout=hidden | dict(title_text=str(err))))
+        return _native(Figure(layout=hidden | dict(title_text=in_plotly(err))))
 
 
 @mends("components of own figures", "_dash.viewer.select_channel", _calls_native)
@@ -192,7 +197,7 @@ def _build_model_controls(build, app):
     if not later:  # a model without controls
         return layout
     fresh = Fresh(style={"margin": "15px 2%"})
-    return html.Div(fresh, style={"width": "75%", "margin": "auto", "backgroundColor": "#F0F0F0"})
+    return html.Div(fresh, id="model-controls", style={"width": "75%", "margin": "auto", "backgroundColor": "#F0F0F0"})
 
 
 def _join_fails(join) -> bool:
@@ -229,3 +234,27 @@ def _play(play, self):
         self.model.message = f"Stopped: {one_line(err)}"
     finally:
         self._finished = True
+
+
+def _is_endless(benchmark) -> bool:
+    return "time.time() >" not in inspect.getsource(benchmark)
+
+
+@mends("benchmarks that can't be stopped", "_dash.board.benchmark", _is_endless)
+def _benchmark(_, model, sequence_count):
+    steps, begin, seconds = 0, time.monotonic(), 0.0
+    while steps < sequence_count and seconds < BENCHMARK:
+        model.progress()
+        steps, seconds = steps + 1, time.monotonic() - begin
+    return steps, max(seconds, 1e-9)
+
+
+def _leaves_files() -> bool:
+    return resolve_name("phi.vis._dash.board").os is os
+
+
+def _leave():
+    resolve_name("phi.vis._dash.board").os = SimpleNamespace(_exit=leave)
+
+
+MENDS.append(Mend("temporary folders that are left by Kill", "3.4", _leaves_files, _leave))

@@ -1,12 +1,13 @@
 """What PhiFlow's own pages show and steer: `VisModel`s over a live or a recorded simulation."""
 
 import logging
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from threading import Thread
+from threading import Semaphore, Thread
 
 import numpy as np
 from phi.math import EMPTY_SHAPE, spatial
@@ -17,10 +18,15 @@ from ...flows.base import SEED
 from ...metrics.metric import compared_arrays, compared_fields
 from ...pictures.panels import FIELDS, VOLUME, Choice, colour_range, drawn_axes
 from ...pictures.values import MAGNITUDE, VALUE, Values, quantities
+from ..ending import remove, temporary_folder
 from ..figures import single
 from ..live import SOLVERS, Live
 from ..recording import Recording
+from ..texts import printable
 from .compat import Shown
+
+LOG_SIZE = 1 << 20  # bytes
+WAITING = 16  # calls from pages that may wait to be done
 
 
 class Setting(Control):
@@ -59,10 +65,11 @@ class BaseModel(VisModel):
     def __init__(self, name: str, description: str):
         super().__init__(name, description)
         self.stop: Callable[[], None] = lambda: None
-        self._folder = tempfile.TemporaryDirectory(prefix="phi_sol_view_")
+        self._waiting = Semaphore(WAITING)
+        self._folder = temporary_folder()
         self.log_file = str(Path(self._folder.name) / "view.log")
         self.log = logging.Logger(f"{__name__}.{name}", logging.INFO)  # one that logging does not keep for ever
-        self._handler = logging.FileHandler(self.log_file)
+        self._handler = RotatingFileHandler(self.log_file, maxBytes=LOG_SIZE, backupCount=1)
         self._handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
         self.log.addHandler(self._handler)
         self.log.info("viewer started")
@@ -71,7 +78,7 @@ class BaseModel(VisModel):
         """Removes the log."""
         self.log.removeHandler(self._handler)
         self._handler.close()
-        self._folder.cleanup()
+        remove(self._folder)
 
     def progress(self):
         self.report("There is nothing to step.")
@@ -79,7 +86,7 @@ class BaseModel(VisModel):
 
     def report(self, message: str):
         """Shows a message on the pages and keeps it in the log."""
-        self.message = message
+        self.message = message = printable(message)
         if message:
             self.log.info(message)
 
@@ -98,10 +105,33 @@ class BaseModel(VisModel):
         return False
 
     def in_background(self, what: str, call: Callable[[], object]):
-        """Calls safely in a thread, and waits half a second at most: a page answers while something compiles."""
-        thread = Thread(target=self.safely, args=(what, call), daemon=True)
+        """
+        Calls safely in a thread, and waits half a second at most: a page answers while something compiles. Where a
+        number of calls wait already, this one is dropped, and it is said.
+        """
+        if not self._waiting.acquire(blocking=False):
+            self.report(f"{what} was dropped: {WAITING} others wait to be done.")
+            return
+
+        def work():
+            try:
+                self.safely(what, call)
+            finally:
+                self._waiting.release()
+
+        thread = Thread(target=work, daemon=True)
         thread.start()
         thread.join(0.5)
+
+    @contextmanager
+    def stepping(self):
+        """Gives whether a step may be taken: not while another one is under way, which nobody has to wait for."""
+        free = self.progress_lock.acquire(blocking=False)
+        try:
+            yield free
+        finally:
+            if free:
+                self.progress_lock.release()
 
     @property
     def actions(self) -> tuple:
@@ -118,7 +148,7 @@ class BaseModel(VisModel):
 
     @property
     def curve_names(self) -> tuple:
-        return tuple(n for n, c in self._curves.items() if len(c))
+        return tuple(n for n, c in list(self._curves.items()) if len(c))  # others may be added meanwhile
 
     def get_curve(self, name: str) -> tuple:
         return tuple(np.array(self._curves[name]).T)
@@ -185,8 +215,8 @@ class LiveModel(BaseModel):
         return [f"{s} {name.partition(' ')[2]}" for s in SOLVERS]
 
     def progress(self):
-        with self.progress_lock:
-            if self.safely(f"Step {self.live.steps + 1}", self.live.step):
+        with self.stepping() as free:
+            if free and self.safely(f"Step {self.live.steps + 1}", self.live.step):
                 self.message = None
 
     @property
@@ -213,10 +243,10 @@ class RecordedModel(BaseModel):
         return self.recording.read(name, frames[min(self.steps, len(frames) - 1)])
 
     def progress(self):
-        with self.progress_lock:
-            if self.steps + 1 < len(self.recording.frames):
+        with self.stepping() as free:
+            if free and self.steps + 1 < len(self.recording.frames):
                 self.steps += 1
-            else:
+            elif free:
                 self.report("Last frame.")
                 self.stop()
 
