@@ -1,8 +1,9 @@
-"""The errors that a user can cause and mend. Commands print them as one line and exit with code 2."""
+"""The errors that a user can cause and mend, and what finds them. Commands print them as one line, exit code 2."""
 
+import re
 import sysconfig
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from inspect import signature
 from pathlib import Path
@@ -13,8 +14,26 @@ import numpy as np
 SCENE_MODULE = "phi_sol_scene_"  # begins the names of the modules that scene files and their neighbours are
 
 
+LONGEST = 1500  # characters of a message
+LARGEST, SMALLEST = float(np.finfo(np.float32).max), float(np.finfo(np.float32).tiny)  # what float32 holds
+MOST = 2**31 - 1  # what the counters of compiled loops hold
+NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+
+
+def printable(text: object) -> str:
+    """A text without what a terminal would obey, or can't show: control characters and the like are written out."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
+
+
 class InputError(ValueError):
-    """A wrong argument, option or file content. The message says what is wrong, where, and what would be right."""
+    """
+    A wrong argument, option or file content. The message says what is wrong, where, and what would be right, in one
+    line.
+    """
+
+    def __init__(self, message: object = ""):
+        line = printable(" ".join(str(message).split()))
+        super().__init__(line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} ... {line[-LONGEST // 2 :]}")
 
 
 class MissingError(InputError, FileNotFoundError):
@@ -28,9 +47,9 @@ class DivergedError(ArithmeticError):
     """A simulation or a training no longer has finite values."""
 
 
-def suggestion(name: str, known: Iterable[str]) -> str:
+def suggestion(name: Any, known: Iterable[str]) -> str:
     """` Did you mean 'x'?` with the nearest known name, or nothing if none is near."""
-    close = get_close_matches(name, list(known), 1, 0.4)
+    close = get_close_matches(name, list(known), 1, 0.4) if isinstance(name, str) else None
     return f" Did you mean {close[0]!r}?" if close else ""
 
 
@@ -39,18 +58,78 @@ def plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic | np.ndarray) and value.ndim == 0 else value
 
 
-def integer(what: str, value: Any, least: int) -> int:
-    """An integer of Python or NumPy; raises InputError if it is none, or smaller than `least`."""
+def integer(what: str, value: Any, least: int, most: int = MOST) -> int:
+    """An integer of Python or NumPy; raises InputError if it is none, smaller than `least` or larger than `most`."""
     number = plain(value)
     if isinstance(number, bool) or not isinstance(number, int) or number < least:
-        raise InputError(f"{what} must be an integer of at least {least}, not {number!r}.")
+        raise InputError(f"{what} must be an integer of at least {least}, not {quoted(number)}.")
+    if number > most:
+        raise InputError(f"{what} must be at most {most}, not {quoted(number)}.")
     return number
 
 
 def is_real(value: Any) -> bool:
-    """Whether a value is a finite number of Python or NumPy."""
+    """Whether a value is a finite number of Python or NumPy, in the range of float32, which all is computed in."""
     number = plain(value)
-    return not isinstance(number, bool) and isinstance(number, int | float) and bool(np.isfinite(number))
+    return not isinstance(number, bool) and isinstance(number, int | float) and abs(number) <= LARGEST
+
+
+def is_positive(value: Any) -> bool:
+    """Whether a value is a positive number that float32 tells from zero and infinity."""
+    return is_real(value) and plain(value) >= SMALLEST
+
+
+def positive(what: str, value: Any) -> float:
+    """A positive number, as a float; raises InputError for others, and for one that float32 does not hold."""
+    if not is_positive(value):
+        number = plain(value)
+        fits = isinstance(number, int | float) and not isinstance(number, bool) and 0 < number < float("inf")
+        kind = f"between {SMALLEST:.3g} and {LARGEST:.3g} (float32)" if fits else "positive and finite"
+        raise InputError(f"{what} must be {kind}, not {quoted(plain(value))}.")
+    return float(plain(value))
+
+
+def flag(what: str, value: Any) -> bool:
+    """True or False; raises InputError for anything else."""
+    if not isinstance(plain(value), bool):
+        raise InputError(f"{what} must be True or False, not {quoted(value)}.")
+    return plain(value)
+
+
+def instance(what: str, value: Any, kind: Any, words: str) -> Any:
+    """A value of a kind, which `words` name; raises InputError for others."""
+    if not isinstance(value, kind):
+        raise InputError(f"{what} must be {words}, not {quoted(value)}.")
+    return value
+
+
+def sequence(what: str, value: Any, words: str) -> list:
+    """The content of a list or something like it that is no text and no dictionary; raises InputError for others."""
+    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+        raise InputError(f"{what} must be {words}, not {quoted(value)}.")
+    return list(value)
+
+
+def check_name(what: str, name: Any) -> str:
+    """A name of which files and folders can be made, whatever the system; raises InputError for others."""
+    if not (isinstance(name, str) and NAME.fullmatch(name) and name not in (".", "..")):
+        rule = "a name of at most 100 letters (a-z), digits, '_', '-' and '.'"
+        raise InputError(f"{what} must be {rule}, not {quoted(name)}.")
+    return name
+
+
+def is_file_name(text: str) -> bool:
+    """Whether a file of this name can be in a folder: no way out of it, and nothing that can't be shown."""
+    return text not in ("", ".", "..") and not {"/", "\\"} & set(text) and text == printable(text) and len(text) <= 200
+
+
+def quoted(value: Any) -> str:
+    """Any value for a message, shortened."""
+    try:
+        text = repr(value)
+    except Exception:  # what is shown may be anything of the user's; also integers of 5,000 digits can't be
+        text = f"something of the type {type(value).__name__}"
+    return text if len(text) <= 200 else f"{text[:180]} ..."
 
 
 def check_takes(what: str, function: Callable, *arguments: str, advice: str = ""):
@@ -64,6 +143,16 @@ def check_takes(what: str, function: Callable, *arguments: str, advice: str = ""
     except TypeError:
         name = getattr(function, "__name__", type(function).__name__)
         raise InputError(f"{what} is a function of ({', '.join(arguments)}), not {name}{found}.{advice}") from None
+
+
+def check_takes_named(function: Callable, options: Iterable[str]):
+    """The same for arguments by their names."""
+    try:
+        signature(function).bind(**dict.fromkeys(options))
+    except TypeError as err:
+        raise InputError(f"{getattr(function, '__name__', function)}: {err}.") from None
+    except ValueError:
+        pass
 
 
 def is_user_file(name: str) -> bool:

@@ -10,15 +10,33 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from .errors import InputError, MissingError, integer, is_real, plain, suggestion
+import numpy as np
+
+from .arguments import check_fields, checked
+from .errors import (
+    MOST,
+    InputError,
+    MissingError,
+    check_name,
+    flag,
+    instance,
+    integer,
+    is_positive,
+    is_real,
+    plain,
+    quoted,
+    suggestion,
+)
 from .flows import Flow
 from .flows.parameters import check_names, kind_of, possible
 from .scene_files import load_file
 from .solvers.pair import SolverPair
 
 SPLITS = ("train", "test")
+FRAMES = 10**6 - 1  # in names of files, velocity_000000.npz
 # the names of `phi_sol.networks.NETWORKS` and of plans: a scene is read without TensorFlow
 NETWORK_NAMES = ("resnet", "small", "convnet", "unet", "deep-unet", "dilated", "fno", "fast", "faster", "fastest")
+TASK_NAMES = ("correction", "guess")
 DECAYS = ("cosine", "exponential", "step", "constant")
 OPTIMIZERS = ("adam", "adamw", "lion", "nadam", "rmsprop", "sgd")
 
@@ -64,30 +82,31 @@ class Schedule:
 
     def __post_init__(self):
         for name in ("relative", "curriculum"):
-            if not isinstance(getattr(self, name), bool):
-                raise InputError(f"{name} of a schedule must be True or False, not {getattr(self, name)!r}.")
+            _set(self, name, flag(f"{name} of a schedule", getattr(self, name)))
         for name, known in (("network", NETWORK_NAMES), ("decay", DECAYS), ("optimizer", OPTIMIZERS)):
             value = getattr(self, name)
             if isinstance(value, str) and value not in known:
                 hint = suggestion(value, known)
                 raise InputError(f"Unknown {name} {value!r} in a schedule.{hint} Known: {', '.join(known)}.")
         if not (isinstance(self.network, str) or callable(self.network)):
-            raise InputError(f"The network of a schedule is a name, a builder or a keras.Model, not {self.network!r}.")
+            raise InputError(
+                f"The network of a schedule is a name, builder or keras.Model, not {quoted(self.network)}."
+            )
         if not (isinstance(self.decay, str) or callable(self.decay)):
-            raise InputError(f"The decay of a schedule is a name or a function of the progress, not {self.decay!r}.")
+            raise InputError(f"A schedule's decay is a name or a function of the progress, not {quoted(self.decay)}.")
         terms = self.loss if isinstance(self.loss, tuple | list) else (self.loss,)
         if self.loss is not None and not all(map(callable, terms)):
-            raise InputError(f"The loss of a schedule is a Loss or functions (predicted, target), not {self.loss!r}.")
+            raise InputError(f"A schedule's loss is a Loss or functions (predicted, target), not {quoted(self.loss)}.")
         if not (isinstance(self.optimizer, str) or callable(self.optimizer) or hasattr(self.optimizer, "get_config")):
-            raise InputError(f"The optimizer of a schedule is a name or a Keras optimizer, not {self.optimizer!r}.")
+            raise InputError(f"A schedule's optimizer is a name or a Keras optimizer, not {quoted(self.optimizer)}.")
         for name in ("unroll", "steps", "batch"):
             _set(self, name, integer(f"{name} of a schedule", getattr(self, name), 1))
         for name in ("learning_rate", "clip", "ramp"):
             value = plain(getattr(self, name))
-            fits = is_real(value) and (0 <= value < 1 if name == "ramp" else value > 0)
+            fits = is_real(value) and (0 <= value < 1 if name == "ramp" else is_positive(value))
             if not (fits or (name == "clip" and value is None)):
                 kind = "at least 0 and below 1" if name == "ramp" else "positive and finite"
-                raise InputError(f"{name} of a schedule must be {kind}, not {value!r}.")
+                raise InputError(f"{name} of a schedule must be {kind}, not {quoted(value)}.")
             _set(self, name, value)
 
 
@@ -125,14 +144,14 @@ class Experiment:
     ratio: int = 4
     time_ratio: int = 1
     reference: dict[str, int] | None = None
-    reference_options: dict = field(default_factory=dict)
+    reference_options: dict[str, Any] = field(default_factory=dict)
     warmup: int = 1000
     frames: int = 500
     keep_reference_every: int = 50
     correct: tuple[str, ...] | None = None
     schedule: Schedule = Schedule()
     paper: Schedule | None = None
-    options: dict = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
     task: str | type = "correction"
 
     def __repr__(self):
@@ -143,14 +162,17 @@ class Experiment:
         return f"{type(self).__name__}({self.name!r}: {self.flow.__name__}({cells}), {ratios}, {what})"
 
     def __post_init__(self):
-        def check(fits: bool, name: str, kind: str):
-            if not fits:
-                raise InputError(f"Scene {self.name!r}: {name} must be {kind}, not {getattr(self, name)!r}.")
 
-        named = isinstance(self.name, str) and self.name.strip(". ") and "/" not in self.name
-        check(named, "name", "a name that folders can have")
+        def check(fits: Any, name: str, kind: str):
+            if not fits:
+                raise InputError(f"Scene {self.name!r}: {name} must be {kind}, not {quoted(getattr(self, name))}.")
+
+        check_name("The name of a scene", self.name)
         check(isinstance(self.flow, type) and issubclass(self.flow, Flow), "flow", "a class of flows, such as WakeFlow")
-        check(isinstance(self.options, dict), "options", "a dictionary")
+        for name in ("options", "reference_options"):
+            check(isinstance(getattr(self, name), dict), name, "a dictionary of arguments of the flow")
+        known = self.task in TASK_NAMES if isinstance(self.task, str) else hasattr(self.task, "create")
+        check(known, "task", f"one of {', '.join(TASK_NAMES)}, or a class of tasks")
         check(isinstance(self.schedule, Schedule), "schedule", "a Schedule")
         check(self.paper is None or isinstance(self.paper, Schedule), "paper", "a Schedule or None")
         for name in ("source", "reference"):
@@ -159,23 +181,25 @@ class Experiment:
             check(isinstance(getattr(self, split), dict), split, "a dictionary of lists of values by parameter")
             _set(self, split, {n: self._values(n, v) for n, v in getattr(self, split).items()})
             self.simulations(split)
-        for name, least in (("warmup", 0), ("frames", 1), ("keep_reference_every", 1)):
-            _set(self, name, integer(f"Scene {self.name!r}: {name}", getattr(self, name), least))
+        for name, least, most in (("warmup", 0, MOST), ("frames", 1, FRAMES), ("keep_reference_every", 1, MOST)):
+            _set(self, name, integer(f"Scene {self.name!r}: {name}", getattr(self, name), least, most))
+        check(self.correct is None or isinstance(self.correct, list | tuple), "correct", "a tuple of names of fields")
+        check_fields(self)
         free = [f for f in self.flow.fields if f not in self.flow.prescribed]
         if self.correct is None:
             _set(self, "correct", ("velocity",) if "velocity" in free else tuple(free))
-        check(isinstance(self.correct, list | tuple) and self.correct, "correct", "a tuple of names of fields")
+        check(self.correct, "correct", "a tuple of names of fields")
         for name in self.correct:
             if name not in free:
                 kind = "is prescribed" if name in self.flow.fields else "does not exist"
                 has = f"{self.flow.__name__} has the fields {', '.join(free)}"
-                raise InputError(f"Scene {self.name!r} corrects {name!r}, but this {kind}: {has}.")
+                raise InputError(f"Scene {self.name!r} corrects {quoted(name)}, but this {kind}: {has}.")
         _ = self.pair  # refuses grids and options that the flow refuses
 
     def _values(self, name: str, given: Any) -> tuple:
         """Values of a parameter, NumPy's as Python's."""
-        if isinstance(given, str) or not hasattr(given, "__len__"):
-            raise InputError(f"Scene {self.name!r}: {name} must be a list of values, not {given!r}.")
+        if not isinstance(given, list | tuple | range | np.ndarray) or np.ndim(given) != 1:
+            raise InputError(f"Scene {self.name!r}: {name} must be a list of values, not {quoted(given)}.")
         return tuple(plain(v) for v in given)
 
     @cached_property
@@ -196,27 +220,34 @@ class Experiment:
         Raises:
             InputError: for unknown names, values that are not possible, lists of unequal length, or equal simulations.
         """
+        if split not in SPLITS:
+            raise InputError(f"Unknown split {quoted(split)}. Known: {', '.join(SPLITS)}.")
         own = getattr(self, split)
-        values = own if parameters is None else {n: v[:1] for n, v in own.items() if len(set(v)) == 1} | parameters
+        if parameters is not None:
+            known = instance("Parameters of simulations", parameters, dict, "lists of values by name")
+            given: dict = {n: self._values(n, v) for n, v in known.items()}
+        values = own if parameters is None else {n: v[:1] for n, v in own.items() if len(set(v)) == 1} | given
         check_names(f"Scene {self.name!r}", self.flow.parameters, values)
         for name, value in ((n, v) for n, given in values.items() for v in given):
             if not possible(name, value):
-                raise InputError(f"{name}={value!r} is not possible: it must be {kind_of(name)}.")
+                raise InputError(f"{name}={quoted(value)} is not possible: it must be {kind_of(name)}.")
         if missing := [n for n in self.flow.parameters if not values.get(n)]:
             raise InputError(f"Scene {self.name!r} needs values for {', '.join(missing)}.")
         if not values:
             return [{}]
-        count = max(map(len, values.values()))
+        count = integer("The number of simulations", max(map(len, values.values())), 1, FRAMES)
         if {len(v) for v in values.values()} - {1, count}:
             found = ", ".join(f"{n} has {len(v)}" for n, v in values.items())
             raise InputError(f"All parameters need lists of the same length: {found}.")
         columns = {n: values[n] if len(values[n]) == count else values[n] * count for n in self.flow.parameters}
         rows = zip(*columns.values(), strict=True)
         simulations = [dict(zip(columns, map(float, row), strict=True)) for row in rows]
-        for i, simulation in enumerate(simulations):
-            if simulation in simulations[:i]:
-                shown = ", ".join(f"{n}={v:g}" for n, v in simulation.items())
-                raise InputError(f"Scene {self.name!r} has the same value twice: {shown}.")
+        seen = set()
+        for values in (tuple(s.items()) for s in simulations):
+            if values in seen:
+                same = ", ".join(f"{n}={v:g}" for n, v in values)
+                raise InputError(f"Scene {self.name!r} has the same value twice: {same}.")
+            seen.add(values)
         return simulations
 
 
@@ -232,7 +263,8 @@ def scene_summaries() -> dict[str, str]:
     return {n: (ast.get_docstring(ast.parse(f.read_text())) or "").partition("\n")[0] for n, f in files.items()}
 
 
-def load_experiment(scene: str) -> Experiment:
+@checked
+def load_experiment(scene: str | Path) -> Experiment:
     """
     The experiment of a scene.
 
@@ -244,6 +276,7 @@ def load_experiment(scene: str) -> Experiment:
         MissingError: if there is no such scene or file.
         InputError: if the file can't be executed or defines no experiment.
     """
+    scene = str(scene)
     if scene.endswith(".py") or "/" in scene:
         module = load_file(scene)
     else:

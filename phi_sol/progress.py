@@ -3,7 +3,6 @@ One door for progress: a bar in terminals and notebooks, elsewhere a line on std
 function of (part, done, total); what shows it is decided here.
 """
 
-import html
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -11,7 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from .errors import InputError
+from .errors import InputError, quoted
+from .texts import for_html
 
 LINES_EVERY = 30.0  # seconds between lines where there is neither a terminal nor a notebook
 DRAW_EVERY = 0.2  # and between changes of a bar in a notebook
@@ -94,7 +94,7 @@ class Notebook(Lines):
         from IPython.display import HTML, display
 
         rows = "".join(
-            f"<div><progress max='1' value='{p.share:.4f}'></progress> {html.escape(p.line(self.unit))}</div>"
+            f"<div><progress max='1' value='{p.share:.4f}'></progress> {for_html(p.line(self.unit))}</div>"
             for p in self.parts.values()
         )
         self.drawn = time.monotonic()
@@ -176,7 +176,7 @@ def showing(progress: bool | Show, unit: str = "", after: float = 0.0) -> Iterat
         yield lambda part, done, total, **_: progress(part, done, total)
         return
     if not isinstance(progress, bool):
-        raise InputError(f"progress must be True, False or a function, not {progress!r}.")
+        raise InputError(f"progress must be True, False or a function, not {quoted(progress)}.")
     if not progress:
         yield lambda *args, **options: None
         return

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from .errors import SCENE_MODULE, InputError, MissingError, is_user_file, suggestion, user_error
+from .errors import SCENE_MODULE, InputError, MissingError, is_user_file, one_line, suggestion, user_error
 
 
 def load_file(path: str) -> ModuleType:
@@ -38,7 +38,9 @@ def load_file(path: str) -> ModuleType:
         del sys.modules[name]
         if isinstance(err, InputError):
             raise InputError(f"{path}: {err}") from err
-        raise (user_error(err) if isinstance(err, Exception) else None) or err from err
+        if isinstance(err, KeyboardInterrupt):
+            raise
+        raise user_error(err) or InputError(f"{path} can't be executed: {one_line(err)}.") from err
     return module
 
 

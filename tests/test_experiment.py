@@ -7,7 +7,7 @@ import pytest
 
 from phi_sol import Experiment, ForcedAdvection, InputError, MissingError, Schedule, WakeFlow, load_experiment
 from phi_sol.experiment import DECAYS as SCHEDULE_DECAYS
-from phi_sol.experiment import NETWORK_NAMES, scene_names, scene_summaries
+from phi_sol.experiment import NETWORK_NAMES, TASK_NAMES, scene_names, scene_summaries
 
 
 def test_the_paper_s_wake():
@@ -90,14 +90,14 @@ def experiment(**kwargs):
         (dict(train=dict(reynolds=100.0)), "reynolds must be a list of values, not 100.0"),
         (dict(train=dict(reynolds="100")), "reynolds must be a list of values, not '100'"),
         (dict(train=[100.0]), "train must be a dictionary"),
-        (dict(name="a/b"), "name must be a name that folders can have, not 'a/b'"),
-        (dict(name=""), "name must be a name"),
+        (dict(name="a/b"), "must be a name of at most 100 letters .*, not 'a/b'"),
+        (dict(name=""), "must be a name"),
         (dict(flow="WakeFlow"), "flow must be a class of flows, such as WakeFlow, not 'WakeFlow'"),
         (dict(flow=dict), "flow must be a class of flows"),
         (dict(source=(16, 8)), r"source must be a dictionary of cells per axis, or None, not \(16, 8\)"),
         (dict(source=dict(y=16, x=8.0)), "resolution x=8.0 of WakeFlow must be an integer of at least 4"),
         (dict(source=None), "needs the resolution of its source"),
-        (dict(ratio=0), "positive integer, not 0"),
+        (dict(ratio=0), "integer of at least 1, not 0"),
         (dict(schedule="small"), "schedule must be a Schedule, not 'small'"),
         (dict(paper=3), "paper must be a Schedule or None"),
         (dict(options=[]), "options must be a dictionary"),
@@ -115,7 +115,7 @@ def test_impossible_experiments(wrong, message):
 def test_impossible_pairs():
     with pytest.raises(InputError, match="axes y, x"):
         _ = experiment(source=dict(y=16)).pair
-    with pytest.raises(InputError, match="positive integer"):
+    with pytest.raises(InputError, match="ratio of Experiment must be an integer"):
         _ = experiment(ratio=1.5).pair
     with pytest.raises(InputError, match="x=30 is not divisible by the pair's ratio 4: use 28 or 32"):
         _ = experiment(source=None, reference=dict(y=64, x=30)).pair
@@ -126,9 +126,9 @@ def test_impossible_pairs():
     "wrong, message",
     [
         (dict(network="resnett"), r"Unknown network 'resnett' in a schedule. Did you mean 'resnet'\? Known: resnet, "),
-        (dict(network=3), "is a name, a builder or a keras.Model, not 3"),
+        (dict(network=3), "The network of a schedule is a name, builder or keras.Model, not 3"),
         (dict(decay="cosin"), "Unknown decay 'cosin' in a schedule. Did you mean 'cosine'"),
-        (dict(decay=None), "decay of a schedule is a name"),
+        (dict(decay=None), "decay is a name"),
         (dict(unroll=-3), "unroll of a schedule must be an integer of at least 1, not -3"),
         (dict(batch=0), "batch of a schedule must be an integer of at least 1, not 0"),
         (dict(steps=2.5), "steps of a schedule must be an integer of at least 1, not 2.5"),
@@ -146,8 +146,10 @@ def test_impossible_schedules(wrong, message):
 
 def test_known_names_are_those_of_networks_and_plans():
     from phi_sol.networks import NETWORKS
+    from phi_sol.tasks import TASKS
     from phi_sol.training.plan import DECAYS
 
+    assert set(TASK_NAMES) == set(TASKS)
     assert set(NETWORK_NAMES) == set(NETWORKS) and set(SCHEDULE_DECAYS) == set(DECAYS)
 
 

@@ -18,6 +18,10 @@ REPOSITORY = ROOT.parent
 # from the bottom to the top; a module may import modules of its own or a lower layer, also inside of functions
 LAYERS = [
     "errors",
+    "arguments",
+    "limits",
+    "texts",
+    "places",
     "progress",
     "scene_files",
     "files",
@@ -42,7 +46,20 @@ LAYERS = [
     "cli",
     "__main__",
 ]
-WITHOUT_TENSORFLOW = {"errors", "files", "scene_files", "grids", "pressure", "flows", "metrics", "experiment"}
+WITHOUT_TENSORFLOW = {
+    "errors",
+    "arguments",
+    "limits",
+    "texts",
+    "places",
+    "files",
+    "scene_files",
+    "grids",
+    "pressure",
+    "flows",
+    "metrics",
+    "experiment",
+}
 
 
 def modules():

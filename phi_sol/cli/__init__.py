@@ -1,5 +1,6 @@
 """The command `phi-sol`. Heavy imports happen inside the commands, so that `--help` answers at once."""
 
+import errno
 import logging
 import os
 import re
@@ -8,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from .common import Command, QuietImport
+from .common import Command, Lines, QuietImport, say
 from .compare import compare
 from .evaluate import evaluate
 from .export import export
@@ -18,6 +19,9 @@ from .pretrained import pretrained
 from .reproduce import reproduce
 from .train import train
 from .view import animate, view
+
+BAD = {errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.EACCES, errno.EPERM, errno.EROFS}  # a path that can't be used
+BAD |= {errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL}
 
 app = typer.Typer(
     name="phi-sol",
@@ -41,9 +45,9 @@ def about(
 
         own = sys.modules[__name__.partition(".")[0]].__version__
         parts = ", ".join(f"{n} {of(n)}" for n in ("phiflow", "tensorflow", "keras"))
-        typer.echo(f"phi-sol {own} ({parts}, Python {sys.version.split()[0]})")
+        say(f"phi-sol {own} ({parts}, Python {sys.version.split()[0]})")
     elif context.invoked_subcommand is None:
-        typer.echo(context.get_help())
+        say(context.get_help())
 
 
 for command in (scenes, generate, train, evaluate, compare, export, reproduce, networks, pretrained, view, animate):
@@ -56,23 +60,26 @@ def main(arguments: list[str]) -> int:
 
     A mistake in the user's own code is one line, too; with `PHI_SOL_DEBUG=1` in the environment all of its traceback.
     """
-    from ..errors import DivergedError, InputError, user_error
+    from ..errors import DivergedError, InputError, printable, user_error
 
     def fail(err: Exception, code: int) -> int:
         """One line on stderr."""
         message = err.format_message() if hasattr(err, "format_message") else str(err)
         known = getattr(command, "commands", {}).get(next(iter(arguments), ""))
         names = {p.name for p in known.params} if known else set()
-        print("phi-sol: " + in_options(" ".join(message.split()), names), file=sys.stderr)
+        print("phi-sol: " + printable(in_options(" ".join(message.split()), names)), file=sys.stderr)
         return code
 
     notes = logging.StreamHandler()
-    notes.setFormatter(logging.Formatter("phi-sol: %(message)s"))
+    notes.setFormatter(Lines("phi-sol: %(message)s"))
     logging.getLogger("phi_sol").handlers[:] = [notes]
     command = typer.main.get_command(app)
     if "tensorflow" not in sys.modules:
         sys.meta_path.insert(0, QuietImport())  # type: ignore[arg-type]
     try:
+        for text in arguments:
+            if text != printable(text):
+                raise InputError(f"An argument has control characters, or what is not UTF-8: {text}.")
         return command.main(arguments or ["--help"], prog_name="phi-sol", standalone_mode=False) or 0
     except (InputError, DivergedError) as err:
         return fail(err, 2 if isinstance(err, InputError) else 1)
@@ -87,8 +94,9 @@ def main(arguments: list[str]) -> int:
         if of_user is not None and not os.environ.get("PHI_SOL_DEBUG"):
             return fail(of_user, 2)
         if of_user is None and isinstance(err, OSError):  # such as a full disk
-            cannot_be_used = isinstance(err, NotADirectoryError | FileExistsError | PermissionError)
-            return fail(OSError(f"{err.filename}: {err.strerror}") if err.filename else err, 2 if cannot_be_used else 1)
+            return fail(
+                OSError(f"{err.filename}: {err.strerror}") if err.filename else err, 2 if err.errno in BAD else 1
+            )
         raise
 
 

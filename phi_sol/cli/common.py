@@ -34,6 +34,24 @@ class Command(TyperCommand):
         return super().parse_args(ctx, args)
 
 
+class Lines(logging.Formatter):
+    """Of notes: nothing in them that a terminal would obey."""
+
+    def format(self, record):
+        return _printable(super().format(record))
+
+
+def say(text: object):
+    """Prints lines on stdout."""
+    typer.echo(_printable(text))
+
+
+def _printable(text: object) -> str:
+    from ..errors import printable
+
+    return "\n".join(map(printable, str(text).split("\n")))
+
+
 def data_folders(given: list[Path] | None, scene: str) -> Path | list[Path]:
     """The data folder, or folders, of a command."""
     folders = given or [Path("data") / scene]
@@ -57,10 +75,11 @@ def wide_console(width: int = 110):
 def show_results(tables, lines=(), width: int = 110):
     """Prints lines and then tables on stdout, in a fixed width where this is no terminal."""
     from ..evaluation.report import rich_table
+    from ..texts import for_rich
 
     console = wide_console(width)
     for line in lines:
-        console.print(line, highlight=False)
+        console.print(for_rich(line), highlight=False)
     for table in tables:
         console.print(rich_table(table))
 
@@ -108,10 +127,10 @@ def quiet_tensorflow(device: str = "auto"):
     Raises:
         InputError: for a device other than `gpu`, `cpu` and `auto`, or `gpu` where TensorFlow finds none.
     """
-    from ..errors import InputError
+    from ..errors import InputError, quoted
 
     if device not in ("auto", "cpu", "gpu"):
-        raise InputError(f"Unknown device {device!r}. Known: auto, cpu, gpu.")
+        raise InputError(f"Unknown device {quoted(device)}. Known: auto, cpu, gpu.")
     if device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

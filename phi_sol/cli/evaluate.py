@@ -3,10 +3,8 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from . import common
-from .common import DataOption, OutOption, SceneArgument, option
+from .common import DataOption, OutOption, SceneArgument, option, say
 
 
 def evaluate(
@@ -102,7 +100,7 @@ def evaluate(
     result = carry_out(experiment, found, folders, out or root / "evaluation", **options)
     common.show_results(task.tables(result.results), task.verdicts(result.results), task.width)
     for file in result.files:
-        typer.echo(str(file))
+        say(str(file))
 
 
 def parse_point(text: str) -> dict[str, float]:

@@ -4,9 +4,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from .common import DataOption, SceneArgument, data_folders, option, quiet_tensorflow
+from .common import DataOption, SceneArgument, data_folders, option, quiet_tensorflow, say
 
 
 def export(
@@ -46,4 +44,4 @@ def export(
     exporter = Exporter(recorded, trained, out, format, frames, every)
     with showing(True) as show:
         notes = exporter.run(partial(show, experiment.name))
-    typer.echo("\n".join([*notes, f"{len(recorded)} simulations of {', '.join(exporter.solvers)} in {out}"]))
+    say("\n".join([*notes, f"{len(recorded)} simulations of {', '.join(exporter.solvers)} in {out}"]))

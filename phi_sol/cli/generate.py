@@ -3,9 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from .common import OutOption, SceneArgument, option, quiet_tensorflow
+from .common import OutOption, SceneArgument, option, quiet_tensorflow, say
 
 
 def generate(
@@ -30,14 +28,14 @@ def generate(
     DIR/train and DIR/test. With --start all simulations begin from that state, before their warm-up. A run that was
     interrupted goes on where it stopped; what is finished is skipped.
     """
-    from ..errors import InputError, MissingError
+    from ..errors import InputError, MissingError, quoted
     from ..experiment import SPLITS, load_experiment
 
     experiment = load_experiment(scene)
     parameters = parse_parameters(param or [])
     split = split or ("train" if parameters else "all")
     if split not in (*SPLITS, "all"):
-        raise InputError(f"Unknown split {split!r}. Known: train, test, all.")
+        raise InputError(f"Unknown split {quoted(split)}. Known: train, test, all.")
     if parameters and split == "all":
         raise InputError("--param needs one split: add --split train or --split test.")
     folders = {s: Path("data") / experiment.name / s for s in SPLITS}
@@ -61,7 +59,7 @@ def generate(
     if dry_run:
         for s, generator in generators.items():
             plan = generator.plan()
-            typer.echo(
+            say(
                 f"{folders[s]}: {plan['simulations']} simulations ({plan['finished']} finished) of {plan['files']} "
                 f"files with {generator.frames + 1} frames, at most {plan['bytes'] / 1e6:.1f} MB; {plan['steps']} "
                 f"reference steps to compute, {plan['batch']} simulations at a time"
@@ -70,7 +68,7 @@ def generate(
     for generator in generators.values():
         generator.run()
     for s, generator in generators.items():
-        typer.echo(f"{len(generator.jobs)} simulations with {generator.frames} frames in {folders[s]}")
+        say(f"{len(generator.jobs)} simulations with {generator.frames} frames in {folders[s]}")
 
 
 def parse_parameters(options: list[str]) -> dict[str, list[float]]:

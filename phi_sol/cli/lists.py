@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from .common import quiet_tensorflow, wide_console
+from .common import quiet_tensorflow, say, wide_console
 
 
 def scenes():
@@ -14,7 +14,7 @@ def scenes():
     summaries = scene_summaries()
     width = max(map(len, summaries))
     for name, summary in summaries.items():
-        typer.echo(f"{name:{width}}  {summary}")
+        say(f"{name:{width}}  {summary}")
 
 
 def networks(

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from .common import wide_console
+from .common import say, wide_console
 
 COLUMNS = {"scene": "scene", "network": "network", "error": "MAE", "source_error": "MAE of SRC", "cost": "ms per time"}
 COLUMNS |= {"speedup": "speed-up", "speedup_reference": "cheaper than the reference"}
@@ -25,8 +25,8 @@ def pretrained(
         width = max(map(len, facts))
         for name, value in facts.items():
             unit = " ms per unit of simulated time" if name.endswith("cost") else ""
-            typer.echo(f"{name.replace('_', ' '):{width}}  {_shown(value)}{unit}")
-        typer.echo(f"{'folder':{width}}  {pretrained_folder(scene)}")
+            say(f"{name.replace('_', ' '):{width}}  {_shown(value)}{unit}")
+        say(f"{'folder':{width}}  {pretrained_folder(scene)}")
         return
     from rich.table import Table
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from . import common
-from .common import OutOption, option
+from .common import OutOption, option, say
 
 
 def reproduce(
@@ -49,11 +49,11 @@ def reproduce(
     for e in experiments:
         folder = out or Path("runs") / e.name / "reproduction"
         reproduction = Reproduction(e, folder, data or Path("data") / e.name, seconds, seeds)
-        typer.echo(f"{e.name}: measuring what it will cost")
+        say(f"{e.name}: measuring what it will cost")
         costs = reproduction.costs()
         for cost in costs:
-            typer.echo(f"  {duration(cost.seconds):>8}  {cost.text}")
-        typer.echo(f"  {duration(sum(c.seconds for c in costs)):>8}  in all, as measured on this machine just now")
+            say(f"  {duration(cost.seconds):>8}  {cost.text}")
+        say(f"  {duration(sum(c.seconds for c in costs)):>8}  in all, as measured on this machine just now")
         if not dry_run:
             carry_out(reproduction)
 
@@ -66,14 +66,14 @@ def carry_out(reproduction):
     reproduction.generate()
     for training in reproduction.trainings:
         if training.finished:
-            typer.echo(f"{training.folder} is finished.")
+            say(f"{training.folder} is finished.")
             continue
         with showing(True) as show:
             reproduction.train(training, show=partial(show, "computing beforehand"))
     with showing(True) as show:
         results = reproduction.evaluate(common.command_line(), lambda part, *n: show(f"{name} {part}", *n))
     common.show_results(reproduction.task.tables(results))
-    typer.echo(str(reproduction.out / "evaluation" / "report.html"))
+    say(str(reproduction.out / "evaluation" / "report.html"))
 
 
 def duration(seconds: float) -> str:

@@ -6,9 +6,7 @@ from math import inf
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
-
-from .common import DataOption, OutOption, SceneArgument, data_folders, named, option, quiet_tensorflow
+from .common import DataOption, OutOption, SceneArgument, data_folders, named, option, quiet_tensorflow, say
 
 SCENES = "the scene's"
 OF_SCENE = ("batch", "learning_rate", "decay", "ramp", "clip", "steps", "optimizer")  # of its schedule
@@ -199,10 +197,10 @@ def train(
         trainer = Trainer(task, chosen, folder, validation=checked, show=beforehand, **common)
     if trainer.finished:
         more = "with --resume and more --steps or --budget, in all, it goes on"
-        typer.echo(f"The training in {folder} is finished ({trainer.step} iterations): {more}.")
+        say(f"The training in {folder} is finished ({trainer.step} iterations): {more}.")
         return
     if trainer.chief:
-        typer.echo(trainer.summary)
+        say(trainer.summary)
     trainer.fit(tensorboard=tensorboard)
     if trainer.chief:
-        typer.echo(f"{trainer.step} iterations, {trainer.outcome} in {folder}")
+        say(f"{trainer.step} iterations, {trainer.outcome} in {folder}")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from .common import option, quiet_tensorflow
+from .common import option, quiet_tensorflow, say
 
 
 def view(
@@ -67,4 +67,4 @@ def animate(
     with showing(True, "frames/s") as show:
         film.write(out, fps, partial(show, out.name))
     for line in filter(None, [film.remark, f"{out}: {len(film.frames)} frames of {film.title}"]):
-        typer.echo(line)
+        say(line)

@@ -7,7 +7,8 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from ..errors import InputError
+from ..arguments import checked
+from ..errors import InputError, quoted
 from ..flows import Flow
 from ..flows.base import SEED
 from ..flows.comparison import first_difference
@@ -40,6 +41,7 @@ class Corrector(Sent):
         description: JSON-ready facts: flow configuration, method, versions and the like.
     """
 
+    @checked
     def __init__(self, network: keras.Model, adapter: Adapter, statistics: Statistics, description: dict):
         self.network, self.adapter, self.statistics, self.description = network, adapter, statistics, description
 
@@ -75,7 +77,7 @@ class Corrector(Sent):
         free = [f for f in flow.fields if f not in flow.prescribed]
         wrong = [f for f in correct if f not in free]
         if wrong or not correct:
-            what = f"not {wrong[0]!r}" if wrong else "at least one of them"
+            what = f"not {quoted(wrong[0])}" if wrong else "at least one of them"
             raise InputError(f"Of {type(flow).__name__} {', '.join(free)} can be corrected, {what}.")
         names = tuple(n for n in array_names(flow) if n.partition(".")[0] in correct)
         seen = tuple(n for n in array_names(flow) if n in names or n.partition(".")[0] in flow.inputs)

@@ -10,6 +10,7 @@ import tensorflow as tf
 from phi.math import Tensor, precision, reshaped_tensor, wrap
 from phi.tf import TENSORFLOW
 
+from ..arguments import checked
 from ..errors import InputError, integer
 from ..flows import Flow
 from ..kernels.settings import traced
@@ -43,6 +44,7 @@ class PoissonGuess(Sent):
         passes: How often the network is applied.
     """
 
+    @checked
     def __init__(self, network: keras.Model, scale: float, description: dict, passes: int = 1):
         """Raises InputError for less than one pass."""
         self.network, self.scale, self.description = network, float(scale), description

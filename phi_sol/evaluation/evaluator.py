@@ -1,13 +1,13 @@
 """The evaluation of a scene: SRC and every corrector from the same start, compared with the recorded reference."""
 
 import hashlib
-import html
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from ..arguments import checked
 from ..correctors import Corrector
 from ..correctors.files import load_runs
 from ..errors import InputError, integer
@@ -15,10 +15,12 @@ from ..experiment import Experiment
 from ..metrics import Metric
 from ..metrics.series import probe_metric
 from ..networks import check_policy
+from ..places import check_place
 from ..solvers.hybrid import HybridSolver
 from ..stepping.solver import Solver
 from ..storage.dataset import Dataset, find_simulations, folder_names
-from ..storage.files import check_no_file_in_the_way, versions, write_json
+from ..storage.files import versions, write_json
+from ..texts import for_html
 from .baselines import plain_solvers
 from .groups import group_runs
 from .illustrate import write_pictures
@@ -60,9 +62,10 @@ class Evaluation:
         return f"Evaluation({', '.join(facts)}: {', '.join(self.results.get('solvers', {}))}{where})"
 
     def _repr_html_(self) -> str:
-        return "".join(f"<b>{html.escape(t.title)}</b>{t._repr_html_()}" for t in self.tables)
+        return "".join(f"<b>{for_html(t.title)}</b>{t._repr_html_()}" for t in self.tables)
 
 
+@checked
 def evaluate_corrections(
     experiment: Experiment,
     runs: Mapping[str, Corrector | Solver | str | Path] | Sequence[str | Path],
@@ -102,15 +105,15 @@ def evaluate_corrections(
         series: Whether all measures over time are written as CSV files, into the folder `series` of `out`.
         probes: Points at which these have all fields, too, by their positions along all axes.
     """
-    if frames is not None and frames < 1:
-        raise InputError(f"The number of frames must be at least 1, not {frames}.")
+    if frames is not None:
+        integer("The number of frames", frames, 1)
     check_policy(precision)
     if reference_simulations is not None:
         integer("The number of simulations that the reference's error is measured over", reference_simulations, 1)
         if not reference_error:
             raise InputError("The reference's error is not asked for: give reference_error=True, too.")
     if out is not None:
-        check_no_file_in_the_way(Path(out), "Name another folder (out=).")
+        check_place(Path(out), "Name another folder (out=).")
     flow = experiment.pair.source
     points = [probe_metric(flow, at) for at in probes]
     if (points and not series) or (series and out is None):

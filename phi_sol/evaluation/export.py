@@ -8,13 +8,15 @@ import numpy as np
 import tensorflow as tf
 from phi.math import batch
 
-from ..errors import InputError
+from ..arguments import checked
+from ..errors import InputError, instance, is_file_name, quoted
 from ..metrics.grid import Arrays
+from ..places import check_place
 from ..stepping.arrays import array_names, unpack
 from ..stepping.rollout import Rollout
 from ..stepping.solver import Solver
 from ..storage.dataset import Dataset
-from ..storage.files import check_no_file_in_the_way, versions, write_json
+from ..storage.files import versions, write_json
 from ..storage.frames import FrameFormat
 from .formats import check_installed
 from .write import WRITERS
@@ -25,6 +27,7 @@ FORMATS = (*WRITERS, "phiflow")
 class Exporter:
     """Writes reference, SRC and correctors of all simulations of a data set, one solver and simulation at a time."""
 
+    @checked
     def __init__(
         self,
         data: Dataset,
@@ -48,7 +51,7 @@ class Exporter:
             MissingError: if a library is needed and not installed.
         """
         if kind not in FORMATS:
-            raise InputError(f"Unknown format {kind!r}. Known: {', '.join(FORMATS)}.")
+            raise InputError(f"Unknown format {quoted(kind)}. Known: {', '.join(FORMATS)}.")
         if kind in WRITERS:
             check_installed(kind)
         self.steps = data.frames if frames is None else frames
@@ -57,8 +60,12 @@ class Exporter:
             raise InputError(f"{possible}; not {self.steps} frames, every {every}th.")
         self.data, self.out, self.kind, self.every = data, Path(out), kind, every
         flow = data.pair.source
+        for name, solver in trained.items():
+            instance(f"What is exported as {name!r}", solver, Solver, "a solver")
+            if not is_file_name(name):
+                raise InputError(f"{name!r} can't be the name of a folder: give the solver another name.")
         self.solvers = {"REF": None, "SRC": flow} | trained
-        check_no_file_in_the_way(self.out, "Name another folder (out=).")
+        check_place(self.out, "Name another folder (out=).")
         for name in self.solvers:
             if (self.out / name).exists():
                 raise InputError(f"{self.out / name} is there already: name another folder (out=), or remove it.")

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import InputError, is_real
+from ..arguments import checked
+from ..errors import InputError, positive, quoted
 from ..flows import Flow
 from ..pictures.drawing import Drawing
 from ..pictures.film import check_target, write_film
@@ -15,6 +16,7 @@ from ..stepping.rollout import Rollout
 LOOKED_AT = 5  # frames that decide the colours
 
 
+@checked
 def write_film_of(
     frames: Rollout, path: Path, field: str | None = None, quantity: str | None = None, *, fps: float = 10.0
 ):
@@ -31,8 +33,7 @@ def write_film_of(
         InputError: for a field or quantity that there isn't, or a place that can't be written to.
     """
     check_target(path)
-    if not (is_real(fps) and fps > 0):
-        raise InputError(f"The number of frames per second must be positive, not {fps!r}.")
+    fps = positive("The number of frames per second", fps)
     flow: Flow = frames.flow  # type: ignore[assignment]
     simulations = len(next(iter(frames.arrays.values()))[0])
     titles = simulation_titles(frames.parameters, simulations)
@@ -45,10 +46,10 @@ def write_film_of(
     field, quantity = meant(quantity, field, names)
     name = field or ("velocity" if "velocity" in names else names[0])
     if name not in names:
-        raise InputError(f"There is no field {name!r}. Fields: {', '.join(names)}.")
+        raise InputError(f"There is no field {quoted(name)}. Fields: {', '.join(names)}.")
     first = flow_values(flow, {n: a[0, 0] for n, a in frames.arrays.items()})[name]
     if quantity and quantity not in quantities(first):
-        raise InputError(f"There is no quantity {quantity!r} of {name}. Known: {', '.join(quantities(first))}.")
+        raise InputError(f"There is no quantity {quoted(quantity)} of {name}. Known: {', '.join(quantities(first))}.")
     view = Choice(name, quantity, FIELDS).view(first, drawn_axes(first.axes, flow.drawn))
     looked_at = np.unique(np.linspace(0, len(frames) - 1, LOOKED_AT).astype(int))
     seen = [view.flat(view.whole(v)) for f in looked_at for v in values(f).values() if isinstance(v, Values)]

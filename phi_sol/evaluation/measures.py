@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, quoted
 from ..metrics import METRICS, Metric, energy_spectrum
 from ..metrics.grid import Arrays
 from ..metrics.metric import compared_arrays, error_label, measured_fields
@@ -146,7 +146,7 @@ def _checked(extra: Iterable[Metric]) -> list[Metric]:
     taken, result = KEYS | {n for m in METRICS.values() for n in (m.name, m.entry)}, []
     for metric in extra:
         if not isinstance(metric, Metric):
-            raise InputError(f"A metric must be a phi_sol.metrics.Metric, not {metric!r}.")
+            raise InputError(f"A metric must be a phi_sol.metrics.Metric, not {quoted(metric)}.")
         if {metric.name, metric.entry} & taken:
             raise InputError(f"The name of the metric {metric.name!r} is taken: give yours another.")
         if not isinstance(metric.column, str):

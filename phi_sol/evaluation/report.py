@@ -1,13 +1,13 @@
 """An evaluation as tables on the terminal, as Markdown, and as one self-contained page."""
 
 import base64
-import html
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import rich.table
 
 from ..storage.files import write_atomic
+from ..texts import code_for_markdown, for_html, for_markdown, for_rich
 from .milestones import duration
 from .table import Table
 from .tables import tables
@@ -58,13 +58,12 @@ def flow_report(results: dict, pictures: list[Path]) -> Report:
 
 def rich_table(table: Table) -> rich.table.Table:
     """A table for a terminal."""
-    printed = rich.table.Table(
-        title=table.title, title_justify="left", caption=table.note or None, caption_justify="left"
-    )
+    printed = rich.table.Table(title=for_rich(table.title), title_justify="left", caption_justify="left")
+    printed.caption = for_rich(table.note) if table.note else None
     for i, column in enumerate(table.columns):
-        printed.add_column(column, justify="right" if i else "left")
+        printed.add_column(for_rich(column), justify="right" if i else "left")
     for row in table.rows:
-        printed.add_row(*row)
+        printed.add_row(*map(for_rich, row))
     return printed
 
 
@@ -96,34 +95,36 @@ def write_reports(report: Report, folder: Path) -> list[Path]:
 
 def markdown(report: Report) -> str:
     """A Markdown file, which shows the pictures beside it."""
-    parts = [f"# {report.title}", "", *(f"- {line}" for line in report.lines), "", *_shown(report.first)]
+    lines = [f"- {for_markdown(line)}" for line in report.lines]
+    parts = [f"# {for_markdown(report.title)}", "", *lines, "", *_shown(report.first)]
     for table in report.tables:
-        parts += [f"## {table.title}", "", *_markdown(table), "", *([table.note, ""] if table.note else [])]
+        parts += [f"## {for_markdown(table.title)}", "", *_markdown(table), ""]
+        parts += [for_markdown(table.note), ""] if table.note else []
     parts += _shown(report.pictures)
-    made = [(n, f"`{text}`" if n == "Command" else text) for n, text in report.facts if text]
+    made = [(n, (code_for_markdown if n == "Command" else for_markdown)(text)) for n, text in report.facts if text]
     parts += ["## Made from", "", *(f"- {n}: {text}" for n, text in made)]
     return "\n".join(parts) + "\n"
 
 
 def _shown(pictures: list[tuple[Path, str]]) -> list[str]:
-    return [line for picture, caption in pictures for line in (f"![{caption}]({picture.name})", "")]
+    return [line for picture, caption in pictures for line in (f"![{for_markdown(caption)}]({picture.name})", "")]
 
 
 def _markdown(table: Table) -> list[str]:
     rows = [table.columns, ["---", *["---:"] * (len(table.columns) - 1)], *table.rows]
-    return ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
+    return ["| " + " | ".join(for_markdown(cell) for cell in row) + " |" for row in rows]
 
 
 def page(report: Report) -> str:
     """One file that holds its pictures and asks no server for anything."""
-    title = html.escape(report.title)
-    parts = [f"<h1>{title}</h1>", "<ul>", *(f"<li>{html.escape(line)}</li>" for line in report.lines), "</ul>"]
+    title = for_html(report.title)
+    parts = [f"<h1>{title}</h1>", "<ul>", *(f"<li>{for_html(line)}</li>" for line in report.lines), "</ul>"]
     parts += [_figure(*shown) for shown in report.first]
     for table in report.tables:
-        parts += [f"<h2>{html.escape(table.title)}</h2>", table._repr_html_()]
+        parts += [f"<h2>{for_html(table.title)}</h2>", table._repr_html_()]
     parts += [_figure(*shown) for shown in report.pictures]
     cell = "<td style='text-align:left'><code>"
-    made = [f"<tr><th>{n}</th>{cell}{html.escape(text)}</code></td></tr>" for n, text in report.facts if text]
+    made = [f"<tr><th>{n}</th>{cell}{for_html(text)}</code></td></tr>" for n, text in report.facts if text]
     parts += ["<h2>Made from</h2>", f"<table>{''.join(made)}</table>"]
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>'
     head += f'<link rel="icon" href="data:,"><style>{STYLE}</style>'
@@ -132,6 +133,6 @@ def page(report: Report) -> str:
 
 
 def _figure(picture: Path, text: str) -> str:
-    caption, data = html.escape(text), base64.b64encode(picture.read_bytes()).decode()
+    caption, data = for_html(text), base64.b64encode(picture.read_bytes()).decode()
     image = f'<img alt="{caption}" src="data:image/{picture.suffix[1:]};base64,{data}">'
     return f"<figure>{image}<figcaption>{caption}</figcaption></figure>"

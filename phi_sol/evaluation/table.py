@@ -1,9 +1,9 @@
 """A table, whatever it is printed as, and what its cells are made with."""
 
-import html
 from dataclasses import dataclass
 
 from ..metrics.metric import compared_fields, decimal
+from ..texts import for_html
 from .cost import REFERENCE
 
 
@@ -18,9 +18,9 @@ class Table:
 
     def _repr_html_(self) -> str:
         """As HTML, for reports and notebooks."""
-        heads = "".join(f"<th>{html.escape(c)}</th>" for c in self.columns)
-        rows = "".join("<tr>" + "".join(f"<td>{html.escape(c)}</td>" for c in row) + "</tr>" for row in self.rows)
-        note = f'<p class="note">{html.escape(self.note)}</p>' if self.note else ""
+        heads = "".join(f"<th>{for_html(c)}</th>" for c in self.columns)
+        rows = "".join("<tr>" + "".join(f"<td>{for_html(c)}</td>" for c in row) + "</tr>" for row in self.rows)
+        note = f'<p class="note">{for_html(self.note)}</p>' if self.note else ""
         return f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>{note}"
 
 

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
+from ..arguments import checked
 from ..errors import InputError
 from ..pictures.film import FORMATS as FILMS
+from ..places import check_file, check_place
 from ..stepping.arrays import check_state, native_arrays
 from ..stepping.rollout import Rollout
 from ..stepping.solver import Solver
 from ..stepping.state import State
-from ..storage.files import check_no_file_in_the_way
 from .film import write_film_of
 from .formats import check_installed, write_netcdf, write_zarr
 from .vtk import write_vtk
@@ -23,6 +24,7 @@ WRITERS: dict[str, tuple[str, Callable]] = {
 }
 
 
+@checked
 def write(frames: Rollout | State | Sequence[State], path: str | Path, flow: Solver | None = None, **options):
     """
     Writes a rollout of one's own, a state, or a list of states, by the name of the file:
@@ -53,9 +55,10 @@ def write(frames: Rollout | State | Sequence[State], path: str | Path, flow: Sol
     suffix = path.suffix.lower()
     if suffix not in (*kinds, *FILMS):
         raise InputError(f"{path} must end with one of {', '.join([*kinds, *FILMS])}.")
-    check_no_file_in_the_way(path.absolute().parent, "Name another file.")
-    if path.is_dir() and suffix != ".zarr":
-        raise InputError(f"{path} is a folder.")
+    if suffix == ".zarr":
+        check_place(path.absolute(), "Name another file.")
+    else:
+        check_file(path)
     rollout = as_rollout(frames, flow)
     path.parent.mkdir(parents=True, exist_ok=True)
     if suffix in FILMS:

@@ -14,7 +14,7 @@ from phi.math.backend import choose_backend
 from phi.math.extrapolation import ZERO_GRADIENT, ConstantExtrapolation
 from phi.physics import advect
 
-from ..errors import InputError
+from ..errors import InputError, quoted
 from ..grids.interpolation import Interpolation
 from ..grids.layout import CLOSED, OTHER, Layout, by_side, side_of
 
@@ -146,7 +146,9 @@ class _Lookup:
         layout, values, dims = part.layout, part.values, list(part.speed)
         for side in layout.leaves(part.component):
             if side_of(side, part.component, False) == OTHER:
-                raise InputError(f"Advection knows constant, zero-gradient and periodic boundaries, not {str(side)!r}.")
+                raise InputError(
+                    f"Advection knows constant, zero-gradient and periodic boundaries, not {quoted(str(side))}."
+                )
         displacement = [-(s * dt) for s in part.speed.values()]
         periodic = tuple(layout.is_periodic(d) for d in dims)
         width = max(reach, 1)  # of which the boundary gives one layer, and the outermost values go on

@@ -13,8 +13,9 @@ from phi.geom import Box, Geometry
 from phi.math import Shape, Tensor, spatial
 from phi.math.extrapolation import Extrapolation
 
-from ..errors import InputError, integer, is_real, suggestion
+from ..errors import InputError, check_name, integer, positive, quoted, suggestion
 from ..grids.layout import Layout, by_side
+from ..limits import check_grid
 from ..pressure import Projection
 from ..stepping.arrays import check_state, native_tensor
 from ..stepping.solver import Solver
@@ -100,8 +101,8 @@ class Flow(Solver, System):
         """
         dt = self.dt if dt is None else dt
         advection = self.advection if advection is None else advection
-        if advection not in SCHEMES:
-            raise InputError(f"Unknown advection scheme {advection!r}. Known: {', '.join(SCHEMES)}.")
+        if not (isinstance(advection, str) and advection in SCHEMES):
+            raise InputError(f"Unknown advection scheme {quoted(advection)}. Known: {', '.join(SCHEMES)}.")
         name, axes = type(self).__name__, list(self.size)
         for strange in resolution.keys() - axes:
             takes = inspect.signature(type(self)).parameters
@@ -111,10 +112,11 @@ class Flow(Solver, System):
             known = f"{', '.join(axes[:2])}{f' (and {axes[2]} in 3D)' if axes[2:] else ''}"
             given = ", ".join(resolution) or "none"
             raise InputError(f"{name} needs a resolution for the axes {known}, not for {given}.")
-        resolution = {d: integer(f"The resolution {d}={n!r} of {name}", n, 4) for d, n in resolution.items()}
-        if not (is_real(dt) and dt > 0):
-            raise InputError(f"The time step must be positive and finite, not {dt!r}.")
-        self.dt, self.advection = float(dt), advection
+        resolution = {d: integer(f"The resolution {d}={quoted(n)} of {name}", n, 4) for d, n in resolution.items()}
+        for named in (*self.fields, *self.parameters):
+            check_name(f"A field or parameter of {name}", named)
+        check_grid(name, resolution, sum(len(resolution) if f in self.staggered else 1 for f in self.fields))
+        self.dt, self.advection = positive("The time step", dt), advection
         usual = {d: float(self.size[d]) for d in axes if d in resolution}
         self.size = lengths(f"The size of a {name}", {} if size is None else size, usual)
         self._stretch = {d: s / usual[d] for d, s in self.size.items()}  # against the class's domain

@@ -9,11 +9,10 @@ from phi.math import Tensor, dual, instance, spatial
 from phi.math.extrapolation import PERIODIC
 from phi.physics import diffuse
 
-from ..errors import InputError
+from ..errors import InputError, positive
 from ..grids.sampling import Intervals, seeded_field, wave_mean
 from ..stepping.state import Fields, State
 from .base import Flow
-from .geometry import positive
 from .parameters import SEED
 
 WAVES, MODES, KNOWN_SEEDS = 20, 12, 1000

@@ -11,7 +11,7 @@ from phi.math import Shape, Tensor, channel, spatial
 from phi.physics.fluid import Obstacle
 from scipy.ndimage import distance_transform_edt
 
-from ..errors import InputError, is_real, suggestion
+from ..errors import InputError, is_positive, is_real, quoted, suggestion
 from ..pressure.obstacles import covered_cells, parts_of
 
 
@@ -90,9 +90,9 @@ def lengths(what: str, given: Any, usual: dict[str, float], positive: bool = Tru
         InputError: for other axes, and numbers that are not finite or, unless allowed, not positive.
     """
     for d, value in _per_axis(what, given, usual).items():
-        if not is_real(value) or (positive and value <= 0):
+        if not (is_positive if positive else is_real)(value):
             kind = "positive and finite" if positive else "finite"
-            raise InputError(f"{what} must be {kind} along {d}, not {value!r}.")
+            raise InputError(f"{what} must be {kind} along {d}, not {quoted(value)}.")
     return {d: float(given.get(d, length)) for d, length in usual.items()}
 
 
@@ -107,7 +107,7 @@ def intervals(what: str, given: Any, size: dict[str, float]) -> dict[str, tuple[
         fits = isinstance(ends, tuple | list | np.ndarray) and len(ends) == 2 and all(map(is_real, ends))
         if not fits or not 0 <= ends[0] < ends[1] <= size[d]:
             kind = f"an interval (from, to) in the domain [0, {size[d]:g}]"
-            raise InputError(f"{what} must be {kind} along {d}, not {ends!r}.")
+            raise InputError(f"{what} must be {kind} along {d}, not {quoted(ends)}.")
     return {d: (float(given[d][0]), float(given[d][1])) if d in given else (0.0, s) for d, s in size.items()}
 
 
@@ -128,19 +128,12 @@ def stretched(box: dict[str, tuple], factors: dict[str, float]) -> dict[str, tup
 
 def _per_axis(what: str, given: Any, known: Mapping) -> dict:
     if not isinstance(given, dict):
-        raise InputError(f"{what} must be a dictionary by axis ({', '.join(known)}), not {given!r:.60}.")
+        raise InputError(f"{what} must be a dictionary by axis ({', '.join(known)}), not {quoted(given)}.")
     for d in given:
         if d not in known:
             hint = suggestion(str(d), known) if len(str(d)) > 1 else ""
-            raise InputError(f"{what} has no axis {d!r}.{hint} The axes of this flow: {', '.join(known)}.")
+            raise InputError(f"{what} has no axis {quoted(d)}.{hint} The axes of this flow: {', '.join(known)}.")
     return given
-
-
-def positive(what: str, value: Any) -> float:
-    """A positive, finite number; raises InputError for others."""
-    if not (is_real(value) and value > 0):
-        raise InputError(f"{what} must be positive and finite, not {value!r}.")
-    return float(value)
 
 
 WALLS = ("moving", "no-slip", "free-slip", "periodic")
@@ -163,8 +156,8 @@ def side_walls(what: str, given: Any, usual: dict[str, str]) -> dict[str, str]:
         walls = {side: kind if given is None or kind == "periodic" else given for side, kind in usual.items()}
     for side, kind in walls.items():
         if kind not in WALLS:
-            hint = suggestion(str(kind), WALLS)
-            raise InputError(f"{what} can't be {kind!r} at {side}.{hint} Known: {', '.join(WALLS)}.")
+            hint = suggestion(kind, WALLS)
+            raise InputError(f"{what} can't be {quoted(kind)} at {side}.{hint} Known: {', '.join(WALLS)}.")
         if (kind == "periodic") != (walls[side[:-1] + "-"] == "periodic"):
             raise InputError(f"{what} are periodic at both sides of {side[:-1]}, or at none of them.")
     return walls

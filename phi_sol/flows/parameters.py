@@ -7,7 +7,7 @@ import numpy as np
 from phi import math
 from phi.math import Tensor, batch, reshaped_tensor
 
-from ..errors import InputError, is_real, suggestion
+from ..errors import InputError, is_positive, is_real, quoted, suggestion
 from ..stepping.arrays import native_tensor
 
 SEED = "seed"  # the parameter of this name is an integer that random numbers are drawn from; networks don't see it
@@ -17,12 +17,12 @@ def possible(name: str, value: Any) -> bool:
     """Whether `value` is possible for the parameter `name`."""
     if not is_real(value):
         return False
-    return 0 <= value < 2**24 and value == int(value) if name == SEED else value > 0
+    return 0 <= value < 2**24 and value == int(value) if name == SEED else is_positive(value)
 
 
 def kind_of(name: str) -> str:
     """What the values of a parameter must be, in words."""
-    return "an integer of at least 0 and below 2^24" if name == SEED else "positive and finite"
+    return "an integer of at least 0 and below 2^24" if name == SEED else "positive and finite, in float32"
 
 
 def check_names(owner: str, known: Sequence[str], given: Iterable[str]):
@@ -54,8 +54,7 @@ def parameter_tensors(owner: str, known: Sequence[str], given: dict) -> dict[str
             raise InputError(f"The parameter {name} has the dimensions {beyond}: {several}.")
         if value.available:
             numbers = value.numpy(value.shape)
-            if not all(possible(name, v) for v in np.ravel(numbers)):
-                raise InputError(f"The parameter {name} must be {kind_of(name)}, not {numbers.tolist()!r}.")
+            _check(name, numbers)
         result[name] = math.to_float(value)
     return result
 
@@ -64,11 +63,22 @@ def _wrapped(name: str, value: Any) -> Tensor:
     """A number or a list of numbers, of any kind but a PhiML tensor, as one."""
     try:
         native = native_tensor(value)
-        native = np.asarray(value, np.float64) if native is None else native
-    except (TypeError, ValueError):
-        raise InputError(f"The parameter {name}={value!r} must be a number or a list of numbers.") from None
+        if native is None:
+            if np.asarray(value).dtype.kind not in "iuf":
+                raise TypeError("numbers only, no truth values and no texts")
+            native = np.asarray(value, np.float64)
+            _check(name, native)  # before it is rounded
+    except (TypeError, ValueError, OverflowError):
+        raise InputError(
+            f"The parameter {name}={quoted(value)} must be a number or a list of numbers, {kind_of(name)}."
+        ) from None
     if len(native.shape) > 1 or 0 in native.shape:
         raise InputError(
             f"The parameter {name} must be a number or a list of numbers, not of shape {tuple(native.shape)}."
         )
     return reshaped_tensor(native, [batch("batch")] * len(native.shape), convert=False)
+
+
+def _check(name: str, numbers: np.ndarray):
+    if not all(possible(name, v) for v in np.ravel(numbers)):
+        raise InputError(f"The parameter {name} must be {kind_of(name)}, not {quoted(numbers.tolist())}.")

@@ -8,7 +8,7 @@ from phi.field import Field, resample
 from phi.math import Tensor
 from phi.math.extrapolation import ZERO, ZERO_GRADIENT, combine_sides
 
-from ..errors import InputError, is_real
+from ..errors import InputError, is_real, quoted
 from ..grids.sampling import Intervals, gaussian_mean, seeded_field
 from ..stepping.state import Fields, State
 from .base import Flow
@@ -76,9 +76,9 @@ class BuoyantPlume(Flow):
         super().__init__(dt, advection, size=size, obstacles=obstacles, **resolution)
         top, inflow = (self.top if top is None else top), (self.inflow if inflow is None else inflow)
         if top not in ("closed", "open"):
-            raise InputError(f"The top of a {type(self).__name__} is closed or open, not {top!r}.")
+            raise InputError(f"The top of a {type(self).__name__} is closed or open, not {quoted(top)}.")
         if not (is_real(inflow) and inflow >= 0):
-            raise InputError(f"The inflow must be finite and at least 0, not {inflow!r}.")
+            raise InputError(f"The inflow must be finite and at least 0, not {quoted(inflow)}.")
         self.top, self.inflow = top, float(inflow)
         box = stretched(SOURCE, self._stretch)
         self._source = box if source is None else intervals(f"The source of a {type(self).__name__}", source, self.size)

@@ -19,11 +19,11 @@ from phi.math.extrapolation import (
 )
 from phi.physics import diffuse
 
-from ..errors import InputError, is_real
+from ..errors import InputError, is_real, positive, quoted
 from ..pressure.obstacles import covered_cells, parts_of
 from ..stepping.state import Fields, State
 from .base import Flow
-from .geometry import intervals, lengths, positive, side_walls, stretched
+from .geometry import intervals, lengths, side_walls, stretched
 from .profile import Profile, face_means
 
 OWN = "own"  # of `WakeFlow.obstacle`, where the constructor got obstacles
@@ -111,7 +111,7 @@ class WakeFlow(Flow):
                 raise InputError(f"A {name} has the obstacle {kind!r} or obstacles of your own, not both.")
             known = (OWN,)
         if kind not in known:
-            raise InputError(f"A {name} has no obstacle {kind!r}. Known: {', '.join(known)}.")
+            raise InputError(f"A {name} has no obstacle {quoted(kind)}. Known: {', '.join(known)}.")
         self.obstacle = kind
         self.speed = self.speed if speed is None else positive(f"The speed of a {name}", speed)
         self.radius = self.radius if radius is None else positive(f"The radius of a {name}", radius)
@@ -126,7 +126,7 @@ class WakeFlow(Flow):
         box = stretched({"y": (5, 10), "x": (25, 75), "z": across}, self._stretch)
         self._inflow = box if inflow is None else intervals(f"The inflow of marker in a {name}", inflow, self.size)
         if not (inlet is None or callable(inlet) or is_real(inlet)):
-            raise InputError(f"An inlet is a number or a function of position, not {inlet!r:.60}.")
+            raise InputError(f"An inlet is a number or a function of position, not {quoted(inlet)}.")
         self._inlet = inlet
         said = {"walls": (self._walls, usual_walls), "inflow": (self._inflow, box), "inlet": (inlet, self.speed)}
         self.say(**{n: None if value == usual else value for n, (value, usual) in said.items()})

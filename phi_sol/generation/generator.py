@@ -8,14 +8,16 @@ from functools import partial
 from math import ceil
 from pathlib import Path
 
-from ..errors import DivergedError, InputError, MissingError
-from ..experiment import Experiment
+from ..arguments import checked
+from ..errors import MOST, DivergedError, InputError, MissingError, integer
+from ..experiment import FRAMES, Experiment
 from ..files import checksum
 from ..flows.comparison import first_difference
+from ..places import check_place
 from ..progress import showing
 from ..stepping.arrays import array_names
 from ..stepping.state import State
-from ..storage.files import PARTIAL, check_no_file_in_the_way, fingerprint, read_json, write_json
+from ..storage.files import PARTIAL, fingerprint, read_json, write_json
 from ..storage.frames import DESCRIPTION, sim_folder, stored_checksums
 from ..storage.locks import LOCK, held
 from ..storage.schemas import DESCRIPTION as DESCRIBED
@@ -44,6 +46,7 @@ class Generator:
     are those of its files: a simulation with a frame that is missing, damaged, or another one is computed again.
     """
 
+    @checked
     def __init__(
         self,
         experiment: Experiment,
@@ -78,12 +81,10 @@ class Generator:
         self.pair = experiment.pair
         self.frames = experiment.frames if frames is None else frames
         self.warmup = experiment.warmup if warmup is None else warmup
-        if self.frames < 1:
-            raise InputError(f"The number of frames must be at least 1, not {self.frames}.")
-        if self.warmup < 0:
-            raise InputError(f"The number of warm-up steps can't be negative: {self.warmup}.")
-        if batch is not None and batch < 1:
-            raise InputError(f"The number of simulations in a batch must be at least 1, not {batch}.")
+        integer("The number of frames", self.frames, 1, FRAMES)
+        integer("The number of warm-up steps", self.warmup, 0, MOST - self.frames)
+        if batch is not None:
+            integer("The number of simulations in a batch", batch, 1)
         every = experiment.keep_reference_every
         common: dict = {"scene": experiment.name, "split": split, "pair": self.pair.config}
         common |= {"warmup": self.warmup, "frames": self.frames, "keep_reference_every": every}
@@ -97,6 +98,8 @@ class Generator:
         states = [None] * len(configs) if start is None else starts(self.pair.reference, start, len(configs))
         configs = [c | ({} if s is None else {START: checksum(s)}) for c, s in zip(configs, states, strict=True)]
         jobs = self._check_folder(configs)
+        if not all(job.done for job in jobs):
+            check_place(self.folder, "Choose another folder (folder=).")
         self.jobs = [replace(job, start=state) for job, state in zip(jobs, states, strict=True)]
         self.batch = batch or automatic_batch(self.pair.reference)
         self._verification = Verification(self.pair.source.fields, every, WRITERS)
@@ -105,7 +108,8 @@ class Generator:
 
     def _check_folder(self, configs: list[dict]) -> list[Job]:
         advice = "Choose another folder (folder=), or remove this one."
-        check_no_file_in_the_way(self.folder, advice)
+        if not self.folder.is_dir():
+            check_place(self.folder, advice)
         present = sorted(p for p in self.folder.iterdir() if not p.name.startswith(".")) if self.folder.is_dir() else []
         for path in present:
             if not (path.is_dir() and re.fullmatch(r"sim_\d{6}", path.name)):

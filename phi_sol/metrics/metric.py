@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, quoted
 from ..flows import Flow
 
 BLEW_UP = "blew up"
@@ -56,12 +56,12 @@ class Metric:
 
     def __post_init__(self):
         if not isinstance(self.name, str) or not self.name:
-            raise InputError(f"A metric needs a name, not {self.name!r}.")
+            raise InputError(f"A metric needs a name, not {quoted(self.name)}.")
         if callable(self.compute) == callable(self.compare):
             raise InputError(f"The metric {self.name!r} needs one function, either 'compute' or 'compare'.")
         if self.better not in ("smaller", "larger"):
             given = self.better
-            raise InputError(f"The metric {self.name!r} must be better when 'smaller' or 'larger', not {given!r}.")
+            raise InputError(f"{self.name!r} is better when 'smaller' or 'larger', not {quoted(given)}.")
         object.__setattr__(self, "entry", self.entry or (self.name if self.compare else f"{self.name}_error"))
 
     @property

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import InputError, is_real
+from ..errors import InputError, is_real, quoted
 from ..files import write_atomic
 from ..flows import Flow
 from ..stepping.rollout import Rollout
@@ -83,7 +83,7 @@ def probe_metric(flow: Flow, at: Point) -> Metric:
     """All fields of a flow at a point, as a metric without a table; raises InputError for a point that is none."""
     own = ", ".join(flow.resolution)
     if not isinstance(at, Mapping):
-        raise InputError(f"A probe is a dictionary by axis ({own}), in a list of such, not {at!r:.60}.")
+        raise InputError(f"A probe is a dictionary by axis ({own}), in a list of such, not {quoted(at)}.")
     if set(at) != set(flow.resolution):
         raise InputError(f"A probe needs a position along each of the axes {own}, not along {', '.join(at) or 'none'}.")
     for d, value in at.items():

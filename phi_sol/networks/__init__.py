@@ -14,7 +14,7 @@ from functools import partial
 
 import keras
 
-from ..errors import InputError, check_takes, suggestion
+from ..errors import InputError, check_takes, quoted, suggestion
 from .coarse import fast, faster, fastest
 from .convolutional import convnet, dilated, resnet, small
 from .facts import NetworkFacts, describe
@@ -154,7 +154,9 @@ def in_precision(network: keras.Model, policy: str) -> keras.Model:
 def check_policy(policy: str | None):
     """Raises InputError for a precision that is not one of `POLICIES`, or None."""
     if policy is not None and policy not in POLICIES:
-        raise InputError(f"Unknown precision {policy!r}.{suggestion(policy, POLICIES)} Known: {', '.join(POLICIES)}.")
+        raise InputError(
+            f"Unknown precision {quoted(policy)}.{suggestion(policy, POLICIES)} Known: {', '.join(POLICIES)}."
+        )
 
 
 def network_name(network: str | keras.Model | Callable) -> str:
@@ -165,7 +167,7 @@ def network_name(network: str | keras.Model | Callable) -> str:
     if isinstance(network, str):
         if network not in NETWORKS:
             hint = suggestion(network, NETWORKS)
-            raise InputError(f"Unknown network {network!r}.{hint} Known: {', '.join(NETWORKS)}.")
+            raise InputError(f"Unknown network {quoted(network)}.{hint} Known: {', '.join(NETWORKS)}.")
         return network
     if isinstance(network, keras.Model):  # Keras numbers the names that it makes up itself
         kind, bare = type(network).__name__, re.sub(r"_\d+$", "", network.name)

@@ -4,6 +4,7 @@ from itertools import groupby, zip_longest
 
 import numpy as np
 
+from ..texts import for_figure
 from .panels import Row
 from .values import Picture
 
@@ -32,12 +33,12 @@ class Drawing:
         for i, (row, axes) in enumerate(zip(rows, self.axes, strict=True)):
             for j, (axis, name) in enumerate(zip_longest(axes, row.panels)):
                 axis.tick_params(labelsize=8, labelbottom=labelled[i], labelleft=j == 0)
-                axis.set_title(name if name and titled[i] else "", fontsize=10)
+                axis.set_title(for_figure(name) if name and titled[i] else "", fontsize=10)
                 if name is None:
                     axis.axis("off")  # colour bars stand below each other
-            axes[0].set_ylabel(row.name, fontsize=9)
+            axes[0].set_ylabel(for_figure(row.name), fontsize=9)
         if title:
-            self.figure.suptitle(title, fontsize=10)
+            self.figure.suptitle(for_figure(title), fontsize=10)
         self.draw(rows)
 
     def draw(self, rows: list[Row]):
@@ -50,10 +51,8 @@ class Drawing:
                 if isinstance(content, str):
                     if image is not None:
                         image.set_visible(False)
-                    style: dict = dict(ha="center", va="center", wrap=True, fontsize=8, parse_math=False)
-                    self._notes[i, j] = axis.text(
-                        0.5, 0.5, content, transform=axis.transAxes, color="firebrick", **style
-                    )
+                    style: dict = dict(ha="center", va="center", wrap=True, fontsize=8, color="firebrick")
+                    self._notes[i, j] = axis.text(0.5, 0.5, for_figure(content), transform=axis.transAxes, **style)
                     continue
                 if image is None:
                     image = self._images[i, j] = self._first(axis, content, row, j == 0)
@@ -73,9 +72,9 @@ class Drawing:
             axis.contour(*drawn, levels=[0], colors="k", linewidths=0.8)
         axis.set(xlim=extent[:2], ylim=extent[2:])
         if axis.xaxis.get_tick_params()["labelbottom"]:
-            axis.set_xlabel(horizontal, fontsize=9)
+            axis.set_xlabel(for_figure(horizontal), fontsize=9)
         if leftmost:
-            axis.set_ylabel(f"{row.name}\n{vertical}".strip(), fontsize=9)
+            axis.set_ylabel(for_figure(f"{row.name}\n{vertical}".strip()), fontsize=9)
         return image
 
     def _add_bar(self, where: list[int], rows: list[Row]):
@@ -89,5 +88,5 @@ class Drawing:
         beyond = 2 * (values < scale.limits[0]).any() + (values > scale.limits[1]).any()
         extend = ["neither", "max", "min", "both"][beyond]
         bar = self.figure.colorbar(image, ax=axes, aspect=18 * len(where), pad=0.01, extend=extend, extendfrac=0.03)
-        bar.set_label(scale.label, fontsize=9)
+        bar.set_label(for_figure(scale.label), fontsize=9)
         bar.ax.tick_params(labelsize=8)

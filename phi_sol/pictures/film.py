@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import InputError
-from ..storage.files import check_no_file_in_the_way
+from ..places import check_file
+from ..texts import for_figure
 from .drawing import Drawing
 from .panels import Row
 
@@ -25,9 +26,7 @@ def check_target(out: Path):
         raise InputError(
             "An .mp4 needs the program ffmpeg, which is not installed: install it, or write a .gif or .html."
         )
-    if out.is_dir():
-        raise InputError(f"{out} is a folder.")
-    check_no_file_in_the_way(out.absolute().parent, "Name another file (out=).")
+    check_file(out, "Name another file (out=).")
 
 
 def write_film(drawing: Drawing, frames: Iterable[tuple[str, list[Row]]], out: Path, fps: float, dpi: int = 100):
@@ -49,11 +48,11 @@ def write_film(drawing: Drawing, frames: Iterable[tuple[str, list[Row]]], out: P
             for i, (title, rows) in enumerate(frames):
                 drawing.draw(rows)
                 if i == 0:  # the layout stays as it is now, so that nothing jumps
-                    heading = figure.suptitle(title, fontsize=11, parse_math=False)  # it names files
+                    heading = figure.suptitle(for_figure(title), fontsize=11)
                     for _ in range(2):  # the first one does not know the size of the labels yet
                         figure.draw_without_rendering()
                     figure.set_layout_engine("none")
-                heading.set_text(title)
+                heading.set_text(for_figure(title))
                 writer.grab_frame()
         if kind == ".html":
             part.write_text(_alone(part.read_text("utf-8")), "utf-8")

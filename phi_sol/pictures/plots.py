@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from phi.math import EMPTY_SHAPE, Shape
 
-from ..errors import InputError
+from ..arguments import checked
+from ..errors import InputError, quoted
 from ..flows import Flow
 from ..grids.layout import native_of
 from ..metrics import arrays_of, step_pressure
@@ -33,6 +34,7 @@ class Panel(NamedTuple):
     values: Values
 
 
+@checked
 def plot(
     *what,
     field: str | None = None,
@@ -64,6 +66,8 @@ def plot(
     Raises:
         InputError: for what can't be drawn, or grids of different dimension.
     """
+    if not 0 <= position <= 1:
+        raise InputError(f"The position of a slice must be between 0 and 1, not {position!r}.")
     leaves = list(_leaves(what))
     known: Any = flow or next((item.flow for item in leaves if isinstance(item, Rollout)), None)
     names = next((_field_names(item, known) for item in leaves if isinstance(item, State | Rollout)), [])
@@ -79,9 +83,9 @@ def plot(
         raise InputError("1D fields can't be plotted here: use phi.vis.plot.")
     wanted = quantity or (MAGNITUDE if first.is_vector else None)
     if wanted and wanted not in quantities(first):
-        raise InputError(f"There is no quantity {wanted!r}. Known: {', '.join([*quantities(first), *names])}.")
+        raise InputError(f"There is no quantity {quoted(wanted)}. Known: {', '.join([*quantities(first), *names])}.")
     if across is not None and across not in first.axes:
-        raise InputError(f"There is no axis {across!r}. Axes: {', '.join(first.axes)}.")
+        raise InputError(f"There is no axis {quoted(across)}. Axes: {', '.join(first.axes)}.")
     choice = Choice(field or panels[0].field, wanted, BOTH if reference else FIELDS, across, position)
     if known is not None and {d: (0.0, s) for d, s in known.size.items()} != first.bounds:
         raise InputError(f"The fields do not lie in the domain of {known}: {first.bounds}.")
@@ -118,7 +122,7 @@ def _rows(panels: list[Panel], view: View, reference: str | None, flow: Flow | N
         table = [("", line) for line in ([single] if reference else in_lines(single))]
     columns = dict.fromkeys(c for _, cells in table for c in cells)
     if reference is not None and reference not in columns:
-        raise InputError(f"There is no panel {reference!r} to compare with. Panels: {', '.join(columns)}.")
+        raise InputError(f"There is no panel {quoted(reference)} to compare with. Panels: {', '.join(columns)}.")
     made = [make_rows(cells, view, reference=reference or "", flow=flow) for _, cells in table]
     named = [[replace(row, name=name) for row in rows] for (name, _), rows in zip(table, made, strict=True)]
     return [row for kind in zip(*named, strict=True) for row in in_one_scale(list(kind))]
@@ -177,7 +181,7 @@ def _panels(item, field: str | None, flow: Flow | None) -> Iterator[Panel]:
         elif name in names:
             values = _taken_apart(item.fields[name], item.batch_shape)
         else:
-            raise InputError(f"This state has no field {name!r}. It has {', '.join(names)}.")
+            raise InputError(f"This state has no field {quoted(name)}. It has {', '.join(names)}.")
         labels = simulation_titles(_parameters(item), item.batch_shape.volume)
         for (index, one), label in zip(values.items(), labels, strict=True):
             yield Panel("", "", index, label if index else "", name, one)

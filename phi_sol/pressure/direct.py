@@ -9,6 +9,7 @@ from phi.math import DType, Tensor, precision, reshaped_tensor
 from phi.math.backend import Backend, choose_backend
 from scipy.linalg import lapack
 
+from ..arguments import checked
 from ..kernels import kernels_for
 from .axes import OPEN, PERIODIC, Axis, check_sides, choose_way
 from .cg import Recurrence, iterate, norm_of
@@ -57,6 +58,7 @@ class DirectPoisson:
     on irregular regions", SIAM J. Numer. Anal. 8 (1971).
     """
 
+    @checked
     def __init__(
         self,
         resolution: dict[str, int],

@@ -9,7 +9,7 @@ import numpy as np
 from phi.math import DType, Tensor, expand, precision, reshaped_tensor, spatial
 from phi.math.backend import Backend, choose_backend
 
-from ..errors import InputError, integer
+from ..errors import InputError, integer, quoted
 from ..kernels import kernels_for
 from .cg import NORMS, Recurrence, fixed_steps, iterate, norm_of
 from .direct import DirectPoisson
@@ -102,10 +102,10 @@ class ConjugateGradients:
                 or b that does not sum to zero over a closed region.
         """
         if norm not in NORMS:
-            raise InputError(f"Unknown norm {norm!r}. Known: {', '.join(NORMS)}.")
+            raise InputError(f"Unknown norm {quoted(norm)}. Known: {', '.join(NORMS)}.")
         for name, value in (("tolerance", tolerance), ("relative tolerance", relative)):
             if isinstance(value, int | float | np.number) and not (np.isfinite(value) and value >= 0):
-                raise InputError(f"The {name} must be finite and at least 0, not {value!r}.")
+                raise InputError(f"The {name} must be finite and at least 0, not {quoted(value)}.")
         max_iterations = integer("The number of iterations", max_iterations, 1)
         if isinstance(b, Tensor):
             return self._solve_tensor(b, guess, tolerance, relative, max_iterations, norm, history)

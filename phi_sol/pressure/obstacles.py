@@ -11,7 +11,7 @@ from phi.physics.fluid import Obstacle
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from ..errors import InputError
+from ..errors import InputError, quoted
 
 SAMPLES = 33  # points between two neighbouring centres at which a thin wall is looked for
 WINDOW = 2  # cells around two neighbours within which a way around a wall counts as one
@@ -26,7 +26,7 @@ def parts_of(obstacles) -> list:
         given = [obstacles]
     for o in given:
         if not isinstance(o, Obstacle | Geometry | Tensor | np.ndarray):
-            found = f"{type(o).__name__} {o!r:.40}"
+            found = f"{type(o).__name__} {quoted(o)[:40]}"
             raise InputError(f"An obstacle is a geometry, an Obstacle or a boolean mask of cells, not {found}.")
     return [o.geometry if isinstance(o, Obstacle) and o.is_stationary else o for o in given]
 

@@ -7,7 +7,7 @@ import scipy.sparse as sp
 from phi.math import DType
 from phi.math.backend import Backend
 
-from ..errors import InputError, suggestion
+from ..errors import InputError, quoted, suggestion
 
 PRECONDITIONERS = {
     "none": "the residual itself",
@@ -30,7 +30,7 @@ def make_preconditioner(name: str, operator, direct) -> Callable | None:
     """
     if name not in PRECONDITIONERS:
         known = ", ".join(PRECONDITIONERS)
-        raise InputError(f"Unknown preconditioner {name!r}.{suggestion(name, PRECONDITIONERS)} Known: {known}.")
+        raise InputError(f"Unknown preconditioner {quoted(name)}.{suggestion(name, PRECONDITIONERS)} Known: {known}.")
     if name == "none":
         return None
     if name == "multigrid":

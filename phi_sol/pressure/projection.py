@@ -13,7 +13,7 @@ from phi.math.extrapolation import PERIODIC as PERIODIC_SIDE
 from phi.physics import fluid
 from phi.physics.fluid import Obstacle
 
-from ..errors import InputError
+from ..errors import InputError, quoted
 from ..grids.layout import CLOSED, OPEN, OTHER, PERIODIC, Layout, side_of
 from .direct import DirectPoisson
 from .obstacles import covered_cells, inside, parts_of, static_cells, warn_of_leaks
@@ -185,7 +185,7 @@ def _together(cells: list[np.ndarray], velocity: Field) -> np.ndarray:
 
 def _unknown(layout: Layout) -> str:
     sides = [str(e) for c in layout.components for e in layout.leaves(c) if side_of(e, c, False) == OTHER]
-    return f"The pressure solve knows constant, zero-gradient and periodic velocity boundaries, not {sides[0]!r}."
+    return f"The pressure solve knows constant, zero-gradient and periodic velocity boundaries, not {quoted(sides[0])}."
 
 
 @dataclass(frozen=True)

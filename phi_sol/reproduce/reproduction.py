@@ -10,14 +10,16 @@ from typing import Any
 
 import tensorflow as tf
 
-from ..errors import InputError, MissingError
+from ..arguments import checked
+from ..errors import InputError, MissingError, integer
 from ..evaluation.timing import time_step
 from ..experiment import SPLITS, Experiment, Schedule
 from ..flows.comparison import first_difference
 from ..flows.definition import describe
 from ..generation.generator import Generator
+from ..places import check_place
 from ..storage.dataset import Dataset, find_simulations
-from ..storage.files import check_no_file_in_the_way, read_json, write_json
+from ..storage.files import read_json, write_json
 from ..tasks import task_of
 from ..tasks.rehearsal import Rehearsal, median_seconds
 from ..training.optimization import Optimization
@@ -28,6 +30,8 @@ from ..training.trainer import Trainer
 from ..training.validation import Validation
 
 PLAN_FILE = "reproduction.json"
+MOST_SEEDS = 1000
+MOST_SEEDS = 1000
 # entries of schedules that earlier versions did not have
 IMPLIED = {"relative": False, "curriculum": True, "loss": None, "optimizer": "adam"}
 
@@ -64,6 +68,7 @@ class Reproduction:
         schedule: The paper's, or the scene's own where there is a budget.
     """
 
+    @checked
     def __init__(self, experiment: Experiment, out: Path, data: Path, budget: float | None = None, seeds: int = 3):
         """
         Args:
@@ -76,8 +81,7 @@ class Reproduction:
             InputError: if there is neither a paper's schedule nor a budget, a number is not possible, or `out` holds
                 another reproduction.
         """
-        if seeds < 1:
-            raise InputError(f"The number of seeds must be at least 1, not {seeds}.")
+        integer("The number of seeds", seeds, 1, MOST_SEEDS)
         schedule = experiment.paper if budget is None else experiment.schedule
         if schedule is None:
             advice = "give a budget= for the trainings, e.g. 2h."
@@ -87,7 +91,7 @@ class Reproduction:
             raise InputError(f"A reproduction trains several networks, {experiment.name!r} has one: {advice}.")
         self.experiment, self.out, self.data, self.budget, self.seeds = experiment, Path(out), Path(data), budget, seeds
         self.schedule: Schedule = schedule
-        check_no_file_in_the_way(self.out, "Name another folder (out=).")
+        check_place(self.out, "Name another folder (out=).")
         self.task = task_of(experiment)
         self.shares = self.task.reproduced(experiment)
         self.methods = list(self.shares)

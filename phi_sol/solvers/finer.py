@@ -1,5 +1,6 @@
 """A source on a finer grid, seen on the source grid."""
 
+from ..arguments import checked
 from ..errors import InputError
 from ..kernels.compiled import Arrays
 from ..stepping.solver import Solver
@@ -16,6 +17,7 @@ class FinerSource(Wrapped):
         solver: Steps states of the finer flow: as a rule this flow itself.
     """
 
+    @checked
     def __init__(self, pair: SolverPair, solver: Solver):
         """Raises InputError if `solver` steps states of another flow than the finer one of the pair."""
         if solver.flow is not pair.reference:

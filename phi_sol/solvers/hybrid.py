@@ -6,7 +6,7 @@ from typing import Generic, Protocol, TypeVar
 
 import tensorflow as tf
 
-from ..errors import InputError
+from ..errors import InputError, flag, quoted
 from ..kernels.compiled import Arrays
 from ..kernels.settings import compile_whole
 from ..stepping.arrays import array_names
@@ -100,6 +100,8 @@ class HybridSolver(Wrapped, Generic[Corrects]):
         """
         if not isinstance(solver, Solver):
             raise InputError(f"A HybridSolver needs a flow or another solver, not {type(solver).__name__}.")
+        if not (callable(corrector) and hasattr(corrector, "check_flow")) or isinstance(corrector, type):
+            raise InputError(f"A HybridSolver needs a trained Corrector, not {quoted(corrector)}.")
         flow = solver.flow
         if strict:
             corrector.check_flow(flow)
@@ -107,7 +109,8 @@ class HybridSolver(Wrapped, Generic[Corrects]):
             corrector = corrector.for_flow(flow)
         check_placement(corrector.placement, corrector.project, solver)
         super().__init__(solver)
-        self.corrector, self.remat, self.strict, self.names = corrector, remat, strict, array_names(flow)
+        self.corrector, self.names = corrector, array_names(flow)
+        self.remat, self.strict = flag("remat of a HybridSolver", remat), flag("strict of a HybridSolver", strict)
         self.jit_compile = compile_whole()
         self.measured = f"{solver}, {corrector.placement}, {corrector.project}, {corrector.architecture}"
 
@@ -169,7 +172,7 @@ def check_placement(placement: str, project: bool = False, solver: Solver | None
     """Raises InputError for an unknown placement, or one that does not fit a projected result or `solver`."""
     leave_out = "leave out the projection of the result"
     if placement not in PLACEMENTS:
-        raise InputError(f"Unknown placement {placement!r}. Known: {', '.join(PLACEMENTS)}.")
+        raise InputError(f"Unknown placement {quoted(placement)}. Known: {', '.join(PLACEMENTS)}.")
     if project and placement == "inside":
         raise InputError(f"A correction inside the step is projected by the step already: {leave_out}.")
     if solver is not None and placement == "inside" and not solver.takes_correction:

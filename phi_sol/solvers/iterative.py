@@ -8,7 +8,8 @@ import tensorflow as tf
 from phi.field import divergence
 from phi.math import batch, reshaped_tensor
 
-from ..errors import InputError, is_real
+from ..arguments import checked
+from ..errors import InputError, integer, positive, quoted
 from ..flows import SmokeBox
 from ..kernels.compiled import Arrays
 from ..kernels.settings import compile_whole, traced
@@ -51,6 +52,7 @@ class IterativeFlow(Solver):
     diagnostics = ("iterations",)
     _made_anew = ("loop", "_tolerance", "_cg", "_before", "_after")
 
+    @checked
     def __init__(
         self, flow: SmokeBox, guess: Guess | str = "zero", tolerance: float = 1e-3, max_iterations: int = 1000
     ):
@@ -67,7 +69,8 @@ class IterativeFlow(Solver):
         """
         if not isinstance(flow, SmokeBox):
             raise InputError(f"An IterativeFlow needs a SmokeBox, which keeps its pressure, not {type(flow).__name__}.")
-        self.flow, self.dt, self.max_iterations = flow, flow.dt, max_iterations
+        self.flow, self.dt = flow, flow.dt
+        self.max_iterations = integer("The number of iterations", max_iterations, 1)
         self.jit_compile = compile_whole()
         self.guess, self.tolerance = guess, tolerance
         self.iterations = None
@@ -105,7 +108,7 @@ class IterativeFlow(Solver):
     @guess.setter
     def guess(self, guess: Guess | str):
         if not (guess in GUESSES if isinstance(guess, str) else hasattr(guess, "native")):
-            raise InputError(f"The guess must be a PoissonGuess, 'zero' or 'previous', not {guess!r}.")
+            raise InputError(f"The guess must be a PoissonGuess, 'zero' or 'previous', not {quoted(guess)}.")
         if not isinstance(guess, str):
             guess.check_flow(self.flow)
         self._guess = guess
@@ -122,9 +125,7 @@ class IterativeFlow(Solver):
 
     @tolerance.setter
     def tolerance(self, tolerance: float):
-        if not (is_real(tolerance) and tolerance > 0):
-            raise InputError(f"The tolerance must be positive and finite, not {tolerance!r}.")
-        self._limit = float(tolerance)
+        self._limit = positive("The tolerance", tolerance)
         self._tolerance.assign(tolerance)
 
     def step(self, state: State, dt: Any = None) -> State:

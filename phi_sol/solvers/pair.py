@@ -8,7 +8,8 @@ from typing import overload
 from phi.math.backend import choose_backend
 
 from .. import flows
-from ..errors import InputError, integer, plain, suggestion
+from ..arguments import check, checked
+from ..errors import InputError, check_takes_named, integer, plain, quoted, suggestion
 from ..flows import Flow
 from ..flows.comparison import first_difference
 from ..flows.definition import describe, is_opaque
@@ -33,6 +34,7 @@ class SolverPair:
         reference_options: Arguments of the flow that the reference has for itself.
     """
 
+    @checked
     def __init__(
         self,
         flow: type[Flow],
@@ -60,15 +62,18 @@ class SolverPair:
                 both resolutions or none, options of the reference that the flow does not know or that are given
                 otherwise (`dt` by the time ratio, cells by the ratio), or what `flow` refuses.
         """
-        ratio = plain(ratio)
-        if isinstance(ratio, bool) or not isinstance(ratio, int) or ratio < 1:
-            raise InputError(f"The ratio of a solver pair must be a positive integer, not {ratio!r}.")
+        ratio = integer("The ratio of a solver pair", ratio, 1)
         if (source is None) == (reference is None):
             raise InputError(
                 "A solver pair needs the resolution of its source or that of its reference, one of the two."
             )
         coarse = dict(source or {}) if reference is None else _coarsened(reference, ratio)
         self.ratio, self.time_ratio = ratio, integer("The time ratio of a solver pair", time_ratio, 1)
+        for given in (coarse, options):
+            check("The arguments of a flow", given, dict[str, object])
+        if both := coarse.keys() & options.keys():
+            raise InputError(f"{min(both)} is given twice: as cells of the grid and as an option of the flow.")
+        check_takes_named(flow, coarse | options)
         self.source: Flow = flow(**coarse, **options)
         self.reference_options = own = self._checked({} if reference_options is None else reference_options)
         step = {"dt": self.source.dt / self.time_ratio} if self.time_ratio > 1 else {}
@@ -84,7 +89,7 @@ class SolverPair:
         """The options of the reference alone; InputError for those that the flow does not know."""
         name = type(self.source).__name__
         if not isinstance(own, dict):
-            raise InputError(f"The options of a reference are a dictionary of arguments of {name}, not {own!r}.")
+            raise InputError(f"The options of a reference are a dictionary of arguments of {name}, not {quoted(own)}.")
         kinds = inspect.signature(type(self.source).__init__).parameters
         known = [n for n, p in kinds.items() if n not in ("self", "dt") and p.kind is not p.VAR_KEYWORD]
         for option in own:

@@ -1,6 +1,6 @@
 """A solver with a time step of another length."""
 
-from ..errors import InputError, is_real
+from ..errors import InputError, positive
 from ..stepping.solver import Solver
 from .wrapped import Wrapped
 
@@ -18,11 +18,10 @@ class WithTimeStep(Wrapped):
         """Raises InputError for what is no solver, and for a time step that is not positive or that it can't take."""
         if not isinstance(solver, Solver):
             raise InputError(f"Only a flow or another solver has a time step, not {type(solver).__name__}.")
-        if not (is_real(dt) and dt > 0):
-            raise InputError(f"The time step must be positive and finite, not {dt!r}.")
+        dt = positive("The time step", dt)
         solver.check_dt(dt)
         super().__init__(solver)
-        self.dt = float(dt)
+        self.dt = dt
 
     @property
     def loop(self):

@@ -1,6 +1,5 @@
 """The states of a rollout."""
 
-import html
 from collections.abc import Sequence
 from typing import overload
 
@@ -9,6 +8,7 @@ from phi.math import EMPTY_SHAPE, Shape
 from phi.math.backend import choose_backend
 from phi.math.magic import BoundDim
 
+from ..texts import for_html
 from .arrays import unpack
 from .state import State
 from .system import System
@@ -95,9 +95,7 @@ class Rollout(Sequence[State]):
 
     def _repr_html_(self) -> str:
         """What it is, and the table of its last state."""
-        return f"<p>{html.escape(repr(self))}</p>" + (
-            f"<p>last frame:</p>{self.last._repr_html_()}" if len(self) else ""
-        )
+        return f"<p>{for_html(repr(self))}</p>" + (f"<p>last frame:</p>{self.last._repr_html_()}" if len(self) else "")
 
     def __repr__(self):
         shown = f"times {self.times[0]:g} to {self.times[-1]:g}" if len(self) else "no frames"

@@ -10,7 +10,8 @@ from typing import Any, Protocol
 import numpy as np
 from phi.math import Tensor
 
-from ..errors import InputError, integer, is_real
+from ..errors import InputError, integer, is_real, positive, quoted
+from ..limits import check_memory
 from ..progress import Show, showing
 from .arrays import pack, unpack
 from .rollout import Rollout
@@ -98,8 +99,8 @@ class Solver(ABC):
 
     def check_dt(self, dt: float | None):
         """Raises InputError if steps of this length can't be taken."""
-        if dt is not None and not (np.isfinite(dt) and dt > 0):
-            raise InputError(f"The time step must be positive and finite, not {dt!r}.")
+        if dt is not None:
+            positive("The time step", dt)
 
     @cached_property
     def loop(self):
@@ -126,9 +127,9 @@ class Solver(ABC):
         try:
             native = tf.convert_to_tensor(dt)
         except (TypeError, ValueError):
-            raise InputError(f"The time step must be a number, not {dt!r}.") from None
+            raise InputError(f"The time step must be a number, not {quoted(dt)}.") from None
         if native.shape.rank or not (native.dtype.is_floating or native.dtype.is_integer):
-            raise InputError(f"The time step must be a single number, not {dt!r}.")
+            raise InputError(f"The time step must be a single number, not {quoted(dt)}.")
         if not tf.is_symbolic_tensor(native):
             self.check_dt(float(native))
         return tf.cast(native, dtype)
@@ -183,7 +184,7 @@ class Solver(ABC):
 
         steps, keep_every = integer("steps of a rollout", steps, 1), integer("keep_every of a rollout", keep_every, 1)
         if not (restart is None or hasattr(restart, "begin")):
-            raise InputError(f"The restart of a rollout is a phi_sol.Restart(folder), not {restart!r}.")
+            raise InputError(f"The restart of a rollout is a phi_sol.Restart(folder), not {quoted(restart)}.")
         arrays, parameters, shape = pack(self.flow, state)
         self._say(arrays, parameters)
         if recording():
@@ -193,6 +194,9 @@ class Solver(ABC):
                 )
             frames = self._recorded(arrays, parameters, steps, keep_every)
         else:
+            state_bytes = sum(a.dtype.size * int(np.prod(a.shape)) for a in arrays.values())
+            kept, advice = steps // keep_every, "keep fewer frames (keep_every=), or take fewer steps"
+            check_memory(f"A rollout of {kept} frames", kept * state_bytes, advice)
             blocks: list[dict] = []
             with showing(progress, "steps/s", SHOWN_AFTER) as show:
                 for block in self.blocks(arrays, parameters, steps, keep_every, restart=restart):

@@ -1,6 +1,5 @@
 """The state of a flow: the fields that a step advances and the parameters that they belong to."""
 
-import html
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -10,8 +9,9 @@ from phiml.dataclasses import sliceable
 from phiml.math import Shape, Tensor, merge_shapes
 from phiml.math.magic import BoundDim, slicing_dict
 
-from ..errors import InputError
+from ..errors import InputError, quoted
 from ..grids.layout import sliced
+from ..texts import for_html
 
 Fields = dict[str, Field]
 
@@ -53,7 +53,7 @@ class State:
         if isinstance(item, str):
             raise InputError(f"A state has no {item!r}: metrics take phi_sol.metrics.arrays_of(flow, state).")
         if not isinstance(item, dict):
-            raise InputError(f"A state is taken apart by a batch dimension, as state.batch[1], not by {item!r}.")
+            raise InputError(f"A state is taken apart by a batch dimension, as state.batch[1], not by {quoted(item)}.")
         item = slicing_dict(self, item)
         return State(
             {name: sliced(field, item) for name, field in self.fields.items()},
@@ -72,7 +72,7 @@ class State:
         """This state with some fields replaced."""
         unknown = set(fields) - set(self.fields)
         if unknown:
-            raise ValueError(f"Unknown field {sorted(unknown)[0]!r}. This state has {', '.join(self.fields)}.")
+            raise ValueError(f"Unknown field {quoted(sorted(unknown)[0])}. This state has {', '.join(self.fields)}.")
         return replace(self, fields={**self.fields, **fields})
 
     def save(self, path: str | Path):
@@ -96,9 +96,9 @@ class State:
         """A table of fields, with means and extremes of all their values, and of parameters."""
         rows = [(n, _cells(f), *_facts(f.values)) for n, f in self.fields.items()]
         rows += [(n, "", *_facts(p)) for n, p in self.parameters.items()]
-        cells = "".join("<tr>" + "".join(f"<td>{html.escape(c)}</td>" for c in row) + "</tr>" for row in rows)
+        cells = "".join("<tr>" + "".join(f"<td>{for_html(c)}</td>" for c in row) + "</tr>" for row in rows)
         heads = "".join(f"<th>{c}</th>" for c in ("", "cells", "mean", "least", "greatest"))
-        note = f"<p>batch: {html.escape(str(self.batch_shape))}</p>" if self.batch_shape else ""
+        note = f"<p>batch: {for_html(str(self.batch_shape))}</p>" if self.batch_shape else ""
         return f"<table><thead><tr>{heads}</tr></thead><tbody>{cells}</tbody></table>{note}"
 
 

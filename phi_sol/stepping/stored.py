@@ -10,10 +10,12 @@ from phi.field import Field
 from phi.math import Shape, batch, reshaped_tensor
 from phi.math.backend import choose_backend
 
+from ..arguments import checked
 from ..errors import InputError
 from ..files import read_arrays, write_arrays
 from ..grids.belonging import continuation
 from ..grids.layout import Layout
+from ..places import check_file
 
 if TYPE_CHECKING:
     from .solver import Solver
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 KIND = "state"
 
 
+@checked
 def write_state(state: State, path: str | Path):
     """See `State.save`."""
     path, arrays = Path(path), {}
@@ -48,9 +51,11 @@ def write_state(state: State, path: str | Path):
         add("parameter", {name: value.native([value.shape])})
     if not path.parent.is_dir():
         raise InputError(f"There is no folder {path.parent} for {path.name}.")
+    check_file(path)
     write_arrays(path, arrays, about)
 
 
+@checked
 def load_state(path: str | Path, solver: Solver) -> State:
     """
     The state in a file that `State.save` wrote, with the values that were saved, bit by bit, in their precision, with

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import InputError, MissingError
+from ..arguments import check, checked
+from ..errors import InputError, MissingError, integer
 from ..flows.comparison import first_difference
 from ..solvers.pair import SolverPair
 from .files import fingerprint, read_json
@@ -19,6 +20,7 @@ from .schemas import DESCRIPTION as DESCRIBED
 LOG = logging.getLogger(__name__)
 
 
+@checked
 def find_simulations(folder: str | Path | Sequence[str | Path], split: str) -> list[Path]:
     """
     The simulation folders in `folder`, or in its sub-folder `split`; of several folders in their order.
@@ -62,6 +64,7 @@ class Dataset:
         keep_reference_every: Every so many frames the full-resolution state was kept, too.
     """
 
+    @checked
     def __init__(
         self,
         pair: SolverPair,
@@ -82,8 +85,14 @@ class Dataset:
             InputError: if a simulation is unfinished, damaged, has fewer frames, or belongs to another pair.
             MissingError: if a file is missing.
         """
+        if frames is not None:
+            frames = integer("The number of frames", frames, 1)
+        if not len(folders):
+            raise InputError("A data set needs at least one folder of a simulation, see find_simulations.")
         self.pair, found, again = pair, {}, []
-        for folder in map(Path, folders):
+        for folder in folders:
+            check("A folder of a simulation", folder, str | Path)
+            folder = Path(folder)
             description = self._check(folder)
             first = found.setdefault(description["fingerprint"], (folder, description))
             if first[1] is not description:
@@ -144,6 +153,11 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.folders)
+
+    @property
+    def frame_bytes(self) -> int:
+        """Of all arrays of one frame."""
+        return sum(a[0, 0].nbytes for a in self.arrays.values())
 
     def __repr__(self):
         given = ", ".join(f"{n} {v.min():g} to {v.max():g}" for n, v in self.parameters.items())

@@ -11,17 +11,7 @@ from ..files import PARTIAL, reading, write_atomic
 from .schemas import Schema
 
 SEAL = "checksum"  # entry of a JSON file
-__all__ = ["PARTIAL", "check_no_file_in_the_way", "fingerprint", "read_json", "versions", "write_atomic", "write_json"]
-
-
-def check_no_file_in_the_way(folder: Path, advice: str):
-    """
-    Raises:
-        InputError: if `folder` or a folder above it is a file.
-    """
-    for path in (folder, *folder.parents):
-        if path.exists() and not path.is_dir():
-            raise InputError(f"{path} is a file, not a folder. {advice}")
+__all__ = ["PARTIAL", "fingerprint", "read_json", "versions", "write_atomic", "write_json"]
 
 
 def fingerprint(config: dict) -> str:

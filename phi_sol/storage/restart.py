@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
+from ..arguments import checked
 from ..errors import InputError, MissingError, integer
 from ..files import checksum, read_arrays, write_arrays
 from ..flows.comparison import first_difference
+from ..places import check_place
 from ..stepping.solver import Solver
-from .files import check_no_file_in_the_way
 from .locks import LOCK, held
 
 FILE, KIND, FRAMES = "restart.npz", "restart", "frames"
@@ -34,10 +35,11 @@ class Restart:
         every: Steps between two restarts at most, but for frames that are farther apart.
     """
 
+    @checked
     def __init__(self, folder: str | Path, every: int = 1000):
         """Raises InputError for a number that is no positive integer, or a file in place of the folder."""
         self.folder, self.every = Path(folder), integer("The steps between restarts", every, 1)
-        check_no_file_in_the_way(self.folder, "Name another folder for the restart.")
+        check_place(self.folder, "Name another folder for the restart.")
         self._about: dict = {}
         self._count, self._pending, self._known = 0, [], []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..arguments import checked
 from ..errors import MissingError, suggestion
 from ..storage.files import read_json
 
@@ -16,6 +17,7 @@ def pretrained_scenes() -> list[str]:
     return sorted(p.parent.name for p in SHIPPED.glob(f"*/{NAME}"))
 
 
+@checked
 def pretrained_folder(scene: str) -> Path:
     """The folder with the trained corrector of a scene, as a training writes it; MissingError if there is none."""
     known = pretrained_scenes()

@@ -6,20 +6,21 @@ Everything above asks here which task a scene, a folder or a file of results bel
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InputError, MissingError, suggestion
+from ..arguments import check, checked
+from ..errors import InputError, MissingError, instance, quoted, suggestion
+from ..experiment import Experiment
 from ..progress import Show, showing
 from ..storage.files import read_json
 
 if TYPE_CHECKING:
     from ..evaluation.evaluator import Evaluation
     from ..evaluation.tables import Table
-    from ..experiment import Experiment
     from ..stepping.solver import Solver
     from ..training.task import Task
 
@@ -34,13 +35,14 @@ def task_named(name: str) -> type[Task]:
     """Raises InputError for an unknown name."""
     if name not in TASKS:
         known = f"{', '.join(TASKS)}; or give a class of your own"
-        raise InputError(f"Unknown task {name!r}.{suggestion(name, TASKS)} Known: {known}.")
+        raise InputError(f"Unknown task {quoted(name)}.{suggestion(name, TASKS)} Known: {known}.")
     module, cls, _ = TASKS[name]
     return getattr(import_module(f".{module}", __name__), cls)
 
 
 def task_of(experiment: Experiment) -> type[Task]:
     """The task of a scene."""
+    instance("What is evaluated or trained", experiment, Experiment, "an Experiment")
     return task_named(experiment.task) if isinstance(experiment.task, str) else experiment.task
 
 
@@ -104,6 +106,7 @@ def compare(a: dict, b: dict) -> Table:
     return side_by_side(a, b, task_of_results(a).compared)
 
 
+@checked
 def evaluate(
     experiment: Experiment,
     runs: Any,
@@ -130,11 +133,13 @@ def evaluate(
         InputError: if data or runs do not fit the scene.
         MissingError: if data or runs are missing.
     """
+    task = task_of(experiment)
     if not isinstance(runs, Iterable):
         raise InputError(f"runs are folders, or what was trained by name, {{name: ...}}, not {type(runs).__name__}.")
     runs = [runs] if isinstance(runs, str | Path) else runs
+    for run in runs if not isinstance(runs, Mapping) else ():
+        check("A run", run, str | Path)
     with showing(progress) as show:
-        task = task_of(experiment)
         found = task.evaluate(experiment, runs, data, out, progress=show, **options)
     found.tables = task.tables(found.results)
     return found

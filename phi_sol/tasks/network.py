@@ -8,8 +8,8 @@ import keras
 import numpy as np
 
 from ..correctors.objects import objects_of
-from ..errors import InputError
-from ..networks import describe, in_precision, network_name
+from ..errors import InputError, quoted, suggestion
+from ..networks import NETWORKS, describe, in_precision, network_name
 from ..training.task import Task
 
 
@@ -36,6 +36,9 @@ class NetworkTask(Task):
         if not isinstance(network, product):
             if hasattr(network, "description"):
                 raise InputError(f"A {self.name} can't start from a {type(network).__name__}.")
+            if isinstance(network, str) and network not in NETWORKS:
+                hint = suggestion(network, NETWORKS)
+                raise InputError(f"Unknown network {quoted(network)}.{hint} Known: {', '.join(NETWORKS)}.")
             self.network = network
             return
         self.start, self.network, known = network, network.network, network.description

@@ -5,7 +5,8 @@ import os
 
 import tensorflow as tf
 
-from ..errors import InputError, suggestion
+from ..errors import InputError, quoted, suggestion
+from ..limits import check_memory
 
 STRATEGIES = {
     "none": "one device",
@@ -22,7 +23,9 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
     Raises InputError for an unknown name, or if `TF_CONFIG` does not describe a cluster and this process's place in it.
     """
     if name not in STRATEGIES:
-        raise InputError(f"Unknown strategy {name!r}.{suggestion(name, STRATEGIES)} Known: {', '.join(STRATEGIES)}.")
+        raise InputError(
+            f"Unknown strategy {quoted(name)}.{suggestion(name, STRATEGIES)} Known: {', '.join(STRATEGIES)}."
+        )
     if name == "none":
         return tf.distribute.get_strategy()
     if name == "mirrored":
@@ -44,7 +47,7 @@ def _check_cluster(config: str):
         complete = False
     if not complete:
         needed = f"TF_CONFIG to name all workers and which one this is, such as {EXAMPLE}"
-        raise InputError(f"The strategy multi-worker needs {needed}, not {config!r}.")
+        raise InputError(f"The strategy multi-worker needs {needed}, not {quoted(config)}.")
 
 
 def is_chief(strategy: tf.distribute.Strategy) -> bool:
@@ -53,8 +56,9 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
     return resolver is None or not resolver.task_id
 
 
-def check_batch(strategy: tf.distribute.Strategy, batch: int):
-    """Raises InputError if a batch can't be shared equally by all devices."""
+def check_batch(strategy: tf.distribute.Strategy, batch: int, window: int = 0):
+    """Raises InputError if a batch of windows of so many bytes can't be held, or shared equally by all devices."""
+    check_memory(f"A batch of {batch} windows", batch * window, "take a smaller batch, or fewer unrolled steps")
     replicas = strategy.num_replicas_in_sync
     if batch % replicas:
         lower = batch - batch % replicas

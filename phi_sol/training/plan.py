@@ -4,13 +4,13 @@ import re
 from collections.abc import Callable
 from dataclasses import KW_ONLY, asdict, dataclass, fields, replace
 from math import inf, isfinite, nan
-from numbers import Integral, Real
 from typing import Any
 
 import keras
 from keras.optimizers.schedules import CosineDecay, ExponentialDecay, PiecewiseConstantDecay
 
-from ..errors import InputError, check_takes, suggestion, user_error
+from ..arguments import check_fields, checked
+from ..errors import InputError, check_takes, integer, is_positive, is_real, positive, quoted, suggestion, user_error
 from ..experiment import OPTIMIZERS
 from ..networks import POLICIES
 
@@ -32,9 +32,9 @@ class Stage:
     anew: bool = False
 
     def __post_init__(self):
-        if not isinstance(self.unroll, Integral) or isinstance(self.unroll, bool) or self.unroll < 1:
-            raise InputError(f"The unrolled steps of a stage must be an integer of at least 1, not {self.unroll!r}.")
-        if not isinstance(self.until, Real) or not 0 < self.until <= 1:
+        check_fields(self)
+        integer("The unrolled steps of a stage", self.unroll, 1)
+        if not 0 < self.until <= 1:
             raise InputError(f"A stage ends at a fraction of the training above 0 and at most 1, not {self.until!r}.")
 
 
@@ -96,24 +96,24 @@ class Plan:
         parts = self.stages if isinstance(self.stages, tuple | list) else ()
         if not (parts and all(isinstance(s, Stage) for s in parts)):
             form = "a tuple of Stage, at least one, such as curriculum(4)"
-            raise InputError(f"The stages of a training are {form}, not {self.stages!r}.")
+            raise InputError(f"The stages of a training are {form}, not {quoted(self.stages)}.")
         for name in ("batch", "steps", "learning_rate", "budget", "final", "clip"):
-            value, whole = getattr(self, name), name in ("batch", "steps")
-            number = isinstance(value, Integral if whole else Real) and not isinstance(value, bool)
-            if value is not None and not (number and value > 0 and isfinite(value)):
-                kind = "a positive integer" if whole else "positive"
-                raise InputError(f"The {name.replace('_', ' ')} of a training must be {kind}, not {value!r}.")
+            value, what = getattr(self, name), f"The {name.replace('_', ' ')} of a training"
+            if value is not None:
+                number = integer(what, value, 1) if name in ("batch", "steps") else positive(what, value)
+                object.__setattr__(self, name, number)
         for name in ("ramp", "ema"):
             value = getattr(self, name)
-            if value is not None and not (isinstance(value, Real) and 0 <= value < 1):
-                raise InputError(f"The {name} of a training must be at least 0 and below 1, not {value!r}.")
+            if value is not None and not (is_real(value) and 0 <= value < 1):
+                raise InputError(f"The {name} of a training must be at least 0 and below 1, not {quoted(value)}.")
+        check_fields(self)
         for name, known in (("decay", DECAYS), ("precision", POLICIES), ("optimizer", OPTIMIZERS)):
             value = getattr(self, name)
             if isinstance(value, str) and value not in known:
                 raise InputError(f"Unknown {name} {value!r}.{suggestion(value, known)} Known: {', '.join(known)}.")
         if not isinstance(self.decay, str) and not callable(self.decay):
             what = "a name or a function of the progress"
-            raise InputError(f"The decay of a learning rate is {what}, not {self.decay!r}.")
+            raise InputError(f"The decay of a learning rate is {what}, not {quoted(self.decay)}.")
         if isinstance(self.decay, keras.optimizers.schedules.LearningRateSchedule):
             form = "decay=lambda progress: float(schedule(progress * steps)) / learning_rate"
             raise InputError(f"A Keras schedule gives rates by iterations, a decay factors by the progress: {form}.")
@@ -126,7 +126,9 @@ class Plan:
             except TypeError as err:
                 raise user_error(err) or InputError(f"The optimizer of a training can't be made: {err}.") from err
         if not isinstance(self.optimizer, str | keras.optimizers.Optimizer):
-            raise InputError(f"The optimizer of a training is a name or a Keras optimizer, not {self.optimizer!r}.")
+            raise InputError(
+                f"The optimizer of a training is a name or a Keras optimizer, not {quoted(self.optimizer)}."
+            )
         if not isinstance(self.optimizer, str):
             _check_optimizer(self.optimizer)
 
@@ -233,11 +235,15 @@ def _name(value) -> str:
     return getattr(value, "__name__", type(value).__name__)
 
 
+@checked
 def curriculum(unroll: int, shares: tuple[float, ...] = (0.2, 0.3, 0.5)) -> tuple[Stage, ...]:
     """
     Stages of n/4, n/2 and n unrolled steps (as many as are at least 2, or n alone), with the given shares of the
     training. Short unrolls are cheap and bring a random network near the solution; long ones first may diverge.
     """
+    unroll = integer("The number of unrolled steps", unroll, 1)
+    if not (len(shares) and all(map(is_positive, shares))):
+        raise InputError(f"The shares of a curriculum are positive numbers, not {quoted(shares)}.")
     lengths = [n for n in (unroll // 4, unroll // 2) if n >= 2] + [unroll]
     used = shares[-len(lengths) :]
     ends = [*(sum(used[:i]) / sum(used) for i in range(1, len(lengths))), 1.0]
@@ -251,7 +257,7 @@ def parse_stages(text: str) -> tuple[Stage, ...]:
     """
     stages, until = [], 0.0
     for part in text.split(","):
-        match = re.fullmatch(r"\s*(\d+)\s*:\s*(\d*\.?\d+)\s*", part)
+        match = re.fullmatch(r"\s*(\d{1,9})\s*:\s*(\d*\.?\d+)\s*", part)
         if not match or not int(match[1]) or not float(match[2]):
             form = "2:0.2,4:0.3,8:0.5, unrolled steps and share of the training"
             raise InputError(f"{part!r} is no stage of a training: stages look like {form}.")

@@ -11,9 +11,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ..errors import InputError
+from ..arguments import checked
+from ..errors import InputError, integer
+from ..places import check_place
 from ..progress import Show, showing
-from ..storage.files import check_no_file_in_the_way, versions, write_json
+from ..storage.files import versions, write_json
 from ..storage.locks import FolderLock
 from .callbacks import Log, ProgressBar, TensorBoard
 from .checkpoints import Checkpoints
@@ -51,6 +53,7 @@ class Trainer:
 
     epoch_length = 50
 
+    @checked
     def __init__(
         self,
         task: Task,
@@ -79,28 +82,25 @@ class Trainer:
 
         Raises:
             InputError: if `folder` is in use and `resume` is false, or holds another run or one with another plan or
-                validation; if the frames are too few; if the batch can't be shared by the devices; if no checkpoint can
-                be read; if there is nothing to train.
+                validation; if the frames are too few; if the batch fits no memory, or can't be shared by the devices;
+                if no checkpoint can be read; if there is nothing to train.
             MissingError: if there is nothing to resume.
         """
-        if not isinstance(task, Task):
-            raise InputError(f"A trainer needs a task, such as phi_sol.Correction(data), not {type(task).__name__}.")
-        self.task, self.data, self.folder, self.seed = task, task.data, Path(folder), seed
+        self.task, self.data, self.folder, self.seed = task, task.data, Path(folder), integer("The seed", seed, 0)
         self.strategy = tf.distribute.get_strategy() if strategy is None else strategy
-        self.chief = is_chief(self.strategy)
-        longest, data = max(s.unroll for s in plan.stages), self.data
-        config = configuration(task, longest, seed, scene)
-        check_no_file_in_the_way(self.folder, "Name another folder (folder=).")
+        self.chief, longest, data = is_chief(self.strategy), max(s.unroll for s in plan.stages), self.data
+        config = configuration(task, longest, self.seed, scene)
+        check_place(self.folder, "Name another folder (folder=).")
         with self._locked():  # let go if anything is refused below
             if not resume and self.chief:
                 check_unused(self.folder)
             self.course = read_run(self.folder, plan, config) if resume else Course.begin(plan, config, validation)
             more = self.course.wanted(plan, validation, self.folder)
             self.plan, self.validation = self.course.plan, self.course.validation
-            check_batch(self.strategy, self.plan.batch)
+            check_batch(self.strategy, self.plan.batch, task.frames(longest) * data.frame_bytes)
             held_out = self.validation.held_out(len(data))
             self.simulations = [i for i in range(len(data)) if i not in held_out]
-            task.set_up(Setting(self.simulations, longest, seed, self.plan.precision, self.strategy, show))
+            task.set_up(Setting(self.simulations, longest, self.seed, self.plan.precision, self.strategy, show))
             if not task.variables:
                 raise InputError(f"There is nothing to train in this {task.product}: no variable of it is trainable.")
             self.held_out = [data.names[i] for i in held_out]

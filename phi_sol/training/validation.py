@@ -8,7 +8,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ..errors import InputError
+from ..arguments import check_fields
+from ..errors import InputError, quoted
 from .distribution import agreed
 
 SHARE = 0.05  # of the time of a training, for validation
@@ -32,10 +33,11 @@ class Validation:
     patience: int | None = None
 
     def __post_init__(self):
+        check_fields(self)
         for name, least in (("simulations", 0), ("frames", 1), ("every", 1), ("patience", 1)):
             value = getattr(self, name)
             if value is not None and value < least:
-                raise InputError(f"The {name} of a validation must be at least {least}, not {value!r}.")
+                raise InputError(f"The {name} of a validation must be at least {least}, not {quoted(value)}.")
         if self.patience is not None and self.simulations == 0:
             raise InputError("Patience needs a validation: hold out at least one simulation.")
 

@@ -14,9 +14,9 @@ from ..flows.comparison import same_config
 from ..solvers.pair import SolverPair
 from ..storage import shipped
 from ..tasks import holds_model
+from ..texts import printable
 from .reading import Folders, check_file, made_pair, read_facts, reason
 from .recording import FRAME_FILE, Recording
-from .texts import printable
 
 RUN, RESULTS, LOG = "run.json", "results.json", "log.csv"
 POSITIONS = ("step", "epoch")  # columns of a log that say when a row was written, the first that is there counts

@@ -10,7 +10,7 @@ from plotly.subplots import make_subplots
 
 from ..pictures.panels import PLAIN, Row, View
 from ..pictures.values import Picture, Values, label
-from .texts import in_plotly
+from ..texts import for_plotly
 
 WIDTH = 1180  # pixels that a row of panels is laid out for
 GAP = 58  # pixels between rows
@@ -29,7 +29,7 @@ def notice(text: str, height: int = 420) -> go.Figure:
 
 def _note(figure: go.Figure, *lines: str, **where) -> go.Figure:
     return figure.add_annotation(
-        **(dict(text="<br>".join(map(in_plotly, lines)), x=0.5, y=0.5, showarrow=False) | where)
+        **(dict(text="<br>".join(map(for_plotly, lines)), x=0.5, y=0.5, showarrow=False) | where)
     )
 
 
@@ -43,7 +43,7 @@ def panels(rows: list[Row]) -> go.Figure:
     kind = {"type": "scene" if volume else "xy"}
     specs = [[kind if i < len(row.panels) else None for i in range(columns)] for row in rows]
     gaps = dict(vertical_spacing=GAP / (height * len(rows) + GAP) if len(rows) > 1 else 0, horizontal_spacing=0.045)
-    titles = [in_plotly(t) for row in rows for t in row.panels]
+    titles = [for_plotly(t) for row in rows for t in row.panels]
     figure = make_subplots(len(rows), columns, specs=specs, subplot_titles=titles, **gaps)
     for i, row in enumerate(rows, 1):
         axis, share = f"coloraxis{i if i > 1 else ''}", 1 / len(rows)
@@ -60,7 +60,7 @@ def panels(rows: list[Row]) -> go.Figure:
             if not volume:  # or there would be no frame
                 figure.add_trace(go.Scatter(x=[None], y=[None], showlegend=False, hoverinfo="skip"), i, j)
         bar: dict = dict(len=share * 0.95, y=1 - (i - 0.5) * share, thickness=14, x=1.01, tickformat=".3~g")
-        bar |= dict(title=dict(text=in_plotly(row.scale.label), side="right", font_size=11))
+        bar |= dict(title=dict(text=for_plotly(row.scale.label), side="right", font_size=11))
         cmin, cmax = row.scale.limits
         figure.layout[axis] = dict(cmin=cmin, cmax=cmax, colorscale=row.scale.colours, colorbar=bar)
     if volume and some is not None:
@@ -68,7 +68,7 @@ def panels(rows: list[Row]) -> go.Figure:
         # names beside the first tick: titles of 3D axes stand so far away that small panels cut them off
         marks = dict(title_text="", nticks=4, tickfont_size=10, showtickprefix="first")
         axes = {
-            f"{a}axis": marks | dict(tickprefix=f"{in_plotly(n)} = ")
+            f"{a}axis": marks | dict(tickprefix=f"{for_plotly(n)} = ")
             for a, n in zip("xyz", some.coordinates, strict=True)
         }
         figure.update_scenes(aspectmode="manual", aspectratio=shape, camera_eye=dict(x=0.55, y=-1.55, z=0.7), **axes)
@@ -83,7 +83,7 @@ def _label_axes(figure: go.Figure, rows: list[Row], some: Picture | None):
     """Names of the axes; panels of pictures zoom together and keep their shape."""
     flat, names = some is None or some.values.ndim == 2, list(some.coordinates) if some is not None else ["", ""]
     style: dict = FRAME | (dict(constrain="domain") if flat else {}) | (NO_TICKS if some is None else {})
-    figure.update_xaxes(title_text=in_plotly(names[-1]), matches="x" if flat else None, **style)
+    figure.update_xaxes(title_text=for_plotly(names[-1]), matches="x" if flat else None, **style)
     figure.update_yaxes(matches="y" if flat else None, **style)
     for i, row in enumerate(rows, 1):
         for j in range(1, len(row.panels) + 1):
@@ -91,12 +91,12 @@ def _label_axes(figure: go.Figure, rows: list[Row], some: Picture | None):
             if flat:
                 plot.yaxis.update(scaleanchor=plot.yaxis.anchor, scaleratio=1)
             if j == 1:
-                plot.yaxis.title.text = in_plotly(names[0] if flat else row.scale.label)
+                plot.yaxis.title.text = for_plotly(names[0] if flat else row.scale.label)
 
 
 def _trace(content: Picture, title: str, axis: str, signed: bool = False):
-    names, positions = [in_plotly(n) for n in content.coordinates], list(content.coordinates.values())
-    title = in_plotly(title)
+    names, positions = [for_plotly(n) for n in content.coordinates], list(content.coordinates.values())
+    title = for_plotly(title)
     if len(names) == 3:
         where = dict(zip("xyz", (p.ravel() for p in np.meshgrid(*positions, indexing="ij")), strict=True))
         # a value with small magnitude is transparent, so that structures show
@@ -124,15 +124,15 @@ def single(values: Values, view: View, limits: tuple[float, float], arrows: bool
     content = view.flat(view.whole(values))
     figure = go.Figure(_trace(content, view.field, "coloraxis"))
     bar = dict(
-        title=dict(text=in_plotly(label(view.field.rpartition(" ")[2], view.quantity)), side="right"), thickness=14
+        title=dict(text=for_plotly(label(view.field.rpartition(" ")[2], view.quantity)), side="right"), thickness=14
     )
     colours = dict(cmin=limits[0], cmax=limits[1], colorscale=PLAIN, colorbar=bar)
     margin = dict(l=50, r=20, t=20, b=44)
     figure.update_layout(coloraxis=colours, template="simple_white", uirevision="kept", margin=margin)
     if content.values.ndim == 2:
         vertical, horizontal = content.coordinates
-        figure.update_xaxes(title_text=in_plotly(horizontal), constrain="domain")
-        figure.update_yaxes(title_text=in_plotly(vertical), scaleanchor="x", scaleratio=1, constrain="domain")
+        figure.update_xaxes(title_text=for_plotly(horizontal), constrain="domain")
+        figure.update_yaxes(title_text=for_plotly(vertical), scaleanchor="x", scaleratio=1, constrain="domain")
         if arrows and {vertical, horizontal} <= set(values.parts):
             figure.add_trace(_arrows(values, view, horizontal, vertical))
     return figure
@@ -162,7 +162,7 @@ def curves(
     for i, (name, (x, y)) in enumerate(lines.items()):
         style = dict(color="black" if name == "source" else COLOURS[i % len(COLOURS)], dash=DASHES[i % len(DASHES)])
         mode = "lines+markers" if len(x) < 3 else "lines"
-        figure.add_trace(go.Scatter(x=list(x), y=list(y), name=in_plotly(name), mode=mode, line=style | dict(width=2)))
+        figure.add_trace(go.Scatter(x=list(x), y=list(y), name=for_plotly(name), mode=mode, line=style | dict(width=2)))
     if mark is not None:
         figure.add_vline(x=mark, line=dict(color="#555", width=1, dash="dot"))
     margin = dict(l=60, r=20, t=16, b=44)

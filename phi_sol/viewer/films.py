@@ -11,10 +11,10 @@ from ..pictures.drawing import Drawing
 from ..pictures.film import write_film
 from ..pictures.panels import Choice, make_rows
 from ..pictures.values import meant, quantities
+from ..texts import for_figure, printable
 from .catalogue import Catalogue
 from .comparison import Comparison, example
 from .live import CORRECTED, SOURCE
-from .texts import in_matplotlib, printable
 
 FRAMES = 200  # frames of a film unless it is said
 
@@ -146,7 +146,7 @@ def _error_axis(axis, errors: dict[str, list[float]], dt: float, unit: str, labe
     styles = ["-", "--", "-.", ":"]
     for i, (name, mae) in enumerate(errors.items()):
         times = dt * np.arange(len(mae))
-        axis.plot(times, mae, styles[i % 4], color="k" if name == SOURCE else f"C{i - 1}", label=in_matplotlib(name))
+        axis.plot(times, mae, styles[i % 4], color="k" if name == SOURCE else f"C{i - 1}", label=for_figure(name))
     last = dt * max(1, *map(len, errors.values())) - dt
     axis.set(xlabel=unit, ylabel=label.replace(" (", "\n("), xlim=(0, last or dt), ylim=(0, None))
     axis.legend(fontsize=8, loc="upper left")

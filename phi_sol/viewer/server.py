@@ -19,6 +19,7 @@ from ..errors import InputError
 from ..flows.base import SEED
 from ..flows.comparison import same_config
 from ..solvers.pair import SolverPair
+from ..texts import for_markdown, printable
 from .catalogue import Catalogue
 from .comparison import Comparison
 from .door import TOKEN, Door
@@ -29,7 +30,6 @@ from .pages.parts import OWN, PHIFLOW, header, nothing
 from .phiflow.compat import install
 from .phiflow.models import BaseModel, LiveModel, RecordedModel, end_play
 from .reading import reason
-from .texts import in_markdown, printable
 
 PATIENCE = 60  # seconds without a byte after which a connection ends
 ATTEMPTS = 20  # ports that are tried
@@ -57,12 +57,14 @@ class Site:
         first = next((r for r in catalogue.recordings.values() if r.frames), None)
         if self.live is not None:
             text = "Source, corrected and reference simulation, live. More on the pages Compare, Live and Training."
-            self.model = LiveModel(self.live, in_markdown(self.live_title), text, catalogue.save_folder, self.ranges)
+            self.model = LiveModel(self.live, for_markdown(self.live_title), text, catalogue.save_folder, self.ranges)
         elif first is not None:
             drawn = getattr(self.comparison.flow(first), "drawn", ())
-            self.model = RecordedModel(first, in_markdown(first.title), f"Recorded: {in_markdown(first.folder)}", drawn)
+            self.model = RecordedModel(
+                first, for_markdown(first.title), f"Recorded: {for_markdown(first.folder)}", drawn
+            )
         else:
-            self.model = BaseModel("phi_sol", in_markdown(self.no_live))
+            self.model = BaseModel("phi_sol", for_markdown(self.no_live))
         cut = [max(self.live.drawn)] if self.live is not None and len(self.live.drawn) == 3 else []
         self.app = make_app(self.model, cut)
         self.model.stop = self.app.pause

@@ -189,7 +189,7 @@ def test_guess_in_a_live_simulation(place, tmp_path):
             ["evaluate", "tiny.py", "--run", "elsewhere"],
             "There is no guess for a Poisson problem in elsewhere: train one first",
         ),
-        (["evaluate", "tiny.py", "--frames", "0"], "The number of frames must be at least 1, not 0"),
+        (["evaluate", "tiny.py", "--frames", "0"], "The number of frames must be an integer of at least 1, not 0"),
         (
             ["evaluate", "tiny.py", "--data", "data/poisson_2d/train", "--out", "other"],
             "holds simulations that a guess was trained on",

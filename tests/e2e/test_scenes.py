@@ -147,7 +147,7 @@ def test_refused_in_one_line_with_nothing_written(arguments, message, tmp_path, 
             "source=None, reference=dict(y=250, x=128)",
             "y=250 is not divisible by the pair's ratio 4: use 248 or 252, or another ratio",
         ),
-        ("ratio=2.5", "The ratio of a solver pair must be a positive integer, not 2.5"),
+        ("ratio=2.5", "ratio of Experiment must be an integer, not 2.5"),
         (
             "options=dict(dt=60)",
             "dt=60 is too large for WakeFlow(y=256, x=128, dt=60, advection='semi_lagrangian'): at speed 2 the flow "

@@ -152,7 +152,7 @@ def test_impossible_numbers(tiny, tmp_path):
         Generator(tiny, "train", tmp_path, frames=0)
     with pytest.raises(InputError, match="negative"):
         Generator(tiny, "train", tmp_path, warmup=-1)
-    with pytest.raises(InputError, match="in a batch must be at least 1, not 0"):
+    with pytest.raises(InputError, match="in a batch must be an integer of at least 1, not 0"):
         Generator(tiny, "train", tmp_path, batch=0)
 
 

@@ -113,7 +113,7 @@ def test_pair_by_its_reference(pair):
 
 
 def test_bad_input(pair):
-    with pytest.raises(InputError, match="positive integer"):
+    with pytest.raises(InputError, match="integer of at least 1"):
         SolverPair(WakeFlow, dict(y=32, x=16), ratio=0)
     for reference, message in (
         (dict(y=250, x=128), "y=250 is not divisible by the pair's ratio 4: use 248 or 252"),

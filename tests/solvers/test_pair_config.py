@@ -60,7 +60,7 @@ def test_source_and_reference_share_their_domain():
         ({}, "No solver pair is described"),
         ({"source": 3, "ratio": 2}, "No solver pair is described"),
         (stored(), "Bent is no flow of phi_sol: name the scene file"),
-        (stored(WakeFlow) | {"ratio": 0}, "positive integer"),
+        (stored(WakeFlow) | {"ratio": 0}, "integer of at least 1"),
     ],
 )
 def test_descriptions_that_are_none(config, message):

@@ -13,10 +13,10 @@ pytest.importorskip("dash", reason="Dash is not installed: pip install phi-sol[v
 
 from phi_sol.errors import InputError
 from phi_sol.pictures.panels import PLAIN, Row, Scale
+from phi_sol.texts import for_markdown, for_plotly
 from phi_sol.viewer.catalogue import Catalogue
 from phi_sol.viewer.figures import curves, panels
 from phi_sol.viewer.server import Server, Site, listen
-from phi_sol.viewer.texts import in_markdown, in_plotly
 
 
 @pytest.fixture(scope="module")
@@ -187,8 +187,8 @@ def test_controls_are_off_elsewhere_unless_they_are_allowed(site, monkeypatch):
 
 def test_texts_are_escaped():
     bad = '<b onclick="x">$\\frac{ [a](javascript:x) \x1b[31m\ud800'
-    assert "<" not in in_plotly(bad) and "\x1b" not in in_plotly(bad) and in_plotly(bad).encode()
-    assert "\\[a\\]\\(javascript" in in_markdown(bad) and "\\<b" in in_markdown(bad)
+    assert "<" not in for_plotly(bad) and "\x1b" not in for_plotly(bad) and for_plotly(bad).encode()
+    assert "\\[a\\](javascript" in for_markdown(bad) and "\\<b" in for_markdown(bad)
     figure = panels([Row({bad: "no <i>picture</i>"}, Scale((0, 1), PLAIN, bad))])
     figure.add_traces(curves({bad: ([0, 1], [1, 2])}, "x", "y").data)
     shown = figure.to_json()

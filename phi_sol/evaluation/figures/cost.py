@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from ...texts import for_figure
 from ..cost import REFERENCE
 from ..cost_tables import judged
 from ..milestones import duration
@@ -50,7 +51,7 @@ def cost_figure(results: dict, error_label: str, path: Path):
     note = axis.annotate("cost of the reference ", (reference, 0.99), **text)
     axis.plot([], [], "o", markerfacecolor="white", markeredgecolor="0.35", markersize=5, label="plain numerics")
     legend = axis.legend(fontsize=8, loc="lower left")
-    figure.suptitle(f"{results['scene']}: accuracy and cost", fontsize=10)
+    figure.suptitle(for_figure(f"{results['scene']}: accuracy and cost"), fontsize=10)
     trained = {n: (e["ms_per_time"], e["mae_shared"]) for n, e in judgements.items()}
     place_labels(axis, trained | plain, first=(*trained, "SRC"), lines=lines, artists=[legend, note])
     save(figure, path)

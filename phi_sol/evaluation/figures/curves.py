@@ -6,6 +6,7 @@ import numpy as np
 
 from ... import metrics
 from ...metrics.vortices import THRESHOLDS
+from ...texts import for_figure
 from ..groups import Group
 from ..measures import Measures
 from .style import REFERENCE_STYLE, line_styles, new_figure, save
@@ -16,7 +17,7 @@ BAND = "bands: standard deviation over training seeds"
 
 
 def _styled(groups: list[Group]) -> list[tuple[Group, dict]]:
-    return [(g, s | {"label": g.label}) for g, s in zip(groups, line_styles(groups).values(), strict=True)]
+    return [(g, s | {"label": for_figure(g.label)}) for g, s in zip(groups, line_styles(groups).values(), strict=True)]
 
 
 def _times(measures: Measures) -> np.ndarray:

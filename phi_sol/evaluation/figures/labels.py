@@ -5,6 +5,8 @@ from itertools import pairwise, product
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
+from ...texts import for_figure
+
 ANGLES = np.deg2rad([20, 160, -20, -160, 60, 120, -60, -120, 90, -90, 0, 180])
 REACH = (9, 16, 26, 40, 58)  # points between a label and what it belongs to
 
@@ -48,7 +50,7 @@ def place_labels(
     placed = []
     for text in sorted(labels, key=lambda t: t not in first):
         weight = "bold" if text in first else "normal"
-        note = axis.annotate(text, labels[text], fontsize=fontsize, fontweight=weight, zorder=6)
+        note = axis.annotate(for_figure(text), labels[text], fontsize=fontsize, fontweight=weight, zorder=6)
         box = note.get_window_extent(renderer)
         note.remove()
         width, height = box.width + 2 * scale, box.height + scale
@@ -65,7 +67,8 @@ def place_labels(
             far = not clear or reach > REACH[0]
             line = dict(arrowstyle="-", color="0.6", linewidth=0.6, shrinkA=0, shrinkB=4) if far else None
             where = dict(xytext=((left - x) / scale, (low - y) / scale), textcoords="offset points")
-            axis.annotate(text, labels[text], **where, fontsize=fontsize, fontweight=weight, arrowprops=line, zorder=6)
+            style: dict = dict(fontsize=fontsize, fontweight=weight, arrowprops=line, zorder=6)
+            axis.annotate(for_figure(text), labels[text], **where, **style)
             taken.append(place)
             placed.append(text)
             break

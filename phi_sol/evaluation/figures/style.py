@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from ...texts import for_figure
 from ..groups import Group
 
 COLOURS = ["#0b3c8c", "#e07b00", "#2a9d8f", "#b5179e", "#7fb800", "#8c564b"]
@@ -21,7 +22,7 @@ def new_figure(width: float, height: float, rows: int = 1, columns: int = 1, **o
 def save(figure, path: Path, title: str = ""):
     """Writes a PNG, with a title of the whole, so that it is there completely or not at all."""
     if title:
-        figure.suptitle(title, fontsize=10)
+        figure.suptitle(for_figure(title), fontsize=10)
     part = path.with_name(f".{path.name}")
     figure.savefig(part, dpi=DPI, format="png")
     part.replace(path)

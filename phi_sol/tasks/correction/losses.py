@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from ...arguments import check, check_fields
 from ...correctors.statistics import Statistics
-from ...errors import InputError, check_takes, is_real
+from ...errors import InputError, check_takes, is_real, quoted
 from ...kernels.compiled import Arrays
 
 FLOOR = 1e-4  # of the mean square, where a source step from a window's first frame is exact
@@ -52,13 +54,17 @@ class Loss:
     spectral: float = 0.0
     steps: str | tuple[float, ...] = "uniform"
     relative: bool = False
-    extra: tuple[Callable, ...] = ()
+    extra: Any = ()
 
     def __post_init__(self):
+        check("fields of Loss", self.fields, tuple)
         values = {n: getattr(self, n) for n in ("values", "gradient", "spectral")}
+        if not all(isinstance(f, tuple | list) and len(f) == 2 for f in self.fields):
+            raise InputError(f"The fields of a loss are pairs (name, weight), not {quoted(self.fields)}.")
         values |= {f"weight of {n}": w for n, w in self.fields}
         for name, value in values.items():
             _check_weight(name, value)
+        check("steps of Loss", self.steps, str | tuple)
         if not isinstance(self.steps, str):
             for i, weight in enumerate(self.steps, 1):
                 _check_weight(f"weight of step {i}", weight)
@@ -66,13 +72,14 @@ class Loss:
                 raise InputError("At least one step of a loss must have a weight above 0.")
         elif self.steps not in STEP_WEIGHTS:
             known = f"{', '.join(STEP_WEIGHTS)}, or one number for each step, e.g. 1,1,2"
-            raise InputError(f"Unknown step weights {self.steps!r}. Known: {known}.")
+            raise InputError(f"Unknown step weights {quoted(self.steps)}. Known: {known}.")
         if callable(self.extra):
             object.__setattr__(self, "extra", (self.extra,))
         if not (isinstance(self.extra, tuple | list) and all(callable(e) for e in self.extra)):
-            raise InputError(f"Extra terms of a loss are functions of (predicted, target), not {self.extra!r}.")
+            raise InputError(f"Extra terms of a loss are functions of (predicted, target), not {quoted(self.extra)}.")
         for term in self.extra:
             check_takes("An extra term of a loss", term, "predicted", "target")
+        check_fields(self)
         if not (self.values or self.gradient or self.spectral or self.extra):
             raise InputError("A loss needs a term: a weight of its values above 0, or another term.")
 
@@ -176,7 +183,7 @@ def _name(term: Callable) -> str:
 
 def _check_weight(name: str, value: object):
     if not (is_real(value) and value >= 0):  # type: ignore[operator]
-        raise InputError(f"The {name} in a loss must be finite and at least 0, not {value!r}.")
+        raise InputError(f"The {name} in a loss must be finite and at least 0, not {quoted(value)}.")
 
 
 def _per_window(term: Callable, value, batch: tf.TensorShape):

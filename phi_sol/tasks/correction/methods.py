@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ...errors import InputError, integer, is_real, suggestion
+from ...arguments import check_fields
+from ...errors import InputError, integer, is_real, quoted, suggestion
 from ...kernels.compiled import Arrays
 from ...solvers.hybrid import HybridSolver, check_placement
 from .losses import Loss
@@ -29,6 +30,7 @@ COUNTS = {
     "unroll": "number of unrolled steps",
     "truncate": "number of steps between cuts",
     "push_forward": "number of push-forward steps",
+    "seed": "seed",
 }
 SQUARES = Loss()
 SUPERVISED = {"pre": 0.0, "pre-sr": 1.0}  # weight of the temporal regularisation; 1 is the original code's
@@ -67,21 +69,24 @@ class Method:
     noise: float = 0.0
     placement: str = "after"
     project: bool = False
-    loss: Loss = SQUARES
+    loss: Any = SQUARES
     temporal: float = 0.0
     seed: int = 0
     looped: bool | None = None
 
     def __post_init__(self):
-        if self.name not in METHODS:
+        if not isinstance(self.name, str) or self.name not in METHODS:
             hint = suggestion(self.name, METHODS)
-            raise InputError(f"Unknown method {self.name!r}.{hint} Known: {', '.join(METHODS)}.")
+            raise InputError(f"Unknown method {quoted(self.name)}.{hint} Known: {', '.join(METHODS)}.")
         for name, what in COUNTS.items():
             if (value := getattr(self, name)) is not None:
-                object.__setattr__(self, name, integer(f"The {what}", value, 0 if name == "push_forward" else 1))
+                object.__setattr__(
+                    self, name, integer(f"The {what}", value, 0 if name in ("push_forward", "seed") else 1)
+                )
         for name in ("noise", "temporal"):
             if not (is_real(getattr(self, name)) and getattr(self, name) >= 0):
-                raise InputError(f"The {name} must be finite and at least 0, not {getattr(self, name)!r}.")
+                raise InputError(f"The {name} must be finite and at least 0, not {quoted(getattr(self, name))}.")
+        check_fields(self)
         check_placement(self.placement, self.project)
         object.__setattr__(self, "loss", Loss.of(self.loss))
         implied: dict[str, Any] = {}

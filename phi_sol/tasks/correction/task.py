@@ -9,9 +9,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ...arguments import checked
 from ...correctors import Corrector
 from ...correctors.statistics import Statistics
-from ...errors import InputError
+from ...errors import InputError, quoted
 from ...evaluation.compare import of_corrections
 from ...evaluation.evaluator import FRAMES, Evaluation, evaluate_corrections
 from ...evaluation.milestones import end_key
@@ -49,6 +50,7 @@ class Correction(NetworkTask):
     methods = METHODS
     measures = ("numerics", "precision", "anyway", "reference_error", "reference_simulations", "series", "probes")
 
+    @checked
     def __init__(
         self,
         data: Dataset,
@@ -78,7 +80,9 @@ class Correction(NetworkTask):
         free = [f for f in self.flow.fields if f not in self.flow.prescribed]
         for field in self.correct:
             if field not in free:
-                raise InputError(f"{field!r} can't be corrected: {type(self.flow).__name__} has {', '.join(free)}.")
+                raise InputError(
+                    f"{type(self.flow).__name__} has no {quoted(field)} to correct, but {', '.join(free)}."
+                )
         self.method.loss.check_fields(self.correct)
 
     def set_up(self, setting: Setting):

@@ -13,15 +13,16 @@ from phi.tf import TENSORFLOW
 
 from ...correctors.files import load_runs
 from ...correctors.guess import PoissonGuess
-from ...errors import InputError
+from ...errors import InputError, integer
 from ...evaluation.evaluator import Evaluation
 from ...evaluation.groups import mean_and_deviation, trained_alike
 from ...evaluation.report import write_reports
 from ...kernels.settings import traced
+from ...places import check_place
 from ...pressure.iterative import ConjugateGradients
 from ...solvers.iterative import IterativeFlow
 from ...storage.dataset import Dataset, find_simulations, folder_names
-from ...storage.files import check_no_file_in_the_way, versions, write_json
+from ...storage.files import versions, write_json
 from ...training.task import Show
 from .experiment import PoissonExperiment
 from .problems import MOST, Problems, first_below, problems_of, residual_history
@@ -53,12 +54,10 @@ def evaluate_guesses(
     and errors see `phi_sol.evaluate`; without runs, the solvers without a guess are evaluated alone. `frames` are the
     steps of the running simulations, by default the scene's.
     """
-    steps = experiment.simulation_steps if frames is None else frames
-    if steps < 1:
-        raise InputError(f"The number of frames must be at least 1, not {steps}.")
+    steps = experiment.simulation_steps if frames is None else integer("The number of frames", frames, 1)
     flow = experiment.pair.source
     if out is not None:
-        check_no_file_in_the_way(Path(out), "Name another folder (out=).")
+        check_place(Path(out), "Name another folder (out=).")
     guesses = load_guesses(runs, flow)
     test = Dataset(experiment.pair, find_simulations(data, "test"))
     test.check_unseen([g.description for g in guesses.values()], "guess")

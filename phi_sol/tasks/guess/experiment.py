@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from ...errors import InputError, integer
+from ...arguments import check_fields
+from ...errors import InputError, integer, positive, quoted
 from ...experiment import Experiment
 
 NEEDED = ("divergence", "pressure")
@@ -27,6 +28,7 @@ class PoissonExperiment(Experiment):
     simulation_steps: int = 100
 
     def __post_init__(self):
+        check_fields(self)
         missing = [n for n in NEEDED if n not in self.flow.fields]
         if missing:
             needed = f"a flow that keeps its {' and '.join(missing)}, such as SmokeBox"
@@ -34,8 +36,7 @@ class PoissonExperiment(Experiment):
         super().__post_init__()
         if self.ratio != 1:
             rule = "a Poisson problem lives on one grid, with ratio 1"
-            raise InputError(f"Scene {self.name!r}: {rule}, not {self.ratio!r}.")
-        if not 0 < self.tolerance < float("inf"):
-            raise InputError(f"Scene {self.name!r}: the tolerance must be positive and finite, not {self.tolerance!r}.")
+            raise InputError(f"Scene {self.name!r}: {rule}, not {quoted(self.ratio)}.")
+        positive(f"Scene {self.name!r}: the tolerance", self.tolerance)
         for name in ("samples", "simulation_steps"):
             object.__setattr__(self, name, integer(f"Scene {self.name!r}: {name}", getattr(self, name), 1))

@@ -6,8 +6,9 @@ from dataclasses import asdict, dataclass, replace
 import tensorflow as tf
 from phi.tf import TENSORFLOW
 
+from ...arguments import check_fields
 from ...correctors.guess import PoissonGuess
-from ...errors import InputError, integer, suggestion
+from ...errors import InputError, integer, quoted, suggestion
 from ...flows import Flow
 from ...kernels.compiled import Arrays, differentiable
 from ...pressure.cg import Recurrence, fixed_steps
@@ -51,9 +52,12 @@ class PoissonMethod:
     unroll: int = 1
 
     def __post_init__(self):
+        check_fields(self)
         if self.name not in METHODS:
             hint = suggestion(self.name, METHODS)
-            raise InputError(f"Unknown method {self.name!r} for a Poisson problem.{hint} Known: {', '.join(METHODS)}.")
+            raise InputError(
+                f"Unknown method {quoted(self.name)} for a Poisson problem.{hint} Known: {', '.join(METHODS)}."
+            )
         steps = integer("The number of steps of conjugate gradients in a loss", self.unroll, 1)
         object.__setattr__(self, "unroll", steps if self.name in WITH_SOLVER else 1)
 

@@ -9,6 +9,7 @@ from scipy.fft import dctn
 from ...evaluation.figures.style import new_figure, save, trained_style
 from ...evaluation.report import Report
 from ...pictures.panels import SIGNED
+from ...texts import for_figure
 from .problems import Problems
 from .tables import tables, verdicts
 
@@ -76,7 +77,7 @@ def _history(histories: dict[str, np.ndarray], styles: dict[str, dict]):
         # a sample that has reached the smallest tolerance stays there
         filled = np.where(np.isfinite(history), history, np.nanmin(history, axis=1, keepdims=True))
         style = styles[name] if name in styles else next(others)
-        (line,) = ax.semilogy(np.exp(np.log(filled).mean(0)), **style, label=name)
+        (line,) = ax.semilogy(np.exp(np.log(filled).mean(0)), **style, label=for_figure(name))
         band = np.percentile(filled, (10, 90), axis=0)
         ax.fill_between(np.arange(filled.shape[1]), *band, color=line.get_color(), alpha=0.12, linewidth=0)
     ax.axhline(1e-3, color="0.6", linewidth=0.8, zorder=0)
@@ -121,7 +122,7 @@ def _spectra(guesses: dict[str, np.ndarray], problems: Problems, styles: dict[st
     ax.loglog(nothing["wave_numbers"][1:], nothing["amplitude"][1:], color="k", label="zero guess: the solution itself")
     for name, guess in guesses.items():
         spectrum = error_spectrum(guess, problems.pressure)
-        ax.loglog(spectrum["wave_numbers"][1:], spectrum["amplitude"][1:], **styles[name], label=name)
+        ax.loglog(spectrum["wave_numbers"][1:], spectrum["amplitude"][1:], **styles[name], label=for_figure(name))
     ax.axvline(max(problems.pressure.shape[1:]) / 2, color="0.6", linewidth=0.8, zorder=0)
     ax.set(xlabel="wave number (half waves across the box)", ylabel="amplitude relative to the solution")
     ax.set_title("Error of the guesses (right of the line: waves shorter than four cells)")

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ...arguments import checked
 from ...correctors.guess import PoissonGuess
 from ...kernels.compiled import Arrays
 from ...solvers.iterative import IterativeFlow
@@ -37,6 +38,7 @@ class PressureGuess(NetworkTask):
     methods = METHODS
     width = 140
 
+    @checked
     def __init__(
         self,
         data: Dataset,

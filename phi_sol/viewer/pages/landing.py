@@ -9,9 +9,9 @@ from ...errors import InputError
 from ...storage.files import read_json
 from ...storage.frames import DESCRIPTION
 from ...tasks import task_of_results
+from ...texts import printable
 from ..catalogue import RESULTS, Run
 from ..reading import check_file, is_number, reason
-from ..texts import printable
 from .parts import page_of
 
 CELL = 200  # characters

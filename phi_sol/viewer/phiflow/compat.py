@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from ...errors import InputError, MissingError, one_line
+from ...texts import for_plotly
 from ..ending import leave
-from ..texts import in_plotly
 
 INCH = 70  # pixels that PhiFlow's Plotly figures take for one
 MARKS = 11  # labels on a slider
@@ -134,7 +134,7 @@ def _plot(plot, value, size=None, **options):
         return _native(value.figure(value.component))
     except InputError as err:
         hidden = dict(xaxis_visible=False, yaxis_visible=False, plot_bgcolor="white")
-        return _native(Figure(layout=hidden | dict(title_text=in_plotly(err))))
+        return _native(Figure(layout=hidden | dict(title_text=for_plotly(err))))
 
 
 @mends("components of own figures", "_dash.viewer.select_channel", _calls_native)

@@ -18,11 +18,11 @@ from ...flows.base import SEED
 from ...metrics.metric import compared_arrays, compared_fields
 from ...pictures.panels import FIELDS, VOLUME, Choice, colour_range, drawn_axes
 from ...pictures.values import MAGNITUDE, VALUE, Values, quantities
+from ...texts import printable_lines
 from ..ending import remove, temporary_folder
 from ..figures import single
 from ..live import SOLVERS, Live
 from ..recording import Recording
-from ..texts import printable
 from .compat import Shown
 
 LOG_SIZE = 1 << 20  # bytes
@@ -86,7 +86,7 @@ class BaseModel(VisModel):
 
     def report(self, message: str):
         """Shows a message on the pages and keeps it in the log."""
-        self.message = message = printable(message)
+        self.message = message = printable_lines(message)
         if message:
             self.log.info(message)
 
