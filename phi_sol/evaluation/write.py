@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..arguments import checked
+from ..arguments import check
 from ..errors import InputError
 from ..pictures.film import FORMATS as FILMS
 from ..places import check_file, check_place
@@ -24,7 +24,6 @@ WRITERS: dict[str, tuple[str, Callable]] = {
 }
 
 
-@checked
 def write(frames: Rollout | State | Sequence[State], path: str | Path, flow: Solver | None = None, **options):
     """
     Writes a rollout of one's own, a state, or a list of states, by the name of the file:
@@ -50,6 +49,7 @@ def write(frames: Rollout | State | Sequence[State], path: str | Path, flow: Sol
     """
     if not isinstance(path, str | Path):
         raise InputError(f"Frames are written to a file, write(frames, path), not to a {type(path).__name__}.")
+    check("The path of what is written", path, Path)
     path = Path(path)
     kinds = {suffix: kind for kind, (suffix, _) in WRITERS.items()}
     suffix = path.suffix.lower()

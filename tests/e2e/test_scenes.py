@@ -112,7 +112,7 @@ def check_corrector(name: str, run: Path):
             ["plume_2d", "--param", "bouyancy=0.1"],
             "no parameter 'bouyancy'. Did you mean 'buoyancy'? Its parameters: seed, buoyancy",
         ),
-        (["plume_2d", "--batch", "0"], "The number of simulations in a batch must be at least 1, not 0"),
+        (["plume_2d", "--batch", "0"], "The number of simulations in a batch must be an integer of at least 1, not 0"),
         (["plume_2d", "--param", "buoyancy=0.1"], "needs values for seed"),
         (
             ["plume_2d", "--param", "buoyancy=100", "--param", "seed=1"],

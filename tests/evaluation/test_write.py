@@ -112,10 +112,10 @@ def test_refused(frames, tmp_path, monkeypatch):
         r"wake.hdf must end with one of .nc, .vti, .zarr, .mp4, .gif, .html": (frames, "wake.hdf", FLOW),
         r"A state does not know its flow: write\(states, path, flow\)": (frames, "wake.nc", None),
         "There is no frame to write": ([], "wake.nc", FLOW),
-        "steps a State .*, not int": (5, "wake.nc", FLOW),
+        "takes a State .*, not int": (5, "wake.nc", FLOW),
         "does not belong to WakeFlow": (frames, "wake.nc", WakeFlow(y=16, x=8)),
         "same batch dimensions": ([frames[0], frames[1][{"batch": 0}]], "wake.nc", FLOW),
-        "must be positive, not 0": (frames, "wake.gif", FLOW, dict(fps=0)),
+        "must be positive and finite, not 0": (frames, "wake.gif", FLOW, dict(fps=0)),
         "no field 'smoke'. Fields: velocity, marker": (frames, "wake.gif", FLOW, dict(field="smoke")),
         "no quantity 'speed2' of velocity": (frames, "wake.gif", FLOW, dict(quantity="speed2")),
     }
