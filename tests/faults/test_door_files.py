@@ -187,7 +187,7 @@ def options_of(command: str) -> dict[str, click.Parameter]:
     return {max(o.opts, key=len): o for o in options}
 
 
-class Begun(Exception):
+class Begun(BaseException):  # no mistake in code of the user's, which commands would report
     """The work would begin now: everything was accepted."""
 
 
