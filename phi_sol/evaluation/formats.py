@@ -3,12 +3,14 @@
 import importlib
 import json
 import shutil
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..errors import InputError, MissingError
+from ..files import write_atomic, writing
 from ..metrics.grid import centred, faces
 from ..metrics.projected import solid_cells, step_pressure
 from ..stepping.rollout import Rollout
@@ -114,9 +116,10 @@ def to_xarray(frames: Rollout, **attributes):
 def write_netcdf(frames: Rollout, path: Path, **attributes):
     """One NetCDF file (CF, compressed), see `to_xarray`."""
     content = to_xarray(frames, **attributes)
-    part, packed = path.with_name(f".{path.name}"), {v: {"zlib": True, "complevel": 4} for v in content.data_vars}
-    _fixed_length_texts(content).to_netcdf(part, engine="h5netcdf", encoding=packed)
-    part.replace(path)
+    packed = {v: {"zlib": True, "complevel": 4} for v in content.data_vars}
+    # in memory first: on a full disk HDF5 would print traces of all that it can't close
+    _fixed_length_texts(content).to_netcdf(image := BytesIO(), engine="h5netcdf", encoding=packed)
+    write_atomic(path, image.getvalue())
 
 
 def write_zarr(frames: Rollout, path: Path, **attributes):
@@ -125,8 +128,9 @@ def write_zarr(frames: Rollout, path: Path, **attributes):
         raise InputError(f"{path} is there already: remove it, or give another name.")
     part = path.with_name(f".{path.name}")
     shutil.rmtree(part, ignore_errors=True)
-    to_xarray(frames, **attributes).to_zarr(part, mode="w", consolidated=False)
-    part.replace(path)
+    with writing(path):
+        to_xarray(frames, **attributes).to_zarr(part, mode="w", consolidated=False)
+        part.replace(path)
 
 
 def _fixed_length_texts(content):

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import InputError
+from ..files import writing
 from ..places import check_file
 from ..texts import for_figure
 from .drawing import Drawing
@@ -43,8 +44,9 @@ def write_film(drawing: Drawing, frames: Iterable[tuple[str, list[Row]]], out: P
     writer, figure = animation.writers[FORMATS[kind]](fps=fps, **options), drawing.figure  # type: ignore[arg-type]
     out.parent.mkdir(parents=True, exist_ok=True)
     part = out.with_name(f".part-{out.name}")
+    settings = matplotlib.rc_context({"animation.embed_limit": LARGEST})
     try:
-        with matplotlib.rc_context({"animation.embed_limit": LARGEST}), writer.saving(figure, str(part), dpi):
+        with writing(out), settings, writer.saving(figure, str(part), dpi):
             for i, (title, rows) in enumerate(frames):
                 drawing.draw(rows)
                 if i == 0:  # the layout stays as it is now, so that nothing jumps
@@ -54,9 +56,10 @@ def write_film(drawing: Drawing, frames: Iterable[tuple[str, list[Row]]], out: P
                     figure.set_layout_engine("none")
                 heading.set_text(for_figure(title))
                 writer.grab_frame()
-        if kind == ".html":
-            part.write_text(_alone(part.read_text("utf-8")), "utf-8")
-        part.replace(out)
+        with writing(out):
+            if kind == ".html":
+                part.write_text(_alone(part.read_text("utf-8")), "utf-8")
+            part.replace(out)
     finally:
         part.unlink(missing_ok=True)
 

@@ -1,7 +1,9 @@
 """How figures look: told apart by line style, lightness and colour, so that they read in greyscale, too."""
 
+from io import BytesIO
 from pathlib import Path
 
+from ...files import write_atomic
 from ...texts import for_figure
 from ..groups import Group
 
@@ -23,9 +25,8 @@ def save(figure, path: Path, title: str = ""):
     """Writes a PNG, with a title of the whole, so that it is there completely or not at all."""
     if title:
         figure.suptitle(for_figure(title), fontsize=10)
-    part = path.with_name(f".{path.name}")
-    figure.savefig(part, dpi=DPI, format="png")
-    part.replace(path)
+    figure.savefig(image := BytesIO(), dpi=DPI, format="png")
+    write_atomic(path, image.getvalue())
 
 
 def trained_style(index: int) -> dict:
