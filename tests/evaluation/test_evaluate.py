@@ -159,7 +159,7 @@ def test_no_finer_grid_between_source_and_reference(tiny):
 
 def test_results(tiny_evaluation, tiny_data, tiny_run):
     out = tiny_evaluation.files[0].parent
-    content = json.loads((out / "results.json").read_text())
+    content = read_json(out / "results.json")
     assert content == tiny_evaluation.results
     assert content["scene"] == "tiny" and content["frames"] == 10 and content["parameters"] == [{"reynolds": 300.0}]
     names, numerics = list(content["solvers"]), list(content["numerics"])
