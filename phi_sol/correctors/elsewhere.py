@@ -42,7 +42,7 @@ def check_fits(corrector: "Corrector", flow: Flow):
 def differing(trained: dict, flow: dict) -> str:
     """How a flow differs from the one that something was trained for (both by configuration), in words, or nothing."""
     found = list(dict.fromkeys(differences(trained, flow)))  # an option may be an attribute, too
-    shown = "; ".join(d if len(d) <= LONG else f"{d[: LONG - 4]} ..." for d in found[:SHOWN])
+    shown = "; ".join(d if len(d) <= LONG else f"{d[: LONG - 4].rstrip()} ..." for d in found[:SHOWN])
     return f"{shown}; and {len(found) - SHOWN} more" if len(found) > SHOWN else shown
 
 
