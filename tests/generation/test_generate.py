@@ -150,7 +150,7 @@ def test_another_configuration_is_refused(tiny, tiny_data, change, message):
 def test_impossible_numbers(tiny, tmp_path):
     with pytest.raises(InputError, match="at least 1"):
         Generator(tiny, "train", tmp_path, frames=0)
-    with pytest.raises(InputError, match="negative"):
+    with pytest.raises(InputError, match="number of warm-up steps must be an integer of at least 0, not -1"):
         Generator(tiny, "train", tmp_path, warmup=-1)
     with pytest.raises(InputError, match="in a batch must be an integer of at least 1, not 0"):
         Generator(tiny, "train", tmp_path, batch=0)
