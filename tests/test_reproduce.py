@@ -44,7 +44,7 @@ def test_only_what_the_paper_has():
 def test_refused(tiny, small, tiny_data, tmp_path):
     with pytest.raises(InputError, match="paper's schedule of 'tiny' is not known: give a budget="):
         Reproduction(tiny, tmp_path / "out", tiny_data)
-    with pytest.raises(InputError, match="seeds must be at least 1"):
+    with pytest.raises(InputError, match="number of seeds must be an integer of at least 1, not 0"):
         Reproduction(small, tmp_path / "out", tiny_data, seeds=0)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "file").write_text("mine")

@@ -68,6 +68,8 @@ def _wrapped(name: str, value: Any) -> Tensor:
                 raise TypeError("numbers only, no truth values and no texts")
             native = np.asarray(value, np.float64)
             _check(name, native)  # before it is rounded
+    except InputError:
+        raise
     except (TypeError, ValueError, OverflowError):
         raise InputError(
             f"The parameter {name}={quoted(value)} must be a number or a list of numbers, {kind_of(name)}."
