@@ -4,6 +4,7 @@ import errno
 import hashlib
 import json
 import os
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import BytesIO
@@ -14,6 +15,7 @@ import numpy as np
 from .errors import InputError, MissingError, one_line
 
 PARTIAL = ".partial"  # folder of files that are being written
+CHUNK = 2**17  # bytes
 ABOUT = "about"  # entry of what a file of arrays says about itself, as JSON
 OUTSIDE = {errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ESTALE, errno.ELOOP, errno.EISDIR}
 
@@ -85,6 +87,15 @@ def read_arrays(path: Path, kind: str) -> tuple[dict, dict[str, np.ndarray]]:
     if not isinstance(about, dict) or about.get("kind") != kind:
         raise InputError(f"{path} holds no {kind}.")
     return about, arrays
+
+
+def file_checksum(path: Path) -> str:
+    """CRC-32 of the content of a file; errors as `reading`."""
+    value = 0
+    with reading(path), open(path, "rb") as file:
+        while block := file.read(CHUNK):
+            value = zlib.crc32(block, value)
+    return f"{value:08x}"
 
 
 def checksum(arrays: dict[str, np.ndarray]) -> str:

@@ -18,7 +18,7 @@ from ..progress import showing
 from ..stepping.arrays import array_names
 from ..stepping.state import State
 from ..storage.files import PARTIAL, fingerprint, read_json, write_json
-from ..storage.frames import DESCRIPTION, sim_folder, stored_checksums
+from ..storage.frames import DESCRIPTION, as_stored, sim_folder, stored_checksums
 from ..storage.locks import LOCK, held
 from ..storage.schemas import DESCRIPTION as DESCRIBED
 from .checkpoint import Checkpoint, clear
@@ -264,7 +264,7 @@ class Generator:
         """Of finished simulations from earlier versions, which had none."""
         for job in jobs:
             found, path = self._verification.checksums(job.folder, self.frames + 1), job.folder / DESCRIPTION
-            write_json(path, read_json(path) | {"checksums": {n: " ".join(values) for n, values in found.items()}})
+            write_json(path, read_json(path) | {"checksums": as_stored(found)})
         if jobs:
             LOG.warning("%d simulations of %s had no checksums, and have them now.", len(jobs), self.folder)
 

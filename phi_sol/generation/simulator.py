@@ -19,7 +19,7 @@ from ..solvers.pair import SolverPair
 from ..stepping.arrays import array_names, pack, unpack
 from ..stepping.state import State
 from ..storage.files import PARTIAL, fingerprint, versions, write_json
-from ..storage.frames import DESCRIPTION, REFERENCE, Checksums, FrameFormat
+from ..storage.frames import DESCRIPTION, REFERENCE, Checksums, FrameFormat, as_stored
 from .checkpoint import Checkpoint, Entry
 
 BLOCK = 10  # steps in one compiled loop, at most
@@ -185,7 +185,7 @@ def describe(job: Job, complete: bool, checksums: Checksums | None = None):
         shutil.rmtree(part, ignore_errors=True)
     facts: dict = {"versions": versions(), "fingerprint": job.key, "complete": complete}
     if checksums is not None:
-        facts["checksums"] = {n: " ".join(values) for n, values in checksums.items()}
+        facts["checksums"] = as_stored(checksums)
     write_json(job.folder / DESCRIPTION, job.config | facts)  # before all else, by which other processes know it
     (job.folder / REFERENCE).mkdir(exist_ok=True)
 

@@ -29,6 +29,11 @@ def stored_checksums(description: dict) -> Checksums | None:
     return None if stored is None else {n: text.split() for n, text in stored.items()}
 
 
+def as_stored(checksums: Checksums) -> dict[str, str]:
+    """Checksums as a description holds them, which `stored_checksums` reads."""
+    return {n: " ".join(values) for n, values in checksums.items()}
+
+
 def of_frame(checksums: Checksums | None, names: Iterable[str], index: int) -> dict[str, str] | None:
     """The checksum of each field in its how-manyth file; None if they are not known."""
     return None if checksums is None else {n: next(iter(checksums.get(n, ())[index : index + 1]), "") for n in names}

@@ -9,7 +9,6 @@ import logging
 import os
 import shutil
 import time
-import zlib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -18,13 +17,12 @@ from tempfile import TemporaryDirectory, mkdtemp
 import numpy as np
 
 from ..errors import InputError
-from ..files import reading
+from ..files import file_checksum, reading
 from .files import read_json, write_json
 from .schemas import MANIFEST
 
 FILE = "manifest.json"
 ABANDONED = 86400  # seconds after which an unfinished folder counts as left behind by a process that was killed
-CHUNK = 2**17  # bytes
 TYPE = np.dtype("<f4")
 LOG = logging.getLogger(__name__)
 
@@ -93,7 +91,7 @@ class Mapped:
         for name, shape in self.shapes.items():
             with open(array_file(folder, name), "rb+") as file:
                 os.fsync(file.fileno())
-            stored[name] = {"shape": shape, "checksum": _checksum(array_file(folder, name))}
+            stored[name] = {"shape": shape, "checksum": file_checksum(array_file(folder, name))}
         write_json(folder / FILE, {"key": self.key, "arrays": stored} | facts)
 
 
@@ -102,18 +100,10 @@ def array_file(folder: Path, name: str) -> Path:
     return folder / f"{name.replace(':', '_')}.npy"
 
 
-def _checksum(path: Path) -> str:
-    value = 0
-    with open(path, "rb") as file:
-        while block := file.read(CHUNK):
-            value = zlib.crc32(block, value)
-    return f"{value:08x}"
-
-
 def _checked(path: Path, shape: tuple[int, ...], checksum: str) -> np.ndarray:
+    if file_checksum(path) != checksum:
+        raise InputError(f"{path} was changed after it was written.")
     with reading(path):
-        if _checksum(path) != checksum:
-            raise InputError(f"{path} was changed after it was written.")
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     if array.shape != shape or array.dtype != TYPE or not array.flags.c_contiguous:
         raise InputError(f"{path} holds other arrays.")

@@ -5,7 +5,6 @@ import logging
 import os
 import re
 import time
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,7 +13,7 @@ import keras
 import tensorflow as tf
 
 from ..errors import InputError
-from ..files import reading
+from ..files import file_checksum, reading
 from ..storage.files import read_json, write_json
 from ..storage.schemas import POINT
 
@@ -68,7 +67,7 @@ class Checkpoints(keras.callbacks.Callback):
             if self.run is not None and facts["run"] != self.run:
                 raise InputError(f"{self.folder / name} is a checkpoint of another run.")
             for file, value in facts["files"].items():
-                if _checksum(self.folder / file) != value:
+                if file_checksum(self.folder / file) != value:
                     raise InputError(f"{self.folder / file} was changed after it was written.")
         with TemporaryDirectory(prefix="phi_sol-") as place, reading(self.folder / name):
             link = Path(place) / "checkpoints"  # TensorFlow would take brackets in the path for a pattern
@@ -104,7 +103,7 @@ class Checkpoints(keras.callbacks.Callback):
             full = isinstance(err, tf.errors.ResourceExhaustedError)
             reason = os.strerror(errno.ENOSPC) if full else err.message.splitlines()[0]
             raise OSError(errno.ENOSPC if full else errno.EIO, reason, str(self.folder / name)) from err
-        files = {p.name: _checksum(p) for p in self.folder.glob(f"{name}.*") if p.suffix != ".json"}
+        files = {p.name: file_checksum(p) for p in self.folder.glob(f"{name}.*") if p.suffix != ".json"}
         write_json(self.folder / f"{name}.json", {"run": self.run or "", "files": files})
 
     def remove(self, numbers: Sequence[int]):
@@ -127,8 +126,3 @@ class Checkpoints(keras.callbacks.Callback):
 
     def on_train_end(self, logs=None):
         self.save()
-
-
-def _checksum(path: Path) -> str:
-    with reading(path):
-        return f"{zlib.crc32(path.read_bytes()):08x}"
