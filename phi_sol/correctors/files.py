@@ -13,8 +13,8 @@ from zipfile import ZipFile
 import keras
 import numpy as np
 
-from ..errors import InputError, MissingError, one_line, user_error
-from ..files import checksum, writing
+from ..errors import InputError, MissingError, user_error
+from ..files import checksum, reading, writing
 from ..flows import Flow
 from ..flows.comparison import first_difference
 from ..networks.timing import architecture
@@ -112,17 +112,13 @@ def _read_config(path: Path) -> tuple[dict, str]:
     A network's configuration and the version of Keras that saved it. Raises InputError for a damaged file, and, before
     anything is unpacked, for one that unpacks to more than `LARGEST` bytes.
     """
-    try:
-        with ZipFile(path) as file:  # no entry is read beyond the size that is said here
-            if (size := sum(entry.file_size for entry in file.infolist())) > LARGEST:
-                limit = f"the bound for networks is {LARGEST >> 20} MB"
-                raise InputError(f"{path} is no network to be read: it unpacks to {size >> 20} MB, {limit}.")
-            damaged = file.testzip()
-            config, facts = (json.loads(file.read(f"{n}.json")) for n in ("config", "metadata"))
-    except InputError:
-        raise
-    except Exception as err:  # whatever the unzipping or JSON library raises
-        raise InputError(f"{path} is damaged ({one_line(err)}): copy it once more, or train again.") from err
+    with reading(path, ": copy it once more, or train again"), ZipFile(path) as file:
+        # no entry is read beyond the size that is said here
+        if (size := sum(entry.file_size for entry in file.infolist())) > LARGEST:
+            limit = f"the bound for networks is {LARGEST >> 20} MB"
+            raise InputError(f"{path} is no network to be read: it unpacks to {size >> 20} MB, {limit}.")
+        damaged = file.testzip()
+        config, facts = (json.loads(file.read(f"{n}.json")) for n in ("config", "metadata"))
     if damaged:
         raise InputError(f"{path} is damaged (in {damaged}): copy it once more, or train again.")
     return config, facts.get("keras_version", "?")

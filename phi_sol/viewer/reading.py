@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
-import numpy as np
-
-from ..errors import InputError, MissingError, one_line
+from ..errors import InputError, MissingError, is_real, one_line
 from ..flows import Flow
 from ..flows.base import SEED
 from ..solvers.pair import SolverPair
@@ -18,7 +16,6 @@ from ..storage.files import read_json
 LARGEST_TEXT = 64 << 20  # bytes of a JSON file or a log
 LARGEST_FRAME = 1 << 30  # bytes that a frame's file may unpack to
 LARGEST_GRID = 1 << 26  # cells of a reference
-LARGEST_NUMBER = float(np.finfo(np.float32).max)
 FACTS = {"pair": dict, "parameters": dict, "scene": str, "complete": bool, "frames": int}  # where there are any
 
 
@@ -98,12 +95,7 @@ def made_pair(config: dict, known: Sequence[type[Flow]]) -> SolverPair:
     return SolverPair.of_config(config, known)
 
 
-def is_number(value: object) -> bool:
-    """Whether a value can be shown as a number."""
-    return not isinstance(value, bool) and isinstance(value, int | float) and abs(value) <= LARGEST_NUMBER
-
-
 def is_parameters(given: Mapping[str, Any]) -> bool:
     """Whether these are numbers, or lists of them, that a flow may have as parameters."""
     values = [(n, x) for n, v in given.items() for x in (v if isinstance(v, list) else [v])]
-    return all(is_number(x) and (x >= 0 if n == SEED else x > 0) for n, x in values)
+    return all(is_real(x) and (x >= 0 if n == SEED else x > 0) for n, x in values)

@@ -9,11 +9,11 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from ..errors import InputError, one_line
+from ..errors import InputError, is_real, one_line
 from ..flows import Flow
 from ..pictures.values import HIDDEN, Values
 from ..storage.frames import DESCRIPTION, REFERENCE, frame_file, read_file, read_frame
-from .reading import check_unpacked, is_number, read_facts, reason
+from .reading import check_unpacked, read_facts, reason
 
 FRAME_FILE = re.compile(r"(.+)_(\d{6,})\.npz")
 KEPT = 64  # field frames kept in memory
@@ -67,7 +67,7 @@ class Recording:
 
     @property
     def title(self) -> str:
-        shown = ", ".join(f"{n} {v:g}" for n, v in self.parameters.items() if is_number(v))
+        shown = ", ".join(f"{n} {v:g}" for n, v in self.parameters.items() if is_real(v))
         kind = ", full resolution" if self.full_resolution else ""
         return f"{self._described.parent.name}/{self._described.name}{f' ({shown})' if shown else ''}{kind}"
 

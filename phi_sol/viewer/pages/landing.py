@@ -5,13 +5,13 @@ from urllib.parse import quote
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from ...errors import InputError
+from ...errors import InputError, is_real
 from ...storage.files import read_json
 from ...storage.frames import DESCRIPTION
 from ...tasks import task_of_results
 from ...texts import printable
 from ..catalogue import RESULTS, Run
-from ..reading import check_file, is_number, reason
+from ..reading import check_file, reason
 from .parts import page_of
 
 CELL = 200  # characters
@@ -73,7 +73,7 @@ def _compare_link(site, key: str, run: Run):
 
 
 def _parameters(recording) -> str:
-    shown = [f"{n} {v:g}" if is_number(v) else f"{n} {v!s:.{CELL}}" for n, v in recording.parameters.items()]
+    shown = [f"{n} {v:g}" if is_real(v) else f"{n} {v!s:.{CELL}}" for n, v in recording.parameters.items()]
     return printable(", ".join(shown)) or ("" if (recording.folder / DESCRIPTION).is_file() else f"no {DESCRIPTION}")
 
 
