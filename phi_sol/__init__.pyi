@@ -14,6 +14,7 @@ from .experiment import load_experiment as load_experiment
 from .flows import BuoyantPlume as BuoyantPlume
 from .flows import Flow as Flow
 from .flows import ForcedAdvection as ForcedAdvection
+from .flows import PeriodicBox as PeriodicBox
 from .flows import SmokeBox as SmokeBox
 from .flows import WakeFlow as WakeFlow
 from .generation.generator import Generator as Generator

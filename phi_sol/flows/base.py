@@ -19,17 +19,19 @@ from ..limits import check_grid
 from ..pressure import Projection
 from ..stepping.arrays import check_state, native_tensor
 from ..stepping.solver import Solver
-from ..stepping.state import Fields, State
+from ..stepping.state import State
 from ..stepping.system import System
-from .advection import REACH, SCHEMES
+from .advection import SCHEMES
 from .definition import definition
 from .geometry import bodies, covered_fraction, lengths
+from .options import Options
 from .parameters import SEED, parameter_tensors
+from .steps import Steps
 
 __all__ = ["SEED", "Flow"]
 
 
-class Flow(Solver, System):
+class Flow(Options, Steps, Solver, System):
     """
     One PDE system with its domain, boundary conditions, obstacles, parameters and time step, on a grid.
 
@@ -48,32 +50,13 @@ class Flow(Solver, System):
     """Those of `prescribed` that networks see, besides the fields that they correct."""
     parameters: tuple[str, ...] = ()
     """Those that may differ between simulations: positive ones, and `seed` >= 0, which random states are drawn from."""
-    incompressible = True
-    """Whether a step ends in the pressure projection of `velocity`."""
-    reach = REACH
-    """Cells that `|v| dt` may cross until advection needs a gather; the result is the same."""
     drawn: tuple[str, ...] = ("x", "y", "z")
     """Axes in the order in which pictures show them: of those that a slice leaves, the first to the right."""
-    _options: dict
     _made_anew = ("loop", "compiled", "projection", "layouts", "templates")
     size: dict[str, float]
     """By axis, in domain units; of a flow its own axes. With the first two of three axes a flow is 2D."""
 
-    def __new__(cls, *args, **options):
-        """Keeps what the constructor is called with, for `options`."""
-        flow = super().__new__(cls)
-        try:
-            bound = inspect.signature(cls.__init__).bind(flow, *args, **options)
-        except TypeError:  # the constructor says what is wrong; or a copy is made, which gets all attributes
-            return flow
-        bound.apply_defaults()
-        kinds = {p.name: p.kind for p in bound.signature.parameters.values()}
-        named = {n: v for n, v in list(bound.arguments.items())[1:] if kinds[n] is not inspect.Parameter.VAR_KEYWORD}
-        flow._options = named | {n: v for n, v in options.items() if n not in named}
-        return flow
-
     dt: float = 1.0
-    advection = "semi_lagrangian"
 
     def __init__(
         self,
@@ -87,8 +70,9 @@ class Flow(Solver, System):
         """
         Args:
             dt: Default time step in domain units; None: that of the class.
-            advection: `semi_lagrangian` (first order, the paper's) or `mac_cormack` (second order, limited); None: that
-                of the class, by default the first.
+            advection: `semi_lagrangian` (first order, the paper's), `mac_cormack` (second order, limited), or fluxes:
+                `central` (second order, keeps the energy) or `van_leer` (second order, limited), with a Runge-Kutta
+                method in time; None: that of the class, by default the first.
             size: Size of the domain by axis, in domain units; axes that are left out have that of the class.
             obstacles: Of an incompressible flow, instead of those of the class: one or a sequence of PhiFlow geometries
                 and boolean arrays over the whole domain, of any resolution, in the order of the axes. A cell is solid
@@ -144,18 +128,6 @@ class Flow(Solver, System):
     def initial_state(self, **parameters) -> State:
         """The state at t = 0 for the given parameters (numbers, lists for a batch, or PhiML tensors)."""
 
-    @abstractmethod
-    def physics(self, state: State, dt: Tensor, correction: Fields | None = None) -> State:
-        """
-        One time step, in PhiFlow operators.
-
-        Args:
-            state: State at the start of the step.
-            dt: Time step.
-            correction: Increments by field name, to be added (see `corrected`) where the step adds its forces: after
-                advection, before the projection. A flow without this argument is corrected after its step only.
-        """
-
     def check_stability(self, dt: float, **parameters: float):
         """Raises InputError if explicit terms are unstable at these parameters on this grid; here: never."""
 
@@ -175,7 +147,7 @@ class Flow(Solver, System):
                 return super().step(state, dt)
         if not isinstance(dt, Tensor):
             self.check_dt(dt)
-        state = self.physics(state, math.wrap(self.dt if dt is None else dt))
+        state = self.integrate(state, math.wrap(self.dt if dt is None else dt))
         return state.with_fields(**{n: self.templates[n].with_values(state.fields[n].values) for n in self.fields})
 
     @property
@@ -249,45 +221,9 @@ class Flow(Solver, System):
         """Fraction of each cell that lies in an axis-aligned box, exactly; its integral does not depend on the grid."""
         return covered_fraction(box, self.size, self.resolution)
 
-    def advect(self, field: Field, velocity: Field, dt: Tensor) -> Field:
-        """`field` carried along `velocity` for `dt` by the flow's advection scheme."""
-        return SCHEMES[self.advection](field, velocity, dt, self.reach)
-
-    @property
-    def takes_correction(self) -> bool:
-        """Whether a correction can enter the step as a force."""
-        return "correction" in inspect.signature(self.physics).parameters
-
-    @staticmethod
-    def corrected(name: str, field: Field, correction: Fields | None) -> Field:
-        """`field` plus the increment for the field `name`, if there is one."""
-        added = (correction or {}).get(name)
-        return field if added is None else field.with_values(field.values + added.values)
-
-    def check_cfl(self, dt: float, speed: float):
-        """
-        Raises InputError if what moves with `speed` leaves the domain along an axis within one step. Lookups along the
-        way of the flow are stable at any CFL number; beyond this, they find nothing of the flow.
-        """
-        axis, least = min(self.size.items(), key=lambda item: item[1])
-        if speed * dt > least:
-            crossed = f"at speed {speed:.3g} the flow crosses the domain ({axis}={least:g}) within one step"
-            raise InputError(f"dt={dt:g} is too large for {self}: {crossed}; dt <= {least / speed:.3g} is possible.")
-
     def parameter_tensors(self, given: dict) -> dict[str, Tensor]:
         """Checked parameter values as tensors, lists with a batch dimension; see `phi_sol.flows.parameters`."""
         return parameter_tensors(type(self).__name__, self.parameters, given)
-
-    def say(self, **options):
-        """Writes options of the constructor as all that mean the same are written; None for what it has anyway."""
-        self._options |= {n: v for n, v in options.items() if n in self._options}
-
-    @property
-    def options(self) -> dict:
-        """What the constructor got or took by default, without the resolution; for None the attribute of that name."""
-        given = {n: v for n, v in self._options.items() if n not in self.resolution}
-        computed = {n for n in given if hasattr(inspect.getattr_static(type(self), n, None), "__get__")}
-        return {n: vars(self).get(n) if v is None and n not in computed else v for n, v in given.items()}
 
     def config(self) -> dict:
         """All that defines this flow, as JSON-ready data; its `definition` is found without the author's doing."""

@@ -136,6 +136,13 @@ class BuoyantPlume(Flow):
         acceleration = self.buoyant_acceleration(marker, state.buoyancy)
         return velocity.with_values(velocity.values + acceleration.values * dt), marker
 
+    def rates(self, state: State) -> Fields:
+        velocity = self.transport(state.velocity, state.velocity)
+        velocity = velocity.with_values(
+            velocity.values + self.buoyant_acceleration(state.marker, state.buoyancy).values
+        )
+        return {"velocity": velocity, "marker": self.transport(state.marker, state.velocity) + self.source}
+
     def physics(self, state: State, dt: Tensor, correction: Fields | None = None) -> State:
         velocity, marker = self.before_projection(state, dt, correction)
         velocity, _ = self.projection(velocity)

@@ -23,6 +23,7 @@ from ..errors import InputError, is_real, positive, quoted
 from ..pressure.obstacles import covered_cells, parts_of
 from ..stepping.state import Fields, State
 from .base import Flow
+from .diffusion import laplacian
 from .geometry import intervals, lengths, side_walls, stretched
 from .profile import Profile, face_means
 
@@ -261,6 +262,15 @@ class WakeFlow(Flow):
         if reynolds < least:
             needed = f"explicit diffusion needs reynolds >= {least:.4g} (or a smaller dt)"
             raise InputError(f"reynolds={reynolds:g} is too viscous for {self}: {needed}.")
+
+    def rates(self, state: State) -> Fields:
+        velocity = state.velocity
+        change = self.transport(velocity, velocity).values
+        change = change + self.viscosity(state.reynolds) * laplacian(velocity).values
+        return {
+            "velocity": velocity.with_values(change),
+            "marker": self.transport(state.marker, velocity) + self.inflow,
+        }
 
     def physics(self, state: State, dt: Tensor, correction: Fields | None = None) -> State:
         velocity = diffuse.explicit(state.velocity, self.viscosity(state.reynolds), dt)

@@ -55,7 +55,7 @@ def step_pressure(flow: Flow, arrays: Arrays, parameters: Arrays) -> np.ndarray 
         shape = batch(batch=len(rows))
         chosen, given = ({n: np.float64(a[rows]) for n, a in g.items()} for g in (arrays, parameters))
         with math.NUMPY, math.precision(64):
-            twin.physics(unpack(twin, chosen, given, shape), math.wrap(flow.dt))
+            twin.integrate(unpack(twin, chosen, given, shape), math.wrap(flow.dt))
             if listening.found is None:
                 return None
             result[rows] = math.expand(listening.found, shape).numpy([shape, *flow.resolution]) / flow.dt

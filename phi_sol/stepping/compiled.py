@@ -36,7 +36,7 @@ class CompiledFlow:
         with NUMPY, warnings.catch_warnings():  # those about stability do not matter here
             warnings.simplefilter("ignore")
             state = State(dict(flow.templates), {n: math.wrap(1.0) for n in flow.parameters})
-            flow.physics(state, math.wrap(flow.dt))
+            flow.integrate(state, math.wrap(flow.dt))
         self._names, self._functions = array_names(flow), {}
 
     def _function(self, corrected: tuple[str, ...], wanted: tuple[str, ...]) -> Callable:
@@ -62,7 +62,7 @@ class CompiledFlow:
             state, dt = unpack(self.flow, arrays, parameters, shape), reshaped_tensor(dt, [], convert=False)
             fields = dict.fromkeys(n.partition(".")[0] for n in correction)
             forces = [unpack_fields(self.flow, correction, fields, shape)] if correction else []
-            return pack(self.flow, self.flow.physics(state, dt, *forces), own=True)[0]
+            return pack(self.flow, self.flow.integrate(state, dt, *forces), own=True)[0]
 
     @cached_property
     def _projected(self) -> Callable:

@@ -41,5 +41,5 @@ class System(ABC):
         """All that defines it, as JSON-ready data."""
 
     @abstractmethod
-    def physics(self, state: State, dt: Any, correction: Any = None) -> State:
+    def integrate(self, state: State, dt: Any, correction: Any = None) -> State:
         """One time step, in PhiFlow operators."""

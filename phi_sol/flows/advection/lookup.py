@@ -1,7 +1,6 @@
 """
-Advection of fields along a velocity: PhiFlow's semi-Lagrangian and MacCormack steps, which look up a field at
-`x - v dt`, without scattered memory access: for displacements of at most a few cells by sums over shifted copies of the
-field (`interpolation.py`).
+Lookups of a field at `x - v dt`, without scattered memory access: for displacements of at most a few cells by sums over
+shifted copies of the field (`grids/interpolation.py`).
 """
 
 from dataclasses import dataclass
@@ -12,76 +11,15 @@ from phi.field import Field, sample
 from phi.math import Tensor, dual, reshaped_tensor
 from phi.math.backend import choose_backend
 from phi.math.extrapolation import ZERO_GRADIENT, ConstantExtrapolation
-from phi.physics import advect
 
-from ..errors import InputError, quoted
-from ..grids.interpolation import Interpolation
-from ..grids.layout import CLOSED, OTHER, Layout, by_side, side_of
+from ...errors import InputError, quoted
+from ...grids.interpolation import Interpolation
+from ...grids.layout import CLOSED, OTHER, Layout, by_side, side_of
 
 REACH = 1  # default bound K in cells; on CPUs one makes the copies twice as fast as the gather, two equally fast
 
 
-def semi_lagrangian(field: Field, velocity: Field, dt: Tensor | float, reach: int = REACH) -> Field:
-    """
-    One semi-Lagrangian step: `f(x, t + dt) = f(x - v(x, t) dt, t)` with linear interpolation.
-
-    Equal to PhiFlow's `advect.semi_lagrangian` to round-off. First order in time and, at a fixed CFL number, in space;
-    stable for any CFL number. The gradient is that of the interpolation; where a lookup falls on a sample point, the
-    one-sided one.
-
-    Args:
-        field: Centred or staggered grid to be advected. Its boundaries: constants (also traced ones), zero gradient,
-            periodic, profiles (`field.as_boundary()`), classes derived from these, or a mix. A centred field in a
-            profile on all sides goes to PhiFlow.
-        velocity: Vector grid.
-        dt: Time increment.
-        reach: Bound K, in cells, of the displacement `|v| dt / dx` up to which shifted copies are blended; where it is
-            exceeded anywhere, all values are gathered instead. The result is the same.
-
-    Returns:
-        Grid with the sample points of `field`.
-
-    Raises:
-        InputError: for other boundaries of `field`.
-    """
-    if not field.is_staggered and isinstance(getattr(field.boundary, "field", None), Field):
-        return advect.semi_lagrangian(field, velocity, dt)
-    within = _within(velocity, dt, reach)
-    return _assemble(field, [_Lookup(part, dt, reach).values(within) for part in _parts(field, velocity)])
-
-
-def mac_cormack(field: Field, velocity: Field, dt: Tensor | float, reach: int = REACH) -> Field:
-    """
-    One limited MacCormack step: with A the semi-Lagrangian step and A⁻ the one backwards in time,
-
-        f₁ = A f,   f₂ = A⁻ f₁,   f = f₁ + (f - f₂) / 2,   clipped to the range of the values that f₁ was
-        interpolated from.
-
-    Equal to PhiFlow's `advect.mac_cormack` where that runs. Second order in space and time for smooth fields and
-    constant velocity, first order at extrema, where the limiter acts, and in time where the velocity varies.
-
-    Arguments and result as for `semi_lagrangian`.
-
-    Source: A. Selle, R. Fedkiw, B. Kim, Y. Liu, J. Rossignac, "An unconditionally stable MacCormack method", J. Sci.
-    Comput. 35 (2008).
-    """
-    parts, within = _parts(field, velocity), _within(velocity, dt, reach)
-    found = [_Lookup(part, dt, reach).values_and_range(within) for part in parts]
-    forward, lower, upper = zip(*found, strict=True)
-    # f₁ takes the boundary conditions of the field as a whole, so that it is put together before the way back
-    moved = _assemble(field, list(forward))
-    result = []
-    for before, part, f1, low, high in zip(parts, _parts(moved, velocity, parts), forward, lower, upper, strict=True):
-        part.speed = {d: -s for d, s in part.speed.items()}
-        back = _Lookup(part, dt, reach).values(within)
-        result.append(math.clip(f1 + 0.5 * (before.values - back), low, high))
-    return _assemble(field, result)
-
-
-SCHEMES = {"semi_lagrangian": semi_lagrangian, "mac_cormack": mac_cormack}
-
-
-def _within(velocity: Field, dt: Tensor | float, reach: int):
+def within_reach(velocity: Field, dt: Tensor | float, reach: int):
     """Whether no displacement exceeds `reach` cells (a native scalar), by stored and boundary values; NaN: no."""
     greatest: Any = 0.0
     layout = Layout("velocity", velocity)
@@ -105,7 +43,7 @@ def _beyond(layout: Layout, values: Tensor, component: str) -> Tensor | float:
     return greatest
 
 
-def _parts(field: Field, velocity: Field, like: "list[_Part] | None" = None) -> "list[_Part]":
+def parts_of(field: Field, velocity: Field, like: "list[Part] | None" = None) -> "list[Part]":
     """A centred field, or the components of a staggered one, with the velocity there in cells per time."""
     layout, dims = Layout("field", field), field.resolution.names
     if like is not None:
@@ -116,7 +54,7 @@ def _parts(field: Field, velocity: Field, like: "list[_Part] | None" = None) -> 
         samples = [sampled[{"~vector": d}] for d in dims] if field.is_staggered else [sampled]
         speeds = [{d: s.vector[d] / h for d, h in _spacing(layout).items()} for s in samples]
     values = [field.values[{"~vector": d}] for d in dims] if field.is_staggered else [field.values]
-    return [_Part(layout, c, v, s) for c, v, s in zip(layout.components, values, speeds, strict=True)]
+    return [Part(layout, c, v, s) for c, v, s in zip(layout.components, values, speeds, strict=True)]
 
 
 def _spacing(layout: Layout) -> dict[str, float]:
@@ -126,7 +64,7 @@ def _spacing(layout: Layout) -> dict[str, float]:
 
 
 @dataclass
-class _Part:
+class Part:
     """Values of a centred field or of a component, and the velocity by axis in cells per time."""
 
     layout: Layout
@@ -135,14 +73,14 @@ class _Part:
     speed: dict[str, Tensor]
 
 
-def _assemble(field: Field, parts: list[Tensor]) -> Field:
+def assembled(field: Field, parts: list[Tensor]) -> Field:
     return field.with_values(math.stack(parts, dual(vector=field.resolution.names)) if field.is_staggered else parts[0])
 
 
-class _Lookup:
+class Lookup:
     """Values of one array at displaced sample points."""
 
-    def __init__(self, part: _Part, dt: Tensor | float, reach: int):
+    def __init__(self, part: Part, dt: Tensor | float, reach: int):
         layout, values, dims = part.layout, part.values, list(part.speed)
         for side in layout.leaves(part.component):
             if side_of(side, part.component, False) == OTHER:

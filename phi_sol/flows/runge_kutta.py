@@ -1,0 +1,70 @@
+"""Runge-Kutta methods for flows that say how fast their fields change."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import reduce
+
+from phi.field import Field
+from phi.math import Tensor
+
+from ..stepping.state import Fields, State
+
+
+@dataclass(frozen=True)
+class Method:
+    """
+    An explicit Runge-Kutta method: `y_i = y + dt Σ_j a_ij k_j` with `k_j` the rate of `y_j`; the step is the last row.
+
+    Attributes:
+        order: In time, for the equations and for their pressure projection alike.
+        rows: The a_ij of all stages but the first, and then the weights of the step.
+    """
+
+    order: int
+    rows: tuple[tuple[float, ...], ...]
+
+
+METHODS = {
+    "heun": Method(2, ((1.0,), (1 / 2, 1 / 2))),
+    "rk3": Method(3, ((1.0,), (1 / 4, 1 / 4), (1 / 6, 1 / 6, 2 / 3))),  # that of Shu and Osher: keeps what Euler keeps
+    "rk4": Method(4, ((1 / 2,), (0.0, 1 / 2), (0.0, 0.0, 1.0), (1 / 6, 1 / 3, 1 / 3, 1 / 6))),
+}
+
+
+def integrated(
+    method: str,
+    state: State,
+    rates: Callable[[State], Fields],
+    dt: Tensor | float,
+    constrained: Callable[[State], State] = lambda state: state,
+    correction: Fields | None = None,
+) -> State:
+    """
+    One step of a Runge-Kutta method.
+
+    Args:
+        method: A name of `METHODS`.
+        state: At the start of the step.
+        rates: The rate of change of some fields of a state; the others stay as they are.
+        dt: Time step.
+        constrained: What each stage goes through, such as the pressure projection.
+        correction: Increments by field, which are added before the last stage goes through it.
+
+    Source: for the projection of each stage B. Sanderse, B. Koren, "Accuracy analysis of explicit Runge-Kutta methods
+    applied to the incompressible Navier-Stokes equations", J. Comput. Phys. 231 (2012).
+    """
+    rows, found, stage = METHODS[method].rows, [], state
+    for i, row in enumerate(rows):
+        found.append(rates(stage))
+        added = {n: _weighted([k[n] for k in found], row) * dt for n in found[0]}
+        if i == len(rows) - 1:
+            for name, increment in (correction or {}).items():
+                added[name] = increment.values + added.get(name, 0.0)
+        moved = {n: state.fields[n].with_values(state.fields[n].values + a) for n, a in added.items()}
+        stage = constrained(state.with_fields(**moved))
+    return stage
+
+
+def _weighted(rates: list[Field], weights: tuple[float, ...]) -> Tensor:
+    parts = [rate.values * w for rate, w in zip(rates, weights, strict=True) if w]
+    return reduce(lambda a, b: a + b, parts)

@@ -1,0 +1,109 @@
+"""How a flow takes a time step: by its own physics, or by integrating its rates."""
+
+import inspect
+from abc import abstractmethod
+from typing import Any
+
+from phi.field import Field
+from phi.math import Tensor
+
+from ..errors import InputError
+from ..stepping.state import Fields, State
+from .advection import REACH, SCHEMES
+from .runge_kutta import integrated
+
+
+class Steps:
+    """The steps of a flow; `phi_sol.flows.Flow` has the rest of what they need."""
+
+    size: dict[str, float]
+    spacing: Any
+    projection: Any
+    advection = "semi_lagrangian"
+    integrator = "rk3"
+    """The Runge-Kutta method (`flows/runge_kutta.py`) for schemes of fluxes."""
+    incompressible = True
+    """Whether a step ends in the pressure projection of `velocity`."""
+    reach = REACH
+    """Cells that `|v| dt` may cross until advection needs a gather; the result is the same."""
+
+    # --- what a subclass defines ---
+
+    @abstractmethod
+    def physics(self, state: State, dt: Tensor, correction: Fields | None = None) -> State:
+        """
+        One time step, in PhiFlow operators.
+
+        Args:
+            state: State at the start of the step.
+            dt: Time step.
+            correction: Increments by field name, to be added (see `corrected`) where the step adds its forces: after
+                advection, before the projection. A flow without this argument is corrected after its step only.
+        """
+
+    def rates(self, state: State) -> Fields:
+        """
+        How fast fields change without the pressure, for schemes of fluxes: `transport` of each, and all else. Without
+        this method `physics` takes its step with those, too, along a velocity that stays during the step.
+        """
+        raise NotImplementedError
+
+    # --- what every flow can do ---
+
+    def advect(self, field: Field, velocity: Field, dt: Tensor) -> Field:
+        """`field` carried along `velocity`, which stays, for `dt` by the flow's advection scheme."""
+        scheme = SCHEMES[self.advection]
+        if scheme.moved:
+            return scheme.moved(field, velocity, dt, self.reach)
+        state = State({"field": field})
+        rates = lambda state: {"field": self.transport(state.fields["field"], velocity)}  # noqa: E731
+        return integrated(self.integrator, state, rates, dt).fields["field"]
+
+    def transport(self, field: Field, velocity: Field) -> Field:
+        """`-∇·(v f)`, of a flow that is compressible `-v·∇f`, by the flow's scheme of fluxes."""
+        return SCHEMES[self.advection].rate(field, velocity, self.incompressible)  # type: ignore[misc]
+
+    @property
+    def by_rates(self) -> bool:
+        """Whether a step integrates `rates`: for schemes of fluxes, unless a subclass has a `physics` of its own."""
+        first = next(c for c in type(self).__mro__ if {"rates", "physics"} & vars(c).keys())
+        return SCHEMES[self.advection].rate is not None and first is not Steps and "rates" in vars(first)
+
+    def integrate(self, state: State, dt: Tensor, correction: Fields | None = None) -> State:
+        """One time step, as `physics`, by the flow's scheme."""
+        if self.by_rates:
+            return integrated(self.integrator, state, self.rates, dt, self.constrained, correction)
+        return self.physics(state, dt, *([correction] if correction else []))
+
+    def constrained(self, state: State) -> State:
+        """The state with a velocity that is divergence-free, where the flow is incompressible."""
+        if not self.incompressible:
+            return state
+        return state.with_fields(velocity=self.projection(state.velocity)[0])
+
+    @property
+    def takes_correction(self) -> bool:
+        """Whether a correction can enter the step as a force."""
+        return self.by_rates or "correction" in inspect.signature(self.physics).parameters
+
+    @staticmethod
+    def corrected(name: str, field: Field, correction: Fields | None) -> Field:
+        """`field` plus the increment for the field `name`, if there is one."""
+        added = (correction or {}).get(name)
+        return field if added is None else field.with_values(field.values + added.values)
+
+    def check_cfl(self, dt: float, speed: float):
+        """
+        Raises InputError if what moves with `speed` leaves the domain along an axis within one step, or with a scheme
+        of fluxes crosses more cells than keep it stable. Lookups along the way of the flow are stable at any CFL
+        number; beyond this, they find nothing of the flow.
+        """
+        if (limit := SCHEMES[self.advection].courant) is not None:
+            most = limit * min(self.spacing.values()) / speed
+            if dt > most:
+                reason = f"{self.advection} is stable up to a Courant number of {limit:.3g}, at speed {speed:.3g}"
+                raise InputError(f"dt={dt:g} is too large for {self}: {reason} that is dt <= {most:.3g}.")
+        axis, least = min(self.size.items(), key=lambda item: item[1])
+        if speed * dt > least:
+            crossed = f"at speed {speed:.3g} the flow crosses the domain ({axis}={least:g}) within one step"
+            raise InputError(f"dt={dt:g} is too large for {self}: {crossed}; dt <= {least / speed:.3g} is possible.")
