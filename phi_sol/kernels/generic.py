@@ -61,3 +61,10 @@ class Kernels:
     def irfft(self, real, imaginary, size: int):
         """The inverse of `rfft`, with `size` values along the last axis."""
         raise NotImplementedError
+
+    def filtered(self, x, factors):
+        """
+        `x` with its Fourier modes along all axes but the first times real `factors`, of the shape of the one-sided
+        transform: in one transform there and one back.
+        """
+        raise NotImplementedError

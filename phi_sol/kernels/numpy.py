@@ -28,3 +28,7 @@ class NumpyKernels(Kernels):
 
     def irfft(self, real, imaginary, size):
         return np.fft.irfft(real + 1j * imaginary, size)
+
+    def filtered(self, x, factors):
+        axes = tuple(range(1, x.ndim))
+        return np.fft.irfftn(np.fft.rfftn(x, axes=axes) * factors, x.shape[1:], axes)

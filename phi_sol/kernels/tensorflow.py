@@ -9,6 +9,11 @@ from .generic import Kernels
 from .settings import traced
 
 LARGE = 2**18  # bytes
+TRANSFORMS = (
+    (tf.signal.rfft, tf.signal.irfft),
+    (tf.signal.rfft2d, tf.signal.irfft2d),
+    (tf.signal.rfft3d, tf.signal.irfft3d),
+)
 
 
 class TensorFlowKernels(Kernels):
@@ -90,6 +95,11 @@ class TensorFlowKernels(Kernels):
 
     def irfft(self, real, imaginary, size):
         return tf.signal.irfft(tf.complex(real, imaginary), [size])
+
+    def filtered(self, x, factors):
+        there, back = TRANSFORMS[len(x.shape) - 2]
+        modes = there(x)
+        return back(modes * tf.cast(factors, modes.dtype), x.shape[1:])
 
 
 def _fixed(inputs):

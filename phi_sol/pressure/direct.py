@@ -16,6 +16,7 @@ from .cg import Recurrence, iterate, norm_of
 from .cut_faces import CutFaces
 from .laplace import MaskedLaplace
 from .passes import Passes
+from .periodic import inverse_eigenvalues
 
 LOG = logging.getLogger(__name__)
 
@@ -32,7 +33,8 @@ class DirectPoisson:
     Without obstacle the operator is a sum over the axes, `K₀ = Σ_d K_d`, and is diagonal in the product of the axes'
     eigenbases (`Axis`). One axis, if it is long and not periodic, is not transformed: for each mode of the others it
     leaves a tridiagonal system, solved by elimination ("sweep"). Cost for N cells: O(N) for the swept axis, O(N log n)
-    for Fourier transforms, `O(N n)` for dense products on short axes. On GPUs nothing is swept.
+    for Fourier transforms, `O(N n)` for dense products on short axes. On GPUs nothing is swept. A box that is periodic
+    along all axes takes one Fourier transform along all of them.
 
     The faces between fluid and solid cells ("cut faces") carry no flux: with one column of C per cut face, 1/dx in one
     cell and -1/dx in the other, `K = K₀ - C Cᵀ`. The Woodbury identity gives
@@ -99,6 +101,8 @@ class DirectPoisson:
         self._passes = {}
         self._free = CutFaces(solid, self.spacing, self.sides)
         self.cut_faces = self._free.count
+        whole = all(s == (PERIODIC, PERIODIC) for s in self.sides.values()) and not (self.cut_faces or ways)
+        self.periodic = inverse_eigenvalues(self.shape, tuple(self.spacing.values())) if whole else None
         self.iterative = 8 * len(self._free.cells) ** 2 > budget
         if self.iterative:
             size = f"An obstacle with {len(self._free.cells)} cut cells exceeds the budget of {budget // 2**20} MiB"
@@ -194,6 +198,8 @@ class DirectPoisson:
 
     def _solve(self, backend: Backend, b):
         kernels = kernels_for(backend)
+        if kernels.sweeps and self.periodic is not None:
+            return kernels.filtered(b, self.periodic)
         fluid = kernels.constant(backend, self._fluid)
         axes = tuple(range(1, b.ndim))
         b = backend.where(backend.cast(fluid, DType(bool)), b, backend.zeros_like(b))

@@ -14,9 +14,11 @@ from phi.physics import fluid
 from phi.physics.fluid import Obstacle
 
 from ..errors import InputError, quoted
-from ..grids.layout import CLOSED, OPEN, OTHER, PERIODIC, Layout, side_of
+from ..grids.layout import CLOSED, OPEN, OTHER, PERIODIC, Layout, side_of, tensor_of
+from ..kernels import kernels_for
 from .direct import DirectPoisson
 from .obstacles import covered_cells, inside, parts_of, static_cells, warn_of_leaks
+from .periodic import project
 
 
 class Projection:
@@ -93,8 +95,18 @@ class Projection:
 
     def correct(self, velocity: Field) -> tuple[Field, Field]:
         """The same for a velocity on whose values at blocked faces nothing is imposed: they stay as they are."""
+        backend = velocity.values.default_backend
+        if self.solver.periodic is not None and kernels_for(backend).sweeps:
+            return self._in_periodic_box(backend, velocity, self.solver.periodic)
         normal = Field(velocity.geometry, velocity.values, get_normal(velocity.boundary))  # the rest has no part in it
         return self.subtract_gradient(velocity, -self.solver.solve(divergence(normal).values))
+
+    def _in_periodic_box(self, backend, velocity: Field, factors) -> tuple[Field, Field]:
+        layout, shape = Layout("velocity", velocity), velocity.values.shape.batch
+        arrays = layout.to_arrays(velocity, shape)
+        parts, p = project(backend, list(arrays.values()), factors, tuple(self.solver.spacing.values()))
+        pressure = Field(velocity.geometry, tensor_of(p, shape, layout.dims), self.pressure_boundary)
+        return layout.to_field(dict(zip(layout.arrays, parts, strict=True)), shape), pressure
 
     def subtract_gradient(self, velocity: Field, pressure: Tensor) -> tuple[Field, Field]:
         """`u* - ∇p` and the field of p, from its values in cells; blocked faces are left alone."""

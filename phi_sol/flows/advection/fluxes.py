@@ -38,8 +38,8 @@ def flux_rate(field: Field, velocity: Field, faces: Faces, width: int, conservat
         raise InputError("Finite-volume schemes need the velocity on the faces of cells: a staggered one.")
     own, carrier = Layout("field", field), Layout("velocity", velocity)
     same = field is velocity
-    around = {c: _surrounded(own, field, c, width) for c in own.components}
-    carried = around if same else {d: _surrounded(carrier, velocity, d, 1) for d in carrier.dims}
+    around = {c: surrounded(own, field, c, width) for c in own.components}
+    carried = around if same else {d: surrounded(carrier, velocity, d, 1) for d in carrier.dims}
     shape = math.merge_shapes(*[t.shape.without(own.dims) for t in (*around.values(), *carried.values())])
     values = {c: native_of(t, shape, own.dims) for c, t in around.items()}
     speeds = values if same else {d: native_of(t, shape, own.dims) for d, t in carried.items()}
@@ -48,7 +48,7 @@ def flux_rate(field: Field, velocity: Field, faces: Faces, width: int, conservat
     return field.with_values(math.stack(rates, dual(vector=own.dims)) if own.staggered else rates[0])
 
 
-def _surrounded(layout: Layout, field: Field, component: str, width: int) -> Tensor:
+def surrounded(layout: Layout, field: Field, component: str, width: int) -> Tensor:
     """A component on all n + 1 faces across its axis, with `width` more layers: one by its boundary, then copies."""
     for side in layout.leaves(component):
         if side_of(side, component, False) == OTHER:
