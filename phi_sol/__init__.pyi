@@ -12,10 +12,14 @@ from .experiment import Experiment as Experiment
 from .experiment import Schedule as Schedule
 from .experiment import load_experiment as load_experiment
 from .flows import BuoyantPlume as BuoyantPlume
+from .flows import DynamicSmagorinsky as DynamicSmagorinsky
 from .flows import Flow as Flow
 from .flows import ForcedAdvection as ForcedAdvection
+from .flows import FunctionTerm as FunctionTerm
 from .flows import PeriodicBox as PeriodicBox
+from .flows import Smagorinsky as Smagorinsky
 from .flows import SmokeBox as SmokeBox
+from .flows import Term as Term
 from .flows import WakeFlow as WakeFlow
 from .generation.generator import Generator as Generator
 from .grids.layout import Layout as Layout

@@ -2,7 +2,10 @@
 
 import inspect
 from abc import abstractmethod
-from typing import Any
+from collections.abc import Sequence
+from copy import copy
+from functools import partial
+from typing import Any, TypeVar
 
 from phi.field import Field
 from phi.math import Tensor
@@ -11,11 +14,16 @@ from ..errors import InputError
 from ..stepping.state import Fields, State
 from .advection import REACH, SCHEMES
 from .runge_kutta import integrated
+from .terms import Term, as_terms, term_rates
+
+Own = TypeVar("Own", bound="Steps")
 
 
 class Steps:
     """The steps of a flow; `phi_sol.flows.Flow` has the rest of what they need."""
 
+    terms: tuple[Term, ...] = ()
+    """What is added to its equations, see `with_terms`."""
     size: dict[str, float]
     spacing: Any
     projection: Any
@@ -69,11 +77,48 @@ class Steps:
         first = next(c for c in type(self).__mro__ if {"rates", "physics"} & vars(c).keys())
         return SCHEMES[self.advection].rate is not None and first is not Steps and "rates" in vars(first)
 
-    def integrate(self, state: State, dt: Tensor, correction: Fields | None = None) -> State:
-        """One time step, as `physics`, by the flow's scheme."""
+    def integrate(
+        self, state: State, dt: Tensor, correction: Fields | None = None, weights: Sequence[Any] | None = None
+    ) -> State:
+        """
+        One time step, as `physics`, by the flow's scheme and with its terms; `weights`: the values of their variables,
+        see `term_rates`.
+        """
         if self.by_rates:
-            return integrated(self.integrator, state, self.rates, dt, self.constrained, correction)
+            rates = partial(self._all_rates, weights)
+            return integrated(self.integrator, state, rates, dt, self.constrained, correction)
+        if self.terms:
+            forces = term_rates(self, self.terms, state, weights)  # type: ignore[arg-type]  # a Flow
+            forces = {n: f.with_values(dt * f.values) for n, f in forces.items()}
+            correction = forces | {n: self.corrected(n, c, forces) for n, c in (correction or {}).items()}
         return self.physics(state, dt, *([correction] if correction else []))
+
+    def _all_rates(self, weights: Sequence[Any] | None, state: State) -> Fields:
+        rates = self.rates(state)
+        more = term_rates(self, self.terms, state, weights) if self.terms else {}  # type: ignore[arg-type]
+        return rates | more | {n: self.corrected(n, rates[n], more) for n in rates.keys() & more.keys()}
+
+    def with_terms(self: Own, *terms: Any) -> Own:
+        """
+        This flow with more terms in its equations.
+
+        Args:
+            terms: Of `phi_sol.Term`, such as `Smagorinsky()`, or functions of the state that return rates by field,
+                such as `lambda state: {"velocity": -0.1 * state.velocity}`.
+
+        Raises:
+            InputError: for anything else, and for a flow into whose step nothing can enter.
+        """
+        if not self.takes_correction:
+            raise InputError(f"{type(self).__name__}.physics has no argument 'correction': no term can enter its step.")
+        flow = copy(self)
+        flow.terms = (*self.terms, *as_terms(self, terms))  # type: ignore[arg-type]
+        return flow
+
+    @property
+    def term_weights(self) -> list:
+        """The variables of all terms, in order."""
+        return [w for term in self.terms for w in term.weights]
 
     def constrained(self, state: State) -> State:
         """The state with a velocity that is divergence-free, where the flow is incompressible."""

@@ -47,13 +47,15 @@ class CompiledFlow:
             def flat(dt: tf.Tensor, *values: tf.Tensor) -> list[tf.Tensor]:
                 rest = iter(values)
                 arrays, parameters, correction = ({n: next(rest) for n in names} for names in groups)
-                result = self._step(arrays, parameters, dt, correction)
+                result = self._step(arrays, parameters, dt, correction, list(rest))
                 return [result[n] for n in wanted]
 
             self._functions[corrected, wanted] = differentiable(flat)
         return self._functions[corrected, wanted]
 
-    def _step(self, arrays: Arrays, parameters: Arrays, dt: tf.Tensor, correction: Arrays) -> Arrays:
+    def _step(
+        self, arrays: Arrays, parameters: Arrays, dt: tf.Tensor, correction: Arrays, weights: list[tf.Tensor]
+    ) -> Arrays:
         self.traces += 1
         LOG.debug("tracing %s for %s", self.flow, {n: a.shape for n, a in arrays.items()})
         example = next(iter(arrays.values()))
@@ -61,8 +63,8 @@ class CompiledFlow:
         with math.precision(example.dtype.size * 8):
             state, dt = unpack(self.flow, arrays, parameters, shape), reshaped_tensor(dt, [], convert=False)
             fields = dict.fromkeys(n.partition(".")[0] for n in correction)
-            forces = [unpack_fields(self.flow, correction, fields, shape)] if correction else []
-            return pack(self.flow, self.flow.integrate(state, dt, *forces), own=True)[0]
+            forces = unpack_fields(self.flow, correction, fields, shape) if correction else None
+            return pack(self.flow, self.flow.integrate(state, dt, forces, weights), own=True)[0]
 
     @cached_property
     def _projected(self) -> Callable:
@@ -98,5 +100,5 @@ class CompiledFlow:
         """
         correction, wanted = correction or {}, tuple(self._names if only is None else only)
         values = [arrays[n] for n in self._names] + [parameters[n] for n in self.flow.parameters]
-        step = self._function(tuple(correction), wanted)
-        return dict(zip(wanted, step(dt, *values, *correction.values()), strict=True))
+        step, weights = self._function(tuple(correction), wanted), map(tf.convert_to_tensor, self.flow.term_weights)
+        return dict(zip(wanted, step(dt, *values, *correction.values(), *weights), strict=True))

@@ -41,5 +41,10 @@ class System(ABC):
         """All that defines it, as JSON-ready data."""
 
     @abstractmethod
-    def integrate(self, state: State, dt: Any, correction: Any = None) -> State:
+    def integrate(self, state: State, dt: Any, correction: Any = None, weights: Any = None) -> State:
         """One time step, in PhiFlow operators."""
+
+    @property
+    def term_weights(self) -> list:
+        """Variables of what was added to its equations."""
+        return []

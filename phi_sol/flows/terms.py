@@ -1,0 +1,103 @@
+"""Terms that are added to the right-hand side of a flow: known, parametrised or neural ones."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from phi.field import Field
+from phi.math import Tensor
+
+from ..errors import InputError, quoted
+from ..stepping.state import Fields, State
+
+if TYPE_CHECKING:
+    from .base import Flow
+
+
+class Term(ABC):
+    """
+    A term of a flow's equations, for `Flow.with_terms`. With schemes of fluxes every stage of a step has its rates;
+    with lookups they enter as forces, of the state at the start of the step: first order in time.
+
+    Attributes:
+        weights: Variables (`keras.Variable`s or TensorFlow's) that can be trained; none of a known term.
+    """
+
+    weights: Sequence[Any] = ()
+
+    @abstractmethod
+    def rates(self, flow: "Flow", state: State, weights: Sequence[Any]) -> Fields:
+        """
+        What the term adds per unit of time, by field name.
+
+        Args:
+            flow: The flow, with its grid.
+            state: Fields and parameters.
+            weights: The values of the variables, in the order of `weights`, as tensors that gradients flow through.
+        """
+
+
+class FunctionTerm(Term):
+    """A term from a function of the state, or of state and weights."""
+
+    def __init__(self, function: Callable, weights: Sequence[Any] = ()):
+        """
+        Args:
+            function: Of a `State`, and after it one tensor for each of the `weights`; returns rates by field name, such
+                as `{"velocity": -0.1 * state.velocity}`: fields of the flow, or PhiML tensors of their values.
+            weights: Variables to be trained.
+        """
+        if not callable(function):
+            raise InputError(f"A term is a Term or a function of the state, not {quoted(function)}.")
+        self.function, self.weights = function, tuple(weights)
+
+    def rates(self, flow: "Flow", state: State, weights: Sequence[Any]) -> Fields:
+        return self.function(state, *weights)
+
+
+def as_terms(flow: "Flow", given: Sequence[Any]) -> tuple[Term, ...]:
+    """Terms, of which some may be given as functions of the state; InputError for anything else."""
+    if not given:
+        raise InputError(f"Which terms shall {type(flow).__name__} have? Give one or several.")
+    return tuple(t if isinstance(t, Term) else FunctionTerm(t) for t in given)
+
+
+def term_rates(flow: "Flow", terms: Sequence[Term], state: State, weights: Sequence[Any] | None) -> Fields:
+    """
+    The rates of all terms together.
+
+    Args:
+        weights: Those of all terms, in order; None for the values of their variables.
+
+    Raises:
+        InputError: for fields that the flow does not have, or rates of another shape.
+    """
+    total: Fields = {}
+    rest = list(weights) if weights is not None else [w for t in terms for w in t.weights]
+    for term in terms:
+        own, rest = rest[: len(term.weights)], rest[len(term.weights) :]
+        given = term.rates(flow, state, own)
+        if not isinstance(given, dict):
+            raise InputError(f"The {_name(term)} of {flow} must return a dictionary of rates by field, not {given!r}.")
+        for name, rate in given.items():
+            added = _checked(flow, term, name, rate)
+            before = total.get(name)
+            total[name] = added if before is None else before.with_values(before.values + added.values)
+    return total
+
+
+def _checked(flow: "Flow", term: Term, name: str, rate: Any) -> Field:
+    if name not in flow.fields or name in flow.prescribed:
+        free = ", ".join(f for f in flow.fields if f not in flow.prescribed)
+        raise InputError(f"The {_name(term)} gives a rate of {quoted(name)}, but {flow} has {free}.")
+    template = flow.templates[name]
+    values = rate.values if isinstance(rate, Field) else rate
+    if not isinstance(values, Tensor) or values.shape.non_batch != template.values.shape.non_batch:
+        there, needed = getattr(values, "shape", type(values).__name__), template.values.shape
+        raise InputError(f"The {_name(term)} gives a rate of {name} of shape {there}, but {flow} needs {needed}.")
+    return template.with_values(values)
+
+
+def _name(term: Term) -> str:
+    function = getattr(term, "function", None)
+    return f"term {getattr(function, '__name__', type(term).__name__)!r}"
