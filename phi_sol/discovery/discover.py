@@ -36,9 +36,10 @@ def discover(
 
         target = Σ coefficient · term,
 
-    with as few terms as simulations agree on. A term is taken if its coefficient is significant over simulations (a
-    t-test, its level divided by the number of all candidates), if simulations that are held out are predicted better
-    with it, and if it explains at least the share `least` of the prediction. In noise nothing is found.
+    with as few terms as simulations agree on. A term is taken if held-out simulations are predicted better with it, if
+    its coefficient is significant over simulations (a t-test, its level divided by the number of all candidates), and
+    if it explains at least the share `least` of the prediction; smaller ones only if hardly anything is left beside
+    them. In noise nothing is found.
 
     All is computed at the centres of cells. Of flows, the velocity is called u, staggered components are shifted there
     (by Fourier transforms along periodic axes, else by means of two faces), and cells near sides and obstacles are left
@@ -56,7 +57,7 @@ def discover(
         minus: Of a solver, the solver that is right.
         blocks: Blocks of frames that each simulation is cut into, to be counted as simulations: for long ones, whose
             blocks have little to do with each other.
-        error_rate: How often, at most, anything is found where there is nothing.
+        error_rate: How often, about, anything is found where there is nothing.
         least: Least share of the prediction (root mean square) that a term alone explains.
 
     Returns:
@@ -97,7 +98,8 @@ def _samples_and_targets(target: Any, data: Data, minus: Solver | None) -> tuple
         return sources.from_solver(target, minus, data)
     if minus is not None:
         raise InputError(f"Only of a solver another one can be taken away (minus=), not of {quoted(target)}.")
-    if isinstance(target, str | Path) or hasattr(target, "placement"):
+    is_corrector = not isinstance(target, type) and hasattr(target, "check_flow") and hasattr(target, "placement")
+    if is_corrector or isinstance(target, str | Path):
         return sources.from_corrector(target, data)
     if callable(target) or target is None:
         what = "arrays, a Corrector, the folder of a run, or a Solver"

@@ -9,7 +9,7 @@ from math import prod
 import numpy as np
 
 from ..arguments import check_fields
-from ..errors import InputError, check_takes, integer, quoted, sequence, suggestion
+from ..errors import InputError, check_takes, integer, one_line, quoted, sequence, suggestion
 from .samples import Part, Samples
 
 POWERS = {2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸"}
@@ -61,7 +61,12 @@ class Term:
             for name, orders in self.factors:
                 result = result * part.derivative(name, orders)
             return result
-        result = np.asarray(self.function(part))
+        try:
+            result = np.asarray(self.function(part))
+        except InputError:
+            raise
+        except Exception as err:  # it is the user's
+            raise InputError(f"The term {quoted(self.name)} failed: {one_line(err)}.") from err
         if result.shape != shape or result.dtype.kind not in "fiu":
             found = f"{result.dtype} of shape {result.shape}"
             raise InputError(f"The term {quoted(self.name)} must give real numbers of shape {shape}, not {found}.")
@@ -143,12 +148,12 @@ class Library:
         or too many of them, and names that mean two.
         """
         fields, axes = self._fields(samples), range(len(samples.size))
-        known = [n for n in ("dt", *samples.parameters) if n in samples.numbers(0)]
+        known = list(samples.numbers(0))
         for scale in self.scales:
-            if (name := scale.removeprefix("1/")) not in ("1", *known):
+            if (name := scale.removeprefix("1/")) not in known and scale != "1":
                 there = ", ".join(["1", *known])
                 raise InputError(f"There is no scale {quoted(scale)}.{suggestion(name, known)} Known: {there}.")
-            if scale.startswith("1/") and not all(samples.numbers(i)[name] for i in range(samples.simulations)):
+            if name != scale and not all(samples.numbers(i)[name] for i in range(samples.simulations)):
                 raise InputError(f"{scale} is no scale of these samples: {name} is zero in some of them.")
         if fields and self.degree:
             orders = [o for o in product(range(self.order + 1), repeat=len(axes)) if sum(o) <= self.order]

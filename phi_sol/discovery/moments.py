@@ -52,7 +52,7 @@ def moments_of(
     step, values = max(1, CHUNK // (width * prod(samples.cells))), np.stack(list(targets.values()))
     largest = np.abs(values[..., cells]).reshape(len(values), -1).max(1)
     largest = np.where(largest > 0, largest, 1.0)
-    edges = np.linspace(0, frames, blocks + 1).astype(int)
+    edges = np.linspace(0, frames, blocks + 1).astype(int).tolist()
     for group in range(groups):
         simulation, block = divmod(group, blocks)
         factors = [t.factor(samples, simulation) for t in terms]
@@ -79,7 +79,7 @@ def moments_of(
 
 
 def _normalised(samples: Samples, terms: Sequence[Term], sums: np.ndarray, scale: np.ndarray, count: int) -> Moments:
-    p, rms = len(terms), {n: samples.rms(n) for n in samples.fields}
+    p, rms = len(terms), {n: samples.rms(n) for n in {f for t in terms for f, _ in t.factors}}
     size = np.sqrt(np.einsum("gii->i", sums)[:p] / count)
     size = np.where(size > [_rounding(samples, t, rms) for t in terms], size, 0.0)
     by = np.divide(1, size, out=np.zeros(p), where=size > 0)

@@ -65,6 +65,8 @@ class Samples:
             _set(self, "mask", mask)
         if self.dt is not None and not is_positive(self.dt):
             raise InputError(f"dt of samples must be positive, not {quoted(self.dt)}.")
+        if "dt" in self.parameters:
+            raise InputError("dt is no parameter of samples but an argument of its own: dt=.")
         _set(self, "parameters", {n: self._parameter(n, v) for n, v in self.parameters.items()})
         vector = [f"{self.divergence_free}.{d}" for d in self.size]
         if self.divergence_free is not None and (missing := [n for n in vector if n not in self.fields]):

@@ -65,6 +65,19 @@ def test_what_comes_in_does_not_depend_on_its_form():
     assert discover(-0.1 * u[:, :, 0], line)["target"].coefficients == {"m": pytest.approx(-0.1)}
 
 
+def test_in_three_dimensions_and_in_chunks(monkeypatch):
+    rng, axes = np.random.default_rng(0), "xyz"
+    fields = {f"u.{d}": np.fft.irfftn(rng.normal(size=(5, 2, 8, 8, 5)), (8, 8, 8), axes=(2, 3, 4)) for d in axes}
+    samples = Samples(fields, dict.fromkeys(axes, 1.0), divergence_free="u")
+    second = np.stack([Part(samples, i, slice(None), True).d("u.y", "zz") for i in range(5)])
+    target = {"du.y/dt": 0.3 * second - fields["u.x"] * fields["u.y"]}
+    whole = discover(target, samples)
+    terms = {"d²u.y/dz²": pytest.approx(0.3), "u.x u.y": pytest.approx(-1)}
+    assert whole["du.y/dt"].coefficients == terms and whole.candidates["du.y/dt"] < len(whole.library.names(samples))
+    monkeypatch.setattr("phi_sol.discovery.moments.CHUNK", 1)
+    assert discover(target, samples)["du.y/dt"].coefficients == terms
+
+
 def test_candidates():
     samples = flow_samples(0, 4)
     names = Library(order=2, degree=1).names(samples)
@@ -176,6 +189,7 @@ def test_bad_targets_and_terms():
     refused("at least one target", {}, samples)
     refused("discovery is of arrays", None, samples)
     refused("discovery is of arrays", np.sin, samples)
+    refused("discovery is of arrays", Corrector, samples)
     refused("Only of a solver", u, samples, minus=ForcedAdvection(y=8, x=8))
     refused("data of discover must be", u, dict(samples.fields))
     refused(
@@ -186,6 +200,7 @@ def test_bad_targets_and_terms():
     )
     refused(r"'sum' must give real numbers of shape", u, samples, Library(terms={"sum": lambda p: p["u.x"].sum()}))
     refused("no field 'u.z'", u, samples, Library(terms={"z": lambda p: p["u.z"]}))
+    refused("'nu' failed: KeyError: 'nu'", u, samples, Library(terms={"nu": lambda p: p.parameters["nu"]}))
     refused("no axis 'z'", u, samples, Library(terms={"z": lambda p: p.d("u.x", "z")}))
     refused("too large", u, Samples({"m": u * 1e200}, BOX), Library(0, 1))
     for options in ({"error_rate": 0.0}, {"error_rate": 2}, {"least": -1.0}, {"blocks": 0}, {"blocks": 1.5}):
@@ -233,6 +248,8 @@ def of(u):
         ("must be a list of names", lambda u: Library(scales=(1,))),
         ("at least one entry", lambda u: Library(scales=())),
         ("no scale 'dt'", lambda u: Library(scales=("dt",)).names(Samples({"m": u}, BOX))),
+        ("no scale '1/1'", lambda u: Library(scales=("1/1",)).names(Samples({"m": u}, BOX))),
+        ("argument of its own", lambda u: Samples({"m": u}, BOX, parameters={"dt": 1.0})),
         ("no field 'v' for the library", lambda u: Library(fields=("v",)).names(Samples({"m": u}, BOX))),
         ("no term 'v' to leave out", lambda u: Library(without=("v",)).names(Samples({"m": u}, BOX))),
         ("has no terms", lambda u: Library(0, 0, constant=False).names(Samples({"m": u}, BOX))),

@@ -142,6 +142,25 @@ def test_nothing_is_found_in_noise(kind, simulations):
     assert false <= 1
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("simulations", [4, 6, 10])
+def test_rates_of_errors(simulations):
+    """Of 300 experiments: terms in noise about as often as `error_rate` says, intervals that cover what is planted."""
+    false, covered, counted = {"white": 0, "smooth": 0}, 0, 0
+    for seed in range(300):
+        samples = flow_samples(seed, simulations)
+        white = np.random.default_rng([seed, 1]).normal(size=samples.fields["u.x"].shape)
+        for kind, noise in (("white", white), ("smooth", velocities(seed + 5000, simulations)["u.x"])):
+            false[kind] += bool(discover({"noise": noise}, samples)["noise"].coefficients)
+        clean, truth = planted("viscous", samples)
+        equation = discover({"t": clean + 0.5 * clean.std() * white}, samples, Library(2, 1))["t"]
+        for term in set(truth) & set(equation.coefficients):
+            low, high = equation.interval(term)
+            covered, counted = covered + (low <= truth[term] <= high), counted + 1
+    assert false["white"] <= 6 and false["smooth"] <= 9
+    assert counted == 600 and 0.92 <= covered / counted <= 0.98
+
+
 FIELDS = ("velocity.y", "velocity.x", "forcing.y", "forcing.x")
 STATISTICS = Statistics(
     mean=dict(zip(FIELDS, (0.1, -0.2, 0.0, 0.3), strict=True)),
@@ -197,6 +216,9 @@ def test_what_a_corrector_adds(forced):
         for name in result:
             expected = {t: pytest.approx(v, rel=1e-3) for t, v in result[name].coefficients.items()}
             assert other[name].coefficients == expected
+    corrector.description["placement"] = "instead"  # what it sees is the state itself
+    instead = discover(corrector, frames, Library(fields=("u",), derivatives="central", degree=1))
+    assert instead["du.x/dt"].coefficients == {n: pytest.approx(v, rel=1e-3) for n, v in terms.items()}
     same = discover(flow, frames, Library(fields=("u",), degree=1))
     assert all(np.isnan(e.r2) and not e.coefficients for e in same.equations.values())
 
