@@ -3,6 +3,10 @@ from . import networks as networks
 from .correctors import Corrector as Corrector
 from .correctors.guess import PoissonGuess as PoissonGuess
 from .correctors.pretrained import pretrained as pretrained
+from .discovery.discover import discover as discover
+from .discovery.library import Library as Library
+from .discovery.result import Discovery as Discovery
+from .discovery.samples import Samples as Samples
 from .errors import DivergedError as DivergedError
 from .errors import InputError as InputError
 from .errors import MissingError as MissingError

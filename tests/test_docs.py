@@ -144,6 +144,24 @@ def test_gradients_of_the_gradients_page():
     assert found["losses"][-1] < 0.5 * found["losses"][0]
 
 
+def test_python_in_the_discovery_page(capsys):
+    """The first and the last example find what the page says; all for fewer steps."""
+    page = (REPOSITORY / "docs" / "discovery.md").read_text()
+    for old, new in {
+        "steps=6)": "steps=3)",
+        "hybrid.rollout(start, steps=200, keep_every=10)[8:]": "source.rollout(start, 4)",
+    }.items():
+        assert old in page
+        page = page.replace(old, new)
+    names = {}
+    for code in re.findall(r"```python\n(.*?)```", page, re.S):
+        exec(compile(code, "discovery.md", "exec"), names)
+    for a, equation in zip("yx", names["numerical"].equations.values(), strict=True):
+        assert set(equation.coefficients) == {f"|u.{b}| d²u.{a}/d{b}²" for b in "yx"}
+    assert set(names["learned"]) == {"du.y/dt", "du.x/dt"}
+    assert "tau.xx = 0.001886" in capsys.readouterr().out and names["predicted"].shape == (6, 2, 64, 64)
+
+
 def test_python_in_the_restart_page(tmp_path, monkeypatch, capsys):
     """On a smaller grid; where the netCDF libraries are missing without that file."""
     blocks = re.findall(r"```python\n(.*?)```", (REPOSITORY / "docs" / "restart.md").read_text(), re.S)

@@ -39,6 +39,7 @@ LAYERS = [
     "experiment",
     "generation",
     "evaluation",
+    "discovery",
     "training",
     "tasks",
     "reproduce",

@@ -1,0 +1,1 @@
+"""What was learned, as an equation: sparse regression on products of derivatives of the coarse fields."""
