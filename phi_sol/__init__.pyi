@@ -2,6 +2,7 @@ from . import metrics as metrics
 from . import networks as networks
 from .correctors import Corrector as Corrector
 from .correctors.guess import PoissonGuess as PoissonGuess
+from .correctors.neural_term import NeuralTerm as NeuralTerm
 from .correctors.pretrained import pretrained as pretrained
 from .discovery.discover import discover as discover
 from .discovery.library import Library as Library
@@ -50,6 +51,7 @@ from .tasks.correction.task import Correction as Correction
 from .tasks.guess.experiment import PoissonExperiment as PoissonExperiment
 from .tasks.guess.methods import PoissonMethod as PoissonMethod
 from .tasks.guess.task import PressureGuess as PressureGuess
+from .tasks.terms import FitTerms as FitTerms
 from .training.plan import Plan as Plan
 from .training.plan import Stage as Stage
 from .training.plan import curriculum as curriculum

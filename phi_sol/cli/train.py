@@ -25,6 +25,9 @@ def train(
         str | None, option("Where the correction enters: after the step, or inside as a force.", "after")
     ] = None,
     project: Annotated[bool, option("Make the corrected velocity divergence-free.", True, "--project")] = False,
+    closure: Annotated[
+        str | None, option("The network gives the viscosity or the stress of a closure.", "an increment")
+    ] = None,
     truncate: Annotated[int | None, option("Cut the gradient after every so many steps.", "never")] = None,
     push_forward: Annotated[int | None, option("Steps without gradient before those of the loss.", "0")] = None,
     noise: Annotated[
@@ -143,11 +146,12 @@ def train(
     how: dict[str, Any] = {"placement": placement, "project": project or None, "truncate": truncate, "noise": noise}
     how |= {"push_forward": push_forward, "loss_weights": loss_weights, "gradient_loss": gradient_loss}
     how |= {"spectral_loss": spectral_loss, "step_weights": step_weights, "remat": remat}
-    how |= {"relative_loss": relative_loss}
+    how |= {"relative_loss": relative_loss, "form": closure}
     plan: dict[str, Any] = {"batch": batch, "learning_rate": learning_rate, "ramp": ramp, "clip": clip, "ema": ema}
     checks: dict[str, Any] = {"simulations": validation, "frames": validation_frames}
     checks |= {"every": validate_every, "patience": patience}
-    folder = out or Path("runs") / experiment.name / (f"inc-{method}" if placement == "inside" else method)
+    prefix = f"{closure}-" if closure else "inc-" if placement == "inside" else ""
+    folder = out or Path("runs") / experiment.name / f"{prefix}{method}"
     folders = find_simulations(data_folders(data, experiment.name), "train")
     quiet_tensorflow(device)
     from ..training.distribution import is_chief, make_strategy

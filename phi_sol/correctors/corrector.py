@@ -1,6 +1,7 @@
 """A corrector: network, adapter and normalisation, as one object that can be saved and loaded."""
 
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from ..storage.schemas import CORRECTOR
 from . import elsewhere
 from .adapter import Adapter, periodic_axes
 from .files import Sent, check_trained_for, in_short, load_pair, network_fingerprint, save_pair
+from .forms import channels_of, check_form, closure
 from .statistics import Statistics
 
 NETWORK_FILE, DESCRIPTION_FILE = "corrector.keras", "corrector.json"
@@ -41,6 +43,8 @@ class Corrector(Sent):
         description: JSON-ready facts: flow configuration, method, versions and the like.
     """
 
+    _flow: Flow | None = None
+
     @checked
     def __init__(self, network: keras.Model, adapter: Adapter, statistics: Statistics, description: dict):
         self.network, self.adapter, self.statistics, self.description = network, adapter, statistics, description
@@ -56,6 +60,7 @@ class Corrector(Sent):
         placement: str = "after",
         project: bool = False,
         policy: str | None = None,
+        form: str = "increment",
     ) -> "Corrector":
         """
         An untrained corrector for `flow`. It corrects nothing yet: the last layer starts at zero. Its network continues
@@ -70,9 +75,12 @@ class Corrector(Sent):
             placement: Where the correction enters, see `HybridSolver`.
             project: Whether the corrected velocity is made divergence-free.
             policy: Precision of the network, see `build_network`.
+            form: What the network gives, see `phi_sol.correctors.forms`: `increment`, or as a closure `viscosity` or
+                `stress`.
 
         Raises:
-            InputError: for an unknown network or policy, other channels, and fields that are missing or prescribed.
+            InputError: for an unknown network, policy or form, other channels, and fields that are missing or
+                prescribed.
         """
         free = [f for f in flow.fields if f not in flow.prescribed]
         wrong = [f for f in correct if f not in free]
@@ -82,11 +90,14 @@ class Corrector(Sent):
         names = tuple(n for n in array_names(flow) if n.partition(".")[0] in correct)
         seen = tuple(n for n in array_names(flow) if n in names or n.partition(".")[0] in flow.inputs)
         adapter = Adapter(tuple(flow.resolution.values()), seen, names, tuple(p for p in flow.parameters if p != SEED))
-        shape = adapter.input_channels, len(names), len(adapter.resolution)
+        check_form(form, placement, correct)
+        axes = len(adapter.resolution)
+        shape = adapter.input_channels, channels_of(form, len(names), axes), axes
         how: dict = dict(seed=seed, periodic=periodic_axes(flow), policy=policy, grid=adapter.resolution)
         model = build_network(network, *shape, **how)
         description = {"flow": flow.config(), "network": model.name, "placement": placement, "project": project}
-        return Corrector(model, adapter, statistics, description)
+        description |= {"form": form} if form != "increment" else {}
+        return Corrector(model, adapter, statistics, description).on(flow)
 
     @property
     def placement(self) -> str:
@@ -97,6 +108,17 @@ class Corrector(Sent):
     def project(self) -> bool:
         """Whether the corrected velocity is made divergence-free."""
         return self.description.get("project", False)
+
+    @property
+    def form(self) -> str:
+        """What the network gives, see `phi_sol.correctors.forms`."""
+        return self.description.get("form", "increment")
+
+    def on(self, flow: Flow) -> "Corrector":
+        """The same corrector with the grid of a flow, which a closure needs."""
+        bound = copy(self)
+        bound._flow = flow
+        return bound
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -112,6 +134,7 @@ class Corrector(Sent):
     def fingerprint(self) -> str:
         """Short hash of all that decides its corrections: placement, layers, weights, precision, statistics."""
         how = {"placement": self.placement, "project": self.project, "adapter": asdict(self.adapter)}
+        how |= {"form": self.form} if self.form != "increment" else {}
         return network_fingerprint(self.network, how | {"statistics": asdict(self.statistics)})
 
     def in_precision(self, policy: str) -> "Corrector":
@@ -121,14 +144,18 @@ class Corrector(Sent):
         instructions for 16 bits it is faster, elsewhere slower. Errors are those of `phi_sol.networks.in_precision`.
         """
         description = self.description | {"precision": policy}
-        return Corrector(in_precision(self.network, policy), self.adapter, self.statistics, description)
+        other = copy(self)
+        other.network, other.description = in_precision(self.network, policy), description
+        return other
 
     def take_over(self, trained: "Corrector"):
         """
         Takes the normalisation of a trained corrector, whose network this one has. Raises InputError if it sees or
         corrects other things than this one, or at another place.
         """
-        theirs, ours = ({**asdict(c.adapter), "placement": c.placement, "resolution": 0} for c in (trained, self))
+        theirs, ours = (
+            {**asdict(c.adapter), "placement": c.placement, "form": c.form, "resolution": 0} for c in (trained, self)
+        )
         if difference := first_difference(theirs, ours):
             raise InputError(f"The training can't start from these weights, whose {difference} here.")
         self.statistics = trained.statistics
@@ -152,6 +179,11 @@ class Corrector(Sent):
         else:
             fixed = [tf.convert_to_tensor(v) for v in self.network.non_trainable_variables]
             output, _ = self.network.stateless_call(weights, fixed, output)
+        if self.form != "increment":
+            if self._flow is None:
+                raise InputError(f"A closure ({self.form}) needs the grid of its flow: corrector.on(flow).")
+            scale = sum(s.correction[n] ** 2 for n in adapter.outputs) ** 0.5 / len(adapter.outputs) ** 0.5
+            return closure(self.form, self._flow)(tf.cast(output, channels.dtype), arrays, scale)
         correction = adapter.from_channels(tf.cast(output, channels.dtype), arrays)
         return {n: c * s.correction[n] for n, c in correction.items()}
 
@@ -175,7 +207,7 @@ class Corrector(Sent):
         """
         elsewhere.check_fits(self, flow)
         adapter = replace(self.adapter, resolution=tuple(flow.resolution.values()))
-        return Corrector(self.network, adapter, self.statistics, self.description)
+        return Corrector(self.network, adapter, self.statistics, self.description).on(flow)
 
     def distances(self, arrays: Mapping, parameters: Mapping) -> dict[str, float]:
         """
@@ -217,7 +249,8 @@ class Corrector(Sent):
         adapter = Adapter(**{k: tuple(v) for k, v in content.pop("adapter").items()})
         statistics = Statistics(**content.pop("statistics"))
         channels = network.input_shape[-1], network.output_shape[-1]
-        if channels != (adapter.input_channels, len(adapter.outputs)):
-            said = f"{DESCRIPTION_FILE} beside it says {adapter.input_channels} to {len(adapter.outputs)}"
+        gives = channels_of(content.get("form", "increment"), len(adapter.outputs), len(adapter.resolution))
+        if channels != (adapter.input_channels, gives):
+            said = f"{DESCRIPTION_FILE} beside it says {adapter.input_channels} to {gives}"
             raise InputError(f"{folder / NETWORK_FILE} maps {channels[0]} to {channels[1]} channels, but {said}.")
         return Corrector(network, adapter, statistics, content)

@@ -4,8 +4,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from phi.field import Field
-from phi.math import Tensor
+from phi.math import Tensor, reshaped_tensor
 
 from ..errors import InputError, quoted
 from ..stepping.state import Fields, State
@@ -36,6 +37,10 @@ class Term(ABC):
             weights: The values of the variables, in the order of `weights`, as tensors that gradients flow through.
         """
 
+    def on(self, flow: "Flow") -> "Term":
+        """The term for the grid of a flow, when it gets it."""
+        return self
+
 
 class FunctionTerm(Term):
     """A term from a function of the state, or of state and weights."""
@@ -43,8 +48,9 @@ class FunctionTerm(Term):
     def __init__(self, function: Callable, weights: Sequence[Any] = ()):
         """
         Args:
-            function: Of a `State`, and after it one tensor for each of the `weights`; returns rates by field name, such
-                as `{"velocity": -0.1 * state.velocity}`: fields of the flow, or PhiML tensors of their values.
+            function: Of a `State`, and after it one tensor for each of the `weights` (PhiML's of single numbers, else
+                native ones); returns rates by field name, such as `{"velocity": -0.1 * state.velocity}`: fields of the
+                flow, or PhiML tensors of their values.
             weights: Variables to be trained.
         """
         if not callable(function):
@@ -52,14 +58,14 @@ class FunctionTerm(Term):
         self.function, self.weights = function, tuple(weights)
 
     def rates(self, flow: "Flow", state: State, weights: Sequence[Any]) -> Fields:
-        return self.function(state, *weights)
+        return self.function(state, *[w if w.shape else reshaped_tensor(w, [], convert=False) for w in weights])
 
 
 def as_terms(flow: "Flow", given: Sequence[Any]) -> tuple[Term, ...]:
     """Terms, of which some may be given as functions of the state; InputError for anything else."""
     if not given:
         raise InputError(f"Which terms shall {type(flow).__name__} have? Give one or several.")
-    return tuple(t if isinstance(t, Term) else FunctionTerm(t) for t in given)
+    return tuple((t if isinstance(t, Term) else FunctionTerm(t)).on(flow) for t in given)
 
 
 def term_rates(flow: "Flow", terms: Sequence[Term], state: State, weights: Sequence[Any] | None) -> Fields:
@@ -73,7 +79,7 @@ def term_rates(flow: "Flow", terms: Sequence[Term], state: State, weights: Seque
         InputError: for fields that the flow does not have, or rates of another shape.
     """
     total: Fields = {}
-    rest = list(weights) if weights is not None else [w for t in terms for w in t.weights]
+    rest = list(weights) if weights is not None else [np.asarray(w) for t in terms for w in t.weights]
     for term in terms:
         own, rest = rest[: len(term.weights)], rest[len(term.weights) :]
         given = term.rates(flow, state, own)

@@ -52,6 +52,9 @@ class Correction(Protocol):
     def for_flow(self: Corrects, flow) -> Corrects:
         """The corrector for a flow that it was not trained for; InputError where that is impossible."""
 
+    def on(self: Corrects, flow) -> Corrects:
+        """The corrector with the grid of a flow."""
+
     def remark(self, flow, arrays: Arrays, parameters: Arrays) -> str:
         """A line about such a flow and inputs; nothing for the flow that it was trained for."""
 
@@ -107,6 +110,7 @@ class HybridSolver(Wrapped, Generic[Corrects]):
             corrector.check_flow(flow)
         else:
             corrector = corrector.for_flow(flow)
+        corrector = corrector.on(flow)
         check_placement(corrector.placement, corrector.project, solver)
         super().__init__(solver)
         self.corrector, self.names = corrector, array_names(flow)

@@ -33,7 +33,7 @@ class CompiledFlow:
         self.flow, self.traces = flow, 0
         _ = flow.templates, flow.obstacles  # geometry caches must not be filled inside a trace
         _ = "velocity" in flow.fields and flow.incompressible and flow.projection
-        with NUMPY, warnings.catch_warnings():  # those about stability do not matter here
+        with tf.init_scope(), NUMPY, warnings.catch_warnings():  # those about stability do not matter here
             warnings.simplefilter("ignore")
             state = State(dict(flow.templates), {n: math.wrap(1.0) for n in flow.parameters})
             flow.integrate(state, math.wrap(flow.dt))

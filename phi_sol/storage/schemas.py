@@ -143,6 +143,7 @@ class Corrector(TypedDict):
     statistics: Statistics
     placement: NotRequired[str]
     project: NotRequired[bool]
+    form: NotRequired[str]
     weights: NotRequired[str]
     before: NotRequired[dict[str, Any]]
 

@@ -55,6 +55,8 @@ class Method:
             et al. 2020, arXiv:2002.09405).
         placement: Where the correction enters, see `HybridSolver`.
         project: Whether the corrected velocity is made divergence-free.
+        form: What the network gives: `increment`, or as a closure inside of the step `viscosity` or `stress`, see
+            `phi_sol.correctors.forms`.
         loss: What predictions are compared by; a function (predicted, target), or several, are added to the plain loss.
         temporal: Weight of the temporal regularisation of precomputed corrections.
         seed: Seed of the noise.
@@ -69,6 +71,7 @@ class Method:
     noise: float = 0.0
     placement: str = "after"
     project: bool = False
+    form: str = "increment"
     loss: Any = SQUARES
     temporal: float = 0.0
     seed: int = 0
@@ -87,6 +90,8 @@ class Method:
             if not (is_real(getattr(self, name)) and getattr(self, name) >= 0):
                 raise InputError(f"The {name} must be finite and at least 0, not {quoted(getattr(self, name))}.")
         check_fields(self)
+        if self.form != "increment" and self.name != "pure" and not self.supervised:
+            object.__setattr__(self, "placement", "inside")
         check_placement(self.placement, self.project)
         object.__setattr__(self, "loss", Loss.of(self.loss))
         implied: dict[str, Any] = {}
@@ -100,6 +105,8 @@ class Method:
             implied["placement"] = "instead"
         elif self.placement == "instead":
             raise InputError("The placement 'instead' of the solver is the method pure.")
+        if self.form != "increment" and (self.supervised or self.name == "pure"):
+            raise InputError(f"{self.name.upper()} trains no closure: take sol, nog or non for the form {self.form}.")
         if self.supervised:
             given = [n for n in ("truncate", "push_forward", "noise", "project") if getattr(self, n)]
             given += ["placement"] if self.placement != "after" else []
@@ -124,12 +131,14 @@ class Method:
 
     def to_dict(self) -> dict:
         """JSON-ready: all that defines the training of one stage."""
-        content = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("looped", "seed")}
+        left_out = ("looped", "seed", *(("form",) if self.form == "increment" else ()))  # earlier runs have no form
+        content = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in left_out}
         return content | {"loss": self.loss.to_dict()}
 
     def __str__(self):
         steps = "" if self.name in SINGLE else f"-{self.unroll}"
-        return f"{'INC-' if self.placement == 'inside' else ''}{self.name.upper()}{steps}"
+        kind = f"{self.form}-" if self.form != "increment" else "INC-" if self.placement == "inside" else ""
+        return f"{kind}{self.name.upper()}{steps}"
 
     def losses(
         self, hybrid: HybridSolver, window: Arrays, parameters: Arrays, dt: tf.Tensor, *, numbers: tf.Tensor

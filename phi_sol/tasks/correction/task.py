@@ -101,7 +101,7 @@ class Correction(NetworkTask):
         parameters = {n: v[used] for n, v in data.parameters.items()}
         statistics = Statistics.of(data.moments(used), corrections, parameters)
         how: dict = dict(seed=setting.seed, policy=setting.precision, correct=self.correct)
-        how |= dict(placement=method.placement, project=method.project)
+        how |= dict(placement=method.placement, project=method.project, form=method.form)
         with setting.scope():
             network = self.begun(setting.precision)
             self.corrector = self.trained = Corrector.create(self.flow, network, statistics, **how)
