@@ -42,11 +42,10 @@ class FitTerms(Task):
         super().__init__(data)
         if not isinstance(flow, Flow) or not flow.term_weights:
             raise InputError("FitTerms needs a flow whose terms have weights: pair.source.with_terms(...).")
-        ours, theirs = (
-            ({n: x.resolution for n, x in f.layouts.items()}, f.parameters, f.dt) for f in (flow, self.flow)
-        )
+        known = self.flow
+        ours, theirs = ((f.fields, f.resolution, f.size, f.parameters, f.dt) for f in (flow, known))
         if ours != theirs:
-            raise InputError(f"The terms belong to {flow}, but the data to {self.flow}: take data.pair.source.")
+            raise InputError(f"The terms belong to {flow}, but the data to {known}: take data.pair.source.")
         self.flow = flow
         self.names = [n for f in flow.fields if f not in flow.prescribed for n in flow.layouts[f].arrays]
 
