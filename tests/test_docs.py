@@ -262,3 +262,14 @@ def test_the_page_on_extending_the_training(tmp_path, monkeypatch, capsys):
     own, other = (metrics.vorticity(flow, a) for a in (one, two))
     expected = 0.1 * ((own - other) ** 2).mean((1, 2)) / (other**2).mean((1, 2))
     np.testing.assert_allclose(my_parts.enstrophy(one, two), expected, rtol=1e-4)
+
+
+def test_python_in_the_closures_page(tmp_path, monkeypatch, capsys):
+    page = (REPOSITORY / "docs" / "closures.md").read_text()
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    for code in re.findall(r"```python\n(.*?)```", page, re.S):
+        for old, new in {"y=32, x=32": "y=12, x=12", "steps=120": "steps=12", "y=16, x=16": "y=12, x=12"}.items():
+            code = code.replace(old, new)
+        exec(compile(code, "closures.md", "exec"), names)
+    assert 0.2 < float(capsys.readouterr().out.split()[-1]) < 0.8  # after a tenth of the iterations

@@ -69,7 +69,8 @@ def variants(experiment: Experiment, data: Dataset) -> dict[str, Callable[[], Va
     made: dict = {HALF: lambda: same(WithTimeStep(_seen(pair), pair.reference.dt / 2))}
     made[TWICE] = lambda: _twice(experiment, data, starts)
     for scheme in SCHEMES if advects(experiment) else ():
-        if scheme != pair.reference.advection:
+        other = _pair(experiment, pair.ratio, pair.time_ratio, own | {"advection": scheme}).reference
+        if scheme != pair.reference.advection and is_stable(other, other.dt, data.simulations):
             made[scheme] = lambda scheme=scheme: same(
                 _seen(_pair(experiment, pair.ratio, pair.time_ratio, own | {"advection": scheme}))
             )
