@@ -65,6 +65,7 @@ def generate(
                 f"reference steps to compute, {plan['batch']} simulations at a time"
             )
         return
+    Generator.check_room([*generators.values()])
     for generator in generators.values():
         generator.run()
     for s, generator in generators.items():

@@ -2,7 +2,8 @@
 
 import logging
 import re
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from math import ceil
@@ -13,7 +14,7 @@ from ..errors import MOST, DivergedError, InputError, MissingError, integer
 from ..experiment import FRAMES, Experiment
 from ..files import checksum
 from ..flows.comparison import first_difference
-from ..places import check_place
+from ..places import check_place, check_room
 from ..progress import showing
 from ..stepping.arrays import array_names
 from ..stepping.state import State
@@ -27,6 +28,7 @@ from .start import starts
 from .verification import Verification
 
 LOG = logging.getLogger(__name__)
+LESS = "make room, or choose fewer frames, fewer simulations or another folder"
 START = "start"  # entry of a configuration whose simulations don't begin from the flow's initial state
 
 
@@ -154,17 +156,24 @@ class Generator:
             `files` of fields per simulation, and the `bytes` of all of these files before compression.
         """
         self.jobs = [self._verified(job) for job in self.jobs]
-        every, batches = self.experiment.keep_reference_every, [b for p in self._parts() for b in self._batches(p)]
-        coarse, fine = self.frames + 1, self.frames // every + 1
-        size = coarse * self._simulator.coarse.frame_bytes + fine * self._simulator.fine.frame_bytes
+        batches, files = [b for p in self._parts() for b in self._batches(p)], self._simulator.files
         return {
             "simulations": len(self.jobs),
             "finished": sum(job.done for job in self.jobs),
             "steps": sum(len(jobs) * (self.steps - start) for start, jobs in batches),
             "batch": max((len(jobs) for _, jobs in batches), default=0),
-            "files": (coarse + fine) * len(self.pair.source.fields),
-            "bytes": size * len(self.jobs),
+            "files": sum(count for _, _, count in files),
+            "bytes": sum(size * count for _, size, count in files) * len(self.jobs),
         }
+
+    @staticmethod
+    def check_room(generators: Sequence["Generator"]):
+        """Raises InputError if the disk has not the room for what generators, side by side, have still to write."""
+        files = [(job, *file) for g in generators for job in g.jobs if not job.done for file in g._simulator.files]
+        sizes: Counter[int] = Counter()
+        for job, pattern, size, count in files:
+            sizes[size] += max(0, count - sum(1 for _ in job.folder.glob(pattern)))
+        check_room("What is to be generated", generators[0].folder, sizes, LESS)
 
     def _parts(self) -> list[list[Job]]:
         """What is computed together if nothing is finished yet."""
@@ -205,13 +214,15 @@ class Generator:
 
         Raises:
             DivergedError: if simulations diverged. All others are complete then.
+            InputError: if the disk has not the room for what is still to be written.
         """
         with showing(progress, "steps/s") as show:
             return self._run(progress if callable(progress) else partial(show, f"{self.experiment.name} {self.split}"))
 
     def _run(self, progress: Callable[[int, int], None]) -> list[Path]:
-        self.folder.mkdir(parents=True, exist_ok=True)
         self.jobs = [self._verified(job) for job in self.jobs]
+        self.check_room([self])
+        self.folder.mkdir(parents=True, exist_ok=True)
         total, diverged = len(self.jobs) * self.steps, {}
         parts = [(part, self._missing_steps(part)) for part in self._parts()]
         done = total - sum(missing for _, missing in parts)

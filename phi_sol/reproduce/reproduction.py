@@ -31,7 +31,6 @@ from ..training.validation import Validation
 
 PLAN_FILE = "reproduction.json"
 MOST_SEEDS = 1000
-MOST_SEEDS = 1000
 # entries of schedules that earlier versions did not have
 IMPLIED = {"relative": False, "curriculum": True, "loss": None, "optimizer": "adam"}
 
@@ -192,7 +191,8 @@ class Reproduction:
     # --- doing it ---
 
     def generate(self, progress: bool = True):
-        """Computes the simulations that are missing. Writes what this reproduction is, first."""
+        """Computes the simulations that are missing, errors as `Generator.run`. Writes what this is, first."""
+        Generator.check_room([*self.generators.values()])
         self.out.mkdir(parents=True, exist_ok=True)
         write_json(self.out / PLAN_FILE, self.config)
         for generator in self.generators.values():

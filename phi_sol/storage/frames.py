@@ -75,10 +75,10 @@ class FrameFormat:
         return {n: x.to_file(x.to_arrays(state.fields[n], shape)) for n, x in self.flow.layouts.items()}
 
     @property
-    def frame_bytes(self) -> int:
-        """Bytes of one frame in float32 before compression, all fields together."""
-        headers = sum(np.asarray(h).nbytes for header in self.headers.values() for h in header.values())
-        return headers + sum(4 * int(np.prod(x.file_shape)) for x in self.flow.layouts.values())
+    def file_sizes(self) -> list[int]:
+        """Bytes of each file of one frame, in float32 before compression."""
+        headers = {n: sum(np.asarray(h).nbytes for h in header.values()) for n, header in self.headers.items()}
+        return [headers[n] + 4 * int(np.prod(x.file_shape)) for n, x in self.flow.layouts.items()]
 
     def write(self, folder: Path, frame: int, values: dict[str, np.ndarray], prefix: str = "") -> dict[str, str]:
         """

@@ -37,9 +37,6 @@ def _lock(file: IO, wait: bool):
     LOG.warning("%s can't be locked on this file system: run one process at a time there.", file.name)
 
 
-LOCK = ".lock"  # in a folder that a process works at
-
-
 @contextmanager
 def held(files: Sequence[Path], wait: bool) -> Iterator[bool]:
     """
