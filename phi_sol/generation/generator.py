@@ -12,16 +12,15 @@ from pathlib import Path
 from ..arguments import checked
 from ..errors import MOST, DivergedError, InputError, MissingError, integer
 from ..experiment import FRAMES, Experiment
-from ..files import checksum
+from ..files import checksum, visible
 from ..flows.comparison import first_difference
 from ..places import check_place, check_room
 from ..progress import showing
 from ..stepping.arrays import array_names
 from ..stepping.state import State
-from ..storage.files import PARTIAL, fingerprint, read_json, write_json
-from ..storage.frames import DESCRIPTION, as_stored, sim_folder, stored_checksums
+from ..storage.files import read_json, write_json
+from ..storage.frames import DESCRIPTION, as_stored, read_description, sim_folder, stored_checksums
 from ..storage.locks import LOCK, held
-from ..storage.schemas import DESCRIPTION as DESCRIBED
 from .checkpoint import Checkpoint, clear
 from .simulator import WRITERS, Job, Simulator, automatic_batch
 from .start import starts
@@ -112,7 +111,7 @@ class Generator:
         advice = "Choose another folder (folder=), or remove this one."
         if not self.folder.is_dir():
             check_place(self.folder, advice)
-        present = sorted(p for p in self.folder.iterdir() if not p.name.startswith(".")) if self.folder.is_dir() else []
+        present = visible(self.folder)
         for path in present:
             if not (path.is_dir() and re.fullmatch(r"sim_\d{6}", path.name)):
                 raise InputError(f"{self.folder} is not a phi_sol data folder: it holds {path.name!r}. {advice}")
@@ -123,16 +122,12 @@ class Generator:
 
     def _job(self, folder: Path, config: dict, advice: str) -> Job:
         try:
-            description = read_json(folder / DESCRIPTION, DESCRIBED)
+            description, stored = read_description(folder)
         except MissingError:
-            if folder.is_dir() and any(p.name not in (PARTIAL, LOCK) for p in folder.iterdir()):
+            if visible(folder):
                 raise InputError(f"{folder} has files but no {DESCRIPTION}: it is not ours. {advice}") from None
             return Job(folder, config, done=False)
-        stored = {k: description[k] for k in (*config, START) if k in description}
-        difference = first_difference(stored, config)
-        if not difference and description.get("fingerprint") != fingerprint(stored):
-            difference = "its content was changed"
-        if difference:
+        if difference := first_difference(stored, config):
             raise InputError(f"{folder} holds another configuration: {difference}. {advice}")
         return Job(folder, stored, description["complete"], checksums=stored_checksums(description))
 

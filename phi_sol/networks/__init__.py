@@ -14,7 +14,7 @@ from functools import partial
 
 import keras
 
-from ..errors import InputError, check_takes, quoted, suggestion
+from ..errors import InputError, check_takes, integer, quoted, suggestion
 from .coarse import fast, faster, fastest
 from .convolutional import convnet, dilated, resnet, small
 from .facts import NetworkFacts, describe
@@ -98,6 +98,7 @@ def build_network(
     """
     name = network_name(network)
     check_policy(policy)
+    integer("The seed of a network", seed, 0)
     if rank not in (1, 2, 3):
         raise InputError(f"Networks are for 1, 2 or 3 dimensions, not {rank}.")
     flags = (periodic,) * rank if isinstance(periodic, bool) else tuple(periodic)

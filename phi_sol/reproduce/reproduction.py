@@ -14,6 +14,7 @@ from ..arguments import checked
 from ..errors import InputError, MissingError, integer
 from ..evaluation.timing import time_step
 from ..experiment import SPLITS, Experiment, Schedule
+from ..files import visible
 from ..flows.comparison import first_difference
 from ..flows.definition import describe
 from ..generation.generator import Generator
@@ -111,7 +112,7 @@ class Reproduction:
             if difference:
                 advice = "Name another folder (out=), or remove this one."
                 raise InputError(f"{self.out} holds another reproduction: {difference}. {advice}")
-        elif self.out.is_dir() and any(self.out.iterdir()):
+        elif visible(self.out):
             raise InputError(f"{self.out} is in use and holds no reproduction: name another folder (out=).")
         self.generators = {s: Generator(experiment, s, self.data / s) for s in SPLITS}
 

@@ -13,7 +13,8 @@ from ..errors import InputError, MissingError
 from ..files import reading, writing
 from ..flows import Flow
 from ..stepping.state import State
-from .files import PARTIAL
+from .files import PARTIAL, fingerprint, read_json
+from .schemas import DESCRIPTION as DESCRIBED
 
 DESCRIPTION, REFERENCE = "description.json", "reference"
 FACTS = ("versions", "fingerprint", "checksums", "complete")  # what a description holds beside the configuration
@@ -27,6 +28,18 @@ def stored_checksums(description: dict) -> Checksums | None:
     """The checksums of all frames that a description holds; None if it was written before there were any."""
     stored = description.get("checksums")
     return None if stored is None else {n: text.split() for n, text in stored.items()}
+
+
+def read_description(folder: Path) -> tuple[dict, dict]:
+    """
+    The description of a simulation, and of its content the configuration that defines it, which has the fingerprint
+    that the description says. Errors as `read_json`.
+    """
+    description = read_json(folder / DESCRIPTION, DESCRIBED)
+    config = {n: v for n, v in description.items() if n not in FACTS}
+    if description["fingerprint"] != fingerprint(config):
+        raise InputError(f"{folder / DESCRIPTION} was changed after it was written: {DESCRIBED.advice}.")
+    return description, config
 
 
 def as_stored(checksums: Checksums) -> dict[str, str]:

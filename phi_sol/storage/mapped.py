@@ -19,13 +19,12 @@ from tempfile import TemporaryDirectory, mkdtemp
 import numpy as np
 
 from ..errors import InputError
-from ..files import file_checksum, reading
+from ..files import ABANDONED, file_checksum, reading
 from ..places import check_room
 from .files import read_json, write_json
 from .schemas import MANIFEST
 
 FILE = "manifest.json"
-ABANDONED = 86400  # seconds after which an unfinished folder counts as left behind by a process that was killed
 TYPE = np.dtype("<f4")
 LOG = logging.getLogger(__name__)
 

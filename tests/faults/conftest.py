@@ -1,4 +1,4 @@
-"""A longer scene, and a folder in which everything has been made of it, for tests of processes."""
+"""A longer scene, and a folder in which everything has been made of it, for tests of processes; a viewer."""
 
 from contextlib import chdir
 from pathlib import Path
@@ -26,3 +26,15 @@ def long_work(long_scene, tmp_path_factory) -> Path:
             assert main(f"{TRAINING} --steps 150 --out runs/long/{name}".split()) == 0
         assert main(["evaluate", "long.py", "--frames", "20", "--no-numerics"]) == 0
     return folder
+
+
+@pytest.fixture(scope="module")
+def site(tiny_run, tiny_data):
+    """A viewer of a run and its test data."""
+    from phi_sol.viewer.catalogue import Catalogue
+    from phi_sol.viewer.server import Site
+
+    site = Site(Catalogue([str(tiny_run)], data=tiny_data / "test"))
+    site.app.dash._setup_server()
+    yield site
+    site.close()

@@ -17,20 +17,25 @@ KILLS = 25
 pytestmark = pytest.mark.slow
 
 
-def killed_often(command: str, again: str, folder: Path, signs: str) -> int:
-    """Kills a command at random moments after it gave a sign of life, goes on with it, and at last lets it end."""
+def killed_often(
+    command: str, again: str, folder: Path, signs: str, begun: str, number: signal.Signals = signal.SIGKILL
+) -> int:
+    """
+    Kills a command at random moments after it gave a sign of life, goes on with it (`again`, once there is a file
+    `begun`), and at last lets it end.
+    """
     chance, kills = random.Random(0), 0
     while kills < KILLS:
         before = {p: p.stat().st_mtime_ns for p in folder.glob(signs)}
-        process, deadline = start(again if kills else command, folder), time.monotonic() + 120
+        process, deadline = start(again if (folder / begun).exists() else command, folder), time.monotonic() + 120
         while process.poll() is None and time.monotonic() < deadline:
             if any(before.get(p) != p.stat().st_mtime_ns for p in folder.glob(signs)):
                 break
             time.sleep(0.02)
         time.sleep(chance.uniform(0, 0.5))
-        process.send_signal(signal.SIGKILL)
+        process.send_signal(number)
         code, line = ended(process)
-        if code != -signal.SIGKILL:
+        if code != -number:
             assert code == 0, line
             break
         kills += 1
@@ -39,11 +44,13 @@ def killed_often(command: str, again: str, folder: Path, signs: str) -> int:
     return kills
 
 
-def test_generate_is_killed(long_scene, long_work, tmp_path, capsys):
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=lambda n: n.name)
+def test_generate_is_killed(number, long_scene, long_work, tmp_path, capsys):
     (tmp_path / "long.py").write_text(long_scene)
-    kills = killed_often("generate long.py", "generate long.py", tmp_path, "data/long/*/sim_*/*.npz")
+    command = "generate long.py"
+    kills = killed_often(command, command, tmp_path, "data/long/*/sim_*/*.npz", "data", number)
     with capsys.disabled():
-        print(f"\ngenerate was killed {kills} times")
+        print(f"\ngenerate was ended {kills} times by {number.name}")
     patterns = ("data/long/*/sim_*/*", "data/long/*/sim_*/reference/*")
     assert kills >= 3 and contents(tmp_path, *patterns) == contents(long_work, *patterns)
 
@@ -52,7 +59,7 @@ def test_training_is_killed(long_scene, long_work, tmp_path, capsys):
     (tmp_path / "long.py").write_text(long_scene)
     shutil.copytree(long_work / "data", tmp_path / "data")
     command = f"{TRAINING} --steps 150 --out runs/long/sol"
-    kills = killed_often(command, f"{command} --resume", tmp_path, "runs/long/sol/**/*")
+    kills = killed_often(command, f"{command} --resume", tmp_path, "runs/long/sol/**/*", "runs/long/sol/run.json")
     with capsys.disabled():
         print(f"\na training was killed {kills} times")
     ours, theirs = (
@@ -75,7 +82,7 @@ SIDE_BY_SIDE = {
 }
 
 
-@pytest.mark.parametrize("pair", itertools.combinations_with_replacement(SIDE_BY_SIDE, 2), ids=" and ".join)
+@pytest.mark.parametrize("pair", [*itertools.combinations_with_replacement(SIDE_BY_SIDE, 2)], ids=" and ".join)
 def test_side_by_side(pair, long_work, tmp_path):
     """Both end well, or one is refused in one line; nothing that was there is lost."""
     folder = tmp_path / "copy"
