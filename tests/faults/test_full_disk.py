@@ -72,7 +72,9 @@ def test_a_full_disk_is_named(command, long_work, disk):
 
 
 def test_a_training_whose_pack_does_not_fit_is_refused(long_work, disk):
-    place = disk(6_000)
-    shutil.copytree(long_work / "data" / "long" / "train", place / "train", ignore=shutil.ignore_patterns(".packed"))
+    train = long_work / "data" / "long" / "train"
+    files = [p for p in train.glob("sim_*/**/*") if p.is_file()]
+    place = disk(1000 + 4 * sum(-(-p.stat().st_size // 4096) for p in files))
+    shutil.copytree(train, place / "train", ignore=shutil.ignore_patterns(".packed"))
     code, line = ended(start(f"{TRAINING} --data {place}/train --steps 5 --out {place}/run", long_work))
     assert code == 2 and "What is unpacked for training needs up to" in line, line
