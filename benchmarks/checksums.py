@@ -84,6 +84,22 @@ def measure(folder: Path, what: str) -> dict[str, float]:
     return {n: round(s, 2) for n, s in found.items()}
 
 
+def summary(rows: list[dict]) -> list[dict]:
+    """Seconds more of the first epoch, median, and their share of it: by the clock, and of all processors."""
+    (epoch,) = (r for r in rows if "epoch_s" in r)
+    result = []
+    for packs in CASES:
+        result.append({"packs": packs})
+        for name, whole in (("opening_s", "epoch_s"), ("processor_s", "processor_s")):
+            with_, without = (
+                median(r[name] for r in rows if (r.get("packs"), r.get("checksums")) == (packs, what))
+                for what in ("with", "without")
+            )
+            more = with_ - without
+            result[-1] |= {f"more_{name}": round(more, 2), f"share_{name}": round(more / (epoch[whole] + without), 4)}
+    return result
+
+
 def main():
     rows = []
     with tempfile.TemporaryDirectory() as place:
@@ -95,19 +111,11 @@ def main():
                         shutil.rmtree(f"{place}/.packed", ignore_errors=True)
                     rows.append({"round": number, "packs": packs, "checksums": what} | measure(Path(place), what))
                     print(rows[-1], flush=True)
-            shutil.rmtree(f"{place}/.packed", ignore_errors=True)
-            rows.append({"round": number} | measure(Path(place), "epoch"))
-            print(rows[-1], flush=True)
-    epoch = median(r["epoch_s"] for r in rows if "epoch_s" in r)
-    for packs in CASES:
-        with_, without = (
-            median(r["opening_s"] for r in rows if (r.get("packs"), r.get("checksums")) == (packs, what))
-            for what in ("with", "without")
-        )
-        rows.append(
-            {"packs": packs, "more_s": round(with_ - without, 2), "share": (with_ - without) / (epoch + without)}
-        )
-        print(rows[-1])
+        shutil.rmtree(f"{place}/.packed", ignore_errors=True)
+        rows.append(measure(Path(place), "epoch"))
+        print(rows[-1], flush=True)
+    rows += summary(rows)
+    print(rows[-2:])
     (HERE / "results" / "checksums.json").write_text(json.dumps(rows, indent=1) + "\n")
 
 

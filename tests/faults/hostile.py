@@ -44,6 +44,7 @@ HOSTILE: dict[str, list] = {
     "path": [5, NAN, True, b"x", [], {}, Odd(), int, "", "a\0b", "x" * 300, "a/" * 3000, "\udcff", "a\nb", "\x1b[2J"],
     "table": [5, "a", [], [1], {1: 2}, {"what": 5}, {"\x1b[31m": 5}, NAN, Odd(), int, True],
     "names": [5, "a", [], [1], {1: 2}, {"\x1b[31m": 5}, {"": 5}, NAN, Odd(), int, True],
+    "axes": [5, "a", b"1", NAN, Odd(), int, [Odd()], [None], [True], ["a", "b"], 10**400],
     "list": [5, "a", b"1", NAN, Odd(), int, True, [Odd()], [None], 10**400],
 }  # fmt: skip
 COUNTS = ("count", "count or none", "natural", "natural or none")
@@ -68,6 +69,7 @@ GENERATED: dict[str, st.SearchStrategy] = {
     "path": NEGATIVE | HUGE | BYTES | TABLES | st.booleans(),
     "table": NEGATIVE | HUGE | TEXTS | BYTES | LISTS | TABLES | st.booleans(),
     "names": NEGATIVE | HUGE | TEXTS | BYTES | LISTS | st.booleans(),
+    "axes": NEGATIVE | HUGE | TEXTS | BYTES | TABLES,
     "list": NEGATIVE | HUGE | TEXTS | BYTES | TABLES | st.booleans(),
 }
 

@@ -248,6 +248,15 @@ def calls_of_parts(folder: Path, tiny, tiny_train, tiny_data, tiny_run) -> dict[
         "Corrector.save": Call(corrector.save, {"folder": folder / "corrector"}, {"folder": "path"}),
         "Corrector.for_flow": Call(corrector.for_flow, {"flow": flow}, {"flow": "thing"}),
         "Corrector.in_precision": Call(corrector.in_precision, {"policy": "float32"}, {"policy": "choice"}),
+        "build_network": Call(
+            phi_sol.networks.build_network, {"network": "small", "inputs": 2, "outputs": 1, "rank": 2},
+            {"network": "choice", "inputs": "count", "outputs": "count", "rank": "count", "seed": "natural",
+             "periodic": "axes", "policy": "choice", "mirrored": "flag", "grid": "list"},
+        ),
+        "in_precision": Call(
+            phi_sol.networks.in_precision, {"network": corrector.network, "policy": "float32"},
+            {"network": "thing", "policy": "choice"},
+        ),
         "PoissonGuess": Call(
             phi_sol.PoissonGuess, {"network": guess.network, "scale": 1.0, "description": guess.description},
             {"network": "thing", "scale": "positive", "description": "table", "passes": "count"},

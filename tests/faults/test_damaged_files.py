@@ -145,9 +145,10 @@ def outcome(folder: Path, command: str) -> dict:
 
 
 def cases(quick: bool):
-    for name, kind in KINDS.items():
+    """All; or every kind of file, damaged in one of three ways in turn."""
+    for number, (name, kind) in enumerate(KINDS.items()):
         for command in kind.quick if quick else kind.commands:
-            for damage in QUICK if quick else DAMAGES:
+            for damage in [QUICK[number % len(QUICK)]] if quick else DAMAGES:
                 yield pytest.param(name, damage, command, id=f"{name}, {damage}, {command}")
 
 
