@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from phi_sol import evaluate
 from phi_sol.cli import main
-from phi_sol.storage.files import read_json
+from phi_sol.storage.files import read_json, write_json
 
 Damage = Callable[[bytes, bytes], bytes]
 
@@ -52,12 +53,12 @@ DAMAGES: dict[str, Damage] = {
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of file: one, another of its kind, and the commands that read it."""
+    """A kind of file: one, another of its kind, the commands that read it, and a damage and command for every day."""
 
     file: str
     other: str
     commands: tuple[str, ...]
-    quick: tuple[str, ...] = ()
+    quick: tuple[str, str] | None = None
 
 
 TRAINING = "train tiny.py --method non --network small --validation 0"
@@ -75,13 +76,19 @@ COMMANDS = {
 TRAIN, TEST, RUN = "data/tiny/train/sim_000000", "data/tiny/test/sim_000000", "runs/tiny/sol"
 KINDS = {
     "description": Kind(
-        f"{TEST}/description.json", f"{TRAIN}/description.json", ("generate", "evaluate", "export"), ("evaluate",)
+        f"{TEST}/description.json",
+        f"{TRAIN}/description.json",
+        ("generate", "evaluate", "export"),
+        ("half", "evaluate"),
     ),
     "description of the training": Kind(
         f"{TRAIN}/description.json", "data/tiny/train/sim_000001/description.json", ("train", "resume", "generate all")
     ),
     "frame": Kind(
-        f"{TEST}/velocity_000003.npz", f"{TEST}/velocity_000004.npz", ("generate", "evaluate", "export"), ("evaluate",)
+        f"{TEST}/velocity_000003.npz",
+        f"{TEST}/velocity_000004.npz",
+        ("generate", "evaluate", "export"),
+        ("that of another", "evaluate"),
     ),
     "reference": Kind(
         f"{TRAIN}/reference/velocity_000005.npz",
@@ -90,24 +97,35 @@ KINDS = {
     ),
     "pack": Kind("data/tiny/train/.packed/*/marker.npy", "data/tiny/test/.packed/*/marker.npy", ("train", "resume")),
     "manifest": Kind(
-        "data/tiny/train/.packed/*/manifest.json", "data/tiny/test/.packed/*/manifest.json", ("train",), ("train",)
+        "data/tiny/train/.packed/*/manifest.json",
+        "data/tiny/test/.packed/*/manifest.json",
+        ("train",),
+        ("a bit in the middle", "train"),
     ),
-    "network": Kind(f"{RUN}/corrector.keras", "runs/tiny/other/corrector.keras", ("evaluate", "export"), ("evaluate",)),
-    "corrector": Kind(f"{RUN}/corrector.json", "runs/tiny/other/corrector.json", ("evaluate", "export"), ("evaluate",)),
-    "run": Kind(f"{RUN}/run.json", "runs/tiny/other/run.json", ("resume",), ("resume",)),
+    "network": Kind(
+        f"{RUN}/corrector.keras", "runs/tiny/other/corrector.keras", ("evaluate", "export"), ("half", "evaluate")
+    ),
+    "corrector": Kind(
+        f"{RUN}/corrector.json",
+        "runs/tiny/other/corrector.json",
+        ("evaluate", "export"),
+        ("a bit in the middle", "evaluate"),
+    ),
+    "run": Kind(f"{RUN}/run.json", "runs/tiny/other/run.json", ("resume",), ("that of another", "resume")),
     "checkpoint": Kind(
         f"{RUN}/checkpoints/ckpt-2.data-00000-of-00001",
         "runs/tiny/other/checkpoints/ckpt-2.data-00000-of-00001",
         ("resume",),
-        ("resume",),
+        ("half", "resume"),
     ),
     "index": Kind(f"{RUN}/checkpoints/ckpt-2.index", "runs/tiny/other/checkpoints/ckpt-2.index", ("resume",)),
     "point": Kind(f"{RUN}/checkpoints/ckpt-2.json", "runs/tiny/other/checkpoints/ckpt-2.json", ("resume",)),
-    "log": Kind(f"{RUN}/log.csv", "runs/tiny/other/log.csv", ("resume",), ("resume",)),
-    "results": Kind("runs/tiny/evaluation/results.json", f"{RUN}/run.json", ("compare",), ("compare",)),
-    "state": Kind("state.npz", "other.npz", ("start",), ("start",)),
+    "log": Kind(f"{RUN}/log.csv", "runs/tiny/other/log.csv", ("resume",), ("that of another", "resume")),
+    "results": Kind(
+        "runs/tiny/evaluation/results.json", f"{RUN}/run.json", ("compare",), ("that of another", "compare")
+    ),
+    "state": Kind("state.npz", "other.npz", ("start",), ("half", "start")),
 }
-QUICK = ("half", "a bit in the middle", "that of another")
 
 
 def run(command: str) -> int:
@@ -115,15 +133,17 @@ def run(command: str) -> int:
 
 
 @pytest.fixture(scope="module")
-def whole(tiny, tiny_scene, tmp_path_factory) -> Path:
+def whole(tiny, tiny_scene, tiny_data, tmp_path_factory) -> Path:
     """A folder in which everything has been made, and a run that is not finished."""
     folder = tmp_path_factory.mktemp("whole")
     shutil.copy(tiny_scene, folder / "tiny.py")
+    shutil.copytree(tiny_data, folder / "data" / "tiny", ignore=shutil.ignore_patterns(".packed"))
     with chdir(folder):
-        assert main(["generate", "tiny.py"]) == 0
         for name, seed in (("sol", 0), ("other", 1)):
             assert main(f"{TRAINING} --steps 2 --seed {seed} --out runs/tiny/{name}".split()) == 0
-        assert main(["evaluate", "tiny.py", "--run", "runs/tiny/sol", "--no-numerics"]) == 0
+        results = evaluate(tiny, [RUN], "data/tiny", numerics=False, progress=False).results  # no pictures
+        Path("runs/tiny/evaluation").mkdir()
+        write_json(Path("runs/tiny/evaluation/results.json"), results)
         for name, reynolds in (("state", 200.0), ("other", 250.0)):
             tiny.pair.reference.initial_state(reynolds=reynolds).save(f"{name}.npz")
     return folder
@@ -144,12 +164,8 @@ def outcome(folder: Path, command: str) -> dict:
     return {}
 
 
-def cases(quick: bool):
-    """All; or every kind of file, damaged in one of three ways in turn."""
-    for number, (name, kind) in enumerate(KINDS.items()):
-        for command in kind.quick if quick else kind.commands:
-            for damage in [QUICK[number % len(QUICK)]] if quick else DAMAGES:
-                yield pytest.param(name, damage, command, id=f"{name}, {damage}, {command}")
+ALL = [(name, damage, command) for name, kind in KINDS.items() for command in kind.commands for damage in DAMAGES]
+SOME = [(name, *kind.quick) for name, kind in KINDS.items() if kind.quick]
 
 
 @pytest.fixture(scope="module")
@@ -169,8 +185,8 @@ def usual(whole, tmp_path_factory) -> Callable[[str], dict]:
     return get
 
 
-def check(whole: Path, folder: Path, name: str, damage: str, command: str, expected: dict):
-    """A command after a damage; `expected` is its outcome without."""
+def check(whole: Path, folder: Path, name: str, damage: str, command: str, expected: Callable[[], dict]):
+    """A command after a damage; `expected` gives its outcome without."""
     shutil.copytree(whole, folder)
     kind = KINDS[name]
     (file,), (other,) = ([*folder.glob(f)] for f in (kind.file, kind.other))
@@ -187,21 +203,22 @@ def check(whole: Path, folder: Path, name: str, damage: str, command: str, expec
         named = {Path(kind.file).name.partition(".")[0].strip("*"), str(Path(kind.file).parent)}  # or its neighbour
         assert line.startswith("phi-sol: ") and any(n in line for n in named), line
     else:
-        now = outcome(folder, command)
-        assert now.keys() == expected.keys()
-        for name, value in expected.items():
+        now, usual = outcome(folder, command), expected()
+        assert now.keys() == usual.keys()
+        for name, value in usual.items():
             assert now[name] == (value if isinstance(value, bytes) else pytest.approx(value, rel=1e-4)), name
 
 
-@pytest.mark.parametrize("name, damage, command", cases(quick=True))
-def test_some_damages(name, damage, command, whole, usual, tmp_path):
-    check(whole, tmp_path / "copy", name, damage, command, usual(command))
+@pytest.mark.parametrize("case", SOME, ids=", ".join)
+def test_some_damages(case, whole, usual, tmp_path):
+    check(whole, tmp_path / "copy", *case, lambda: usual(case[-1]))
 
 
 def what_is_wrong(case: tuple) -> str:
     """The same in a process of its own, as a text; nothing where all is well."""
+    *what, expected = case
     try:
-        check(*case)
+        check(*what, lambda: expected)
     except (Exception, SystemExit) as err:
         return f"{', '.join(case[2:5])}: {type(err).__name__} {str(err)[:300]}"
     finally:
@@ -212,8 +229,7 @@ def what_is_wrong(case: tuple) -> str:
 @pytest.mark.slow
 def test_all_damages(whole, usual, tmp_path, capsys):
     """In processes that are replaced, since what XLA has compiled stays in one: 60 MB a command."""
-    chosen = [c.values for c in cases(quick=False)]
-    given = [(whole, tmp_path / str(i), *c, usual(c[-1])) for i, c in enumerate(chosen)]
+    given = [(whole, tmp_path / str(i), *c, usual(c[-1])) for i, c in enumerate(ALL)]
     with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=50) as pool:
         wrong = [w for w in pool.imap(what_is_wrong, given) if w]
     with capsys.disabled():
