@@ -47,7 +47,7 @@ HOSTILE: dict[str, list] = {
     "axes": [5, "a", b"1", NAN, Odd(), int, [Odd()], [None], [True], ["a", "b"], 10**400],
     "list": [5, "a", b"1", NAN, Odd(), int, True, [Odd()], [None], 10**400],
 }  # fmt: skip
-COUNTS = ("count", "count or none", "natural", "natural or none")
+HOSTILE["runs"] = [v for v in HOSTILE["thing"] if v != {}]
 NEGATIVE = st.integers(max_value=-1) | st.floats(-1e30, -1e-30)
 HUGE = st.integers(min_value=2**129)
 TEXTS, BYTES = st.text(max_size=20).map(lambda t: f"?{t}"), st.binary(max_size=5)
@@ -61,7 +61,7 @@ GENERATED: dict[str, st.SearchStrategy] = {
     **dict.fromkeys(("positive", "positive or none", "weight", "fraction"), NO_NUMBERS | NEGATIVE | HUGE),
     "real": NO_NUMBERS | HUGE,
     "flag": st.integers() | st.floats() | TEXTS | BYTES | LISTS | TABLES,
-    "thing": NEGATIVE | HUGE | TEXTS | BYTES | TABLES,
+    **dict.fromkeys(("thing", "runs"), NEGATIVE | HUGE | TEXTS | BYTES | TABLES),
     **dict.fromkeys(("choice", "word"), NEGATIVE | HUGE | TEXTS | BYTES | TABLES),
     "function": NEGATIVE | HUGE | TEXTS | BYTES | LISTS | TABLES | st.booleans(),
     "text": NEGATIVE | HUGE | BYTES | TABLES | LISTS | st.booleans(),

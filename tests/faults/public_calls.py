@@ -129,7 +129,7 @@ def calls_of_scenes(folder: Path, tiny, tiny_train, tiny_data, tiny_run) -> dict
             phi_sol.Trainer, {"task": task, "plan": plan, "folder": folder / "run"},
             {"task": "thing", "plan": "thing", "folder": "path", "seed": "natural", "scene": "thing",
              "resume": "flag", "validation": "thing", "strategy": "thing", "show": "function"},
-            {"scene": (str,)},
+            {"scene": (str,), "show": (NONE,)},
         ),
         "Dataset": Call(
             phi_sol.Dataset, {"pair": tiny.pair, "folders": find_simulations(tiny_data, "train")},
@@ -174,7 +174,7 @@ def calls_of_scenes(folder: Path, tiny, tiny_train, tiny_data, tiny_run) -> dict
         "evaluate": Call(
             phi_sol.evaluate, {"experiment": tiny, "runs": [], "data": tiny_data, "frames": 1, "numerics": False,
                                "progress": False},
-            {"experiment": "thing", "runs": "thing", "data": "path", "out": "path", "frames": "count or none",
+            {"experiment": "thing", "runs": "runs", "data": "path", "out": "path", "frames": "count or none",
              "numerics": "flag", "precision": "choice", "anyway": "flag", "reference_error": "flag",
              "reference_simulations": "count or none", "metrics": "list", "series": "flag", "probes": "list",
              "progress": "flag"},
