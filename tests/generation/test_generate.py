@@ -185,6 +185,7 @@ DAMAGES = {
     "half": lambda file, other: file.write_bytes(file.read_bytes()[: file.stat().st_size // 2]),
     "zeros": lambda file, other: file.write_bytes(bytes(file.stat().st_size)),
     "one bit": lambda file, other: file.write_bytes(flipped(file.read_bytes())),
+    "bytes before it": lambda file, other: file.write_bytes(b"\xff\xfe" + file.read_bytes()),  # ZIP readers allow it
     "of another time": lambda file, other: shutil.copy(other, file),
     "a folder": lambda file, other: (file.unlink(), file.mkdir()),
 }
