@@ -34,21 +34,29 @@ def checked(function: Function) -> Function:
     as other numbers, any sequence is as good as another, and truth values are no numbers.
     """
     found = signature(function)
-    owner = function.__qualname__.removesuffix(".__init__").rpartition(".")[2]
 
     @wraps(function)
     def call(*args, **options):
         try:
             given = found.bind(*args, **options).arguments
         except TypeError as err:
-            raise InputError(f"{owner}: {err}.") from None
-        known = _kinds(function)
-        for name, value in given.items():
-            if name in known and found.parameters[name].kind not in (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD):
-                check(f"{name} of {owner}", value, known[name])
+            raise InputError(f"{_owner(function)}: {err}.") from None
+        check_arguments(function, given)
         return function(*args, **options)
 
     return call  # type: ignore[return-value]
+
+
+def check_arguments(function: Callable, given: Mapping[str, Any]):
+    """The same for what a function was called with, by name."""
+    known, parameters = _kinds(function), signature(function).parameters
+    for name, value in given.items():
+        if name in known and parameters[name].kind not in (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD):
+            check(f"{name} of {_owner(function)}", value, known[name])
+
+
+def _owner(function: Callable) -> str:
+    return function.__qualname__.removesuffix(".__init__").rpartition(".")[2]
 
 
 def check_fields(owner: Any):

@@ -83,9 +83,12 @@ def positive(what: str, value: Any) -> float:
     """A positive number, as a float; raises InputError for others, and for one that float32 does not hold."""
     if not is_positive(value):
         number = plain(value)
-        fits = isinstance(number, int | float) and not isinstance(number, bool) and 0 < number < float("inf")
-        kind = f"between {SMALLEST:.3g} and {LARGEST:.3g} (float32)" if fits else "positive and finite"
-        raise InputError(f"{what} must be {kind}, not {quoted(plain(value))}.")
+        kind = "positive and finite"
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            kind = "a number, positive and finite"
+        elif 0 < number < float("inf"):
+            kind = f"between {SMALLEST:.3g} and {LARGEST:.3g} (float32)"
+        raise InputError(f"{what} must be {kind}, not {quoted(number)}.")
     return float(plain(value))
 
 

@@ -4,17 +4,22 @@ import errno
 import hashlib
 import json
 import os
+import shutil
+import threading
+import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
+from zipfile import ZipFile
 
 import numpy as np
 
 from .errors import InputError, MissingError, one_line
 
-PARTIAL = ".partial"  # folder of files that are being written
+PARTIAL, PART = ".partial", ".part-"  # a folder of files, and a file, that are being written
+ABANDONED = 86400  # seconds after which what is not finished counts as left behind by a process that was killed
 CHUNK = 2**17  # bytes
 ABOUT = "about"  # entry of what a file of arrays says about itself, as JSON
 OUTSIDE = {errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ESTALE, errno.ELOOP, errno.EISDIR}
@@ -51,17 +56,50 @@ def writing(path: Path) -> Iterator[None]:
         raise
 
 
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """
+    Within it a file or folder is written at another place, which it gives, hidden beside its own and of this thread
+    alone; at the end it is moved, as a whole. What is not finished is removed, or if the process is killed when
+    something is written there a day later. Errors as `writing`.
+    """
+    with suppress(OSError):
+        for other in path.parent.glob(f"{PART}*"):
+            if time.time() - other.stat().st_mtime > ABANDONED:
+                remove(other)
+    part = path.with_name(f"{PART}{os.getpid()}-{threading.get_ident()}-{path.name}")
+    try:
+        with writing(path):
+            yield part
+            os.replace(part, path)
+    except BaseException:
+        remove(part)
+        raise
+
+
+def remove(path: Path):
+    """Removes a file or a folder, where it is there and can be."""
+    shutil.rmtree(path, ignore_errors=True)
+    with suppress(OSError):
+        path.unlink()
+
+
+def resolved(path: str | Path) -> Path:
+    """A path with all links followed; one of links in a circle stays as it is, and whoever opens it is told."""
+    return Path(os.path.realpath(path))
+
+
+def visible(folder: Path) -> list[Path]:
+    """What is in a folder, in order, without hidden files (locks, unfinished ones); nothing without a folder."""
+    return sorted(p for p in folder.iterdir() if not p.name.startswith(".")) if folder.is_dir() else []
+
+
 def write_atomic(path: Path, data: bytes):
     """Writes a file so that it is there as a whole or not at all, whenever the process ends."""
-    part = path.parent / PARTIAL / path.name
-    part.parent.mkdir(exist_ok=True)
-    with writing(path), open(part, "wb") as file:
+    with replacing(path) as part, open(part, "wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(part, path)
-    with suppress(OSError):  # another part is under way
-        part.parent.rmdir()
 
 
 def write_arrays(path: Path, arrays: dict, about: dict | None = None):
@@ -87,6 +125,13 @@ def read_arrays(path: Path, kind: str) -> tuple[dict, dict[str, np.ndarray]]:
     if not isinstance(about, dict) or about.get("kind") != kind:
         raise InputError(f"{path} holds no {kind}.")
     return about, arrays
+
+
+def check_unpacked(file: ZipFile, limit: int, what: str):
+    """Raises InputError (`what` begins it) if a ZIP file unpacks to more; nothing of it is unpacked."""
+    size = sum(entry.file_size for entry in file.infolist())  # no entry is read beyond what is said here
+    if size > limit:
+        raise InputError(f"{what}: it unpacks to {size >> 20} MB, at most {limit >> 20} MB.")
 
 
 def file_checksum(path: Path) -> str:

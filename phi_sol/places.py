@@ -1,9 +1,12 @@
 """Where output will go: found out before any work is done."""
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryFile
 
 from .errors import InputError, printable
+from .limits import size
 
 ROOM = 60  # characters of the names of files that are written into a folder
 
@@ -38,6 +41,28 @@ def check_file(path: Path, advice: str = "Name another file."):
         why = "is a folder" if path.is_dir() else "has control characters, or what is not UTF-8, in its name"
         raise InputError(f"{path} {why}. {advice}")
     check_place(path.absolute().parent, advice)
+
+
+def check_room(what: str, folder: Path, files: Mapping[int, int], advice: str):
+    """
+    Finds out, before any work, whether a disk has the room for files.
+
+    Args:
+        what: Needs it, as the beginning of a sentence.
+        folder: Where they will be; it may have to be made first.
+        files: How many there are of each size in bytes. A file takes whole blocks of the disk.
+
+    Raises:
+        InputError: if less is free. Where the file system does not say how large it is, nothing is known.
+    """
+    place = folder.absolute()
+    while not place.exists():
+        place = place.parent
+    disk = os.statvfs(place)
+    block, free = disk.f_frsize, disk.f_bavail * disk.f_frsize
+    needed = sum(count * -(-each // block) * block for each, count in files.items())
+    if disk.f_blocks and needed > free:
+        raise InputError(f"{what} needs up to {size(needed)} of disk; {size(free)} are free in {place}: {advice}.")
 
 
 def _is_there(path: Path) -> bool:

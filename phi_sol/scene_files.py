@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from .errors import SCENE_MODULE, InputError, MissingError, is_user_file, one_line, suggestion, user_error
+from .files import resolved
 
 
 def load_file(path: str) -> ModuleType:
@@ -32,7 +33,7 @@ def load_file(path: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # where dataclasses look up what their annotations mean
     try:
-        with _neighbours(Path(path).resolve().parent, name):
+        with _neighbours(resolved(path).parent, name):
             spec.loader.exec_module(module)
     except BaseException as err:
         del sys.modules[name]
@@ -59,7 +60,7 @@ def load_object(text: str) -> Any:
 
 
 def _module_name(path: str) -> str:
-    return f"{SCENE_MODULE}{Path(path).stem}_{sha256(str(Path(path).resolve()).encode()).hexdigest()[:8]}"
+    return f"{SCENE_MODULE}{Path(path).stem}_{sha256(str(resolved(path)).encode()).hexdigest()[:8]}"
 
 
 @contextmanager
@@ -67,7 +68,7 @@ def _neighbours(folder: Path, owner: str) -> Iterator[None]:
     """
     Within it, files and packages of a folder can be imported by their names; afterwards they are modules of `owner`.
     """
-    if any(Path(p).resolve() == folder for p in sys.path):
+    if any(resolved(p) == folder for p in sys.path):
         yield
         return
     names = {p.stem for p in folder.iterdir() if p.suffix == ".py" or (p / "__init__.py").is_file()}

@@ -101,7 +101,7 @@ def experiment(**kwargs):
         (dict(schedule="small"), "schedule must be a Schedule, not 'small'"),
         (dict(paper=3), "paper must be a Schedule or None"),
         (dict(options=[]), "options must be a dictionary"),
-        (dict(options=dict(dt="fast")), "time step must be positive and finite, not 'fast'"),
+        (dict(options=dict(dt="fast")), "time step must be a number, positive and finite, not 'fast'"),
         (dict(options=dict(obstacle="square")), "no obstacle 'square'"),
         (dict(options=dict(radius=3)), "covers no cell centre: .* cells of 12.5 x 12.5 are too coarse"),
         (dict(options=dict(radios=3)), "WakeFlow has no argument 'radios'. Did you mean 'radius'"),

@@ -30,6 +30,7 @@ def generate(
     """
     from ..errors import InputError, MissingError, quoted
     from ..experiment import SPLITS, load_experiment
+    from ..files import visible
 
     experiment = load_experiment(scene)
     parameters = parse_parameters(param or [])
@@ -44,8 +45,8 @@ def generate(
     chosen = SPLITS if split == "all" else (split,)
     for s in chosen:  # refuse bad values before TensorFlow is loaded
         experiment.simulations(s, parameters or None)
-    if out is not None and split == "all" and out.is_dir():
-        foreign = sorted({p.name for p in out.iterdir() if not p.name.startswith(".")} - set(SPLITS))
+    if out is not None and split == "all":
+        foreign = sorted({p.name for p in visible(out)} - set(SPLITS))
         if foreign:
             advice = "Choose another folder with --out."
             raise InputError(f"{out} is not a phi_sol data folder: it holds {foreign[0]!r}. {advice}")
@@ -65,6 +66,7 @@ def generate(
                 f"reference steps to compute, {plan['batch']} simulations at a time"
             )
         return
+    Generator.check_room([*generators.values()])
     for generator in generators.values():
         generator.run()
     for s, generator in generators.items():

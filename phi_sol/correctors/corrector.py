@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -16,6 +17,8 @@ from ..flows.comparison import first_difference
 from ..kernels.compiled import Arrays
 from ..networks import build_network, in_precision
 from ..networks.timing import architecture
+from ..places import check_place
+from ..solvers.hybrid import check_placement
 from ..stepping.arrays import array_names
 from ..storage.schemas import CORRECTOR
 from . import elsewhere
@@ -47,9 +50,13 @@ class Corrector(Sent):
 
     @checked
     def __init__(self, network: keras.Model, adapter: Adapter, statistics: Statistics, description: dict):
+        """Raises InputError for a description that does not say what flow it was made for."""
+        if not isinstance(description.get("flow"), dict):
+            raise InputError(f"The description of a corrector has its flow's configuration, not {quoted(description)}.")
         self.network, self.adapter, self.statistics, self.description = network, adapter, statistics, description
 
     @staticmethod
+    @checked
     def create(
         flow: Flow,
         network: str | keras.Model | Callable,
@@ -82,6 +89,7 @@ class Corrector(Sent):
             InputError: for an unknown network, policy or form, other channels, and fields that are missing or
                 prescribed.
         """
+        check_placement(placement, project)
         free = [f for f in flow.fields if f not in flow.prescribed]
         wrong = [f for f in correct if f not in free]
         if wrong or not correct:
@@ -197,6 +205,7 @@ class Corrector(Sent):
         advice = " It can be tried with anyway=True (of a HybridSolver, strict=False)."
         check_trained_for(flow, self.description, "corrector", advice)
 
+    @checked
     def for_flow(self, flow: Flow) -> "Corrector":
         """
         The corrector for another flow, with the same weights and statistics: one with other obstacles, boundaries,
@@ -221,16 +230,19 @@ class Corrector(Sent):
         """A line for a flow that it was not trained for: what differs, and `distances` of inputs; else nothing."""
         return elsewhere.remark(self, flow, arrays, parameters)
 
+    @checked
     def save(self, folder: str | Path, **facts):
         """
         Writes `corrector.keras` and `corrector.json`, with further facts, into `folder`. Whoever reads them, and
-        whenever the process ends, finds the two of one moment.
+        whenever the process ends, finds the two of one moment. Raises InputError for a place that can't be written to.
         """
+        check_place(Path(folder), "Name another folder.")
         content = self.description | facts | {"adapter": asdict(self.adapter), "statistics": asdict(self.statistics)}
         save_pair(self.network, Path(folder) / NETWORK_FILE, Path(folder) / DESCRIPTION_FILE, content)
 
     @staticmethod
-    def load(folder: str | Path, custom_objects: dict | None = None) -> "Corrector":
+    @checked
+    def load(folder: str | Path, custom_objects: dict[str, Any] | None = None) -> "Corrector":
         """
         Reads what `save` wrote, without scene or data. Nothing in the files is executed (Keras's safe mode).
 

@@ -13,8 +13,8 @@ from zipfile import ZipFile
 import keras
 import numpy as np
 
-from ..errors import InputError, MissingError, user_error
-from ..files import checksum, reading, writing
+from ..errors import InputError, MissingError, quoted, user_error
+from ..files import check_unpacked, checksum, reading, replacing, resolved
 from ..flows import Flow
 from ..flows.comparison import first_difference
 from ..networks.timing import architecture
@@ -42,14 +42,12 @@ def save_pair(network: keras.Model, path: Path, description: Path, content: dict
         before = {n: v for n, v in read_json(description).items() if n != BEFORE} if path.is_file() else {}
     except InputError:  # it is replaced
         before = {}
-    part = path.with_name(f".part-{os.getpid()}-{path.name}")
-    with writing(path):
+    with replacing(path) as part:
         network.save(part)
         with open(part, "rb+") as file:
             os.fsync(file.fileno())
-    if before:
-        write_json(description, content | {BEFORE: before})
-    os.replace(part, path)
+        if before:
+            write_json(description, content | {BEFORE: before})
     write_json(description, content)
 
 
@@ -60,6 +58,9 @@ def load_pair(
     A network that `save_pair` wrote, and the content of its description; see `Corrector.load`. Raises InputError if the
     description is that of another network.
     """
+    for name, value in (custom_objects or {}).items():
+        if not callable(value):
+            raise InputError(f"custom_objects are classes and functions by name, not {quoted(name)}: {quoted(value)}.")
     for _ in range(TRIES):
         network, content = load_network(path, description, kind, custom_objects), read_json(description, schema)
         if WEIGHTS not in content:
@@ -113,10 +114,7 @@ def _read_config(path: Path) -> tuple[dict, str]:
     anything is unpacked, for one that unpacks to more than `LARGEST` bytes.
     """
     with reading(path, ": copy it once more, or train again"), ZipFile(path) as file:
-        # no entry is read beyond the size that is said here
-        if (size := sum(entry.file_size for entry in file.infolist())) > LARGEST:
-            limit = f"the bound for networks is {LARGEST >> 20} MB"
-            raise InputError(f"{path} is no network to be read: it unpacks to {size >> 20} MB, {limit}.")
+        check_unpacked(file, LARGEST, f"{path} is too large for a network")
         damaged = file.testzip()
         config, facts = (json.loads(file.read(f"{n}.json")) for n in ("config", "metadata"))
     if damaged:
@@ -180,7 +178,7 @@ def load_runs(
     """
     result: dict[str, Trained] = {}
     for run in runs:
-        name = Path(run).resolve().name
+        name = resolved(run).name
         trained: Any = load(run)
         try:
             if strict:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -11,10 +12,11 @@ from phi.math import Tensor, precision, reshaped_tensor, wrap
 from phi.tf import TENSORFLOW
 
 from ..arguments import checked
-from ..errors import InputError, integer
+from ..errors import InputError, integer, positive, quoted
 from ..flows import Flow
 from ..kernels.settings import traced
 from ..networks import build_network
+from ..places import check_place
 from ..pressure.axes import CLOSED
 from ..pressure.laplace import MaskedLaplace
 from ..storage.schemas import GUESS
@@ -46,8 +48,10 @@ class PoissonGuess(Sent):
 
     @checked
     def __init__(self, network: keras.Model, scale: float, description: dict, passes: int = 1):
-        """Raises InputError for less than one pass."""
-        self.network, self.scale, self.description = network, float(scale), description
+        """Raises InputError for less than one pass, a scale that is not positive, or a description without the grid."""
+        self.network, self.scale, self.description = network, positive("The scale of a guess", scale), description
+        if wrong := GUESS.violation({"flow": None} | description | {"scale": self.scale}):
+            raise InputError(f"The description of a guess does not say its grid ({wrong}).")
         self.passes = integer("The number of passes of a guess", passes, 1)
         size, resolution = (description["flow"][n] for n in ("size", "resolution"))
         spacing = [size[d] / n for d, n in resolution.items()]
@@ -55,6 +59,7 @@ class PoissonGuess(Sent):
         self._operator = MaskedLaplace(inside, spacing, [(CLOSED, CLOSED)] * len(spacing))
 
     @staticmethod
+    @checked
     def create(
         flow: Flow, network: str | keras.Model | Callable, scale: float, *, seed: int = 0, policy: str | None = None
     ) -> "PoissonGuess":
@@ -116,6 +121,8 @@ class PoissonGuess(Sent):
         the spatial dimensions of the flow and any batch dimensions. Raises InputError if b is on another grid.
         """
         resolution = self.description["flow"]["resolution"]
+        if not hasattr(b, "shape"):
+            raise InputError(f"A right-hand side is a tensor, not {quoted(b)}.")
         b = b if isinstance(b, Tensor) else wrap(b)
         grid = b.shape.spatial.untyped_dict
         if grid != resolution:
@@ -128,13 +135,16 @@ class PoissonGuess(Sent):
         """Raises InputError if the guess was trained for another flow or grid."""
         check_trained_for(flow, self.description, "guess")
 
+    @checked
     def save(self, folder: str | Path, **facts):
         """Writes `guess.keras` and `guess.json`, with further facts, into `folder`, see `Corrector.save`."""
+        check_place(Path(folder), "Name another folder.")
         content = self.description | facts | {"scale": self.scale}
         save_pair(self.network, Path(folder) / NETWORK_FILE, Path(folder) / DESCRIPTION_FILE, content)
 
     @staticmethod
-    def load(folder: str | Path, passes: int = 1, custom_objects: dict | None = None) -> "PoissonGuess":
+    @checked
+    def load(folder: str | Path, passes: int = 1, custom_objects: dict[str, Any] | None = None) -> "PoissonGuess":
         """Reads what `save` wrote, see `Corrector.load`. Raises InputError for less than one pass, too."""
         folder, kind = Path(folder), "guess for a Poisson problem"
         network, content = load_pair(folder / NETWORK_FILE, folder / DESCRIPTION_FILE, GUESS, kind, custom_objects)

@@ -4,10 +4,11 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from ..arguments import checked
+from ..arguments import check, check_fields, checked
 from ..correctors import Corrector
 from ..correctors.files import load_runs
 from ..errors import InputError, integer
@@ -50,10 +51,18 @@ class Evaluation:
         tables: What a command prints.
     """
 
-    results: dict
+    results: dict[str, Any]
     runs: dict[str, Record]
     files: list[Path]
     tables: list[Table] = field(default_factory=list)
+
+    def __post_init__(self):
+        check_fields(self)
+        for what, values, kind in (("runs", self.runs.values(), Record), ("tables", self.tables, Table)):
+            for value in values:
+                check(f"Each of the {what} of an Evaluation", value, kind)
+        for file in self.files:
+            check("Each of the files of an Evaluation", file, Path)
 
     def __repr__(self):
         known = ("scene", "task", "frames")

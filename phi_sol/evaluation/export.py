@@ -11,7 +11,7 @@ from phi.math import batch
 from ..arguments import checked
 from ..errors import InputError, instance, is_file_name, quoted
 from ..metrics.grid import Arrays
-from ..places import check_place
+from ..places import check_place, check_room
 from ..stepping.arrays import array_names, unpack
 from ..stepping.rollout import Rollout
 from ..stepping.solver import Solver
@@ -47,7 +47,8 @@ class Exporter:
             every: Exports every so many frames.
 
         Raises:
-            InputError: for an unknown format, a number that is not possible, or a folder that is in use.
+            InputError: for an unknown format, a number that is not possible, a folder that is in use, or a disk without
+                the room for it.
             MissingError: if a library is needed and not installed.
         """
         if kind not in FORMATS:
@@ -69,6 +70,10 @@ class Exporter:
         for name in self.solvers:
             if (self.out / name).exists():
                 raise InputError(f"{self.out / name} is there already: name another folder (out=), or remove it.")
+        # fields on faces and at centres, and the pressure
+        size = 2 * data.frame_bytes * (self.steps // every + 1)
+        advice = "make room, or choose fewer frames (frames=, every=) or another folder (out=)"
+        check_room("What is to be exported", self.out, {size: len(self.solvers) * len(data)}, advice)
         self._format = FrameFormat(flow) if kind == "phiflow" else None
 
     def run(self, progress: Callable[[int, int], None] = lambda done, total: None) -> list[str]:

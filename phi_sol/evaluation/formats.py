@@ -2,7 +2,6 @@
 
 import importlib
 import json
-import shutil
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError, MissingError
-from ..files import write_atomic, writing
+from ..files import replacing, write_atomic
 from ..metrics.grid import centred, faces
 from ..metrics.projected import solid_cells, step_pressure
 from ..stepping.rollout import Rollout
@@ -126,11 +125,8 @@ def write_zarr(frames: Rollout, path: Path, **attributes):
     """One Zarr store, a folder, see `to_xarray`. Raises InputError if there is one already."""
     if path.exists():
         raise InputError(f"{path} is there already: remove it, or give another name.")
-    part = path.with_name(f".{path.name}")
-    shutil.rmtree(part, ignore_errors=True)
-    with writing(path):
+    with replacing(path) as part:
         to_xarray(frames, **attributes).to_zarr(part, mode="w", consolidated=False)
-        part.replace(path)
 
 
 def _fixed_length_texts(content):

@@ -50,6 +50,7 @@ def write(frames: Rollout | State | Sequence[State], path: str | Path, flow: Sol
     if not isinstance(path, str | Path):
         raise InputError(f"Frames are written to a file, write(frames, path), not to a {type(path).__name__}.")
     check("The path of what is written", path, Path)
+    check("The flow of what is written", flow, Solver | None)
     path = Path(path)
     kinds = {suffix: kind for kind, (suffix, _) in WRITERS.items()}
     suffix = path.suffix.lower()

@@ -85,8 +85,6 @@ class Flow(Options, Steps, Solver, System):
         """
         dt = self.dt if dt is None else dt
         advection = self.advection if advection is None else advection
-        if not (isinstance(advection, str) and advection in SCHEMES):
-            raise InputError(f"Unknown advection scheme {quoted(advection)}. Known: {', '.join(SCHEMES)}.")
         name, axes = type(self).__name__, list(self.size)
         for strange in resolution.keys() - axes:
             takes = inspect.signature(type(self)).parameters
@@ -94,8 +92,10 @@ class Flow(Options, Steps, Solver, System):
             raise InputError(f"{name} has no argument {strange!r}.{hint} Its axes: {', '.join(axes)}.")
         if set(resolution) not in (set(axes), set(axes[:2])):
             known = f"{', '.join(axes[:2])}{f' (and {axes[2]} in 3D)' if axes[2:] else ''}"
-            given = ", ".join(resolution) or "none"
-            raise InputError(f"{name} needs a resolution for the axes {known}, not for {given}.")
+            given, cells = ", ".join(resolution) or "none", ", ".join(f"{d}=64" for d in axes[:2])
+            raise InputError(f"{name} needs a resolution for the axes {known}, not for {given}: {name}({cells}).")
+        if not (isinstance(advection, str) and advection in SCHEMES):
+            raise InputError(f"Unknown advection scheme {quoted(advection)}. Known: {', '.join(SCHEMES)}.")
         resolution = {d: integer(f"The resolution {d}={quoted(n)} of {name}", n, 4) for d, n in resolution.items()}
         for named in (*self.fields, *self.parameters):
             check_name(f"A field or parameter of {name}", named)

@@ -19,6 +19,7 @@ from phi.math.extrapolation import (
 )
 from phi.physics import diffuse
 
+from ..arguments import checked
 from ..errors import InputError, is_real, positive, quoted
 from ..pressure.obstacles import covered_cells, parts_of
 from ..stepping.state import Fields, State
@@ -211,6 +212,7 @@ class WakeFlow(Flow):
         """Marker added per unit time: the covered fraction of each cell, the same amount on every grid."""
         return self.field("marker", self.covered_fraction(self._inflow))
 
+    @checked
     def initial_state(self, reynolds, poke: float = 1.0, span: float = 0.2) -> State:
         """
         What enters, everywhere, plus a sideways poke behind the obstacle that breaks the symmetry, made

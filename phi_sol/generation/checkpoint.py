@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..files import write_arrays
+from ..files import remove, write_arrays
 
 FOLDER, FILE = ".checkpoints", "state.npz"
 OLD = ".checkpoint.npz"  # of all simulations together, as earlier versions wrote it
@@ -68,8 +68,8 @@ class Checkpoint:
 
 def clear(folder: Path):
     """Removes all checkpoints of finished data."""
-    (folder / OLD).unlink(missing_ok=True)
-    shutil.rmtree(folder / FOLDER, ignore_errors=True)
+    for place in (OLD, FOLDER):
+        remove(folder / place)
 
 
 def _read(file: Path, names: list[str], wanted: Collection[str] | None) -> dict[str, Entry]:

@@ -2,7 +2,8 @@
 
 import logging
 import re
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from math import ceil
@@ -11,22 +12,22 @@ from pathlib import Path
 from ..arguments import checked
 from ..errors import MOST, DivergedError, InputError, MissingError, integer
 from ..experiment import FRAMES, Experiment
-from ..files import checksum
+from ..files import checksum, visible
 from ..flows.comparison import first_difference
-from ..places import check_place
+from ..places import check_place, check_room
 from ..progress import showing
 from ..stepping.arrays import array_names
 from ..stepping.state import State
-from ..storage.files import PARTIAL, fingerprint, read_json, write_json
-from ..storage.frames import DESCRIPTION, as_stored, sim_folder, stored_checksums
+from ..storage.files import read_json, write_json
+from ..storage.frames import DESCRIPTION, as_stored, read_description, sim_folder, stored_checksums
 from ..storage.locks import LOCK, held
-from ..storage.schemas import DESCRIPTION as DESCRIBED
 from .checkpoint import Checkpoint, clear
 from .simulator import WRITERS, Job, Simulator, automatic_batch
 from .start import starts
 from .verification import Verification
 
 LOG = logging.getLogger(__name__)
+LESS = "make room, or choose fewer frames, fewer simulations or another folder"
 START = "start"  # entry of a configuration whose simulations don't begin from the flow's initial state
 
 
@@ -110,7 +111,7 @@ class Generator:
         advice = "Choose another folder (folder=), or remove this one."
         if not self.folder.is_dir():
             check_place(self.folder, advice)
-        present = sorted(p for p in self.folder.iterdir() if not p.name.startswith(".")) if self.folder.is_dir() else []
+        present = visible(self.folder)
         for path in present:
             if not (path.is_dir() and re.fullmatch(r"sim_\d{6}", path.name)):
                 raise InputError(f"{self.folder} is not a phi_sol data folder: it holds {path.name!r}. {advice}")
@@ -121,16 +122,12 @@ class Generator:
 
     def _job(self, folder: Path, config: dict, advice: str) -> Job:
         try:
-            description = read_json(folder / DESCRIPTION, DESCRIBED)
+            description, stored = read_description(folder)
         except MissingError:
-            if folder.is_dir() and any(p.name not in (PARTIAL, LOCK) for p in folder.iterdir()):
+            if visible(folder):
                 raise InputError(f"{folder} has files but no {DESCRIPTION}: it is not ours. {advice}") from None
             return Job(folder, config, done=False)
-        stored = {k: description[k] for k in (*config, START) if k in description}
-        difference = first_difference(stored, config)
-        if not difference and description.get("fingerprint") != fingerprint(stored):
-            difference = "its content was changed"
-        if difference:
+        if difference := first_difference(stored, config):
             raise InputError(f"{folder} holds another configuration: {difference}. {advice}")
         return Job(folder, stored, description["complete"], checksums=stored_checksums(description))
 
@@ -154,17 +151,24 @@ class Generator:
             `files` of fields per simulation, and the `bytes` of all of these files before compression.
         """
         self.jobs = [self._verified(job) for job in self.jobs]
-        every, batches = self.experiment.keep_reference_every, [b for p in self._parts() for b in self._batches(p)]
-        coarse, fine = self.frames + 1, self.frames // every + 1
-        size = coarse * self._simulator.coarse.frame_bytes + fine * self._simulator.fine.frame_bytes
+        batches, files = [b for p in self._parts() for b in self._batches(p)], self._simulator.files
         return {
             "simulations": len(self.jobs),
             "finished": sum(job.done for job in self.jobs),
             "steps": sum(len(jobs) * (self.steps - start) for start, jobs in batches),
             "batch": max((len(jobs) for _, jobs in batches), default=0),
-            "files": (coarse + fine) * len(self.pair.source.fields),
-            "bytes": size * len(self.jobs),
+            "files": sum(count for _, _, count in files),
+            "bytes": sum(size * count for _, size, count in files) * len(self.jobs),
         }
+
+    @staticmethod
+    def check_room(generators: Sequence["Generator"]):
+        """Raises InputError if the disk has not the room for what generators, side by side, have still to write."""
+        files = [(job, *file) for g in generators for job in g.jobs if not job.done for file in g._simulator.files]
+        sizes: Counter[int] = Counter()
+        for job, pattern, size, count in files:
+            sizes[size] += max(0, count - sum(1 for _ in job.folder.glob(pattern)))
+        check_room("What is to be generated", generators[0].folder, sizes, LESS)
 
     def _parts(self) -> list[list[Job]]:
         """What is computed together if nothing is finished yet."""
@@ -205,13 +209,15 @@ class Generator:
 
         Raises:
             DivergedError: if simulations diverged. All others are complete then.
+            InputError: if the disk has not the room for what is still to be written.
         """
         with showing(progress, "steps/s") as show:
             return self._run(progress if callable(progress) else partial(show, f"{self.experiment.name} {self.split}"))
 
     def _run(self, progress: Callable[[int, int], None]) -> list[Path]:
-        self.folder.mkdir(parents=True, exist_ok=True)
         self.jobs = [self._verified(job) for job in self.jobs]
+        self.check_room([self])
+        self.folder.mkdir(parents=True, exist_ok=True)
         total, diverged = len(self.jobs) * self.steps, {}
         parts = [(part, self._missing_steps(part)) for part in self._parts()]
         done = total - sum(missing for _, missing in parts)

@@ -85,6 +85,17 @@ class Simulator:
     def _state(self, arrays: Arrays, parameters: Arrays) -> State:
         return unpack(self.pair.reference, arrays, parameters, batch(batch=next(iter(arrays.values())).shape[0]))
 
+    @property
+    def files(self) -> list[tuple[str, int, int]]:
+        """Of a simulation: the files of each field, with how many bytes each before compression, and how many."""
+        kept = self.frames // self.every + 1
+        kinds = (("", self.coarse, self.frames + 1), (f"{REFERENCE}/", self.fine, kept))
+        return [
+            (f"{place}{field}_*.npz", size, count)
+            for place, form, count in kinds
+            for field, size in zip(form.flow.fields, form.file_sizes, strict=True)
+        ]
+
     def run(
         self, jobs: list[Job], start: int, checkpoint: Checkpoint, advanced: Callable[[int], None]
     ) -> dict[str, int]:

@@ -16,8 +16,6 @@ def difference(layout: Layout, field: Field) -> str:
     How the grid and the boundary of a field differ from those of a layout, in words; empty if they don't. Boundaries
     may be written differently, and values that are being traced are not looked at.
     """
-    if not isinstance(field, Field):
-        return f"it is of type {type(field).__name__}"
     key = id(field.geometry), id(field.boundary), field.is_staggered
     if key not in layout.known:
         if len(layout.known) >= REMEMBERED:

@@ -22,6 +22,8 @@ from phi.math.backend import choose_backend
 from phi.math.extrapolation import ConstantExtrapolation, Extrapolation, combine_sides
 from phiml.math._tensors import TensorStack
 
+from ..arguments import checked
+from ..errors import InputError, check_name, quoted
 from .sides import CLOSED as CLOSED
 from .sides import COPIES, PERIODIC, at_side, side_of
 from .sides import OPEN as OPEN
@@ -61,10 +63,21 @@ class Layout:
         boundary: PhiFlow's boundary condition.
     """
 
+    @checked
     def __init__(self, name: str, template: Field, size: dict[str, float] | None = None):
-        """`template`: any field with the grid and the boundary; `size`: None for that of the template."""
-        self.name, self.template, self._size = name, template, size
+        """
+        Args:
+            name: Of the field.
+            template: Any field with the grid and the boundary.
+            size: Size of the domain by axis, in their order; None for that of the template.
+
+        Raises:
+            InputError: for a name that no file can have, and a size for other axes than the template's.
+        """
+        self.name, self.template, self._size = check_name("The name of a field", name), template, size
         dims = size or template.resolution.names
+        if set(dims) != set(template.resolution.names):
+            raise InputError(f"The field {name!r} has the axes {template.resolution.names}, not {quoted([*dims])}.")
         self.resolution: dict[str, int] = {d: template.resolution.get_size(d) for d in dims}
         self.staggered: bool = template.is_staggered
         self.boundary = template.boundary

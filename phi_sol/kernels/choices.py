@@ -9,6 +9,8 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from ..files import write_atomic
+
 _known: dict[str, bool] = {}
 
 
@@ -55,9 +57,7 @@ def remember(key: str, value: bool) -> bool:
     _known[key] = value
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".part-{os.getpid()}-{path.name}")
-        part.write_text(json.dumps(stored | {key: value}, indent=1))
-        os.replace(part, path)
+        write_atomic(path, json.dumps(stored | {key: value}, indent=1).encode())
     except OSError:
         pass
     return value

@@ -14,7 +14,8 @@ from functools import partial
 
 import keras
 
-from ..errors import InputError, check_takes, quoted, suggestion
+from ..arguments import checked
+from ..errors import InputError, check_takes, flag, integer, quoted, suggestion
 from .coarse import fast, faster, fastest
 from .convolutional import convnet, dilated, resnet, small
 from .facts import NetworkFacts, describe
@@ -60,6 +61,7 @@ NETWORKS = {
 }
 
 
+@checked
 def build_network(
     network: str | keras.Model | Callable,
     inputs: int,
@@ -98,9 +100,12 @@ def build_network(
     """
     name = network_name(network)
     check_policy(policy)
+    integer("The seed of a network", seed, 0)
+    for number in (inputs, outputs, *(grid or ())):
+        integer("The number of channels or cells of a network", number, 1)
     if rank not in (1, 2, 3):
-        raise InputError(f"Networks are for 1, 2 or 3 dimensions, not {rank}.")
-    flags = (periodic,) * rank if isinstance(periodic, bool) else tuple(periodic)
+        raise InputError(f"Networks are for 1, 2 or 3 dimensions, not {quoted(rank)}.")
+    flags = (periodic,) * rank if isinstance(periodic, bool) else tuple(flag("periodic", p) for p in periodic)
     if len(flags) != rank:
         needed = f"needs to know of {rank} axes whether they are periodic"
         raise InputError(f"A network in {rank}D {needed}, not of {len(flags)}.")
@@ -122,6 +127,7 @@ def build_network(
     return model
 
 
+@checked
 def in_precision(network: keras.Model, policy: str) -> keras.Model:
     """
     A copy of a functional model, with weights of its own of the same values, that computes in another precision. As in

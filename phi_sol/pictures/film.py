@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import InputError
-from ..files import writing
+from ..files import replacing
 from ..places import check_file
 from ..texts import for_figure
 from .drawing import Drawing
@@ -43,10 +43,9 @@ def write_film(drawing: Drawing, frames: Iterable[tuple[str, list[Row]]], out: P
     options: dict = {"embed_frames": True, "default_mode": "loop"} if kind == ".html" else {}
     writer, figure = animation.writers[FORMATS[kind]](fps=fps, **options), drawing.figure  # type: ignore[arg-type]
     out.parent.mkdir(parents=True, exist_ok=True)
-    part = out.with_name(f".part-{out.name}")
     settings = matplotlib.rc_context({"animation.embed_limit": LARGEST})
-    try:
-        with writing(out), settings, writer.saving(figure, str(part), dpi):
+    with replacing(out) as part:
+        with settings, writer.saving(figure, str(part), dpi):
             for i, (title, rows) in enumerate(frames):
                 drawing.draw(rows)
                 if i == 0:  # the layout stays as it is now, so that nothing jumps
@@ -56,12 +55,8 @@ def write_film(drawing: Drawing, frames: Iterable[tuple[str, list[Row]]], out: P
                     figure.set_layout_engine("none")
                 heading.set_text(for_figure(title))
                 writer.grab_frame()
-        with writing(out):
-            if kind == ".html":
-                part.write_text(_alone(part.read_text("utf-8")), "utf-8")
-            part.replace(out)
-    finally:
-        part.unlink(missing_ok=True)
+        if kind == ".html":
+            part.write_text(_alone(part.read_text("utf-8")), "utf-8")
 
 
 def _alone(page: str) -> str:

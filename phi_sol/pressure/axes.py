@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..errors import InputError, quoted
 from ..grids.layout import CLOSED, OPEN, PERIODIC
 
 
@@ -35,11 +36,11 @@ class Axis:
             way: `dense`, `parity` or `fourier`.
 
         Raises:
-            ValueError: for an axis that is periodic on one side only, or a way that does not fit.
+            InputError: for an axis that is periodic on one side only, or a way that does not fit.
         """
         check_sides(lower, upper)
         if (way == "fourier" and lower != upper) or (way in ("fourier", "parity") and size % 2):
-            raise ValueError(f"No {way} transform for {size} cells between {lower!r} and {upper!r}.")
+            raise InputError(f"No {way} transform for {size} cells between {lower!r} and {upper!r}.")
         self.size, self.spacing, self.lower, self.upper, self.way = size, spacing, lower, upper, way
         theta, basis = self._modes()
         order = np.arange(size)
@@ -163,12 +164,13 @@ def _times(backend, x, matrix: np.ndarray):
 
 
 def check_sides(lower: str, upper: str, dim: str = ""):
-    """Raises ValueError for an unknown kind of side, or an axis that is periodic at one end only."""
+    """Raises InputError for an unknown kind of side, or an axis that is periodic at one end only."""
     for side in (lower, upper):
-        if side not in (OPEN, CLOSED, PERIODIC):
-            raise ValueError(f"The sides of axis {dim!r} must be {OPEN!r}, {CLOSED!r} or {PERIODIC!r}, not {side!r}.")
+        if not (isinstance(side, str) and side in (OPEN, CLOSED, PERIODIC)):
+            kinds = f"{OPEN!r}, {CLOSED!r} or {PERIODIC!r}"
+            raise InputError(f"The sides of axis {dim!r} must be {kinds}, not {quoted(side)}.")
     if (lower == PERIODIC) != (upper == PERIODIC):
-        raise ValueError(f"Axis {dim!r} is periodic on both sides or on none, not {lower!r} and {upper!r}.")
+        raise InputError(f"Axis {dim!r} is periodic on both sides or on none, not {lower!r} and {upper!r}.")
 
 
 def choose_way(size: int, lower: str, upper: str, fourier: bool) -> str:

@@ -10,6 +10,7 @@ from phi.math.backend import Backend, choose_backend
 from scipy.linalg import lapack
 
 from ..arguments import checked
+from ..errors import InputError, integer, positive, quoted
 from ..kernels import kernels_for
 from .axes import OPEN, PERIODIC, Axis, check_sides, choose_way
 from .cg import Recurrence, iterate, norm_of
@@ -22,8 +23,10 @@ LOG = logging.getLogger(__name__)
 
 # Chosen from `benchmarks/run.py pressure` on two cores: from these sizes on, the other way is faster.
 SWEEP_FROM = 48
+WAYS = ("sweep", "dense", "parity", "fourier")
 FOURIER_FROM = 96
 CAPACITANCE_BUDGET = 512 * 2**20  # bytes of an obstacle's capacitance matrix; beyond, conjugate gradients take over
+LARGEST_BUDGET = 2**50
 
 
 class DirectPoisson:
@@ -82,21 +85,32 @@ class DirectPoisson:
                 `dense`, `parity` or `fourier`, by dimension name.
 
         Raises:
-            ValueError: if no fluid cell is left or the shapes do not fit.
+            InputError: if no fluid cell is left, axes or shapes do not fit, or a number, side or way is not possible.
         """
-        self.dims, self.shape = tuple(resolution), tuple(resolution.values())
+        self.dims = tuple(resolution)
+        self.shape = tuple(integer(f"The number of cells along {d}", n, 1) for d, n in resolution.items())
+        for what, given in (("spacing", spacing), ("sides", sides), ("ways", self.dims if ways is None else ways)):
+            if set(given) - set(self.dims) or (what != "ways" and set(given) != set(self.dims)):
+                axes = f"{', '.join(self.dims)}, not for {quoted([*given])}"
+                raise InputError(f"The {what} of a Poisson problem are for its axes {axes}.")
         solid = np.zeros(self.shape, bool) if solid is None else np.asarray(solid, bool)
         if solid.shape != self.shape:
-            raise ValueError(f"The obstacle mask has shape {solid.shape} but the grid has {self.shape}.")
+            raise InputError(f"The obstacle mask has shape {solid.shape} but the grid has {self.shape}.")
         if solid.all():
-            raise ValueError("The obstacle leaves no fluid cell in the domain.")
+            raise InputError("The obstacle leaves no fluid cell in the domain.")
         self.fluid = ~solid
         self._fluid = self.fluid.astype(np.float64)
-        self.sides = {d: (lower, upper) for d in self.dims for lower, upper in [sides[d]]}
-        for d, (lower, upper) in self.sides.items():
-            check_sides(lower, upper, d)
-        self.spacing = {d: float(spacing[d]) for d in self.dims}
+        self.sides = {d: sides[d] for d in self.dims}
+        for d, ends in self.sides.items():
+            if not (isinstance(ends, tuple | list) and len(ends) == 2):
+                raise InputError(f"The sides of axis {d!r} are its lower and its upper one, not {quoted(ends)}.")
+            check_sides(*ends, d)
+        self.spacing = {d: positive(f"The cell size along {d}", spacing[d]) for d in self.dims}
         self.singular = not any(OPEN in s for s in self.sides.values())
+        for d, way in (ways or {}).items():
+            if way not in WAYS:
+                raise InputError(f"Axis {d!r} can be treated in the ways {', '.join(WAYS)}, not {quoted(way)}.")
+        integer("The bytes of a capacitance matrix", budget, 0, LARGEST_BUDGET)
         self._forced_ways = ways or {}
         self._passes = {}
         self._free = CutFaces(solid, self.spacing, self.sides)
@@ -168,6 +182,7 @@ class DirectPoisson:
 
     # --- solving ---
 
+    @checked
     def solve(self, b: Tensor) -> Tensor:
         """
         The solution p of `-∇² p = b`, zero in solid cells, in the shape and precision of b.
@@ -175,7 +190,12 @@ class DirectPoisson:
         Args:
             b: Right-hand side with the spatial dimensions of the grid and any batch dimensions. Values in solid cells
                 are ignored. If a region enclosed by obstacles has no open side, `b` must sum to zero over it.
+
+        Raises:
+            InputError: if b has other spatial dimensions.
         """
+        if (found := b.shape.spatial.untyped_dict) != dict(zip(self.dims, self.shape, strict=True)):
+            raise InputError(f"A right-hand side for {dict(zip(self.dims, self.shape, strict=True))} has {found}.")
         batch = b.shape.without(self.dims)
         native = b.native([batch, *self.dims])
         backend = choose_backend(native)

@@ -9,7 +9,8 @@ import numpy as np
 from phi.math import DType, Tensor, expand, precision, reshaped_tensor, spatial
 from phi.math.backend import Backend, choose_backend
 
-from ..errors import InputError, integer, quoted
+from ..arguments import checked
+from ..errors import InputError, integer, is_real, quoted
 from ..kernels import kernels_for
 from .cg import NORMS, Recurrence, fixed_steps, iterate, norm_of
 from .direct import DirectPoisson
@@ -44,6 +45,11 @@ class Solution:
     history: Any = None
 
 
+def _is_scalar(value: Any) -> bool:
+    """Whether a value is a scalar of a backend, which may be being traced."""
+    return not isinstance(value, np.ndarray | np.generic) and hasattr(value, "dtype") and value.shape == ()
+
+
 class ConjugateGradients:
     """
     Solves `K p = b` with K = -∇², the masked Laplacian of a domain, from any initial guess.
@@ -56,6 +62,7 @@ class ConjugateGradients:
     Multigrid runs on the host, in NumPy. Equal to `scipy.sparse.linalg.cg`, step by step, for the same preconditioner.
     """
 
+    @checked
     def __init__(self, problem, preconditioner: str = "none"):
         """
         Args:
@@ -73,13 +80,14 @@ class ConjugateGradients:
         self._regions = ClosedRegions(self.operator)
         self._functions = {}
 
+    @checked
     def solve(
         self,
         b,
         guess=None,
-        tolerance: float = 1e-6,
+        tolerance: Any = 1e-6,
         *,
-        relative: float = 0.0,
+        relative: Any = 0.0,
         max_iterations: int = 1000,
         norm: str = "max",
         history: bool = False,
@@ -104,7 +112,7 @@ class ConjugateGradients:
         if norm not in NORMS:
             raise InputError(f"Unknown norm {quoted(norm)}. Known: {', '.join(NORMS)}.")
         for name, value in (("tolerance", tolerance), ("relative tolerance", relative)):
-            if isinstance(value, int | float | np.number) and not (np.isfinite(value) and value >= 0):
+            if not (is_real(value) and value >= 0) and not _is_scalar(value):
                 raise InputError(f"The {name} must be finite and at least 0, not {quoted(value)}.")
         max_iterations = integer("The number of iterations", max_iterations, 1)
         if isinstance(b, Tensor):
@@ -174,6 +182,9 @@ class ConjugateGradients:
     def _checked(self, b, guess):
         """Backend and arrays in one precision; on the host where multigrid works."""
         given = [x for x in (b, guess) if x is not None]
+        for x in given:
+            if not hasattr(x, "shape") or choose_backend(x).dtype(x).kind is not float:
+                raise InputError(f"A right-hand side or guess is an array of floating-point numbers, not {quoted(x)}.")
         backend = choose_backend(*given)
         if self.preconditioner in HOST and backend.name != "numpy":
             if not all(backend.is_available(x) for x in given):

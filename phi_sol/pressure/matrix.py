@@ -4,15 +4,23 @@ import numpy as np
 import scipy.sparse as sp
 from phi.math.backend import Backend
 
-from ..errors import InputError
+from ..errors import InputError, quoted
 
 
 class MatrixOperator:
     """A sparse matrix as an operator on NumPy arrays (batch, n)."""
 
     def __init__(self, matrix):
-        """Raises InputError for a matrix that is not square, not finite or not symmetric."""
-        matrix = sp.csr_matrix(matrix)
+        """Raises InputError for what is no matrix, and one that is not square, not finite or not symmetric."""
+        try:
+            if not sp.issparse(matrix) and np.ndim(matrix) != 2:
+                raise TypeError
+            matrix = sp.csr_matrix(matrix)
+            if matrix.dtype.kind not in "iuf":
+                raise TypeError
+        except (TypeError, ValueError, OverflowError):
+            kinds = "a DirectPoisson or a matrix of real numbers"
+            raise InputError(f"The problem of conjugate gradients is {kinds}, not {quoted(matrix)}.") from None
         if matrix.shape[0] != matrix.shape[1]:
             raise InputError(f"Conjugate gradients need a square matrix, not one of shape {matrix.shape}.")
         if not np.isfinite(matrix.data).all():

@@ -1,6 +1,7 @@
 """What stands in the flow: geometries, PhiFlow's obstacles and masks, as solid cells."""
 
 import warnings
+from collections.abc import Mapping
 
 import numpy as np
 from phi import math
@@ -19,7 +20,7 @@ WINDOW = 2  # cells around two neighbours within which a way around a wall count
 
 def parts_of(obstacles) -> list:
     """A list of geometries, masks and moving obstacles, from one or a sequence; raises InputError for others."""
-    single = isinstance(obstacles, Obstacle | Geometry | Tensor | np.ndarray | str)
+    single = isinstance(obstacles, Obstacle | Geometry | Tensor | np.ndarray | str | bytes | Mapping)
     try:
         given = [obstacles] if single else list(() if obstacles is None else obstacles)
     except TypeError:

@@ -13,6 +13,7 @@ from phi.math.extrapolation import PERIODIC as PERIODIC_SIDE
 from phi.physics import fluid
 from phi.physics.fluid import Obstacle
 
+from ..arguments import checked
 from ..errors import InputError, quoted
 from ..grids.layout import CLOSED, OPEN, OTHER, PERIODIC, Layout, side_of, tensor_of
 from ..kernels import kernels_for
@@ -38,8 +39,9 @@ class Projection:
     same small constant everywhere.
     """
 
-    checked: bool
+    _looked_at: bool  # whether obstacles were warned of
 
+    @checked
     def __init__(self, velocity: Field, obstacles=()):
         """
         Args:
@@ -51,6 +53,8 @@ class Projection:
             InputError: if an obstacle moves, covers no cell centre or is none, a mask has another shape or type, no
                 fluid cell is left, or a boundary is of an unknown kind.
         """
+        if not (velocity.is_grid and velocity.is_staggered):
+            raise InputError("A projection is of a staggered velocity on a grid.")
         with math.NUMPY, math.precision(64):
             parts = parts_of(obstacles)
             cells = covered_cells(velocity, parts)
@@ -82,6 +86,7 @@ class Projection:
             return velocity
         return velocity.with_values(velocity.values * math.to_float(self.open_faces.values))
 
+    @checked
     def __call__(self, velocity: Field) -> tuple[Field, Field]:
         """
         Args:
@@ -115,6 +120,7 @@ class Projection:
         return velocity.with_values(velocity.values - gradient.values), pressure
 
 
+@checked
 def make_incompressible(
     velocity: Field,
     obstacles=(),
@@ -149,9 +155,13 @@ def make_incompressible(
     Raises:
         InputError: if the obstacles leave no fluid cell, or what neither phi_sol nor PhiFlow can do is asked for.
     """
+    if order not in (2, 4):
+        raise InputError(f"The order of a projection is 2 or 4, not {quoted(order)}.")
+    if correct_skew:
+        raise InputError("PhiFlow corrects no skew of cells: leave out correct_skew=.")
     parts = parts_of(obstacles)
     masks = [o for o in parts if not isinstance(o, Geometry | Obstacle)]
-    special = active is not None or order != 2 or correct_skew or wide_stencil
+    special = active is not None or order != 2 or wide_stencil
     domain = None
     if not special and velocity.is_grid and velocity.is_staggered and not any(isinstance(o, Obstacle) for o in parts):
         with math.NUMPY, math.precision(64):
@@ -167,10 +177,10 @@ def make_incompressible(
     projection = _projection(domain)
     geometries = [o for o in parts if isinstance(o, Geometry)]
     if geometries:
-        if not projection.checked:
+        if not projection._looked_at:
             with math.NUMPY, math.precision(64):
                 warn_of_leaks(velocity, geometries, ~projection.fluid)
-            projection.checked = True
+            projection._looked_at = True
         velocity = fluid.apply_boundary_conditions(velocity, geometries)
     if masks:
         with math.NUMPY, math.precision(64):
@@ -223,7 +233,7 @@ class _Domain:
 @lru_cache(maxsize=8)
 def _projection(domain: _Domain) -> Projection:
     projection = object.__new__(Projection)
-    projection.checked = False
+    projection._looked_at = False
     with math.NUMPY, math.precision(64):
         projection._set_up(domain)
     return projection

@@ -14,6 +14,7 @@ from ..arguments import checked
 from ..errors import InputError, MissingError, integer
 from ..evaluation.timing import time_step
 from ..experiment import SPLITS, Experiment, Schedule
+from ..files import visible
 from ..flows.comparison import first_difference
 from ..flows.definition import describe
 from ..generation.generator import Generator
@@ -30,7 +31,6 @@ from ..training.trainer import Trainer
 from ..training.validation import Validation
 
 PLAN_FILE = "reproduction.json"
-MOST_SEEDS = 1000
 MOST_SEEDS = 1000
 # entries of schedules that earlier versions did not have
 IMPLIED = {"relative": False, "curriculum": True, "loss": None, "optimizer": "adam"}
@@ -112,7 +112,7 @@ class Reproduction:
             if difference:
                 advice = "Name another folder (out=), or remove this one."
                 raise InputError(f"{self.out} holds another reproduction: {difference}. {advice}")
-        elif self.out.is_dir() and any(self.out.iterdir()):
+        elif visible(self.out):
             raise InputError(f"{self.out} is in use and holds no reproduction: name another folder (out=).")
         self.generators = {s: Generator(experiment, s, self.data / s) for s in SPLITS}
 
@@ -192,7 +192,8 @@ class Reproduction:
     # --- doing it ---
 
     def generate(self, progress: bool = True):
-        """Computes the simulations that are missing. Writes what this reproduction is, first."""
+        """Computes the simulations that are missing, errors as `Generator.run`. Writes what this is, first."""
+        Generator.check_room([*self.generators.values()])
         self.out.mkdir(parents=True, exist_ok=True)
         write_json(self.out / PLAN_FILE, self.config)
         for generator in self.generators.values():

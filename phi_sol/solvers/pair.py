@@ -20,6 +20,8 @@ from ..stepping.solver import Solver
 from ..stepping.state import State
 from .substeps import Substeps
 
+FINEST = 2**23  # reference steps in a source step: float32 loses what shorter ones change
+
 
 class SolverPair:
     """
@@ -52,7 +54,8 @@ class SolverPair:
             source: Resolution of the source, e.g. `dict(y=64, x=32)`.
             ratio: Fine cells per coarse cell and axis, an integer of at least 1.
             reference: Resolution of the reference instead of that of the source.
-            time_ratio: Reference steps per source step, an integer of at least 1.
+            time_ratio: Reference steps per source step, an integer of at least 1, and at most 2^23: float32 would lose
+                what shorter ones change.
             reference_options: Arguments of the reference instead of those of both, e.g. `dict(advection="mac_cormack")`
                 for a source of first order that learns from a reference of second order.
             options: Further arguments of both flows, e.g. `dt` (that of the source) or `advection`.
@@ -68,7 +71,7 @@ class SolverPair:
                 "A solver pair needs the resolution of its source or that of its reference, one of the two."
             )
         coarse = dict(source or {}) if reference is None else _coarsened(reference, ratio)
-        self.ratio, self.time_ratio = ratio, integer("The time ratio of a solver pair", time_ratio, 1)
+        self.ratio, self.time_ratio = ratio, integer("The time ratio of a solver pair", time_ratio, 1, FINEST)
         for given in (coarse, options):
             check("The arguments of a flow", given, dict[str, object])
         if both := coarse.keys() & options.keys():

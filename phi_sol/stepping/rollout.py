@@ -8,8 +8,10 @@ from phi.math import EMPTY_SHAPE, Shape
 from phi.math.backend import choose_backend
 from phi.math.magic import BoundDim
 
+from ..arguments import checked
+from ..errors import InputError, quoted
 from ..texts import for_html
-from .arrays import unpack
+from .arrays import array_names, unpack
 from .state import State
 from .system import System
 
@@ -27,17 +29,30 @@ class Rollout(Sequence[State]):
         diagnostics: By name, shape (frames, batch), what the solver said of them, such as `iterations`.
     """
 
+    @checked
     def __init__(
         self,
         flow: System,
         arrays: dict[str, np.ndarray],
         parameters: dict[str, np.ndarray],
-        times: np.ndarray,
+        times: np.ndarray | Sequence[float],
         *,
         diagnostics: dict[str, np.ndarray] | None = None,
         batch: Shape = EMPTY_SHAPE,
     ):
-        self.flow, self.arrays, self.parameters, self.times = flow, arrays, parameters, times
+        """Raises InputError for arrays or parameters that the flow does not have, or another number of frames."""
+        times = np.asarray(times)  # of a list, too
+        if times.ndim != 1 or times.dtype.kind not in "iuf":
+            raise InputError(f"The times of a rollout are a list of numbers, not {quoted(times)}.")
+        needed = {"array": array_names(flow) if len(times) else [], "parameter": list(flow.parameters)}
+        for (kind, names), given in zip(needed.items(), (arrays, parameters), strict=True):
+            if lacking := [n for n in names if n not in given]:
+                raise InputError(f"A rollout of {flow} needs the {kind} {lacking[0]!r}, but has {quoted([*given])}.")
+        for name, values in [*((n, arrays[n]) for n in needed["array"]), *(diagnostics or {}).items()]:
+            if (shape := np.shape(values))[:1] != times.shape:
+                raise InputError(f"{quoted(name)} has the shape {shape}, but the rollout {len(times)} frames.")
+        self.flow, self.arrays, self.parameters = flow, arrays, parameters
+        self.times: np.ndarray = times
         self.diagnostics, self._batch = diagnostics or {}, batch
 
     def __len__(self) -> int:

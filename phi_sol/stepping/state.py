@@ -36,6 +36,16 @@ class State:
     variable_attrs: tuple[str, ...] = ("fields", "parameters")
     value_attrs: tuple[str, ...] = ("fields",)
 
+    def __post_init__(self):
+        """Raises InputError for what are no fields and parameters by name."""
+        for what, given, kind in (("field", self.fields, Field), ("parameter", self.parameters, Tensor)):
+            if not isinstance(given, dict):
+                raise InputError(f"The {what}s of a state are a dictionary by name, not {quoted(given)}.")
+            for name, value in given.items():
+                if not (isinstance(name, str) and isinstance(value, kind)):
+                    words = f"{kind.__name__}s of PhiFlow by name, not {quoted(name)}: {quoted(value)}"
+                    raise InputError(f"The {what}s of a state are {words}.")
+
     def __getattr__(self, name: str):
         fields, parameters = (self.__dict__.get(n, {}) for n in ("fields", "parameters"))  # none while it is copied
         values = fields | parameters | fields

@@ -12,10 +12,8 @@ from ..arguments import check, checked
 from ..errors import InputError, MissingError, integer
 from ..flows.comparison import first_difference
 from ..solvers.pair import SolverPair
-from .files import fingerprint, read_json
-from .frames import DESCRIPTION, FACTS, REFERENCE, of_frame, read_frame, stored_checksums
+from .frames import REFERENCE, of_frame, read_description, read_frame, stored_checksums
 from .packed import Packed, combine
-from .schemas import DESCRIPTION as DESCRIBED
 
 LOG = logging.getLogger(__name__)
 
@@ -133,10 +131,7 @@ class Dataset:
         return cls(pair, find_simulations(folder, split), frames)
 
     def _check(self, folder: Path) -> dict:
-        description = read_json(folder / DESCRIPTION, DESCRIBED)
-        config = {n: v for n, v in description.items() if n not in FACTS}
-        if description["fingerprint"] != fingerprint(config):
-            raise InputError(f"{folder / DESCRIPTION} was changed after it was written: {DESCRIBED.advice}.")
+        description, _ = read_description(folder)
         difference = first_difference(description["pair"], self.pair.config)
         if difference:
             raise InputError(f"{folder} was made with another solver pair: {difference}.")

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from zipfile import ZipFile
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 import phi.field
@@ -13,7 +13,8 @@ from ..errors import InputError, MissingError
 from ..files import reading, writing
 from ..flows import Flow
 from ..stepping.state import State
-from .files import PARTIAL
+from .files import PARTIAL, fingerprint, read_json
+from .schemas import DESCRIPTION as DESCRIBED
 
 DESCRIPTION, REFERENCE = "description.json", "reference"
 FACTS = ("versions", "fingerprint", "checksums", "complete")  # what a description holds beside the configuration
@@ -27,6 +28,18 @@ def stored_checksums(description: dict) -> Checksums | None:
     """The checksums of all frames that a description holds; None if it was written before there were any."""
     stored = description.get("checksums")
     return None if stored is None else {n: text.split() for n, text in stored.items()}
+
+
+def read_description(folder: Path) -> tuple[dict, dict]:
+    """
+    The description of a simulation, and of its content the configuration that defines it, which has the fingerprint
+    that the description says. Errors as `read_json`.
+    """
+    description = read_json(folder / DESCRIPTION, DESCRIBED)
+    config = {n: v for n, v in description.items() if n not in FACTS}
+    if description["fingerprint"] != fingerprint(config):
+        raise InputError(f"{folder / DESCRIPTION} was changed after it was written: {DESCRIBED.advice}.")
+    return description, config
 
 
 def as_stored(checksums: Checksums) -> dict[str, str]:
@@ -75,10 +88,10 @@ class FrameFormat:
         return {n: x.to_file(x.to_arrays(state.fields[n], shape)) for n, x in self.flow.layouts.items()}
 
     @property
-    def frame_bytes(self) -> int:
-        """Bytes of one frame in float32 before compression, all fields together."""
-        headers = sum(np.asarray(h).nbytes for header in self.headers.values() for h in header.values())
-        return headers + sum(4 * int(np.prod(x.file_shape)) for x in self.flow.layouts.values())
+    def file_sizes(self) -> list[int]:
+        """Bytes of each file of one frame, in float32 before compression."""
+        headers = {n: sum(np.asarray(h).nbytes for h in header.values()) for n, header in self.headers.items()}
+        return [headers[n] + 4 * int(np.prod(x.file_shape)) for n, x in self.flow.layouts.items()]
 
     def write(self, folder: Path, frame: int, values: dict[str, np.ndarray], prefix: str = "") -> dict[str, str]:
         """
@@ -104,14 +117,13 @@ def _checksum(file: ZipFile) -> str:
 
 def checksum_in(path: Path) -> str:
     """
-    The checksum of the values in a frame's file, all of which are read. Raises InputError if it is damaged,
-    MissingError if it is not there.
+    The checksum of the values in a frame's file, all entries of which are read, as `read_file` and PhiFlow read them.
+    Raises InputError if it is damaged, MissingError if it is not there.
     """
-    with reading(path, f": {AGAIN}", "Frame "), ZipFile(path) as file:
-        with file.open(f"{DATA}.npy") as values:
-            while values.read(2**20):  # compares the content with the file's own checksum at the end
-                pass
-        return _checksum(file)
+    with reading(path, f": {AGAIN}", "Frame "), np.load(path, allow_pickle=False) as stored:
+        if damaged := stored.zip.testzip():  # compares the content of each with the file's own checksum
+            raise BadZipFile(f"in {damaged}")
+        return _checksum(stored.zip)
 
 
 def read_file(path: Path, *names: str, generated: bool = False, expected: str | None = None) -> list[np.ndarray]:

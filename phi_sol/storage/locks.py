@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from ..errors import InputError
+from ..files import resolved
 
 LOG = logging.getLogger(__name__)
 LOCK = ".lock"  # in a folder that a process works at
@@ -35,9 +36,6 @@ def _lock(file: IO, wait: bool):
             if err.errno not in NOT_THERE:
                 raise
     LOG.warning("%s can't be locked on this file system: run one process at a time there.", file.name)
-
-
-LOCK = ".lock"  # in a folder that a process works at
 
 
 @contextmanager
@@ -70,7 +68,7 @@ class FolderLock:
 
     def __new__(cls, folder: Path, advice: str) -> "FolderLock":
         """Raises InputError, with this advice, if another process has it; nothing is left behind then."""
-        place = folder.resolve()
+        place = resolved(folder)
         if (known := _held.get(place)) is not None and known.release.alive:
             return known
         made = [p for p in (place, *place.parents) if not p.exists()]

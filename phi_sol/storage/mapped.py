@@ -6,9 +6,11 @@ its arrays are what they should be; else it is made anew.
 """
 
 import logging
+import math
 import os
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -17,12 +19,12 @@ from tempfile import TemporaryDirectory, mkdtemp
 import numpy as np
 
 from ..errors import InputError
-from ..files import file_checksum, reading
+from ..files import ABANDONED, file_checksum, reading
+from ..places import check_room
 from .files import read_json, write_json
 from .schemas import MANIFEST
 
 FILE = "manifest.json"
-ABANDONED = 86400  # seconds after which an unfinished folder counts as left behind by a process that was killed
 TYPE = np.dtype("<f4")
 LOG = logging.getLogger(__name__)
 
@@ -47,6 +49,9 @@ class Mapped:
             key: Says what the arrays were made of: another one is not theirs.
             shapes: By the name of each array.
             make: Writes the arrays as `array_file` says into a folder, and returns JSON-ready facts about them.
+
+        Raises:
+            InputError: if the disk has not the room for them.
         """
         self.key, self.shapes = key, {n: tuple(shape) for n, shape in shapes.items()}
         if self._open(place):
@@ -87,6 +92,8 @@ class Mapped:
         return False
 
     def _write(self, folder: Path, make: Callable[[Path], dict]):
+        files = Counter(4 * math.prod(shape) for shape in self.shapes.values())
+        check_room("What is unpacked for training", folder, files, "make room there, or take fewer simulations")
         facts, stored = make(folder), {}
         for name, shape in self.shapes.items():
             with open(array_file(folder, name), "rb+") as file:

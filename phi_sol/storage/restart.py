@@ -8,7 +8,7 @@ import numpy as np
 
 from ..arguments import checked
 from ..errors import InputError, MissingError, integer
-from ..files import checksum, read_arrays, write_arrays
+from ..files import checksum, read_arrays, visible, write_arrays
 from ..flows.comparison import first_difference
 from ..places import check_place
 from ..stepping.solver import Solver
@@ -57,7 +57,7 @@ class Restart:
         try:
             stored, last = self._read(FILE, KIND)
         except MissingError:
-            if self.folder.is_dir() and any(not p.name.startswith((FRAMES, ".")) for p in self.folder.iterdir()):
+            if any(not p.name.startswith(FRAMES) for p in visible(self.folder)):
                 raise InputError(f"{self.folder} holds something else: name another folder for the restart.") from None
             return arrays, []
         difference = first_difference({n: stored.get(n) for n in about}, about)

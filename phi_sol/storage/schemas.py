@@ -42,13 +42,21 @@ class Schema:
 
     def violation(self, content: dict) -> str:
         """Where the content of a file is not what the schema says, in words; nothing where it is."""
-        try:
-            self._adapter.validate_python(content, strict=True)
-        except ValidationError as err:
-            first = err.errors()[0]
+        for first in self._errors(content):
             place = ".".join(str(part) for part in first["loc"])
             return f"{place[:60]}: {first['msg'][:1].lower()}{first['msg'][1:]}"
         return ""
+
+    def wrong(self, content: dict) -> list[str]:
+        """The entries that are not what the schema says."""
+        return list(dict.fromkeys(str(e["loc"][0]) for e in self._errors(content)))
+
+    def _errors(self, content: dict) -> list:
+        try:
+            self._adapter.validate_python(content, strict=True)
+        except ValidationError as err:
+            return err.errors()
+        return []
 
 
 class Description(TypedDict):
@@ -66,6 +74,16 @@ class Description(TypedDict):
     fingerprint: str
     checksums: NotRequired[dict[str, Annotated[str, Field(pattern="^[0-9a-f ]*$")]]]
     complete: bool
+
+
+class Facts(TypedDict, total=False):
+    """What the viewer shows of a run, a model or a simulation, where there is any of it."""
+
+    pair: dict[str, Any]
+    parameters: dict[str, Any]
+    scene: str
+    complete: bool
+    frames: int
 
 
 class Moments(TypedDict):
@@ -171,6 +189,7 @@ DESCRIPTION = Schema(
     "'phi-sol generate'",
     frozenset({"pair", "fingerprint"}),
 )
+FACTS = Schema(Facts, "copy it once more")
 MANIFEST = Schema(Manifest, "remove it: it is made anew")
 POINT = Schema(Point, "an earlier one is taken")
 RUN = Schema(Run, "copy it once more, or name another folder")

@@ -13,7 +13,7 @@ import keras
 import tensorflow as tf
 
 from ..errors import InputError
-from ..files import file_checksum, reading
+from ..files import file_checksum, reading, resolved
 from ..storage.files import read_json, write_json
 from ..storage.schemas import POINT
 
@@ -71,7 +71,7 @@ class Checkpoints(keras.callbacks.Callback):
                     raise InputError(f"{self.folder / file} was changed after it was written.")
         with TemporaryDirectory(prefix="phi_sol-") as place, reading(self.folder / name):
             link = Path(place) / "checkpoints"  # TensorFlow would take brackets in the path for a pattern
-            link.symlink_to(self.folder.resolve())
+            link.symlink_to(resolved(self.folder))
             self.checkpoint.read(str(link / name)).assert_existing_objects_matched()
 
     def numbers(self) -> list[int]:

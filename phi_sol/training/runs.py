@@ -4,9 +4,9 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 from ..errors import InputError, MissingError
+from ..files import visible
 from ..flows.comparison import first_difference
 from ..storage.files import fingerprint, read_json
-from ..storage.locks import LOCK
 from ..storage.schemas import RUN
 from .plan import Plan
 from .task import Task
@@ -31,8 +31,8 @@ def configuration(task: Task, longest: int, seed: int, scene: str) -> dict:
 
 
 def check_unused(folder: Path):
-    """Raises InputError if there is anything in `folder`."""
-    if folder.is_dir() and any(p.name != LOCK for p in folder.iterdir()):
+    """Raises InputError if there is anything in `folder` but what a process left that was killed at its very start."""
+    if visible(folder):
         advice = "resume=True goes on with it" if (folder / RUN_FILE).is_file() else "it is not a run of phi_sol"
         raise InputError(f"{folder} is in use ({advice}): name another folder (folder=), or remove it.")
 

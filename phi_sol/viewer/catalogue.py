@@ -10,9 +10,11 @@ from threading import Lock
 
 from ..errors import InputError, MissingError
 from ..experiment import Experiment, load_experiment, scene_names
+from ..files import resolved
 from ..flows.comparison import same_config
 from ..solvers.pair import SolverPair
 from ..storage import shipped
+from ..storage.files import fingerprint
 from ..tasks import holds_model
 from ..texts import printable
 from .reading import Folders, check_file, made_pair, read_facts, reason
@@ -110,6 +112,7 @@ class Catalogue:
         self.folders, self.strict = Folders(), strict
         self.problems: dict[str, str] = {}
         self._found: dict[str, str] = {}  # problems of a scan that is under way
+        self._unknown: dict[str, str] = {}  # by fingerprint of a pair's configuration
         self._scanning = Lock()
         self.experiments: dict[str, Experiment] = {}
         self.recordings: dict[str, Recording] = {}
@@ -149,7 +152,7 @@ class Catalogue:
         if not folder.is_dir():
             raise MissingError(f"There is no folder {folder}.")
         if not self.contains(folder):
-            self.roots.append(folder.resolve())
+            self.roots.append(resolved(folder))
 
     def pair_of(self, config: dict) -> SolverPair:
         """That of a scene that was given, or one made from its configuration; errors as `SolverPair.of_config`."""
@@ -217,7 +220,7 @@ class Catalogue:
         for file in sorted(p for p in folder.glob("*.json") if p.is_file()):
             check_file(file)
             config = config or read_facts(file)[0]
-        if problem:
+        if problem := problem or self._unknown_pair(config.get("pair") or {}):
             self._found[key] = problem
         return Run(folder, key, config, problem)
 
@@ -227,9 +230,19 @@ class Catalogue:
             recording = Recording(folder, self.folders.check_links)
         else:
             recording.refresh()
-        if recording.problem:
-            self._found[key] = recording.problem
+        if problem := recording.problem or self._unknown_pair(recording.pair):
+            self._found[key] = problem
         return recording
+
+    def _unknown_pair(self, config: dict) -> str:
+        """Why a described solver pair can't be made; nothing if it can, or none is described."""
+        if config and (known := fingerprint(config)) not in self._unknown:
+            self._unknown[known] = ""
+            try:
+                self.pair_of(config)
+            except Exception as err:  # whatever a damaged description raises
+                self._unknown[known] = f"Its solver pair can't be made: {reason(err)}"
+        return self._unknown[known] if config else ""
 
     def _below(self, folder: Path, root: Path, depth: int) -> list[Path]:
         """The folder and those below it, without links that lead out, hidden folders and checkpoints."""
@@ -257,7 +270,7 @@ class Catalogue:
         """
         own = [r.folder for r in self.runs.values() if not r.folder.is_relative_to(shipped.SHIPPED)]
         for folder in (*own, *(Path("runs") / n for n in self.experiments)):
-            saved = folder.resolve() / "saved"
+            saved = resolved(folder) / "saved"
             if saved.is_symlink():
                 raise InputError(f"{saved} is a link, which is not followed: make it a folder.")
             return saved

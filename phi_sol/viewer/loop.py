@@ -5,7 +5,7 @@ import inspect
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import count
 from typing import Any
@@ -13,12 +13,13 @@ from typing import Any
 from phi.vis._vis import CONTROL_VARS
 from phi.vis._vis_base import Action
 
-from ..errors import InputError, one_line
+from ..arguments import check_arguments
+from ..errors import InputError, integer, one_line, quoted
 from ..pictures.values import Values
 from ..stepping.state import State
 from .phiflow.compat import install
 from .phiflow.models import BaseModel, Setting, end_play
-from .variables import Variables, parts, shown
+from .variables import Variables, check_shown, parts, shown
 
 THROTTLE = 0.1  # seconds between two looks at the variables of a loop
 
@@ -29,7 +30,7 @@ def view(
     actions: dict[str, Callable] | None = None,
     name: str | None = None,
     description: str = "",
-    select: str | tuple[str, ...] = (),
+    select: str | Sequence[str] = (),
     play: bool = True,
     keep_alive: bool = True,
     host: str = "127.0.0.1",
@@ -68,13 +69,18 @@ def view(
         MissingError: if Dash or Plotly are not installed.
         InputError: for what can't be shown, unknown names, or controls of another kind.
     """
+    check_arguments(view, locals())
+    integer("The port of a viewer", port, 1, 65535)
+    slices = [select] if isinstance(select, str) else list(select)
+    for dimension in slices:
+        check_shown("A dimension of which the page shows one slice", dimension)
     install()
     frame: Any = inspect.currentframe().f_back  # type: ignore[union-attr]
     script = str(frame.f_globals.get("__file__") or "Notebook").rpartition("/")[2]
     viewer = LoopViewer(frame, actions or {}, name or script, description)
     try:
         viewer.follow(fields, controls or {})
-        viewer.serve([select] if isinstance(select, str) else list(select), host, port, play, keep_alive, allow_control)
+        viewer.serve(slices, host, port, play, keep_alive, allow_control)
     except BaseException:
         viewer.close()
         raise
@@ -107,6 +113,10 @@ class LoopViewer(BaseModel):
         self._variables, self._step, self._stepped = Variables(frame), threading.Event(), threading.Event()
         self._values: dict[str, Values | str] = {}
         self._curves: dict[str, list] = {}
+        for action, function in actions.items():
+            check_shown("The name of an action", action)
+            if not callable(function):
+                raise InputError(f"The action {action!r} must be a function without arguments, not {quoted(function)}.")
         self._calls = {Action(n, inspect.getdoc(f) or n): (n, f) for n, f in actions.items()}
         self._settings, self._taken, self._in_loop, self._closed = {}, 0.0, False, False
         self.app = self.server = self._hook = None
@@ -161,6 +171,7 @@ class LoopViewer(BaseModel):
         marked = {n: c for n, c in CONTROL_VARS.items() if n in self._variables.frame.f_globals}
         marked = {n: (c.initial, *c.value_range) if c.value_range else c.initial for n, c in marked.items()}
         for name, given in (marked | controls).items():
+            check_shown("The name of a control", name)
             self._add_control(name, given)
         self._take()
 

@@ -8,15 +8,16 @@ from typing import Any
 from zipfile import ZipFile
 
 from ..errors import InputError, MissingError, is_real, one_line
+from ..files import check_unpacked, resolved
 from ..flows import Flow
 from ..flows.base import SEED
 from ..solvers.pair import SolverPair
 from ..storage.files import read_json
+from ..storage.schemas import FACTS
 
 LARGEST_TEXT = 64 << 20  # bytes of a JSON file or a log
 LARGEST_FRAME = 1 << 30  # bytes that a frame's file may unpack to
 LARGEST_GRID = 1 << 26  # cells of a reference
-FACTS = {"pair": dict, "parameters": dict, "scene": str, "complete": bool, "frames": int}  # where there are any
 
 
 def reason(err: Exception) -> str:
@@ -34,11 +35,9 @@ class Folders:
 
     def contain(self, path: Path) -> bool:
         """Whether a path, with all links resolved, lies in one of them."""
-        try:
-            resolved = Path(path).resolve()
-        except (OSError, RuntimeError):  # links in a circle
-            return False
-        return any(resolved.is_relative_to(r) for r in self.roots)
+        place = resolved(path)
+        is_circle = os.path.islink(place)  # which has no end
+        return not is_circle and any(place.is_relative_to(r) for r in self.roots)
 
     def check_links(self, folder: Path):
         """Raises InputError if a file of a folder is a link that leads out of all that was given."""
@@ -55,12 +54,10 @@ def check_file(path: Path, limit: int = LARGEST_TEXT):
         raise InputError(f"{path} is too large to be shown: {size >> 20} MB, at most {limit >> 20} MB.")
 
 
-def check_unpacked(path: Path, limit: int = LARGEST_FRAME):
-    """Raises InputError if a ZIP file unpacks to more; nothing of it is unpacked."""
+def check_frame(path: Path):
+    """Raises InputError if the file of a frame unpacks to too much."""
     with ZipFile(path) as file:
-        size = sum(entry.file_size for entry in file.infolist())
-    if size > limit:
-        raise InputError(f"{path} is too large to be shown: it unpacks to {size >> 20} MB, at most {limit >> 20} MB.")
+        check_unpacked(file, LARGEST_FRAME, f"{path} is too large to be shown")
 
 
 def read_facts(path: Path) -> tuple[dict, str]:
@@ -76,7 +73,7 @@ def read_facts(path: Path) -> tuple[dict, str]:
         return {}, ""
     except Exception as err:  # whatever a damaged file raises
         return {}, reason(err)
-    wrong = [n for n, kind in FACTS.items() if content.get(n) is not None and not isinstance(content[n], kind)]
+    wrong = FACTS.wrong({n: v for n, v in content.items() if v is not None})
     ours = "pair" in content  # any other program may mean something else by these words
     if ours and "parameters" not in wrong and not is_parameters(content.get("parameters") or {}):
         wrong.append("parameters")

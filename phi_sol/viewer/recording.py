@@ -13,7 +13,7 @@ from ..errors import InputError, is_real, one_line
 from ..flows import Flow
 from ..pictures.values import HIDDEN, Values
 from ..storage.frames import DESCRIPTION, REFERENCE, frame_file, read_file, read_frame
-from .reading import check_unpacked, read_facts, reason
+from .reading import check_frame, read_facts, reason
 
 FRAME_FILE = re.compile(r"(.+)_(\d{6,})\.npz")
 KEPT = 64  # field frames kept in memory
@@ -81,7 +81,7 @@ class Recording:
         """A frame as arrays of a flow; errors as `read_frame`, and InputError for files that are too large."""
         for path in (frame_file(self.folder, name, frame) for name in flow.layouts):
             if path.is_file():
-                check_unpacked(path)
+                check_frame(path)
         return read_frame(flow, self.folder, frame)
 
 
@@ -92,7 +92,7 @@ def read_values(path: Path) -> Values:
     """
     try:
         if path.is_file():
-            check_unpacked(path)
+            check_frame(path)
         return _values(path)
     except InputError:
         raise

@@ -6,7 +6,7 @@ from typing import Any
 
 from phi.field import Field
 
-from ..errors import InputError
+from ..errors import InputError, printable, quoted
 from ..pictures.values import HIDDEN, Values
 from ..stepping.state import State
 
@@ -41,10 +41,14 @@ class Variables:
                 self._add(name, self.all[name])
         elif isinstance(item, dict):
             for name, value in item.items():
+                check_shown("The name of what is viewed", name)
                 is_function = callable(value) and not hasattr(value, "shape")
                 self.sources[name] = (lambda _, f=value: f()) if is_function else source(self._holder(value), value)
-        else:
+        elif isinstance(item, State | Field | Values):
             self._add(self._holder(item), item)
+        else:
+            kinds = "states, PhiFlow fields, names of variables, or dictionaries of fields or functions"
+            raise InputError(f"What is viewed are {kinds}, not {quoted(item)}.")
 
     def _holder(self, item) -> str:
         return next((n for n, v in self.all.items() if v is item and not n.startswith("_")), "")
@@ -58,6 +62,12 @@ class Variables:
         for name in parts(value):
             title = f"{variable} {name}".strip() if name in taken else name
             self.sources[title] = lambda v, n=name: parts(find(v)).get(n)  # type: ignore[misc]
+
+
+def check_shown(what: str, name: Any):
+    """Raises InputError for a name that can't be shown."""
+    if not (isinstance(name, str) and name and name == printable(name)):
+        raise InputError(f"{what} must be a text without control characters, not {quoted(name)}.")
 
 
 def source(variable: str, value) -> Callable[[dict], object]:

@@ -184,7 +184,7 @@ def test_archives_that_unpack_to_too_much_are_not_read(tiny_run, tmp_path, monke
             entry.write(bytes(30 << 20))
     for name in ("read", "open", "testzip", "extract"):
         monkeypatch.setattr(zipfile.ZipFile, name, lambda *_, **__: pytest.fail("it was read"))
-    with pytest.raises(InputError, match=r"unpacks to 600 MB, the bound for networks is 512 MB"):
+    with pytest.raises(InputError, match=r"too large for a network: it unpacks to 600 MB, at most 512 MB"):
         Corrector.load(tmp_path / "run")
 
 

@@ -153,7 +153,7 @@ def errors():
     logging.getLogger().removeHandler(handler)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def place(tiny_run, tiny_data, tmp_path_factory):
     root = tmp_path_factory.mktemp("browser")
     shutil.copytree(tiny_run, root / "run")
@@ -161,13 +161,15 @@ def place(tiny_run, tiny_data, tmp_path_factory):
     return root
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def site(place):
-    """One for all browser tests: what is compiled once serves all."""
+    """One for all tests of a file: what is compiled once serves all, and what one file does no other sees."""
     from phi_sol.viewer.catalogue import Catalogue
     from phi_sol.viewer.server import Site
 
-    return Site(Catalogue([str(place / "run")], data=place / "data"))
+    site = Site(Catalogue([str(place / "run")], data=place / "data"))
+    yield site
+    site.close()
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ import pytest
 pytest.importorskip("dash", reason="Dash is not installed: pip install phi-sol[view]")
 
 from phi_sol.errors import InputError
+from phi_sol.storage.files import SEAL
 from phi_sol.viewer.catalogue import Catalogue
 from phi_sol.viewer.door import CALLBACKS
 from phi_sol.viewer.reading import LARGEST_TEXT
@@ -123,7 +124,7 @@ def place(tiny_run, tiny_data, tmp_path_factory, request):
         file = copy_run(f"0 pair {name}") / "run.json"
         config = json.loads(file.read_text())
         config["pair"]["source"] |= change
-        file.write_text(json.dumps(config))
+        file.write_text(json.dumps({n: v for n, v in config.items() if n != SEAL}))
     file = copy_run("0 pair ratio") / "run.json"
     file.write_text(re.sub(r'"ratio": \d+', '"ratio": 1000000', file.read_text()))
     os.mkfifo(copy_run("pipe") / "pipe.json")
@@ -169,6 +170,8 @@ def test_what_is_bad_is_named_and_the_rest_is_shown(site):
     for key in (f"{kind} {n}" for n in NAMED for kind in ("runs/run", "data/description")):
         if (site.catalogue.roots[0] / key).exists():
             assert f"{name}/{key}" in site.catalogue.problems and f"{name}/{key}" in text, key
+    for key in (f"{name}/runs/0 pair {kind}" for kind in ("size", "type", "dt")):
+        assert site.catalogue.problems[key].startswith("Its solver pair can't be made: ") and key in text
     assert "good" not in " ".join(site.catalogue.problems)
     assert "can't be shown" not in text.split("Evaluation")[0], "the page itself is shown"
     assert text.count("results.json can't be shown") >= len(site.catalogue.evaluations) - 1

@@ -1,10 +1,7 @@
 """Requests that no page of the viewer makes: refused, never a 500, and the next request is answered as before."""
 
-import http.client
 import json
 import random
-import socket
-import threading
 import time
 from collections import Counter
 from itertools import product
@@ -18,10 +15,8 @@ pytest.importorskip("dash", reason="Dash is not installed: pip install phi-sol[v
 from phi import math
 from phi.field import CenteredGrid
 
-from phi_sol.viewer.catalogue import Catalogue
-from phi_sol.viewer.door import CALLBACKS, LARGEST
+from phi_sol.viewer.door import CALLBACKS
 from phi_sol.viewer.inputs import kind_of
-from phi_sol.viewer.server import Server, Site
 
 PATIENCE = 120  # seconds
 DEEP = "[" * 100_000 + "]" * 100_000
@@ -47,14 +42,6 @@ VALUES = [
     *({"id": "x"}, {"a": {"b": {"c": {}}}}, [[[[[[[[[[]]]]]]]]]], {"value": None, "property": "value"}),
 ]
 POOL = [1, "a", None, 0, 0.5, "", "fixed", "both", "None", [], 2.5]  # one of them is right for any input
-
-
-@pytest.fixture(scope="module")
-def site(tiny_run, tiny_data):
-    site = Site(Catalogue([str(tiny_run)], data=tiny_data / "test"))
-    site.app.dash._setup_server()
-    yield site
-    site.close()
 
 
 @pytest.fixture
@@ -136,9 +123,9 @@ def test_what_pages_send_is_answered(site, alive):
         assert sent(client, body_of(site, output), said) in (200, 204), output
 
 
-@pytest.mark.parametrize("share", [25, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("share", [60, pytest.param(1, marks=pytest.mark.slow)])
 def test_hostile_values_of_all_callbacks(site, alive, share):
-    """Every value of every input and state of every callback, in the quick version one of 25."""
+    """Every value of every input and state of every callback, in the quick version one of 60."""
     client, said = site.app.dash.server.test_client(), Counter()
     cases = [
         (o, i, v) for o in callbacks(site) for i in range(len(leaves(body_of(site, o)))) for v in range(len(VALUES))
@@ -153,7 +140,7 @@ def test_hostile_values_of_all_callbacks(site, alive, share):
     assert said[400] > said[200]
 
 
-@pytest.mark.parametrize("share", [25, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("share", [60, pytest.param(1, marks=pytest.mark.slow)])
 def test_hostile_values_of_the_viewer_of_a_script(share):
     """With controls of all kinds, and a slice."""
     import phi_sol
@@ -204,15 +191,16 @@ def mutated(text: str, chance: random.Random) -> bytes:
     return bytes(data)
 
 
-@pytest.mark.parametrize("count", [200, pytest.param(10_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [100, pytest.param(10_000, marks=pytest.mark.slow)])
 def test_damaged_bodies(site, alive, count):
     client, said, chance = site.app.dash.server.test_client(), Counter(), random.Random(1)
     texts = [json.dumps(body_of(site, o)) for o in callbacks(site)]
     for _ in range(count):
         sent(client, mutated(chance.choice(texts), chance), said)
-    for output, key in product(callbacks(site), ("output", "inputs", "state", "changedPropIds")):
-        for value in (None, [], {}, "x", [None], [[{}]], [{"id": None}], [{"id": {"type": []}}], 5):
-            sent(client, body_of(site, output) | {key: value}, said)
+    wrong = (None, [], {}, "x", [None], [[{}]], [{"id": None}], [{"id": {"type": []}}], 5)
+    kinds = [*product(callbacks(site), ("output", "inputs", "state", "changedPropIds"), wrong)]
+    for output, key, value in kinds[:: 1 if count > 1000 else 13]:
+        sent(client, body_of(site, output) | {key: value}, said)
     for text in (
         "",
         "null",
@@ -248,89 +236,3 @@ def test_what_is_not_there_is_no_500(site):
     for header in ("Cookie", "Origin", "Content-Type", "Accept-Encoding", "If-None-Match", "Range", "X-Forwarded-Host"):
         for value in ("\x7f", "a" * 8000, "=;=;=", "\xff", "bytes=-1-"):
             assert client.get("/", headers={header: value}).status_code < 500, (header, value)
-
-
-@pytest.fixture(scope="module")
-def port(site):
-    server = Server(site.app, "127.0.0.1", 18171, lambda text: None)
-    thread = threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True)
-    thread.start()
-    yield server.port
-    server.shutdown()
-    server.server_close()
-
-
-def raw(port: int, data: bytes) -> bytes:
-    """The first answer to some bytes, of which no more will come."""
-    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
-        connection.sendall(data)
-        connection.shutdown(socket.SHUT_WR)
-        try:
-            return connection.recv(200)
-        except ConnectionError:
-            return b""
-
-
-def test_what_is_no_http(port, capfd):
-    post = f"POST {CALLBACKS} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n".encode()
-    cases = [
-        *(
-            b"",
-            b"\r\n\r\n",
-            b"\x16\x03\x01\x02\x00",
-            b"GET\r\n\r\n",
-            b"GET / HTTP/9.9\r\n\r\n",
-            b"GET / HTTP/x\r\n\r\n",
-        ),
-        b"GET http://[bad/ HTTP/1.1\r\nHost: localhost\r\n\r\n",
-        b"GET //x/y HTTP/1.1\r\nHost: localhost\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: [::1\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: localhost\r\nHost: example.org\r\n\r\n",
-        b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\n\r\n",
-        b"GET / HTTP/1.1\r\n" + b"".join(b"X-%d: 1\r\n" % i for i in range(200)) + b"\r\n",
-        b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"\xff\x00\x80" + b"\r\n\r\n",
-        *(
-            post + b"Content-Length: " + n + b"\r\n\r\n{}"
-            for n in (b"abc", b"-5", b"1e3", b"99999", b"9" * 30, b"2, 2")
-        ),
-        *(
-            post + b"Transfer-Encoding: chunked\r\n\r\n" + c
-            for c in (b"zz\r\n", b"-1\r\n", b"5\r\nab", b"ffffffff\r\nab")
-        ),
-        post + b"Transfer-Encoding: chunked\r\n\r\n" + b"fffff\r\n" + b" " * 0xFFFFF + b"\r\n0\r\n\r\n",
-        post + b"Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\n\x1f\x8b\x08",
-    ]
-    answers = Counter()
-    for case in cases:
-        answer = raw(port, case)
-        status = answer.split(b" ")[1][:3] if answer.startswith(b"HTTP/") else b"none"
-        assert not status.startswith(b"5") or status in (b"501", b"505"), (case[:200], answer)
-        answers[status.decode()] += 1
-        assert raw(port, b"GET /_favicon.ico HTTP/1.1\r\nHost: localhost\r\n\r\n").startswith(b"HTTP/1.1 200")
-    print(f"\n{len(cases)} texts that are no requests: {dict(answers)}")
-    assert "Traceback" not in capfd.readouterr().err
-
-
-def test_large_bodies_are_refused(port):
-    for length, status in ((LARGEST, 400), (LARGEST + 1, 413), (50 * LARGEST, 413)):
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-        head = {"Content-Type": "application/json"}
-        try:
-            connection.request("POST", CALLBACKS, b" " * length, head)
-        except ConnectionError:
-            assert length > LARGEST, "it may hang up before it has read all"
-        else:
-            assert connection.getresponse().status == status
-        connection.close()
-
-
-def test_many_requests_at_once_leave_it_usable(port, site):
-    """A page that is slow to read, and a hundred that wait for nothing."""
-    waiting = [socket.create_connection(("127.0.0.1", port)) for _ in range(100)]
-    for connection in waiting:
-        connection.sendall(f"POST {CALLBACKS} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n".encode())
-    begin = time.monotonic()
-    assert raw(port, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").startswith(b"HTTP/1.1 200")
-    assert time.monotonic() - begin < 10
-    for connection in waiting:
-        connection.close()

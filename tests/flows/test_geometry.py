@@ -100,7 +100,7 @@ def test_a_mask_knows_how_far_its_surface_is():
         (WakeFlow, dict(size=100), r"must be a dictionary by axis \(y, x\), not 100"),
         (SmokeBox, dict(size=dict(x=float("nan"))), "must be positive and finite along x"),
         (WakeFlow, dict(radius=0), "radius of a 2D WakeFlow must be positive and finite, not 0"),
-        (WakeFlow, dict(speed="fast"), "speed of a 2D WakeFlow must be positive and finite, not 'fast'"),
+        (WakeFlow, dict(speed="fast"), "speed of a 2D WakeFlow must be a number, positive and finite, not 'fast'"),
         (ForcedAdvection, dict(speed=-1.0), "speed of a ForcedAdvection must be positive"),
         (WakeFlow, dict(radius=60), r"cylinder of radius 60 at y=50 is not inside of the domain \[0, 200\]"),
         (WakeFlow, dict(center=dict(x=95)), "cylinder of radius 10 at x=95 is not inside"),

@@ -14,6 +14,8 @@ def test_bad_resolution_and_options():
         WakeFlow(y=32, x=2)
     with pytest.raises(InputError, match="x=16.5"):
         WakeFlow(y=32, x=16.5)
+    with pytest.raises(InputError, match=r"for the axes y, x \(and z in 3D\), not for none: WakeFlow\(y=64, x=64\)"):
+        WakeFlow(64, 32)
     with pytest.raises(InputError, match="time step"):
         WakeFlow(y=32, x=16, dt=float("nan"))
     with pytest.raises(InputError, match="Known: semi_lagrangian"):

@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -184,6 +185,7 @@ DAMAGES = {
     "half": lambda file, other: file.write_bytes(file.read_bytes()[: file.stat().st_size // 2]),
     "zeros": lambda file, other: file.write_bytes(bytes(file.stat().st_size)),
     "one bit": lambda file, other: file.write_bytes(flipped(file.read_bytes())),
+    "bytes before it": lambda file, other: file.write_bytes(b"\xff\xfe" + file.read_bytes()),  # ZIP readers allow it
     "of another time": lambda file, other: shutil.copy(other, file),
     "a folder": lambda file, other: (file.unlink(), file.mkdir()),
 }
@@ -246,3 +248,15 @@ def test_checksums_are_those_that_zip_has_of_the_values(tiny_data):
         with np.load(folder / f"{name}_{frame:06d}.npz", allow_pickle=True) as stored:
             np.lib.format.write_array(buffer := BytesIO(), stored["data"])
         assert known[name].split()[index] == f"{zlib.crc32(buffer.getvalue()):08x}"
+
+
+def test_what_the_disk_has_no_room_for_is_refused_before_it_begins(tiny, tiny_data, tmp_path, monkeypatch):
+    shutil.copytree(tiny_data / "train" / "sim_000000", tmp_path / "train" / "sim_000000")
+    disk = SimpleNamespace(f_frsize=4096, f_blocks=100, f_bavail=36)
+    monkeypatch.setattr("phi_sol.places.os.statvfs", lambda path: disk)
+    refused = Generator(tiny, "train", tmp_path / "train")  # 2 fields of 13 frames, and of 3 on the fine grid
+    with pytest.raises(InputError, match=r"needs up to 0\.\d+ MB of disk; 0\.147 MB are free in .*train: make room"):
+        refused.run()
+    assert [p.name for p in (tmp_path / "train").iterdir()] == ["sim_000000"]
+    disk.f_bavail = 0  # nothing is left to be written
+    assert len(Generator(tiny, "test", tiny_data / "test").run()) == 1

@@ -143,5 +143,5 @@ def test_a_changed_description_is_noticed(heat, tmp_path):
     shutil.copytree(heat / "train", tmp_path / "train")
     path = tmp_path / "train" / "sim_000000" / "description.json"
     write_json(path, read_json(path) | {"fingerprint": "0" * 16})
-    with pytest.raises(InputError, match="its content was changed"):
+    with pytest.raises(InputError, match="description.json was changed after it was written: remove its folder"):
         Generator(changed(heat, tmp_path), "train", tmp_path / "train")

@@ -120,8 +120,15 @@ def wrong_states(flow):
         "needs 'marker' but the state has velocity, reynolds": State({"velocity": good.velocity}, good.parameters),
         "needs 'reynolds'": State(good.fields),
         "not Field": good.velocity,
-        "is of type float": State(good.fields | {"marker": 1.0}, good.parameters),
     }
+
+
+@pytest.mark.parametrize(
+    "fields, parameters", [({"marker": 1.0}, {}), ({}, {"reynolds": 100.0}), ([], {}), ({1: 2}, {})]
+)
+def test_what_is_no_state(fields, parameters):
+    with pytest.raises(InputError, match="s of a state are "):
+        State(fields, parameters)
 
 
 @pytest.mark.parametrize("backend", ["numpy", "tensorflow"])

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import tracemalloc
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -149,3 +150,11 @@ def test_unpacking_takes_constant_memory(tiny, copied, monkeypatch):
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] - peaks[0] < 299 * size / 10, "frames are kept"
+
+
+def test_a_disk_without_room_for_them(tiny, copied, monkeypatch):
+    disk = SimpleNamespace(f_frsize=4096, f_blocks=100, f_bavail=20)
+    monkeypatch.setattr("phi_sol.places.os.statvfs", lambda path: disk)
+    with pytest.raises(InputError, match=r"needs up to 0\.\d+ MB of disk; 0\.0819 MB are free in .*: make room"):
+        load(tiny, copied)
+    assert not list((copied / ".packed").iterdir())

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from ...arguments import checked
 from ...correctors.guess import PoissonGuess
+from ...errors import positive
 from ...kernels.compiled import Arrays
 from ...solvers.iterative import IterativeFlow
 from ...storage.dataset import Dataset
@@ -60,7 +61,7 @@ class PressureGuess(NetworkTask):
         super().__init__(data)
         self.method = PoissonMethod(method) if isinstance(method, str) else method
         self.take(network, PoissonGuess)
-        self.tolerance = tolerance
+        self.tolerance = positive("The tolerance of a guess", tolerance)
 
     def __repr__(self):
         return f"PressureGuess({self.method.name}, on {self.data})"

@@ -1,0 +1,40 @@
+"""A longer scene, and a folder in which everything has been made of it, for tests of processes; a viewer."""
+
+from contextlib import chdir
+from pathlib import Path
+
+import pytest
+from processes import TRAINING
+
+from phi_sol.cli import main
+
+
+@pytest.fixture(scope="session")
+def long_scene(tiny_scene) -> str:
+    """The text of a scene file."""
+    return tiny_scene.read_text().replace("frames=12", "frames=400").replace('"tiny"', '"long"')
+
+
+@pytest.fixture(scope="session")
+def long_work(long_scene, tmp_path_factory) -> Path:
+    """A folder with data, two runs and an evaluation that nothing has interrupted. Not to be written to."""
+    folder = tmp_path_factory.mktemp("long")
+    (folder / "long.py").write_text(long_scene)
+    with chdir(folder):
+        assert main(["generate", "long.py"]) == 0
+        for name in ("sol", "other"):
+            assert main(f"{TRAINING} --steps 150 --out runs/long/{name}".split()) == 0
+        assert main(["evaluate", "long.py", "--frames", "20", "--no-numerics"]) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def site(tiny_run, tiny_data):
+    """A viewer of a run and its test data."""
+    from phi_sol.viewer.catalogue import Catalogue
+    from phi_sol.viewer.server import Site
+
+    site = Site(Catalogue([str(tiny_run)], data=tiny_data / "test"))
+    site.app.dash._setup_server()
+    yield site
+    site.close()
