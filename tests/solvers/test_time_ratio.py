@@ -110,7 +110,7 @@ def test_the_configuration_keeps_both(pair):
         (dict(time_ratio=True), "an integer, not True"),
         (dict(time_ratio="4"), "an integer, not '4'"),
         (dict(reference_options=dict(advektion="mac_cormack")), "no option 'advektion' .* Did you mean 'advection'?"),
-        (dict(reference_options=dict(advection="central")), "Unknown advection scheme 'central'"),
+        (dict(reference_options=dict(advection="upwind")), "Unknown advection scheme 'upwind'"),
         (dict(reference_options=dict(dt=1.0)), "reference's dt follows from the source's: give a time_ratio"),
         (dict(reference_options=dict(y=64)), "cells follow from the source's: give a ratio instead of 'y'"),
         (dict(reference_options="mac_cormack"), "must be a dictionary or None"),
