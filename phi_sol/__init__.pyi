@@ -6,7 +6,6 @@ from .correctors.neural_term import NeuralTerm as NeuralTerm
 from .correctors.pretrained import pretrained as pretrained
 from .discovery.discover import discover as discover
 from .discovery.library import Library as Library
-from .discovery.result import Discovery as Discovery
 from .discovery.samples import Samples as Samples
 from .errors import DivergedError as DivergedError
 from .errors import InputError as InputError

@@ -8,10 +8,11 @@ import numpy as np
 import tensorflow as tf
 
 from ..arguments import checked
-from ..errors import InputError, positive, quoted
+from ..errors import InputError, integer, positive, quoted, suggestion
 from ..flows import Flow, State, Term
 from ..flows.base import SEED
 from ..grids.layout import native_of
+from ..networks import NETWORKS
 from ..stepping.arrays import array_names, unpack_fields
 from ..stepping.state import Fields
 from .corrector import Corrector
@@ -49,7 +50,10 @@ class NeuralTerm(Term):
             rate: Typical size of the term, in units of the field per time.
             seed: Of the initial weights.
         """
-        self.network, self.field, self.seed = network, field, seed
+        if isinstance(network, str) and network not in NETWORKS:
+            hint = suggestion(network, NETWORKS)
+            raise InputError(f"Unknown network {quoted(network)}.{hint} Known: {', '.join(NETWORKS)}.")
+        self.network, self.field, self.seed = network, field, integer("The seed of a NeuralTerm", seed, 0)
         self.magnitude = positive("The magnitude of a NeuralTerm", magnitude)
         self.rate = positive("The rate of a NeuralTerm", rate)
         self._maps: Corrector | None = None

@@ -55,6 +55,8 @@ class FunctionTerm(Term):
         """
         if not callable(function):
             raise InputError(f"A term is a Term or a function of the state, not {quoted(function)}.")
+        if not (isinstance(weights, list | tuple) and all(hasattr(w, "assign") for w in weights)):
+            raise InputError(f"The weights of a term are a list of variables, not {quoted(weights)}.")
         self.function, self.weights = function, tuple(weights)
 
     def rates(self, flow: "Flow", state: State, weights: Sequence[Any]) -> Fields:

@@ -1,0 +1,65 @@
+"""More of the table of public calls: the periodic box, terms in its equations, and what finds equations."""
+
+from pathlib import Path
+
+import numpy as np
+from hostile import Call
+from public_calls import MANY, NONE
+
+import phi_sol
+
+
+def calls_of_boxes(folder: Path, tiny, tiny_train, tiny_data, tiny_run) -> dict[str, Call]:
+    """The periodic box, terms in its equations, and what finds equations."""
+    box = phi_sol.PeriodicBox(y=8, x=8)
+    noise = np.random.default_rng(0).normal(size=(4, 2, 8, 8))
+    samples = {"fields": {"a": noise}, "size": {"y": 1.0, "x": 1.0}}
+    neural = box.with_terms(phi_sol.NeuralTerm("fastest"))
+    own = phi_sol.Library(fields=("a",), order=1, degree=1)
+    return {
+        "PeriodicBox": Call(
+            phi_sol.PeriodicBox, {"y": 8, "x": 8},
+            {"size": "table", "dt": "positive or none", "advection": "choice", "y": "count", "x": "count",
+             "forcing": "choice", "drag": "weight", "amplitude": "positive or none", "wave_number": "count or none",
+             "initial": "choice", "speed": "positive or none", "peak": "positive or none",
+             "spread": "positive or none", "integrator": "choice"},
+            {"drag": (NONE,), "forcing": (type,)},
+        ),
+        "PeriodicBox.initial_state": Call(
+            box.initial_state, {}, {"seed": "natural", "viscosity": "positive", "velocity": "thing"},
+            {"seed": MANY, "viscosity": MANY, "velocity": (NONE,)},
+        ),
+        "with_terms": Call(
+            lambda term: box.with_terms(term), {"term": box.rates}, {"term": "thing"}, {"term": (type,)},
+        ),
+        "Smagorinsky": Call(phi_sol.Smagorinsky, {}, {"constant": "weight"}),
+        "DynamicSmagorinsky": Call(phi_sol.DynamicSmagorinsky, {}, {"factor": "weight", "ratio": "positive"}),
+        "FunctionTerm": Call(
+            phi_sol.FunctionTerm, {"function": box.rates}, {"function": "function", "weights": "list"},
+        ),
+        "NeuralTerm": Call(
+            phi_sol.NeuralTerm, {},
+            {"network": "choice", "field": "word", "magnitude": "positive", "rate": "positive", "seed": "natural"},
+            {"network": (type,), "field": (str,)},  # the flow knows its fields: `with_terms` says it
+        ),
+        "FitTerms": Call(
+            phi_sol.FitTerms, {"data": tiny_train, "flow": neural}, {"data": "thing", "flow": "thing"},
+        ),
+        "Samples": Call(
+            phi_sol.Samples, samples,
+            {"fields": "table", "size": "table", "periodic": "flag", "parameters": "table", "dt": "positive or none",
+             "mask": "list", "divergence_free": "word"},
+            {"periodic": (str, list), "parameters": (dict,)},
+        ),
+        "Library": Call(
+            phi_sol.Library, {},
+            {"order": "natural", "degree": "natural", "fields": "list", "constant": "flag", "terms": "table",
+             "scales": "list", "by_spacing": "flag", "derivatives": "choice", "without": "list",
+             "margin": "natural or none"},
+        ),
+        "discover": Call(
+            phi_sol.discover, {"target": noise, "data": phi_sol.Samples(**samples), "library": own},
+            {"target": "thing", "data": "thing", "library": "thing", "minus": "thing", "blocks": "count",
+             "error_rate": "fraction", "least": "fraction"},
+        ),
+    }  # fmt: skip
