@@ -13,8 +13,8 @@ from phi.math.extrapolation import PERIODIC, ZERO_GRADIENT, combine_by_direction
 from phi.physics import advect
 from phi.tf import TENSORFLOW
 
-from phi_sol.flows import advection
 from phi_sol.flows.advection import mac_cormack, semi_lagrangian
+from phi_sol.flows.advection.lookup import Lookup, Part
 from phi_sol.grids.layout import Layout
 
 SIZES = dict(y=8, x=7, z=6)
@@ -183,8 +183,8 @@ def test_gradient_where_lookups_fall_on_sample_points_is_one_sided_and_the_same_
             tape.watch(speed)
             tensor = lambda a: reshaped_tensor(a, [batch("batch"), spatial("y"), spatial("x")], convert=False)  # noqa: E731
             layout = Layout("field", CenteredGrid(0.0, PERIODIC, y=6, x=5))
-            part = advection._Part(layout, "", tensor(values_), dict(y=tensor(speed), x=tensor(0 * speed)))
-            lookup = advection._Lookup(part, 1.0, reach)
+            part = Part(layout, "", tensor(values_), dict(y=tensor(speed), x=tensor(0 * speed)))
+            lookup = Lookup(part, 1.0, reach)
             total = tf.reduce_sum(lookup.values(True).native("batch,y,x"))
         results.append(tape.gradient(total, speed).numpy())
     forward = np.roll(values_, -1, 1) - values_.numpy()
