@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 from phi import math
 from phi.field import CenteredGrid, Field, StaggeredGrid
 from phi.geom import Box, Geometry
@@ -17,7 +18,7 @@ from ..errors import InputError, check_name, integer, positive, quoted, suggesti
 from ..grids.layout import Layout, by_side
 from ..limits import check_grid
 from ..pressure import Projection
-from ..stepping.arrays import check_state, native_tensor
+from ..stepping.arrays import check_state, native_arrays, native_tensor
 from ..stepping.solver import Solver
 from ..stepping.state import State
 from ..stepping.system import System
@@ -147,6 +148,9 @@ class Flow(Options, Steps, Solver, System):
                 return super().step(state, dt)
         if not isinstance(dt, Tensor):
             self.check_dt(dt)
+            arrays = native_arrays(self, state, state.batch_shape)
+            if all(isinstance(a, np.ndarray) for a in arrays.values()):
+                self.check_start(arrays, self.dt if dt is None else dt)
         state = self.integrate(state, math.wrap(self.dt if dt is None else dt))
         return state.with_fields(**{n: self.templates[n].with_values(state.fields[n].values) for n in self.fields})
 

@@ -42,8 +42,9 @@ class PeriodicBox(Flow):
     One step with fluxes (`central`, the default, or `van_leer`): the Runge-Kutta method `integrator` (`rk3`, `heun` or
     `rk4`) with a pressure projection of each stage; second order in space, third (second, fourth) in time. With lookups
     (`semi_lagrangian`, `mac_cormack`): explicit diffusion, advection, forces, projection; first order in time. The
-    pressure comes from a Fourier transform. Fluxes are stable for Σ_d |u_d| dt / dx_d below 1.73 (`van_leer`: 1), and
-    diffusion for ν dt Σ_d 1/dx_d² <= 0.6 (with lookups: 1/2).
+    pressure comes from a Fourier transform. Fluxes are stable for Σ_d |u_d| dt / dx_d below 1.73 (`rk4`: 2.83;
+    `heun`, which lets waves grow slowly, and `van_leer`: 1), diffusion for ν dt Σ_d 1/dx_d² <= 0.63 (`rk4`: 0.7, `heun`
+    and lookups: 1/2).
 
     Source: the forced case (A = 1, k = 4, μ = 0.1, ν = 1/1000) after Kochkov et al., PNAS 118 (2021, arXiv:2102.01010).
     """
@@ -154,6 +155,8 @@ class PeriodicBox(Flow):
                 shift = math.vec(**{e: length * (e == d) for e in self.size})
                 try:
                     found = [forcing(p) for p in (points, points + shift)]
+                    if any(set(v.shape.get_item_names("vector") or ()) != set(self.size) for v in found):
+                        raise TypeError(f"it gives {found[0].shape or 'a number'}")
                     here, there = (math.stack([v.vector[c] for c in self.size], dual("c")) for v in found)
                 except (AttributeError, KeyError, TypeError, ValueError, AssertionError) as e:
                     axes = ", ".join(f"{c}=..." for c in self.size)
@@ -247,7 +250,7 @@ class PeriodicBox(Flow):
         lookups that would cross the box within one step.
         """
         self.check_cfl(dt, self.top_speed)
-        limit = 0.6 if self.by_rates else 0.5
+        limit = METHODS[self.integrator].real / 4 if self.by_rates else 0.5
         most = limit / (dt * sum(1 / h**2 for h in self.spacing.values()))
         if viscosity > most:
             longest = f"diffusion needs viscosity <= {most:.4g}, or dt <= {dt * most / viscosity:.3g}"

@@ -7,13 +7,14 @@ from copy import copy
 from functools import partial
 from typing import Any, TypeVar
 
+import numpy as np
 from phi.field import Field
 from phi.math import Tensor
 
 from ..errors import InputError
 from ..stepping.state import Fields, State
 from .advection import REACH, SCHEMES
-from .runge_kutta import integrated
+from .runge_kutta import METHODS, integrated
 from .terms import Term, as_terms, term_rates
 
 Own = TypeVar("Own", bound="Steps")
@@ -26,6 +27,8 @@ class Steps:
     """What is added to its equations, see `with_terms`."""
     size: dict[str, float]
     spacing: Any
+    layouts: dict
+    fields: tuple[str, ...]
     projection: Any
     advection = "semi_lagrangian"
     integrator = "rk3"
@@ -131,11 +134,38 @@ class Steps:
         """Whether a correction can enter the step as a force."""
         return self.by_rates or "correction" in inspect.signature(self.physics).parameters
 
+    @property
+    def courant(self) -> float | None:
+        """Greatest `Σ_d |v_d| dt / dx_d` at which a step of fluxes is stable; None with lookups, which always are."""
+        scheme = SCHEMES[self.advection]
+        return None if scheme.rate is None else scheme.courant or METHODS[self.integrator].imaginary
+
     @staticmethod
     def corrected(name: str, field: Field, correction: Fields | None) -> Field:
         """`field` plus the increment for the field `name`, if there is one."""
         added = (correction or {}).get(name)
         return field if added is None else field.with_values(field.values + added.values)
+
+    def check_start(self, arrays: dict, dt: float):
+        """Raises InputError if a step of fluxes is unstable from native arrays whose values are known."""
+        if self.courant is None or "velocity" not in self.fields:
+            return
+        layout = self.layouts["velocity"]
+        known = {c: np.asarray(arrays[n]) for n, c in zip(layout.arrays, layout.components, strict=True)}
+        bound = sum(max(a.max(), -a.min()) / layout.spacing[c] for c, a in known.items())
+        if bound * dt > self.courant:  # of all cells together; now cell by cell
+            crossed: Any = 0.0
+            for c, a in known.items():
+                faces = np.abs(layout.pad(a, c))
+                low, high = (faces[(slice(None),) * layout.axis(c) + (s,)] for s in (slice(-1), slice(1, None)))
+                crossed = crossed + (low + high) / 2 / layout.spacing[c]
+            self._check_courant(self.courant, dt, float(np.max(crossed)), "for this velocity")
+
+    def _check_courant(self, limit: float, dt: float, crossed: float, when: str):
+        """`crossed`: cells per time."""
+        if dt * crossed > limit:
+            reason = f"{self.advection} is stable up to a Courant number of {limit:.3g}, {when}"
+            raise InputError(f"dt={dt:g} is too large for {self}: {reason} that is dt <= {limit / crossed:.3g}.")
 
     def check_cfl(self, dt: float, speed: float):
         """
@@ -143,11 +173,8 @@ class Steps:
         of fluxes crosses more cells than keep it stable. Lookups along the way of the flow are stable at any CFL
         number; beyond this, they find nothing of the flow.
         """
-        if (limit := SCHEMES[self.advection].courant) is not None:
-            most = limit * min(self.spacing.values()) / speed
-            if dt > most:
-                reason = f"{self.advection} is stable up to a Courant number of {limit:.3g}, at speed {speed:.3g}"
-                raise InputError(f"dt={dt:g} is too large for {self}: {reason} that is dt <= {most:.3g}.")
+        if self.courant is not None:
+            self._check_courant(self.courant, dt, speed / min(self.spacing.values()), f"at speed {speed:.3g}")
         axis, least = min(self.size.items(), key=lambda item: item[1])
         if speed * dt > least:
             crossed = f"at speed {speed:.3g} the flow crosses the domain ({axis}={least:g}) within one step"

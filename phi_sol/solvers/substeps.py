@@ -42,6 +42,9 @@ class Substeps(Wrapped):
     def check_dt(self, dt: float | None):
         self.solver.check_dt(None if dt is None else dt / self.count)
 
+    def check_start(self, arrays: Arrays, dt: float):
+        self.solver.check_start(arrays, dt / self.count)
+
     def advance(self, arrays: Arrays, parameters: Arrays, dt) -> Arrays:
         import tensorflow as tf
 

@@ -14,6 +14,7 @@ from ..errors import InputError, integer, is_real, positive, quoted
 from ..limits import check_memory
 from ..progress import Show, showing
 from .arrays import pack, unpack
+from .finite import finite_frames, guarded
 from .rollout import Rollout
 from .state import State
 from .system import System
@@ -88,14 +89,19 @@ class Solver(ABC):
         """What there is to say of such arrays, such as that the solver was made for others; empty for nothing."""
         return ""
 
-    def _say(self, arrays: dict, parameters: dict):
-        """Logs the remark on the first arrays that are stepped."""
+    def check_start(self, arrays: dict, dt: float):
+        """Raises InputError if a step of this length can't be taken from such arrays; their values are known."""
+        self.flow.check_start(arrays, dt)
+
+    def _look(self, arrays: dict, parameters: dict, dt: Any):
+        """Checks what is to be stepped, if its values are known, and logs the remark on the first arrays."""
         import tensorflow as tf
 
-        if not self._said and tf.executing_eagerly():
-            self._said = True
-            if text := self.remark(arrays, parameters):
+        if tf.executing_eagerly():
+            self.check_start(arrays, float(dt))
+            if not self._said and (text := self.remark(arrays, parameters)):
                 LOG.warning(text)
+            self._said = True
 
     def check_dt(self, dt: float | None):
         """Raises InputError if steps of this length can't be taken."""
@@ -145,15 +151,16 @@ class Solver(ABC):
     def step(self, state: State, dt: Any = None) -> State:
         """
         One step of a PhiFlow state with any batch dimensions, which TensorFlow can differentiate. Raises InputError if
-        the state does not belong to this solver's flow, or dt can't be taken.
+        the state does not belong to this solver's flow, or dt can't be taken from it.
 
         Args:
             state: At the start of the step.
             dt: Time step, a number or a tensor or variable of TensorFlow or PhiML; None: the solver's.
         """
         arrays, parameters, shape = pack(self.flow, state)
-        self._say(arrays, parameters)
-        return unpack(self.flow, self(arrays, parameters, self._native_dt(arrays, dt)), parameters, shape)
+        dt = self._native_dt(arrays, dt)
+        self._look(arrays, parameters, dt)
+        return unpack(self.flow, self(arrays, parameters, dt), parameters, shape)
 
     def rollout(
         self,
@@ -177,8 +184,9 @@ class Solver(ABC):
             restart: A `phi_sol.Restart`, with which the rollout goes on where it was killed.
 
         Raises:
-            InputError: if `state` does not belong to this solver's flow, a number is not possible, or the restart is of
-                another rollout.
+            InputError: if `state` does not belong to this solver's flow or is too fast for its dt, a number is not
+                possible, or the restart is of another rollout.
+            DivergedError: where a gradient through the steps is not finite, when it is computed.
         """
         from ..kernels.compiled import recording
 
@@ -186,12 +194,10 @@ class Solver(ABC):
         if not (restart is None or hasattr(restart, "begin")):
             raise InputError(f"The restart of a rollout is a phi_sol.Restart(folder), not {quoted(restart)}.")
         arrays, parameters, shape = pack(self.flow, state)
-        self._say(arrays, parameters)
+        self._look(arrays, parameters, self.dt)
         if recording():
             if restart is not None:
-                raise InputError(
-                    "A rollout that a gradient tape listens to can't be taken up again: leave out restart=."
-                )
+                raise InputError("A rollout that a gradient tape listens to can't be resumed: leave out restart=.")
             frames = self._recorded(arrays, parameters, steps, keep_every)
         else:
             state_bytes = sum(a.dtype.size * int(np.prod(a.shape)) for a in arrays.values())
@@ -203,6 +209,8 @@ class Solver(ABC):
                     blocks.append({n: np.asarray(a) for n, a in block.items()})
                     show("rollout", sum(len(next(iter(b.values()))) for b in blocks) * keep_every, steps)
             frames = {n: np.concatenate([b[n] for b in blocks]) for n in blocks[0]} if blocks else {}
+            if frames and (finite := finite_frames(frames)) < steps // keep_every:
+                LOG.warning("The rollout of %s is not finite after %d frames: dt may be too large.", self, finite)
             parameters = {n: p.numpy() for n, p in parameters.items()}
         numbers = {n: frames.pop(n) for n in self.diagnostics if n in frames}
         times = self.dt * keep_every * np.arange(1, steps // keep_every + 1)
@@ -212,12 +220,14 @@ class Solver(ABC):
         """The frames of a rollout as tensors, step by step, so that a tape sees each of them."""
         import tensorflow as tf
 
-        kept, arrays = [], self.begin(arrays)
+        kept, frames = [], {}
+        arrays = self.begin(guarded(arrays, frames, steps))
         for i in range(1, steps // keep_every * keep_every + 1):
             arrays = self(arrays, parameters)
             if i % keep_every == 0:
                 kept.append(self.keep(arrays, parameters))
-        return {n: tf.stack([k[n] for k in kept]) for n in kept[0]} if kept else {}
+        frames.update({n: tf.stack([k[n] for k in kept]) for n in kept[0]} if kept else {})
+        return frames
 
     def blocks(
         self, arrays: dict, parameters: dict, steps: int, keep_every: int = 1, *, restart: Resumable | None = None

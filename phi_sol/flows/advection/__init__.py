@@ -20,7 +20,7 @@ class Scheme:
         order: Order of accuracy in space, for smooth fields.
         moved: The field after a step: of (field, velocity, dt, reach). None for a scheme of fluxes.
         rate: Its rate of change: of (field, velocity, conservative). None for a scheme of lookups.
-        courant: Greatest `Σ_d |v_d| dt / dx_d` of a step of a Runge-Kutta method of third order; None: any.
+        courant: Greatest `Σ_d |v_d| dt / dx_d` of a step of fluxes; None: the method's (`Method.imaginary`).
     """
 
     order: int
@@ -32,6 +32,6 @@ class Scheme:
 SCHEMES = {
     "semi_lagrangian": Scheme(1, moved=semi_lagrangian),
     "mac_cormack": Scheme(2, moved=mac_cormack),
-    "central": Scheme(2, rate=central, courant=3**0.5),  # the interval of the imaginary axis in which it is stable
+    "central": Scheme(2, rate=central),  # its eigenvalues are imaginary
     "van_leer": Scheme(2, rate=van_leer, courant=1.0),
 }
