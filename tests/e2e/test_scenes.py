@@ -24,7 +24,10 @@ TINY = {
         "dict(seed=(0, 1), viscosity=(0.1,), amplitude=(0.15,))",
         "dict(seed=(100,), viscosity=(0.1,), amplitude=(0.15,))",
     ),
+    "kolmogorov_2d": ("y=8, x=8", "dict(seed=(0, 1), viscosity=(0.001,))", "dict(seed=(100,), viscosity=(0.001,))"),
+    "decaying_3d": ("y=8, x=8, z=8", "dict(seed=(0, 1), viscosity=(0.002,))", "dict(seed=(100,), viscosity=(0.002,))"),
 }
+QUICK = ("forced_advection_2d", "kolmogorov_2d")
 
 
 def tiny_file(name: str, folder: Path) -> Path:
@@ -49,9 +52,7 @@ def test_all_scenes_are_covered():
 
 
 # one 3D scene is enough for every run; compiling in 3D takes long
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=pytest.mark.slow) if n != "forced_advection_2d" else n for n in TINY]
-)
+@pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in TINY])
 def test_the_whole_way(name, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     scene = str(tiny_file(name, tmp_path))
