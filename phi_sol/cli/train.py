@@ -140,7 +140,8 @@ def train(
 
     experiment = load_experiment(scene)
     exclusive: Any = {"steps": steps, "budget": budget}, {"unroll": unroll, "stages": stages}
-    for pair in (*exclusive, {"from": start, "network": network}):
+    exclusive += ({"from": start, "network": network}, {"closure": closure, "placement": placement})
+    for pair in exclusive:
         if None not in pair.values():
             raise InputError(f"Give either --{' or --'.join(pair)}, not both.")
     how: dict[str, Any] = {"placement": placement, "project": project or None, "truncate": truncate, "noise": noise}

@@ -185,3 +185,23 @@ def test_data_of_another_configuration_stay_as_they_are(tmp_path, monkeypatch, c
         assert main(["generate", str(other), "--split", "test", *extra]) == 2
         assert "holds another configuration: top is closed instead of open" in capsys.readouterr().err
     assert {p: p.read_bytes() for p in (tmp_path / "data").rglob("*") if p.is_file()} == before
+
+
+def test_closures_by_command(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    scene = str(tiny_file("kolmogorov_2d", tmp_path))
+    assert main(["generate", scene]) == 0
+    assert main(["train", scene, "--closure", "stress"]) == 0
+    run = tmp_path / "runs" / "kolmogorov_2d" / "stress-sol"
+    described = json.loads((run / "corrector.json").read_text())
+    assert described["form"] == "stress" and described["placement"] == "inside"
+    assert json.loads((run / "run.json").read_text())["training"]["form"] == "stress"
+    assert main(["evaluate", scene, "--no-numerics", "--run", str(run)]) == 0
+    capsys.readouterr()
+    for wrong, message in (
+        (["--closure", "tensor"], "Unknown form 'tensor'. Known: increment, viscosity, stress."),
+        (["--closure", "stress", "--method", "pure"], "PURE trains no closure"),
+        (["--closure", "stress", "--placement", "after"], "Give either --closure or --placement, not both."),
+    ):
+        assert main(["train", scene, "--out", "other", *wrong]) == 2
+        assert message in capsys.readouterr().err
