@@ -17,7 +17,7 @@ from ..stepping.rollout import Rollout
 from ..stepping.solver import Solver
 from ..storage.dataset import Dataset
 from ..storage.files import versions, write_json
-from ..storage.frames import FrameFormat
+from ..storage.frames import FrameFormat, tidy
 from .formats import check_installed
 from .write import WRITERS
 
@@ -116,7 +116,7 @@ class Exporter:
         for frame, arrays in frames.items():
             state = unpack(flow, {n: a[None] for n, a in arrays.items()}, given, batch(batch=1))
             self._format.write(scene, frame, {n: np.asarray(v)[0] for n, v in self._format.file_values(state).items()})
-        (scene / ".partial").rmdir()
+        tidy(scene)
         facts = {"solver": name, "pair": self.data.pair.config, "parameters": parameters, "frames": self.steps}
         facts |= {"every": self.every, "complete": True, "versions": versions()}
         write_json(scene / "description.json", facts)

@@ -1,7 +1,6 @@
 """Reference simulations computed together in compiled loops, their frames written while the next ones are computed."""
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,8 +17,8 @@ from ..kernels.settings import traced
 from ..solvers.pair import SolverPair
 from ..stepping.arrays import array_names, pack, unpack
 from ..stepping.state import State
-from ..storage.files import PARTIAL, fingerprint, versions, write_json
-from ..storage.frames import DESCRIPTION, REFERENCE, Checksums, FrameFormat, as_stored
+from ..storage.files import fingerprint, versions, write_json
+from ..storage.frames import DESCRIPTION, REFERENCE, Checksums, FrameFormat, as_stored, tidy
 from .checkpoint import Checkpoint, Entry
 
 BLOCK = 10  # steps in one compiled loop, at most
@@ -192,8 +191,8 @@ class Simulator:
 def describe(job: Job, complete: bool, checksums: Checksums | None = None):
     """Leaves a folder without parts of files, and a description in it."""
     job.folder.mkdir(parents=True, exist_ok=True)
-    for part in (job.folder / PARTIAL, job.folder / REFERENCE / PARTIAL):
-        shutil.rmtree(part, ignore_errors=True)
+    for folder in (job.folder, job.folder / REFERENCE):
+        tidy(folder)
     facts: dict = {"versions": versions(), "fingerprint": job.key, "complete": complete}
     if checksums is not None:
         facts["checksums"] = as_stored(checksums)

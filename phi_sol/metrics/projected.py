@@ -24,9 +24,10 @@ class _Listening(Projection):
     def __init__(self, projection: Projection):
         vars(self).update(vars(projection))
 
-    def subtract_gradient(self, velocity: Field, pressure: Tensor) -> tuple[Field, Field]:
-        self.found = pressure
-        return super().subtract_gradient(velocity, pressure)
+    def correct(self, velocity: Field) -> tuple[Field, Field]:
+        velocity, pressure = super().correct(velocity)
+        self.found = pressure.values
+        return velocity, pressure
 
 
 def step_pressure(flow: Flow, arrays: Arrays, parameters: Arrays) -> np.ndarray | None:

@@ -1,6 +1,7 @@
 """Simulations on disk, in PhiFlow's scene format: one folder each, one file per field and frame."""
 
 import os
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -109,6 +110,11 @@ class FrameFormat:
                 known[name] = _checksum(ZipFile(file))
             os.replace(part, final)
         return known
+
+
+def tidy(folder: Path):
+    """Removes the folder of parts of files, when all frames in `folder` are written or given up."""
+    shutil.rmtree(folder / PARTIAL, ignore_errors=True)
 
 
 def _checksum(file: ZipFile) -> str:

@@ -22,7 +22,7 @@ from ..solvers.pair import SolverPair
 from ..stepping.arrays import pack
 from ..stepping.solver import Solver
 from ..storage.files import write_json
-from ..storage.frames import DESCRIPTION, FrameFormat, sim_folder
+from ..storage.frames import DESCRIPTION, FrameFormat, sim_folder, tidy
 from .recording import Recording
 from .rollouts import COMPUTING, Arrays, tensors
 
@@ -206,6 +206,7 @@ class Live:
                 layouts = {n: layout for n, layout in flow.layouts.items() if n not in HIDDEN}
                 fields = {n: layout.to_file(self._arrays[name])[0] for n, layout in layouts.items()}
                 FrameFormat(flow).write(self._saved, self.steps, fields, prefix=f"{name}_")
+            tidy(self._saved)
             facts = {"flow": self.flow.config(), "parameters": self.parameters, "gain": self.gain}
             write_json(self._saved / DESCRIPTION, facts | {"corrector": self.corrector})
             return self._saved

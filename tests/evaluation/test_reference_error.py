@@ -45,7 +45,7 @@ def test_by_hand(found, data, name, scheme, dt):
 
 
 def test_names_and_facts(found):
-    assert list(found["reference_error"]) == ["half dt", "twice the resolution", "mac_cormack"]
+    assert list(found["reference_error"]) == ["half dt", "twice the resolution", "mac_cormack", "central", "van_leer"]
     assert all(e > 0 for e in found["reference_error"].values())
     facts = found["reference_error_facts"]
     assert facts["parameters"] == [{"reynolds": 300.0}] and facts["dt"]["twice the resolution"] == 1.0
