@@ -176,8 +176,8 @@ class PeriodicBox(Flow):
         Args:
             seed: Of the waves.
             viscosity: ν, positive.
-            velocity: A field, a function of position, or a sequence of arrays, the values on the faces of each
-                component in the order of the axes. What of it is not divergence-free is left out.
+            velocity: A field or its values, a function of position, or a sequence of arrays, the values on the faces of
+                each component in the order of the axes. What of it is not divergence-free is left out.
 
         Raises:
             InputError: for parameters that are not possible, or arrays of another shape.
@@ -195,10 +195,11 @@ class PeriodicBox(Flow):
 
     def _given(self, velocity: Any) -> Field:
         layout = self.layouts["velocity"]
-        if isinstance(velocity, Field) or (callable(velocity) and not isinstance(velocity, type)):
+        fits = isinstance(velocity, Tensor) and "~vector" in velocity.shape and velocity.shape.spatial == self.shape
+        if fits or isinstance(velocity, Field) or (callable(velocity) and not isinstance(velocity, type | Tensor)):
             return self.field("velocity", velocity)
         if not isinstance(velocity, list | tuple):
-            kinds = "a field, a function of position, or arrays of the components"
+            kinds = "a field or its values, a function of position, or arrays of the components"
             raise InputError(f"A velocity of {self} is {kinds}, not {quoted(velocity)}.")
         shapes = [np.shape(a) for a in velocity]
         if shapes != [layout.shape(c) for c in layout.components]:
