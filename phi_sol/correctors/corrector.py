@@ -124,6 +124,8 @@ class Corrector(Sent):
 
     def on(self, flow: Flow) -> "Corrector":
         """The same corrector with the grid of a flow, which a closure needs."""
+        if self.form == "increment":
+            return self
         bound = copy(self)
         bound._flow = flow
         return bound
