@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 from sides import SkippedError
 
-PARTS = ("step", "pressure", "training", "networks", "memory", "startup")
+PARTS = ("step", "periodic", "pressure", "training", "networks", "memory", "startup")
 PACKAGES = ("phi_sol", "phiflow", "phiml", "tensorflow", "keras", "numpy", "scipy", "jax", "jax-cfd", "pyamg")
 
 # --- rows ---

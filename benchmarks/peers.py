@@ -144,6 +144,32 @@ def jax_cfd_cases(
     return {name: _jax_cfd_case(function, velocity) for name, function in compiled.items()}
 
 
+def jax_cfd_box_cases(
+    length: float, resolution: dict[str, int], batch: int, viscosity: float, dt: float, advection: str, steps: int
+) -> dict[str, Case]:
+    """`steps` steps of JAX-CFD in a periodic box, by Heun's method with `central` or `van_leer` advection."""
+    import jax
+    import jax_cfd.base as cfd
+
+    scheme = {"central": cfd.advection.advect_linear, "van_leer": cfd.advection.advect_van_leer}[advection]
+    grid = cfd.grids.Grid(tuple(resolution.values()), domain=[(0.0, length)] * len(resolution))
+    step = cfd.equations.semi_implicit_navier_stokes(
+        density=1.0,
+        viscosity=viscosity,
+        dt=dt,
+        grid=grid,
+        convect=lambda v: tuple(scheme(u, v, dt) for u in v),
+        time_stepper=cfd.time_stepping.heun_rk2,
+    )
+    velocity = cfd.initial_conditions.filtered_velocity_field(
+        jax.random.PRNGKey(0), grid, maximum_velocity=1.0, peak_wavenumber=4
+    )
+    if batch > 1:
+        step = jax.vmap(step)
+        velocity = jax.tree_util.tree_map(lambda a: jax.numpy.stack([a] * batch), velocity)
+    return {"loop": _jax_cfd_case(jax.jit(cfd.funcutils.repeated(step, steps)), velocity)}
+
+
 def _jax_cfd_case(function: Callable, velocity) -> Case:
     import jax
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import cached_property
+from operator import add, mul
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from phi.math import Tensor, dual, spatial
 from phi.math.extrapolation import PERIODIC
 
 from ..errors import InputError, integer, is_real, positive, quoted
+from ..grids.components import by_component
 from ..grids.fourier import half_of_space, series_means
 from ..grids.sampling import Intervals, seeded_field, wave_mean
 from ..stepping.state import Fields, State
@@ -262,17 +264,19 @@ class PeriodicBox(Flow):
 
     def forces(self, velocity: Field, viscosity: Tensor) -> Tensor:
         """ν ∇²u + f - μ u."""
-        total = viscosity * laplacian(velocity).values
-        total = total if self.forcing is None else total + self.forcing.values
-        return total - self.drag * velocity.values if self.drag else total
+        total = by_component(mul, laplacian(velocity).values, viscosity)
+        if self.forcing is not None:
+            total = by_component(add, total, self.forcing.values)
+        return by_component(lambda f, u: f - self.drag * u, total, velocity.values) if self.drag else total
 
     def rates(self, state: State) -> Fields:
         velocity = state.velocity
-        change = self.transport(velocity, velocity).values + self.forces(velocity, state.viscosity)
+        change = by_component(add, self.transport(velocity, velocity).values, self.forces(velocity, state.viscosity))
         return {"velocity": velocity.with_values(change)}
 
     def physics(self, state: State, dt: Tensor, correction: Fields | None = None) -> State:
         velocity = state.velocity
-        moved = self.advect(velocity, velocity, dt).values + dt * self.forces(velocity, state.viscosity)
+        forces = self.forces(velocity, state.viscosity)
+        moved = by_component(lambda u, f: u + dt * f, self.advect(velocity, velocity, dt).values, forces)
         velocity = self.corrected("velocity", velocity.with_values(moved), correction)
         return state.with_fields(velocity=self.projection(velocity)[0])

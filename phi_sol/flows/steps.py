@@ -5,6 +5,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from copy import copy
 from functools import partial
+from operator import add, mul
 from typing import Any, TypeVar
 
 import numpy as np
@@ -12,6 +13,7 @@ from phi.field import Field
 from phi.math import Tensor
 
 from ..errors import InputError
+from ..grids.components import by_component
 from ..stepping.state import Fields, State
 from .advection import REACH, SCHEMES
 from .runge_kutta import METHODS, integrated
@@ -92,7 +94,7 @@ class Steps:
             return integrated(self.integrator, state, rates, dt, self.constrained, correction)
         if self.terms:
             forces = term_rates(self, self.terms, state, weights)  # type: ignore[arg-type]  # a Flow
-            forces = {n: f.with_values(dt * f.values) for n, f in forces.items()}
+            forces = {n: f.with_values(by_component(mul, f.values, dt)) for n, f in forces.items()}
             correction = forces | {n: self.corrected(n, c, forces) for n, c in (correction or {}).items()}
         return self.physics(state, dt, *([correction] if correction else []))
 
@@ -144,7 +146,7 @@ class Steps:
     def corrected(name: str, field: Field, correction: Fields | None) -> Field:
         """`field` plus the increment for the field `name`, if there is one."""
         added = (correction or {}).get(name)
-        return field if added is None else field.with_values(field.values + added.values)
+        return field if added is None else field.with_values(by_component(add, field.values, added.values))
 
     def check_start(self, arrays: dict, dt: float):
         """Raises InputError if a step of fluxes is unstable from native arrays whose values are known."""

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from operator import add
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from phi.field import Field
 from phi.math import Tensor, reshaped_tensor
 
 from ..errors import InputError, quoted
+from ..grids.components import by_component
 from ..stepping.state import Fields, State
 
 if TYPE_CHECKING:
@@ -89,8 +91,9 @@ def term_rates(flow: "Flow", terms: Sequence[Term], state: State, weights: Seque
             raise InputError(f"The {_name(term)} of {flow} must return a dictionary of rates by field, not {given!r}.")
         for name, rate in given.items():
             added = _checked(flow, term, name, rate)
-            before = total.get(name)
-            total[name] = added if before is None else before.with_values(before.values + added.values)
+            if name in total:
+                added = added.with_values(by_component(add, total[name].values, added.values))
+            total[name] = added
     return total
 
 

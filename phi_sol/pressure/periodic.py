@@ -45,5 +45,7 @@ def _filtered(kernels, factors: np.ndarray, b):
 def _rolled(backend: Backend, x, axis: int, shift: int):
     """Of each entry the next one (1) or the one before (-1), periodically."""
     before = (slice(None),) * axis
-    cut = 1 if shift == 1 else -1
-    return backend.concat([x[(*before, slice(cut, None))], x[(*before, slice(None, cut))]], axis)
+    # one layer more and a shifted view of that: XLA reads the view where it is needed, and writes a plain roll twice
+    if shift == 1:
+        return backend.concat([x, x[(*before, slice(None, 1))]], axis)[(*before, slice(1, None))]
+    return backend.concat([x[(*before, slice(-1, None))], x], axis)[(*before, slice(None, -1))]

@@ -42,13 +42,28 @@ def test_order(method):
     assert slopes[-1] == pytest.approx(METHODS[method].order, abs=0.15)
 
 
+TABLEAUS = {
+    "heun": [[1], [1 / 2, 1 / 2]],
+    "rk3": [[1], [1 / 4, 1 / 4], [1 / 6, 1 / 6, 2 / 3]],
+    "rk4": [[1 / 2], [0, 1 / 2], [0, 0, 1], [1 / 6, 1 / 3, 1 / 3, 1 / 6]],
+}
+"""a_ij of the stages but the first, and the weights of the step, from the literature."""
+
+
+def tableau(method):
+    """`y_i = y_0 + dt Σ_j a_ij r_j` of the stages as they are declared."""
+    rows = [np.zeros(len(METHODS[method].stages))]
+    for i, (weights, share) in enumerate(METHODS[method].stages):
+        rows.append(sum(w * r for w, r in zip(weights, rows, strict=True)) + share * np.eye(len(rows[0]))[i])
+    return [r[:i] for i, r in enumerate(rows)][1:]
+
+
 @pytest.mark.parametrize("method", METHODS)
-def test_weights_are_consistent(method):
-    """The last row sums to one, and every row to the time of its stage, in [0, 1]."""
-    rows = METHODS[method].rows
-    assert sum(rows[-1]) == pytest.approx(1)
-    assert [len(r) for r in rows] == [*range(1, len(rows)), len(rows)]
-    assert all(0 <= sum(r) <= 1 for r in rows)
+def test_stages_are_those_of_the_butcher_tableau(method):
+    assert all(sum(weights) == pytest.approx(1) for weights, _ in METHODS[method].stages)
+    assert len(METHODS[method].stages) == len(TABLEAUS[method])
+    for found, expected in zip(tableau(method), TABLEAUS[method], strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-15)
 
 
 @pytest.mark.parametrize(("method", "kind"), [(m, k) for m in METHODS for k in ("imaginary", "real")])
@@ -58,7 +73,7 @@ def test_limits_of_stability_are_those_declared(method, kind):
 
     def amplification(z):
         y, found = 1, []
-        for row in METHODS[method].rows:
+        for row in TABLEAUS[method]:
             found.append(z * y)
             y = 1 + sum(w * k for w, k in zip(row, found, strict=True))
         return abs(y)

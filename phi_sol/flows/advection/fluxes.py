@@ -56,7 +56,9 @@ def surrounded(layout: Layout, field: Field, component: str, width: int) -> Tens
     values = field.values[{"~vector": component}] if component else field.values
     first = {d: width if layout.is_periodic(d) else 1 for d in layout.dims}
     missing = {d: layout.missing(d) if d == component else (0, 0) for d in layout.dims}
-    padded = layout.extend(values, component, {d: (n + missing[d][0], n + missing[d][1]) for d, n in first.items()})
+    # the last axis first: XLA copies parts of what is padded last, which is faster row by row
+    widths = {d: (n + missing[d][0], n + missing[d][1]) for d, n in reversed(first.items())}
+    padded = layout.extend(values, component, widths)
     more = {d: (width - n,) * 2 for d, n in first.items() if n < width}
     return math.pad(padded, more, ZERO_GRADIENT) if more else padded
 
