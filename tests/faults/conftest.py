@@ -1,5 +1,6 @@
-"""A longer scene, and a folder in which everything has been made of it, for tests of processes; a viewer."""
+"""A longer scene, a folder in which everything has been made of it, one with odd places, and a viewer."""
 
+import stat
 from contextlib import chdir
 from pathlib import Path
 
@@ -38,3 +39,15 @@ def site(tiny_run, tiny_data):
     site.app.dash._setup_server()
     yield site
     site.close()
+
+
+@pytest.fixture
+def odd_places(tmp_path) -> Path:
+    """A folder with a file, a loop of links, a link to nothing, and a folder that can't be written to."""
+    (tmp_path / "file").write_text("")
+    (tmp_path / "loop").symlink_to("other")
+    (tmp_path / "other").symlink_to("loop")
+    (tmp_path / "nowhere").symlink_to("nothing")
+    (tmp_path / "closed").mkdir()
+    (tmp_path / "closed").chmod(stat.S_IRUSR | stat.S_IXUSR)
+    return tmp_path

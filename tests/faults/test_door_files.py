@@ -4,20 +4,16 @@ before any work; text from outside is never taken for markup.
 """
 
 import os
-import stat
-from collections import Counter
 from contextlib import chdir
 from io import StringIO
 from pathlib import Path
 
-import click
 import matplotlib.figure
 import pytest
-import typer.main
 from rich.console import Console
 
 from phi_sol import Experiment, InputError, WakeFlow, write
-from phi_sol.cli import app, main
+from phi_sol.cli import main
 from phi_sol.limits import memory
 from phi_sol.places import check_file, check_place
 from phi_sol.texts import code_for_markdown, for_figure, for_html, for_markdown, for_rich
@@ -108,18 +104,6 @@ def test_names_of_parameters_are_names_of_files_too():
         Sideways(y=24, x=12)
 
 
-@pytest.fixture
-def odd_places(tmp_path) -> Path:
-    """A folder with a file, a loop of links, a link to nothing, and a folder that can't be written to."""
-    (tmp_path / "file").write_text("")
-    (tmp_path / "loop").symlink_to("other")
-    (tmp_path / "other").symlink_to("loop")
-    (tmp_path / "nowhere").symlink_to("nothing")
-    (tmp_path / "closed").mkdir()
-    (tmp_path / "closed").chmod(stat.S_IRUSR | stat.S_IXUSR)
-    return tmp_path
-
-
 REFUSED = ["file", "file/x", "loop", "loop/x", "nowhere", "nowhere/x", "x" * 300, "x/" * 2500, "a\nb", "a\x1b[2J"]
 REFUSED += [os.fsdecode(b"\xff\xfe"), "/proc/x", *([] if os.geteuid() == 0 else ["closed/x"])]
 FINE = ["a", "a/b c", "é ü 漢", "runs/lr=[1e-3]", "a\\b", "-x", "*?", "a'b\"c", "$x$", "%s"]
@@ -163,102 +147,3 @@ def test_text_is_no_markup_anywhere():
     figure = matplotlib.figure.Figure()
     figure.suptitle(for_figure(HOSTILE))
     figure.savefig(os.devnull, format="png")
-
-
-VALUES = ["", "-1", "0", "nan", "inf", "1e400", "1.5", "9" * 5000, "True", "[1]", "é", "../..", "x" * 300, "a=b"]
-VALUES += ["=", ",", "a\nb", "\x1b[2J", "\udcff", "file", "loop/x", "nowhere", "/proc/x", "file.py:x", "tiny.py:none"]
-BEFORE = {
-    "generate": ["tiny.py", "--dry-run"],
-    "train": ["tiny.py", "--data", "data", "--network", "small", "--steps", "2", "--out", "out"],
-    "evaluate": ["tiny.py", "--data", "data", "--no-numerics", "--frames", "1", "--out", "out"],
-    "export": ["tiny.py", "--data", "data", "--out", "out"],
-    "compare": ["a", "b"],
-    "reproduce": ["tiny.py", "--dry-run", "--budget", "1s", "--data", "data", "--out", "out"],
-    "networks": ["--no-timing"],
-    "pretrained": [],
-    "scenes": [],
-    "animate": ["data", "--out", "out.gif"],
-}
-
-
-def options_of(command: str) -> dict[str, click.Parameter]:
-    """The options of a command that have a value."""
-    parameters = typer.main.get_command(app).commands[command].params  # type: ignore[attr-defined]
-    options = [p for p in parameters if p.param_type_name == "option" and not p.is_flag]
-    return {max(o.opts, key=len): o for o in options}
-
-
-class Begun(BaseException):  # no mistake in code of the user's, which commands would report
-    """The work would begin now: everything was accepted."""
-
-
-@pytest.fixture
-def no_work(monkeypatch):
-    """All that commands are let in for raises `Begun`."""
-
-    def begin(*args, **options):
-        raise Begun
-
-    for place in (
-        "phi_sol.training.trainer.Trainer.fit",
-        "phi_sol.generation.generator.Generator.run",
-        "phi_sol.generation.generator.Generator.plan",
-        "phi_sol.evaluation.export.Exporter.run",
-        "phi_sol.evaluation.evaluator.roll_out",
-        "phi_sol.reproduce.reproduction.Reproduction.costs",
-        "phi_sol.viewer.films.Film.write",
-    ):
-        monkeypatch.setattr(place, begin)
-
-
-def tried(folder: Path, capsys, every: int) -> tuple[Counter, list[str]]:
-    """Every so many of all pairs of an option and a hostile value."""
-    found, wrong, number = Counter(), [], 0
-    for command, before in BEFORE.items():
-        for option in options_of(command):
-            for value in VALUES:
-                number += 1
-                if number % every:
-                    continue
-                own = (
-                    before[: before.index(option)] + before[before.index(option) + 2 :] if option in before else before
-                )
-                call, code = [command, *own, f"{option}={value}"], None
-                try:
-                    with chdir(folder):
-                        code = main(call)
-                except Begun:
-                    found["accepted"] += 1
-                    continue
-                except BaseException as err:
-                    found["others"] += 1
-                    wrong.append(f"{ascii(call)[:90]}: {type(err).__name__}: {str(err)[:90]}")
-                    continue
-                message = [m for m in lines_of(capsys) if m.startswith("phi-sol:")]
-                kind = "refused" if code == 2 and len(message) == 1 and message[0].isprintable() else f"code {code}"
-                found[kind if code else "done"] += 1
-                if code and kind != "refused":
-                    wrong.append(f"{ascii(call)[:90]}: {kind}: {message}")
-    return found, wrong
-
-
-@pytest.fixture
-def place(odd_places, tiny_scene, tiny_data, no_work) -> Path:
-    (odd_places / "tiny.py").write_text(tiny_scene.read_text())
-    (odd_places / "data").symlink_to(tiny_data)
-    return odd_places
-
-
-def report(found: Counter, wrong: list[str]):
-    figures = ", ".join(f"{n} {k}" for k, n in sorted(found.items()))
-    print(f"\n{sum(found.values())} commands with hostile options: {figures}")
-    assert not wrong, f"{len(wrong)} of {sum(found.values())}:\n" + "\n".join(wrong)
-
-
-def test_some_hostile_values_of_every_option_are_refused_in_one_line(place, capsys):
-    report(*tried(place, capsys, every=29))
-
-
-@pytest.mark.slow
-def test_all_hostile_values_of_every_option_are_refused_in_one_line(place, capsys):
-    report(*tried(place, capsys, every=1))

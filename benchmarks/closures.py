@@ -1,0 +1,89 @@
+"""
+Learned closures against Smagorinsky's model and the dynamic one, whose constants are tuned on the training simulations:
+the source of `filtered_2d.py` without a closure, with each of them, and with a learned viscosity and stress.
+
+    python benchmarks/closures.py --budget 10m --seeds 3        # benchmarks/results/closures.json
+
+Tuned is what the table is about, the energy spectrum over the whole time of the recordings: the mean over wave numbers
+of |log10(E / E_reference)|. Data are in data/filtered_2d, trainings in runs/filtered_2d; all that is finished is left
+alone, so that it can be called again.
+"""
+
+import argparse
+import statistics
+from pathlib import Path
+
+from common import last_line, phi_sol, show, write_json
+
+import phi_sol as ps
+
+HERE = Path(__file__).parent
+SCENE = HERE / "filtered_2d.py"
+CONSTANTS = (0.03, 0.05, 0.07, 0.09, 0.11, 0.14, 0.17, 0.2)
+FACTORS = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
+FORMS = ("viscosity", "stress")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--budget", default="10m", help="of each training")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--forms", nargs="+", choices=FORMS, default=FORMS)
+    given = parser.parse_args()
+    phi_sol("generate", str(SCENE))
+    scene = ps.load_experiment(SCENE)
+    source = scene.pair.source
+    models = {f"Smagorinsky {c:g}": source.with_terms(ps.Smagorinsky(c)) for c in CONSTANTS}
+    models |= {f"dynamic {f:g}": source.with_terms(ps.DynamicSmagorinsky(f)) for f in FACTORS}
+    tuning = errors_of(scene, models, "data/filtered_2d/train")
+    best = {
+        kind: min((n for n in models if n.startswith(kind)), key=lambda n: tuning[n]["spectrum"] or 9)
+        for kind in ("Smagorinsky", "dynamic")
+    }
+    runs = {}
+    for form in given.forms:
+        for seed in range(given.seeds):
+            run = Path("runs") / "filtered_2d" / f"{form}_seed{seed}"
+            more = ["--resume"] if (run / "run.json").is_file() else []
+            options = ["--closure", form, "--budget", given.budget, "--validation", "0", "--seed", str(seed)]
+            phi_sol("train", str(SCENE), *options, "--out", str(run), *more)
+            runs[run.name] = run
+    solvers = {name: models[name] for name in best.values()} | runs
+    found = errors_of(scene, solvers, "data/filtered_2d/test")
+    rows = [{"closure": "none"} | found["SRC"]]
+    rows += [{"closure": f"{name}, tuned"} | found[name] for name in best.values()]
+    for form in given.forms:
+        of_form = [found[n] for n in runs if n.startswith(form)]
+        minutes = statistics.mean(float(last_line(r)["seconds"]) for n, r in runs.items() if n.startswith(form)) / 60
+        rows.append({"closure": f"learned {form}"} | spread(of_form) | {"minutes": round(minutes, 1)})
+    show(f"Closures, {len(of_form)} seeds", rows)
+    tuned = [{"closure": n} | e for n, e in tuning.items()]
+    write_json(HERE / "results" / "closures.json", {"test": rows, "tuning": tuned})
+
+
+def errors_of(scene, solvers: dict, data: str) -> dict[str, dict]:
+    """Of each, SRC among them: what the table shows."""
+    evaluation = ps.evaluate(scene, solvers, data, numerics=False)
+    return {name: measured(evaluation.results["solvers"][name]) for name in ("SRC", *solvers)}
+
+
+def measured(entry: dict) -> dict:
+    """Decades that the spectrum is off, relative errors of energy and enstrophy, time to a correlation of 0.95, cost."""
+    return {
+        "spectrum": entry["spectral_error"],
+        "energy": entry["kinetic_energy_error"],
+        "enstrophy": entry["enstrophy_error"],
+        "time_to_095": entry["vorticity_correlation"]["time_to_0.95"]["mean"],
+        "ms_per_time": entry["ms_per_time"],
+    }
+
+
+def spread(errors: list[dict]) -> dict:
+    """Mean and deviation of the spectrum, means of the rest."""
+    means = {n: statistics.mean(e[n] for e in errors) for n in errors[0]}
+    deviation = statistics.stdev(e["spectrum"] for e in errors) if len(errors) > 1 else 0.0
+    return means | {"deviation": deviation}
+
+
+if __name__ == "__main__":
+    main()
