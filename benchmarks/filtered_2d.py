@@ -1,4 +1,4 @@
-"""Scene of `closures.py`: forced turbulence whose source resolves the large eddies alone, without numerical viscosity."""
+"""Scene of `closures.py`: forced turbulence, of which the source resolves large eddies, without numerical viscosity."""
 
 from phi_sol import Experiment, PeriodicBox, Schedule
 
