@@ -18,10 +18,15 @@ FORMS = {
 }
 
 
-def check_form(form: str, placement: str, correct: tuple[str, ...]):
-    """Raises InputError for an unknown form, or a closure of more than the velocity or not inside of the step."""
+def check_known(form: str):
+    """Raises InputError for an unknown form."""
     if form not in FORMS:
         raise InputError(f"Unknown form {quoted(form)}. Known: {', '.join(FORMS)}.")
+
+
+def check_form(form: str, placement: str, correct: tuple[str, ...]):
+    """Raises InputError for an unknown form, or a closure of more than the velocity or not inside of the step."""
+    check_known(form)
     if form != "increment" and placement != "inside":
         raise InputError(f"A closure ({form}) is a force: its placement is inside the step, not {quoted(placement)}.")
     if form != "increment" and tuple(correct) != ("velocity",):

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from ...arguments import check_fields
+from ...correctors.forms import check_known
 from ...errors import InputError, integer, is_real, quoted, suggestion
 from ...kernels.compiled import Arrays
 from ...solvers.hybrid import HybridSolver, check_placement
@@ -90,6 +91,7 @@ class Method:
             if not (is_real(getattr(self, name)) and getattr(self, name) >= 0):
                 raise InputError(f"The {name} must be finite and at least 0, not {quoted(getattr(self, name))}.")
         check_fields(self)
+        check_known(self.form)
         if self.form != "increment" and self.name != "pure" and not self.supervised:
             object.__setattr__(self, "placement", "inside")
         check_placement(self.placement, self.project)
