@@ -94,8 +94,8 @@ def test_order_of_lookups_at_a_fixed_courant_number(advection, sizes):
 CASES = [("central", 1e-3, 0.05, 2e-6), ("van_leer", 1e-3, 0.05, 5e-4)]
 MANY = [("central", nu, dt, 2e-3 * nu) for nu in (1e-4, 1e-3, 1e-2, 5e-2) for dt in (0.01, 0.05)]
 MANY += [("van_leer", nu, dt, 5e-4) for nu in (1e-4, 1e-3, 1e-2) for dt in (0.01, 0.05)]
-MANY += [("mac_cormack", nu, 0.05, 0.013) for nu in (1e-4, 1e-3, 1e-2, 5e-2)]
-MANY += [("semi_lagrangian", nu, 0.05, 0.04) for nu in (1e-4, 1e-3, 1e-2, 5e-2)]
+MANY += [("mac_cormack", nu, 0.05, 0.013) for nu in (1e-4, 1e-3, 1e-2)]
+MANY += [("semi_lagrangian", nu, 0.05, 0.04) for nu in (1e-4, 1e-3, 1e-2)]
 
 
 @pytest.mark.parametrize(
