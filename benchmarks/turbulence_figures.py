@@ -97,8 +97,10 @@ def main():
     parser.add_argument("--images", type=Path, default=HERE.parent / "docs" / "images")
     given = parser.parse_args()
     results = json.loads((given.results / "turbulence.json").read_text())
-    prediction(results, given.images / "periodic_prediction.png")
-    long_times(results, given.images / "periodic_long_times.png")
+    if "prediction" in results:
+        prediction(results, given.images / "periodic_prediction.png")
+    if {"statistics", "vortices"} <= set(results):
+        long_times(results, given.images / "periodic_long_times.png")
     if (fields := given.results / "turbulence_fields.npz").exists():
         vorticity(fields, given.images / "periodic_vorticity.png")
 

@@ -36,7 +36,7 @@ def test_cost_at_equal_error_is_interpolated_between_grids_only():
         {"solver": "s", "error_1": 0.0}
     ]
     table = turbulence.at_equal_error(rows)["ms_per_unit_at_error_1"]
-    assert table["0.1"] == {"a": pytest.approx(10, rel=1e-3)} and table["0.01"] == {"a": None}
+    assert table["0.06"] == {"a": pytest.approx(1 / 0.06, rel=1e-3)} and table["0.01"] == {"a": None}
 
 
 def test_all_solvers_start_alike_and_stay_alike_for_a_while():
