@@ -20,7 +20,7 @@ RESULTS = HERE / "results"
 COLOUR = {"central": "tab:blue", "van_leer": "tab:green", "JAX-CFD": "tab:orange", "exponax": "tab:red",
           "spectral": "black"}  # fmt: skip
 NAME = {"central": "phi_sol, central", "van_leer": "phi_sol, van Leer", "spectral": "spectral"}
-STYLE = {32: ":", 64: ":", 128: "--", 256: "-"}
+STYLE = {32: "-.", 64: ":", 128: "--", 256: "-"}
 
 
 def label(row: dict) -> str:
