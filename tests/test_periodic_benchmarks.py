@@ -51,7 +51,7 @@ def test_all_solvers_start_alike_and_stay_alike_for_a_while():
         found = cases["frames"]()
         error = mosaic.relative([found[d] for d in "yx"], [reference[d] for d in "yx"])
         print(solver, error)
-        assert error < (1e-5 if solver == "exponax" else 0.04)
+        assert error < (3e-4 if solver == "exponax" else 0.04)
 
 
 def test_peak_of_a_curve():
