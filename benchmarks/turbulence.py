@@ -36,7 +36,7 @@ SEEDS = (0, 1)
 DURATION = {False: 8.0, True: 10.0}  # decaying, forced
 REFERENCE = 256, 40  # points, steps per frame
 CHECK = 192, 30
-STEPS = {  # per frame, by grid: about three quarters of the Courant number at which the scheme gets unstable
+STEPS = {  # per frame, by grid: as many per cell on all of them
     "central": {64: 10, 128: 20, 256: 40},
     "van_leer": {64: 16, 128: 32, 256: 64},
     "JAX-CFD": {64: 16, 128: 32, 256: 64},
