@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
-PEERS = ("jax", "jaxlib", "jax_cfd", "pyamg")
+PEERS = ("jax", "jaxlib", "jax_cfd", "exponax", "pyamg")
 Case = Callable[[], object]
 
 

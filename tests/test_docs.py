@@ -178,6 +178,29 @@ def test_python_in_the_restart_page(tmp_path, monkeypatch, capsys):
     assert len((tmp_path / "wake.csv").read_text().splitlines()) == 1 + 2 * 3
 
 
+def test_python_in_the_periodic_page(capsys):
+    page = (REPOSITORY / "docs" / "periodic.md").read_text()
+    names: dict = {}
+    for code in re.findall(r"```python\n(.*?)```", page, re.S):
+        for old, new in {
+            "y=64, x=64": "y=16, x=16",
+            "48": "12",
+            "steps=500": "steps=20",
+            "keep_every=100": "keep_every=10",
+        }.items():
+            code = code.replace(old, new)
+        exec(compile(code, "periodic.md", "exec"), names)
+    assert len(names["frames"]) == 2 and names["spectrum"].shape[0] == 2
+    assert names["metrics"].kinetic_energy(names["box"], names["arrays"]).min() > 0.3
+    assert (
+        np.abs(
+            names["metrics"].divergence(names["layers"], names["metrics"].arrays_of(names["layers"], names["noise"]))
+        ).max()
+        < 1e-4
+    )
+    assert "50 frames" in capsys.readouterr().out
+
+
 def test_every_scene_has_a_page():
     from phi_sol.experiment import scene_names
 
