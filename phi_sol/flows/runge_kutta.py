@@ -3,11 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
+from math import fsum
+from typing import Any, TypeVar
 
-from phi.field import Field
 from phi.math import Tensor
 
 from ..stepping.state import Fields, State
+
+Stage = TypeVar("Stage")
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,33 @@ METHODS = {
 }
 
 
+def march(
+    method: str,
+    start: Stage,
+    rates: Callable[[Stage], dict[str, Any]],
+    moved: Callable[[dict[str, Any], float, bool], Stage],
+) -> Stage:
+    """
+    One step of a Runge-Kutta method over stages of any kind.
+
+    Args:
+        method: A name of `METHODS`.
+        start: The first stage.
+        rates: The rates k of a stage by name: anything that can be added, and multiplied by numbers.
+        moved: The next stage, from `Σ_j a_ij k_j` by name, the time of the stage as a fraction of the step, and whether
+            it is the end of the step.
+
+    Returns:
+        The stage at the end of the step.
+    """
+    rows, found, stage = METHODS[method].rows, [], start
+    for i, row in enumerate(rows, 1):
+        found.append(rates(stage))
+        added = {n: _weighted([k[n] for k in found], row) for n in found[0]}
+        stage = moved(added, round(fsum(row), 12), i == len(rows))
+    return stage
+
+
 def integrated(
     method: str,
     state: State,
@@ -58,18 +88,17 @@ def integrated(
     Source: for the projection of each stage B. Sanderse, B. Koren, "Accuracy analysis of explicit Runge-Kutta methods
     applied to the incompressible Navier-Stokes equations", J. Comput. Phys. 231 (2012).
     """
-    rows, found, stage = METHODS[method].rows, [], state
-    for i, row in enumerate(rows):
-        found.append(rates(stage))
-        added = {n: _weighted([k[n] for k in found], row) * dt for n in found[0]}
-        if i == len(rows) - 1:
-            for name, increment in (correction or {}).items():
-                added[name] = increment.values + added.get(name, 0.0)
-        moved = {n: state.fields[n].with_values(state.fields[n].values + a) for n, a in added.items()}
-        stage = constrained(state.with_fields(**moved))
-    return stage
+
+    def moved(added: dict[str, Any], fraction: float, last: bool) -> State:
+        added = {n: a * dt for n, a in added.items()}
+        for name, increment in (correction or {}).items() if last else ():
+            added[name] = increment.values + added.get(name, 0.0)
+        fields = {n: state.fields[n].with_values(state.fields[n].values + a) for n, a in added.items()}
+        return constrained(state.with_fields(**fields))
+
+    return march(method, state, lambda stage: {n: f.values for n, f in rates(stage).items()}, moved)
 
 
-def _weighted(rates: list[Field], weights: tuple[float, ...]) -> Tensor:
-    parts = [rate.values * w for rate, w in zip(rates, weights, strict=True) if w]
+def _weighted(rates: list[Any], weights: tuple[float, ...]) -> Any:
+    parts = [rate * w for rate, w in zip(rates, weights, strict=True) if w]
     return reduce(lambda a, b: a + b, parts)
