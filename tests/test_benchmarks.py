@@ -9,6 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 import common
+import families
 import methods
 import networks
 import pressure
@@ -167,3 +168,29 @@ def test_methods_are_averaged_over_seeds_and_those_that_blow_up_are_said(tmp_pat
     assert sol["iterations"] == 100 and sol["minutes"] == 1.5
     assert sol["up to t = 50"] == "0.0100 ± 0.0000" and sol["up to t = 500"] == "0.0350 ± 0.0071"
     assert pure["up to t = 500"] == "blows up in 1 of 2" and pure["blow_ups"] == 1
+
+
+def test_families_are_averaged_and_a_pinn_outside_is_the_one_trained_there(tmp_path):
+    def entry(error, **later):
+        return {"mae": {"4": error} | later, "ms_per_time": 2.0, "blow_ups": 0, "mae_per_parameter": [error, 2 * error]}
+
+    parts = {n: {"SRC": entry(0.2, **({"12": 0.3} if n == "longer" else {}))} for n in ("inside", "longer", "outside")}
+    parts["inside"] |= {"SRC-2x": entry(0.05), "REF": {"ms_per_time": 9.0}}
+    for k, name in enumerate(families.FAMILIES):
+        for seed in range(2):
+            for part in parts:
+                run = families.runs_of(name, tmp_path, 2, part)[seed]
+                later = {"12": None} if (name, part) == ("PURE", "longer") else {"12": 0.4} if part == "longer" else {}
+                parts[part][run.name] = entry(0.01 * (k + 1 + seed), **later)
+                parts[part][run.name] |= {"error_at_equal_cost_of": "SRC-2x"} if part == "inside" else {}
+                run.mkdir(exist_ok=True)
+                (run / "log.csv").write_text(f"step,seconds\n{100 * (seed + 1)},60\n")
+    strange = [{"viscosity": 0.1}, {"viscosity": 0.2}]
+    results = {n: {"solvers": s, "parameters": strange} for n, s in parts.items()}
+    assert "pinn_outside_seed1" in parts["outside"] and "pinn_seed1" not in parts["outside"]
+    rows = families.rows_of(results, tmp_path, 2)
+    assert [r["family"] for r in rows] == ["SRC", "plain, SRC-2x", "SOL", "PURE", "NODE", "PINN", "REF"]
+    assert rows[1] == {"family": "plain, SRC-2x", "up to t = 4": "0.0500", "ms per unit of time": 2.0}
+    assert rows[2]["up to t = 4"] == "0.0150 ± 0.0071" and rows[2]["viscosity 0.2"] == "0.0300 ± 0.0141"
+    assert rows[2]["iterations"] == 150 and rows[2]["training minutes"] == 1
+    assert rows[3]["up to t = 12"] == "blows up in 2 of 2" and rows[-1]["ms per unit of time"] == 9

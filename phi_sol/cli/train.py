@@ -16,10 +16,10 @@ def train(
     scene: SceneArgument,
     data: DataOption = None,
     method: Annotated[
-        str, option("pre, pre-sr, non, nog, sol or pure; for poisson_2d non, phy, sol or sol-phy.")
+        str, option("pre, pre-sr, non, nog, sol, pure, node or pinn; for poisson_2d non, phy, sol or sol-phy.")
     ] = "sol",
     unroll: Annotated[
-        int | None, option("Unrolled steps n of NOG-n, SOL-n and PURE-n; steps of the solver for poisson_2d.", SCENES)
+        int | None, option("Unrolled steps n of NOG-, SOL-, PURE- and NODE-n; of the solver for poisson_2d.", SCENES)
     ] = None,
     placement: Annotated[
         str | None, option("Where the correction enters: after the step, or inside as a force.", "after")
@@ -27,6 +27,9 @@ def train(
     project: Annotated[bool, option("Make the corrected velocity divergence-free.", True, "--project")] = False,
     closure: Annotated[
         str | None, option("The network gives the viscosity or the stress of a closure.", "an increment")
+    ] = None,
+    integrator: Annotated[
+        str | None, option("Runge-Kutta method of a neural ODE (node): rk4, rk3 or heun.", "rk4")
     ] = None,
     truncate: Annotated[int | None, option("Cut the gradient after every so many steps.", "never")] = None,
     push_forward: Annotated[int | None, option("Steps without gradient before those of the loss.", "0")] = None,
@@ -137,6 +140,7 @@ def train(
     from ..errors import InputError
     from ..experiment import load_experiment
     from ..storage.dataset import Dataset, find_simulations
+    from ..tasks import split_of, task_of
 
     experiment = load_experiment(scene)
     exclusive: Any = {"steps": steps, "budget": budget}, {"unroll": unroll, "stages": stages}
@@ -147,20 +151,20 @@ def train(
     how: dict[str, Any] = {"placement": placement, "project": project or None, "truncate": truncate, "noise": noise}
     how |= {"push_forward": push_forward, "loss_weights": loss_weights, "gradient_loss": gradient_loss}
     how |= {"spectral_loss": spectral_loss, "step_weights": step_weights, "remat": remat}
-    how |= {"relative_loss": relative_loss, "form": closure}
+    how |= {"relative_loss": relative_loss, "form": closure, "integrator": integrator}
     plan: dict[str, Any] = {"batch": batch, "learning_rate": learning_rate, "ramp": ramp, "clip": clip, "ema": ema}
     checks: dict[str, Any] = {"simulations": validation, "frames": validation_frames}
     checks |= {"every": validate_every, "patience": patience}
     prefix = f"{closure}-" if closure else "inc-" if placement == "inside" else ""
+    prefix += f"{integrator}-" if integrator not in (None, "rk4") else ""
     folder = out or Path("runs") / experiment.name / f"{prefix}{method}"
-    folders = find_simulations(data_folders(data, experiment.name), "train")
+    folders = find_simulations(data_folders(data, experiment.name), split_of(method))
     quiet_tensorflow(device)
     from ..training.distribution import is_chief, make_strategy
 
     devices = make_strategy(strategy)  # before PhiFlow asks TensorFlow for its devices
     from ..progress import showing
     from ..storage.shipped import shipped_or_own
-    from ..tasks import task_of
     from ..training.plan import Plan, parse_duration, parse_stages
     from ..training.runs import read_run
     from ..training.trainer import Trainer
@@ -172,7 +176,7 @@ def train(
         {n: v for n, v in g.items() if v is not None} for g in (how, plan, checks)
     )  # what was asked for
     plan |= {"clip": None} if clip == inf else {}
-    kind, parts = task_of(experiment), None if stages is None else parse_stages(stages)
+    kind, parts = task_of(experiment, method), None if stages is None else parse_stages(stages)
     longest = max(s.unroll for s in parts) if parts else experiment.schedule.unroll if unroll is None else unroll
     used = kind.stages(method, longest)[-1].unroll
     if (parts or unroll is not None) and used != longest:
@@ -182,7 +186,7 @@ def train(
     shorter_first = experiment.schedule.curriculum if curriculum is None else curriculum
     of_scene = {n: getattr(experiment.schedule, n) for n in OF_SCENE}
     chosen = Plan(parts or kind.stages(method, longest, shorter_first), **of_scene | plan)
-    checked = Validation(**checks)
+    checked = Validation(**({"simulations": 0} if split_of(method) == "test" else {}) | checks)
     if resume:  # what was not asked for is as it was
         course = read_run(folder, chosen)
         asked = {"stages": chosen.stages} if parts or curriculum is not None else {}

@@ -18,7 +18,7 @@ from ..kernels.compiled import Arrays
 from ..networks import build_network, in_precision
 from ..networks.timing import architecture
 from ..places import check_place
-from ..solvers.hybrid import check_placement
+from ..solvers.hybrid import INTEGRATOR, check_placement
 from ..stepping.arrays import array_names
 from ..storage.schemas import CORRECTOR
 from . import elsewhere
@@ -37,7 +37,8 @@ class Corrector(Sent):
         correction = scale · network((state - mean) / std, (log parameter - mean) / std)
 
     with the statistics of the training data; `scale` is the root mean square of the correction that one source step
-    needs, so that the network works with numbers of order one on both sides.
+    needs, so that the network works with numbers of order one on both sides. In place of the solver (placements
+    `instead` and `rate`) it is the whole change within a step.
 
     Attributes:
         network: Keras model, (batch, *resolution, input channels) -> (batch, *resolution, outputs).
@@ -68,6 +69,7 @@ class Corrector(Sent):
         project: bool = False,
         policy: str | None = None,
         form: str = "increment",
+        integrator: str | None = None,
     ) -> "Corrector":
         """
         An untrained corrector for `flow`. It corrects nothing yet: the last layer starts at zero. Its network continues
@@ -84,12 +86,13 @@ class Corrector(Sent):
             policy: Precision of the network, see `build_network`.
             form: What the network gives, see `phi_sol.correctors.forms`: `increment`, or as a closure `viscosity` or
                 `stress`.
+            integrator: With the placement `rate` the Runge-Kutta method, `rk4` (default), `rk3` or `heun`.
 
         Raises:
-            InputError: for an unknown network, policy or form, other channels, and fields that are missing or
-                prescribed.
+            InputError: for an unknown network, policy, form or integrator, other channels, and fields that are missing
+                or prescribed.
         """
-        check_placement(placement, project)
+        check_placement(placement, project, None, integrator)
         free = [f for f in flow.fields if f not in flow.prescribed]
         wrong = [f for f in correct if f not in free]
         if wrong or not correct:
@@ -105,6 +108,7 @@ class Corrector(Sent):
         model = build_network(network, *shape, **how)
         description = {"flow": flow.config(), "network": model.name, "placement": placement, "project": project}
         description |= {"form": form} if form != "increment" else {}
+        description |= {"integrator": integrator or INTEGRATOR} if placement == "rate" else {}
         return Corrector(model, adapter, statistics, description).on(flow)
 
     @property
@@ -116,6 +120,11 @@ class Corrector(Sent):
     def project(self) -> bool:
         """Whether the corrected velocity is made divergence-free."""
         return self.description.get("project", False)
+
+    @property
+    def integrator(self) -> str:
+        """The Runge-Kutta method of the placement `rate`."""
+        return self.description.get("integrator", INTEGRATOR)
 
     @property
     def form(self) -> str:
@@ -145,6 +154,7 @@ class Corrector(Sent):
         """Short hash of all that decides its corrections: placement, layers, weights, precision, statistics."""
         how = {"placement": self.placement, "project": self.project, "adapter": asdict(self.adapter)}
         how |= {"form": self.form} if self.form != "increment" else {}
+        how |= {"integrator": self.integrator} if self.placement == "rate" else {}
         return network_fingerprint(self.network, how | {"statistics": asdict(self.statistics)})
 
     def in_precision(self, policy: str) -> "Corrector":
@@ -198,9 +208,10 @@ class Corrector(Sent):
         return {n: c * s.correction[n] for n, c in correction.items()}
 
     def __repr__(self):
-        corrected, where = ", ".join(self.description.get("correct", self.outputs)), self.description.get("placement")
+        corrected = ", ".join(self.description.get("correct", self.outputs))
+        where = "as its rate of change" if self.placement == "rate" else f"{self.placement} the step"
         network, flow = in_short(self.network, self.description)
-        return f"Corrector({network}, of {corrected} {where or 'after'} the step, {flow})"
+        return f"Corrector({network}, of {corrected} {where}, {flow})"
 
     def check_flow(self, flow: Flow):
         """Raises InputError if the corrector was trained for another flow or grid."""

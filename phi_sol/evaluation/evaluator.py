@@ -81,6 +81,7 @@ def evaluate_corrections(
     data: str | Path | Sequence[str | Path],
     out: str | Path | None = None,
     *,
+    load: Callable[[Path], Any] = Corrector.load,
     frames: int | None = None,
     command: str = "",
     progress: Callable[[str, int, int], None] = lambda solver, done, total: None,
@@ -102,6 +103,7 @@ def evaluate_corrections(
     Args:
         runs: Folders of correctors, which are named after their folders; or by name a corrector, any solver of the
             source flow's states, or a folder. Without any, SRC and the numerics are evaluated alone.
+        load: Reads a folder: a corrector, or what has a `solver_for` a flow.
         frames: Frames of the rollouts; default: as many as recorded, at most 500.
         numerics: Whether plain numerics are run beside the source.
         precision: Of the networks of all correctors, see `Corrector.in_precision`; default: each one's own.
@@ -128,7 +130,7 @@ def evaluate_corrections(
     if (points and not series) or (series and out is None):
         missing = "series, which have them" if points and not series else "a folder for the series"
         raise InputError(f"Series need a place, and probes series: ask for {missing}, too.")
-    trained, descriptions = trained_solvers(runs, experiment, precision, strict=not anyway)
+    trained, descriptions = trained_solvers(runs, experiment, precision, strict=not anyway, load=load)
     test = Dataset(experiment.pair, find_simulations(data, "test"), frames)
     test.check_unseen(descriptions.values(), "corrector")
     count = min(test.frames, FRAMES) if frames is None else frames
@@ -179,11 +181,15 @@ def evaluate_corrections(
 
 
 def trained_solvers(
-    runs, experiment: Experiment, precision: str | None = None, strict: bool = True
+    runs,
+    experiment: Experiment,
+    precision: str | None = None,
+    strict: bool = True,
+    load: Callable[[Path], Any] = Corrector.load,
 ) -> tuple[dict[str, Solver], dict[str, dict]]:
     """
     What is evaluated beside the source, by name, and what each was trained with; networks in `precision`, or their own;
-    with `strict` those of this flow only.
+    with `strict` those of this flow only; `load` reads folders.
 
     Raises:
         InputError: if one does not belong to the scene's source flow, or is damaged.
@@ -191,12 +197,14 @@ def trained_solvers(
     """
     flow = experiment.pair.source
     if not isinstance(runs, Mapping):
-        runs = load_runs([Path(r) for r in runs], Corrector.load, flow, _is_taken, strict)
+        runs = load_runs([Path(r) for r in runs], load, flow, _is_taken, strict)
     solvers, descriptions = {}, {}
     for name, given in runs.items():
         if _is_taken(name):
             raise InputError(f"{name!r} means something else in an evaluation: give it another name.")
-        given = Corrector.load(given) if isinstance(given, str | Path) else given
+        given = load(Path(given)) if isinstance(given, str | Path) else given
+        if hasattr(given, "solver_for"):
+            given = given.solver_for(flow)
         if precision is not None:
             if isinstance(given, Solver):
                 raise InputError(f"{name} is a solver: choose the precision where you make it (in_precision).")
@@ -204,8 +212,14 @@ def trained_solvers(
         solver = given if isinstance(given, Solver) else HybridSolver(flow, given, strict=strict)
         if solver.output.resolution != flow.resolution:
             raise InputError(f"{name}: rollouts of {solver} are not on the source grid of {experiment.name}.")
-        solvers[name], descriptions[name] = solver, getattr(getattr(solver, "corrector", None), "description", {})
+        solvers[name], descriptions[name] = solver, _description(solver)
     return solvers, descriptions
+
+
+def _description(solver: Solver) -> dict:
+    """What a solver or its corrector was trained with; nothing of one that was not, or does not say it."""
+    found = getattr(getattr(solver, "corrector", solver), "description", {})
+    return found if isinstance(found, dict) else {}
 
 
 def _is_taken(name: str) -> bool:
@@ -223,7 +237,8 @@ def data_hash(data: Dataset, frames: int) -> str:
 
 def _facts(description: dict) -> dict:
     names = ("method", "unroll", "network", "seed", "placement", "project", "correct", "chosen", "precision")
-    return {n: description.get(n) for n in names} | {"trained_with": description.get("versions")}
+    more = {n: description[n] for n in ("integrator",) if n in description}
+    return {n: description.get(n) for n in names} | more | {"trained_with": description.get("versions")}
 
 
 def _elsewhere(solver: Solver, test: Dataset) -> dict:

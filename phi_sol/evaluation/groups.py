@@ -71,7 +71,7 @@ def trained_alike(names: Iterable[str], descriptions: dict[str, dict]) -> dict[s
     seen = set()
     for name in names:
         key, facts = name, descriptions.get(name)
-        if facts is not None:
+        if facts:
             alike = {k: facts.get(k) for k in DEFINING} | {"chosen": (facts.get("chosen") or {}).get("kind")}
             found, seed = fingerprint(json.loads(json.dumps(alike))), facts.get("seed")
             key = name if seed is not None and (found, seed) in seen else found

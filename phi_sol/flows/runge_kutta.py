@@ -1,14 +1,17 @@
 """Runge-Kutta methods for flows that say how fast their fields change."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial, reduce
 from operator import add
+from typing import Any, TypeVar
 
 from phi.math import Tensor
 
 from ..grids.components import by_component
 from ..stepping.state import Fields, State
+
+Stage = TypeVar("Stage")
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,39 @@ METHODS = {
 }
 
 
+def march(
+    method: str,
+    start: Stage,
+    rates: Callable[[Stage], dict[str, Any]],
+    values: Callable[[Stage], Mapping[str, Any]],
+    moved: Callable[[dict[str, Any], float, bool], Stage],
+    dt: Tensor | float = 1.0,
+) -> Stage:
+    """
+    One step of a Runge-Kutta method over stages of any kind.
+
+    Args:
+        method: A name of `METHODS`.
+        start: The first stage.
+        rates: The rates of a stage by name, the same names of every stage: tensors of PhiML or of another library.
+        values: The values of a stage by name.
+        moved: The next stage, from its values by name, its time as a fraction of the step, and whether it is the end of
+            the step.
+        dt: Time step.
+
+    Returns:
+        The stage at the end of the step.
+    """
+    stages, done, times = METHODS[method].stages, [start], [0.0]
+    for i, (weights, share) in enumerate(stages, 1):
+        added, before = rates(done[-1]), [values(s) for s, w in zip(done, weights, strict=True) if w]
+        mean = partial(_combined, [w for w in weights if w], share * dt)
+        found = {n: by_component(mean, rate, *[b[n] for b in before]) for n, rate in added.items()}
+        times.append(sum(w * t for w, t in zip(weights, times, strict=True)) + share)
+        done.append(moved(found, round(times[-1], 12), i == len(stages)))
+    return done[-1]
+
+
 def integrated(
     method: str,
     state: State,
@@ -72,22 +108,18 @@ def integrated(
     Sanderse, B. Koren, "Accuracy analysis of explicit Runge-Kutta methods applied to the incompressible Navier-Stokes
     equations", J. Comput. Phys. 231 (2012).
     """
-    stages, done = METHODS[method].stages, [state]
-    for i, (weights, share) in enumerate(stages):
-        found = rates(done[-1])
-        moved = {}
-        for name, rate in found.items():
-            values = [s.fields[name].values for s, w in zip(done, weights, strict=True) if w]
-            mean = partial(_combined, [w for w in weights if w], share * dt)
-            moved[name] = by_component(mean, rate.values, *values)
-        if i == len(stages) - 1:
-            for name, increment in (correction or {}).items():
-                values = moved.get(name, state.fields[name].values)
-                moved[name] = by_component(add, increment.values, values)
-        done.append(constrained(state.with_fields(**{n: state.fields[n].with_values(v) for n, v in moved.items()})))
-    return done[-1]
+
+    def values_of(fields: Fields) -> dict[str, Tensor]:
+        return {n: f.values for n, f in fields.items()}
+
+    def moved(found: dict[str, Any], fraction: float, last: bool) -> State:
+        for name, increment in (correction or {}).items() if last else ():
+            found[name] = by_component(add, increment.values, found.get(name, state.fields[name].values))
+        return constrained(state.with_fields(**{n: state.fields[n].with_values(v) for n, v in found.items()}))
+
+    return march(method, state, lambda s: values_of(rates(s)), lambda s: values_of(s.fields), moved, dt)
 
 
-def _combined(weights: list[float], dt: Tensor | float, rate: Tensor, *values: Tensor) -> Tensor:
+def _combined(weights: list[float], dt: Tensor | float, rate: Any, *values: Any) -> Any:
     """`Σ_j α_j y_j + dt r`."""
     return reduce(add, [v if w == 1 else v * w for v, w in zip(values, weights, strict=True)]) + rate * dt

@@ -7,6 +7,7 @@ from typing import Generic, Protocol, TypeVar
 import tensorflow as tf
 
 from ..errors import InputError, flag, quoted
+from ..flows.runge_kutta import METHODS, march
 from ..kernels.compiled import Arrays
 from ..kernels.settings import compile_whole
 from ..stepping.arrays import array_names
@@ -17,7 +18,11 @@ PLACEMENTS = {
     "after": "the correction is added to the result of the source step",
     "inside": "the correction enters the source step as a force, before the projection",
     "instead": "there is no source step: the correction is added to the state itself",
+    "rate": "there is no source step: the network is the rate of change of the state, in a Runge-Kutta method",
 }
+SOLVERLESS = ("instead", "rate")
+INTEGRATOR = "rk4"
+"""The Runge-Kutta method of the placement `rate`, unless another one is named."""
 
 
 Corrects = TypeVar("Corrects", bound="Correction")
@@ -33,6 +38,10 @@ class Correction(Protocol):
     @property
     def project(self) -> bool:
         """Whether the corrected velocity is projected."""
+
+    @property
+    def integrator(self) -> str:
+        """A name of `flows.runge_kutta.METHODS`; only the placement `rate` asks for it."""
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -71,10 +80,13 @@ class HybridSolver(Wrapped, Generic[Corrects]):
     - `inside` (INC; Wei et al. 2025, arXiv:2511.12764): `s_{t+1} = P(s_t; C(s_t))`, the correction a force that is
       integrated by the step, before its projection, so that the result is divergence-free;
     - `instead` (PURE): `s_{t+1} = s_t + C(s_t)`. Fields that are not corrected (a passive marker, a forcing) still come
-      from the source step.
+      from the source step;
+    - `rate` (a neural ODE; Chen et al., NeurIPS 2018, arXiv:1806.07366): `ds/dt = C(s) / dt`, with dt the flow's time
+      step, integrated by the Runge-Kutta method that the corrector says. Steps of any length can be taken. Fields that
+      are not corrected come from the source step, for each stage from one of its length where the network sees them.
 
     With a corrector that says `project`, the corrected velocity is projected: also divergence-free, at the cost of one
-    more pressure solve.
+    more pressure solve; with `rate` one for each stage, so that the network sees such velocities only.
 
     Called on native arrays it is one step that TensorFlow can differentiate, with respect to the state and the
     network's weights. `step` and `rollout` take and return PhiFlow states.
@@ -111,16 +123,19 @@ class HybridSolver(Wrapped, Generic[Corrects]):
         else:
             corrector = corrector.for_flow(flow)
         corrector = corrector.on(flow)
-        check_placement(corrector.placement, corrector.project, solver)
+        rate = corrector.placement == "rate"
+        check_placement(corrector.placement, corrector.project, solver, corrector.integrator if rate else None)
         super().__init__(solver)
         self.corrector, self.names = corrector, array_names(flow)
         self.remat, self.strict = flag("remat of a HybridSolver", remat), flag("strict of a HybridSolver", strict)
         self.jit_compile = compile_whole()
-        self.measured = f"{solver}, {corrector.placement}, {corrector.project}, {corrector.architecture}"
+        placed = f"{corrector.placement} {corrector.integrator}" if rate else corrector.placement
+        self.measured = f"{solver}, {placed}, {corrector.project}, {corrector.architecture}"
 
     @property
     def _advance(self) -> Callable:
-        return {"after": self._after, "inside": self._inside, "instead": self._instead}[self.corrector.placement]
+        ways = {"after": self._after, "inside": self._inside, "instead": self._instead, "rate": self._integrated}
+        return ways[self.corrector.placement]
 
     @cached_property
     def _recomputed(self) -> Callable:
@@ -134,9 +149,9 @@ class HybridSolver(Wrapped, Generic[Corrects]):
         return "" if self.strict else self.corrector.remark(self.flow, arrays, parameters)
 
     def check_dt(self, dt: float | None):
-        """Raises InputError for another time step than the one that the corrector was trained with, too."""
+        """Raises InputError for another time step than the one that the corrector was trained with, but for a rate."""
         super().check_dt(dt)
-        if dt is not None and abs(dt - self.dt) > 1e-6 * self.dt:
+        if self.corrector.placement != "rate" and dt is not None and abs(dt - self.dt) > 1e-6 * self.dt:
             raise InputError(f"The corrector was trained for another flow: dt is {self.dt:g} instead of {dt:g}.")
 
     def advance(
@@ -157,26 +172,50 @@ class HybridSolver(Wrapped, Generic[Corrects]):
         return advance(arrays, parameters, dt, correction=self.corrector(arrays, parameters, weights))
 
     def _instead(self, arrays: Arrays, parameters: Arrays, dt: tf.Tensor, weights: list[tf.Tensor] | None) -> Arrays:
-        others, stepped = [n for n in self.names if n not in self.corrector.outputs], {}
-        if others:
-            only = {"only": others} if self.solver is self.flow else {}
-            stepped = self.solver.advance(arrays, parameters, dt, **only)
-            stepped = {n: a for n, a in stepped.items() if n not in self.corrector.outputs}
-        return self._corrected(arrays, parameters, weights) | stepped
+        return self._corrected(arrays, parameters, weights) | self._others(arrays, parameters, dt, self.names)
+
+    def _integrated(self, arrays: Arrays, parameters: Arrays, dt: tf.Tensor, weights: list[tf.Tensor] | None) -> Arrays:
+        seen = [n for n in self.names if n.partition(".")[0] in self.flow.inputs]
+
+        def moved(found: Arrays, fraction: float, last: bool) -> Arrays:
+            others = self._others(arrays, parameters, fraction * dt, self.names if last else seen)
+            return self._constrained(arrays | found | others)
+
+        rates = lambda stage: self.corrector(stage, parameters, weights)  # noqa: E731
+        return march(self.corrector.integrator, arrays, rates, lambda stage: stage, moved, dt / self.dt)
+
+    def _others(self, arrays: Arrays, parameters: Arrays, dt: tf.Tensor, names: list[str]) -> Arrays:
+        """What the source step makes of those of the named arrays that are not corrected, and what it leaves beside."""
+        others = [n for n in names if n not in self.corrector.outputs]
+        if not others:
+            return {}
+        only = {"only": others} if self.solver is self.flow else {}
+        stepped = self.solver.advance(arrays, parameters, dt, **only)
+        return {n: a for n, a in stepped.items() if n not in self.corrector.outputs}
 
     def _corrected(self, arrays: Arrays, parameters: Arrays, weights: list[tf.Tensor] | None) -> Arrays:
-        arrays = arrays | {n: arrays[n] + c for n, c in self.corrector(arrays, parameters, weights).items()}
+        corrections = self.corrector(arrays, parameters, weights)
+        return self._constrained(arrays | {n: arrays[n] + c for n, c in corrections.items()})
+
+    def _constrained(self, arrays: Arrays) -> Arrays:
         return self.flow.compiled.project(arrays) if self.corrector.project else arrays
 
     def __repr__(self):
         return f"HybridSolver({self.solver}, {self.corrector})"
 
 
-def check_placement(placement: str, project: bool = False, solver: Solver | None = None):
-    """Raises InputError for an unknown placement, or one that does not fit a projected result or `solver`."""
+def check_placement(placement: str, project: bool = False, solver: Solver | None = None, integrator: str | None = None):
+    """
+    Raises InputError for an unknown placement or integrator, or a placement that does not fit a projected result, an
+    integrator or `solver`.
+    """
     leave_out = "leave out the projection of the result"
     if placement not in PLACEMENTS:
         raise InputError(f"Unknown placement {quoted(placement)}. Known: {', '.join(PLACEMENTS)}.")
+    if integrator is not None and placement != "rate":
+        raise InputError(f"An integrator is for a neural ODE, the method node, not for a correction {placement}.")
+    if integrator is not None and integrator not in METHODS:
+        raise InputError(f"Unknown integrator {quoted(integrator)}. Known: {', '.join(METHODS)}.")
     if project and placement == "inside":
         raise InputError(f"A correction inside the step is projected by the step already: {leave_out}.")
     if solver is not None and placement == "inside" and not solver.takes_correction:

@@ -23,6 +23,7 @@ class System(ABC):
     fields: tuple[str, ...]
     staggered: tuple[str, ...]
     parameters: tuple[str, ...]
+    inputs: tuple[str, ...]
     resolution: dict[str, int]
     dt: float
     obstacles: Any

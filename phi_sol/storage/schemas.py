@@ -162,8 +162,17 @@ class Corrector(TypedDict):
     placement: NotRequired[str]
     project: NotRequired[bool]
     form: NotRequired[str]
+    integrator: NotRequired[str]
     weights: NotRequired[str]
     before: NotRequired[dict[str, Any]]
+
+
+class Solution(TypedDict):
+    """Of a neural solution of some simulations."""
+
+    flow: dict[str, Any]
+    speed: Positive
+    horizon: Positive
 
 
 class Grid(TypedDict):
@@ -195,3 +204,4 @@ POINT = Schema(Point, "an earlier one is taken")
 RUN = Schema(Run, "copy it once more, or name another folder")
 CORRECTOR = Schema(Corrector, TRAIN)
 GUESS = Schema(Guess, TRAIN)
+SOLUTION = Schema(Solution, TRAIN)

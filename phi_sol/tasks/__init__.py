@@ -27,7 +27,11 @@ if TYPE_CHECKING:
 TASKS = {  # module, class, and what a folder with its product holds: looked up without TensorFlow
     "correction": ("correction.task", "Correction", ("corrector.json", "corrector.keras")),
     "guess": ("guess.task", "PressureGuess", ("guess.json", "guess.keras")),
+    "pinn": ("pinn.task", "Pinn", ("pinn.npz",)),
 }
+SOLVING = {"pinn": "correction"}
+"""Methods that solve the test simulations themselves, which are tasks of their own, and whose results are evaluated by
+that of a scene."""
 RESULTS = "results.json"
 
 
@@ -40,9 +44,16 @@ def task_named(name: str) -> type[Task]:
     return getattr(import_module(f".{module}", __name__), cls)
 
 
-def task_of(experiment: Experiment) -> type[Task]:
-    """The task of a scene."""
+def split_of(method: str) -> str:
+    """The split of a scene's simulations that a method is trained on."""
+    return "test" if method in SOLVING else "train"
+
+
+def task_of(experiment: Experiment, method: str = "") -> type[Task]:
+    """The task of a scene, or that of a method of `SOLVING`, where the scene's can evaluate it."""
     instance("What is evaluated or trained", experiment, Experiment, "an Experiment")
+    if SOLVING.get(method, "") == experiment.task:
+        return task_named(method)
     return task_named(experiment.task) if isinstance(experiment.task, str) else experiment.task
 
 

@@ -74,7 +74,7 @@ class Windows:
         def fetch(numbers):
             simulations, firsts = tf.map_fn(self.locate, numbers, fn_output_signature=(tf.int64, tf.int64))
             types = [tf.as_dtype(a.dtype) for a in self.arrays.values()]
-            values = tf.numpy_function(read, [simulations, firsts], types)
+            values = tf.numpy_function(read, [simulations, firsts], types) if types else []
             for value, array in zip(values, self.arrays.values(), strict=True):
                 value.set_shape([share, self.length, *array.shape[2:]])
             parameters = {n: tf.gather(tf.constant(p), simulations) for n, p in self.parameters.items()}

@@ -170,7 +170,7 @@ def test_wrong_use_with_data(workplace, tmp_path, refused_here, monkeypatch):
     assert "SOL-13 needs simulations of at least 13 frames" in refused_here(
         "train", scene, "--data", data, "--unroll", 13
     )
-    assert "Did you mean 'sol'? Known: pre, pre-sr, non, nog, sol, pure" in refused_here(
+    assert "Did you mean 'sol'? Known: pre, pre-sr, non, nog, sol, pure, node, pinn" in refused_here(
         "train", scene, "--data", data, "--method", "sool"
     )
     assert "Known: resnet, small" in refused_here("train", scene, "--data", data, "--network", "big")

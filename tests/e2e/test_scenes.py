@@ -24,6 +24,7 @@ TINY = {
         "dict(seed=(0, 1), viscosity=(0.1,), amplitude=(0.15,))",
         "dict(seed=(100,), viscosity=(0.1,), amplitude=(0.15,))",
     ),
+    "decaying_2d": ("y=8, x=8", "dict(seed=(0, 1), viscosity=(0.01,))", "dict(seed=(100,), viscosity=(0.01,))"),
     "kolmogorov_2d": ("y=8, x=8", "dict(seed=(0, 1), viscosity=(0.001,))", "dict(seed=(100,), viscosity=(0.001,))"),
     "decaying_3d": ("y=8, x=8, z=8", "dict(seed=(0, 1), viscosity=(0.002,))", "dict(seed=(100,), viscosity=(0.002,))"),
 }

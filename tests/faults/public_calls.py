@@ -116,9 +116,9 @@ def calls_of_scenes(folder: Path, tiny, tiny_train, tiny_data, tiny_run) -> dict
             phi_sol.Method, {"name": "sol", "unroll": 2},
             {"name": "choice", "unroll": "count", "truncate": "count or none", "push_forward": "natural",
              "noise": "weight", "placement": "choice", "project": "flag", "loss": "choice", "temporal": "weight",
-             "form": "choice",
+             "form": "choice", "integrator": "choice",
              "seed": "natural", "looped": "flag"},
-            {"looped": (NONE,), "loss": (type,)},
+            {"looped": (NONE,), "loss": (type,), "integrator": (NONE,)},
         ),
         "PoissonMethod": Call(phi_sol.PoissonMethod, {"name": "sol"}, {"name": "choice", "unroll": "count"}),
         "Correction": Call(
@@ -242,7 +242,8 @@ def calls_of_parts(folder: Path, tiny, tiny_train, tiny_data, tiny_run) -> dict[
         "Corrector.create": Call(
             phi_sol.Corrector.create, {"flow": flow, "network": "small", "statistics": corrector.statistics},
             {**network, "statistics": "thing", "correct": "list", "placement": "choice", "project": "flag",
-             "form": "choice"},
+             "form": "choice", "integrator": "choice"},
+            {"integrator": (NONE,)},
         ),
         "Corrector.load": Call(
             phi_sol.Corrector.load, {"folder": tiny_run}, {"folder": "path", "custom_objects": "table"},

@@ -50,6 +50,7 @@ FORMS = [
     ("sol", dict(truncate=2, push_forward=1, noise=0.1)),
     pytest.param("nog", {}, marks=pytest.mark.slow),
     pytest.param("pure", {}, marks=pytest.mark.slow),
+    pytest.param("node", dict(integrator="heun"), marks=pytest.mark.slow),
 ]
 
 
@@ -86,8 +87,11 @@ def test_recomputation_keeps_no_activations(parts):
 
 
 def test_names_and_options_that_do_not_go_together():
-    assert [str(Method(n, 8)) for n in METHODS] == ["PRE", "PRE-SR", "NON", "NOG-8", "SOL-8", "PURE-8"]
+    assert [str(Method(n, 8)) for n in METHODS] == ["PRE", "PRE-SR", "NON", "NOG-8", "SOL-8", "PURE-8", "NODE-8"]
     assert str(Method("sol", 4, placement="inside")) == "INC-SOL-4"
+    assert str(Method("node", 4, integrator="heun")) == "heun-NODE-4"
+    assert Method("node", 4).integrator == "rk4" and Method("node", 4).at(2).placement == "rate"
+    assert "integrator" not in Method("sol", 4).to_dict() and Method("node").to_dict()["integrator"] == "rk4"
     assert (
         Method("sol", 4, push_forward=3).at(2).push_forward == 3
         and Method("non", 8).at(4).unroll == 1
@@ -97,7 +101,13 @@ def test_names_and_options_that_do_not_go_together():
         ("nog", dict(truncate=2), "NOG cuts the gradient after every step"),
         ("pure", dict(placement="inside"), "PURE has no solver"),
         ("sol", dict(placement="instead"), "is the method pure"),
-        ("sol", dict(placement="before"), "Unknown placement 'before'. Known: after, inside, instead"),
+        ("sol", dict(placement="rate"), "The placement 'rate' of the network is the method node"),
+        ("pure", dict(placement="rate"), "PURE has no solver that a correction could enter"),
+        ("node", dict(placement="inside"), "NODE has no solver that a correction could enter"),
+        ("node", dict(form="stress"), "NODE trains no closure"),
+        ("node", dict(integrator="rk5"), "Unknown integrator 'rk5'. Known: heun, rk3, rk4"),
+        ("pure", dict(integrator="rk4"), "An integrator is for a neural ODE, the method node, not for pure"),
+        ("sol", dict(placement="before"), "Unknown placement 'before'. Known: after, inside, instead, rate"),
         ("sol", dict(placement="inside", project=True), "projected by the step already"),
         (
             "pre",

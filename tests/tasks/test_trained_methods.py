@@ -51,6 +51,7 @@ def untrained_inside(data):
 CASES = {
     "pre-sr": ({}, untrained_pre),
     "pure": ({}, untrained_pure),
+    "node": (dict(integrator="heun"), untrained_pure),
     "sol": (dict(placement="inside"), untrained_inside),
 }
 
@@ -73,7 +74,9 @@ def test_first_loss_is_that_of_the_source_and_training_lowers_it(data, tmp_path,
     run = json.loads((tmp_path / "run.json").read_text())
     assert run["training"]["placement"] == method.placement
     corrector = Corrector.load(tmp_path)
-    assert corrector.placement == {"pre-sr": "after", "pure": "instead", "sol": "inside"}[name]
+    placements = {"pre-sr": "after", "pure": "instead", "node": "rate", "sol": "inside"}
+    assert corrector.placement == placements[name]
+    assert corrector.description.get("integrator") == method.integrator
     arrays = {n: tf.constant(a[:, 0]) for n, a in data.arrays.items()}
     after = HybridSolver(data.pair.source, corrector)(
         arrays, {n: tf.constant(p) for n, p in data.parameters.items()}, tf.constant(1.0)

@@ -144,6 +144,26 @@ def in_place_of_the_step(problem, arrays):
     return {n: arrays[n] + c for n, c in correction(problem, arrays).items()} | {"marker": after["marker"]}
 
 
+def by_runge_kutta(problem, arrays):
+    """The classical method written out, with the network as the rate within one time step."""
+    after, state = problem[0].flow.compiled(arrays, problem[2], DT), dict(arrays)
+
+    def moved(k, part):
+        return arrays | {n: arrays[n] + part * c for n, c in k.items()}
+
+    k1 = correction(problem, state)
+    k2 = correction(problem, moved(k1, 0.5))
+    k3 = correction(problem, moved(k2, 0.5))
+    k4 = correction(problem, moved(k3, 1.0))
+    return moved({n: (k1[n] + 2 * k2[n] + 2 * k3[n] + k4[n]) / 6 for n in k1}, 1.0) | {"marker": after["marker"]}
+
+
+def by_heun(problem, arrays):
+    after, k1 = problem[0].flow.compiled(arrays, problem[2], DT), correction(problem, arrays)
+    k2 = correction(problem, arrays | {n: arrays[n] + k for n, k in k1.items()})
+    return {n: arrays[n] + (k1[n] + k2[n]) / 2 for n in k1} | {"marker": after["marker"]}
+
+
 def noisy(arrays):
     """
     The first state with noise of a tenth of the standard deviations, as seed 5 and the numbers of the windows give it.
@@ -169,6 +189,8 @@ CASES = [
     ("sol", 2, dict(project=True), projected, ()),
     ("sol", 2, dict(placement="inside"), inside_the_step, ()),
     ("pure", 3, {}, in_place_of_the_step, ()),
+    ("node", 2, {}, by_runge_kutta, ()),
+    ("node", 2, dict(integrator="heun"), by_heun, ()),
     ("non", 8, {}, after_the_step, ()),
 ]
 LONG = [
@@ -177,6 +199,7 @@ LONG = [
     *[("sol", n, dict(placement="inside"), inside_the_step, ()) for n in (1, 3, 4)],
     *[("pure", n, {}, in_place_of_the_step, ()) for n in (1, 2, 4)],
 ]
+PLACES = {inside_the_step: "inside", in_place_of_the_step: "instead", by_runge_kutta: "rate", by_heun: "rate"}
 CASES += [pytest.param(*case, marks=pytest.mark.slow) for case in LONG]
 
 
@@ -184,8 +207,8 @@ CASES += [pytest.param(*case, marks=pytest.mark.slow) for case in LONG]
 def test_losses_and_gradients_equal_a_hand_written_loop(problem, method, n, options, step, cuts):
     """`cuts`: the steps after which the gradient is stopped."""
     hybrid, window, parameters = problem
-    placement = {"inside_the_step": "inside", "in_place_of_the_step": "instead"}.get(step.__name__, "after")
-    hybrid = placed(hybrid, placement, options.get("project", False))
+    placement = PLACES.get(step, "after")
+    hybrid = placed(hybrid, placement, options.get("project", False), integrator=options.get("integrator", "rk4"))
     variables = hybrid.corrector.network.trainable_variables
     n, skipped = (1 if method == "non" else n), options.get("push_forward", 0)
     with tf.GradientTape() as tape:
@@ -210,10 +233,10 @@ def test_losses_and_gradients_equal_a_hand_written_loop(problem, method, n, opti
         np.testing.assert_allclose(a, b, rtol=1e-7, atol=1e-12)
 
 
-def placed(hybrid, placement, project=False):
+def placed(hybrid, placement, project=False, **facts):
     """The same corrector at another place."""
     corrector = hybrid.corrector
-    description = corrector.description | {"placement": placement, "project": project}
+    description = corrector.description | {"placement": placement, "project": project} | facts
     return HybridSolver(hybrid.flow, Corrector(corrector.network, corrector.adapter, corrector.statistics, description))
 
 

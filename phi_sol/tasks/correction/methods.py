@@ -10,7 +10,7 @@ from ...arguments import check_fields
 from ...correctors.forms import check_known
 from ...errors import InputError, integer, is_real, quoted, suggestion
 from ...kernels.compiled import Arrays
-from ...solvers.hybrid import HybridSolver, check_placement
+from ...solvers.hybrid import INTEGRATOR, HybridSolver, check_placement
 from .losses import Loss
 
 # Measured with the paper's network, batch 3, on two cores (benchmarks/run.py training memory):
@@ -26,6 +26,7 @@ METHODS = {
     "nog": "trained with n unrolled steps, the gradient stopped between them",
     "sol": "trained with n unrolled steps and gradients through the solver",
     "pure": "no solver: the network predicts the next state, trained with n unrolled steps",
+    "node": "no solver: a neural ODE, the network as the rate of change, trained with n Runge-Kutta steps",
 }
 COUNTS = {
     "unroll": "number of unrolled steps",
@@ -36,6 +37,7 @@ COUNTS = {
 SQUARES = Loss()
 SUPERVISED = {"pre": 0.0, "pre-sr": 1.0}  # weight of the temporal regularisation; 1 is the original code's
 SINGLE = (*SUPERVISED, "non")  # trained on single steps
+SOLVERLESS = {"pure": "instead", "node": "rate"}  # with their placement
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,8 @@ class Method:
 
     NON is one step from recorded frames: nothing before the network depends on its weights, so that no gradient passes
     the solver; SOL-1 is the same thing. NOG-n (List et al. 2024, arXiv:2402.12971) is SOL-n with the gradient cut after
-    every step. PURE puts the network in the place of the solver. PRE and PRE-SR train on precomputed corrections.
+    every step. PURE puts the network in the place of the solver, NODE makes it the right-hand side of an ODE (Chen et
+    al. 2018, arXiv:1806.07366). PRE and PRE-SR train on precomputed corrections.
 
     Attributes:
         name: A key of `METHODS`.
@@ -58,6 +61,7 @@ class Method:
         project: Whether the corrected velocity is made divergence-free.
         form: What the network gives: `increment`, or as a closure inside of the step `viscosity` or `stress`, see
             `phi_sol.correctors.forms`.
+        integrator: Of NODE, a Runge-Kutta method: `rk4`, `rk3` or `heun`; None: `rk4`.
         loss: What predictions are compared by; a function (predicted, target), or several, are added to the plain loss.
         temporal: Weight of the temporal regularisation of precomputed corrections.
         seed: Seed of the noise.
@@ -73,6 +77,7 @@ class Method:
     placement: str = "after"
     project: bool = False
     form: str = "increment"
+    integrator: str | None = None
     loss: Any = SQUARES
     temporal: float = 0.0
     seed: int = 0
@@ -92,8 +97,11 @@ class Method:
                 raise InputError(f"The {name} must be finite and at least 0, not {quoted(getattr(self, name))}.")
         check_fields(self)
         check_known(self.form)
-        if self.form != "increment" and self.name != "pure" and not self.supervised:
+        solverless = self.name in SOLVERLESS
+        if self.form != "increment" and not solverless and not self.supervised:
             object.__setattr__(self, "placement", "inside")
+        if self.integrator is not None and self.name != "node":
+            raise InputError(f"An integrator is for a neural ODE, the method node, not for {self.name}: leave it out.")
         check_placement(self.placement, self.project)
         object.__setattr__(self, "loss", Loss.of(self.loss))
         implied: dict[str, Any] = {}
@@ -101,13 +109,18 @@ class Method:
             if self.truncate not in (None, 1):
                 raise InputError("NOG cuts the gradient after every step: leave out the truncation, or take sol.")
             implied["truncate"] = 1
-        if self.name == "pure":
-            if self.placement == "inside":
-                raise InputError("PURE has no solver that a correction could enter: leave out the placement.")
-            implied["placement"] = "instead"
-        elif self.placement == "instead":
-            raise InputError("The placement 'instead' of the solver is the method pure.")
-        if self.form != "increment" and (self.supervised or self.name == "pure"):
+        if solverless:
+            if self.placement not in ("after", SOLVERLESS[self.name]):
+                name = self.name.upper()
+                raise InputError(f"{name} has no solver that a correction could enter: leave out the placement.")
+            implied["placement"] = SOLVERLESS[self.name]
+        for name, own in SOLVERLESS.items():
+            if self.placement == own and self.name != name:
+                raise InputError(f"The placement {own!r} of the network is the method {name}.")
+        if self.name == "node":
+            implied["integrator"] = self.integrator or INTEGRATOR
+            check_placement("rate", self.project, None, implied["integrator"])
+        if self.form != "increment" and (self.supervised or solverless):
             raise InputError(f"{self.name.upper()} trains no closure: take sol, nog or non for the form {self.form}.")
         if self.supervised:
             given = [n for n in ("truncate", "push_forward", "noise", "project") if getattr(self, n)]
@@ -133,13 +146,15 @@ class Method:
 
     def to_dict(self) -> dict:
         """JSON-ready: all that defines the training of one stage."""
-        left_out = ("looped", "seed", *(("form",) if self.form == "increment" else ()))  # earlier runs have no form
+        new = {"form": "increment", "integrator": None}  # earlier runs have none of these
+        left_out = ("looped", "seed", *(n for n, v in new.items() if getattr(self, n) == v))
         content = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in left_out}
         return content | {"loss": self.loss.to_dict()}
 
     def __str__(self):
         steps = "" if self.name in SINGLE else f"-{self.unroll}"
         kind = f"{self.form}-" if self.form != "increment" else "INC-" if self.placement == "inside" else ""
+        kind += f"{self.integrator}-" if self.integrator not in (None, INTEGRATOR) else ""
         return f"{kind}{self.name.upper()}{steps}"
 
     def losses(

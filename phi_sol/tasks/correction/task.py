@@ -12,7 +12,7 @@ import tensorflow as tf
 from ...arguments import checked
 from ...correctors import Corrector
 from ...correctors.statistics import Statistics
-from ...errors import InputError, quoted
+from ...errors import InputError, quoted, suggestion
 from ...evaluation.compare import of_corrections
 from ...evaluation.evaluator import FRAMES, Evaluation, evaluate_corrections
 from ...evaluation.milestones import end_key
@@ -21,12 +21,13 @@ from ...evaluation.tables import tables
 from ...evaluation.timing import time_step
 from ...evaluation.verdicts import verdicts
 from ...kernels.compiled import Arrays
-from ...solvers.hybrid import HybridSolver
+from ...solvers.hybrid import SOLVERLESS, HybridSolver
 from ...stepping.arrays import field_arrays
 from ...storage.dataset import Dataset
 from ...training.plan import Stage, curriculum
 from ...training.task import Cost, Setting
 from ..network import NetworkTask
+from ..pinn.task import Pinn
 from ..rehearsal import Rehearsal, median_seconds
 from .least_squares import LeastSquares
 from .losses import Loss
@@ -93,8 +94,8 @@ class Correction(NetworkTask):
         if not setting.rehearsal:
             if method.supervised:
                 self._targets = targets(data, self.correct, method.temporal, setting.show)
-            instead = method.placement == "instead"
-            corrections = one_step_corrections(data, names, from_state=instead, simulations=used)
+            alone = method.placement in SOLVERLESS
+            corrections = one_step_corrections(data, names, from_state=alone, simulations=used)
         elif method.supervised:
             shapes = target_shapes(data, self.correct)
             self._targets = {n: np.zeros(shape, np.float32) for n, shape in shapes.items()}
@@ -102,6 +103,7 @@ class Correction(NetworkTask):
         statistics = Statistics.of(data.moments(used), corrections, parameters)
         how: dict = dict(seed=setting.seed, policy=setting.precision, correct=self.correct)
         how |= dict(placement=method.placement, project=method.project, form=method.form)
+        how |= dict(integrator=method.integrator)
         with setting.scope():
             network = self.begun(setting.precision)
             self.corrector = self.trained = Corrector.create(self.flow, network, statistics, **how)
@@ -152,6 +154,9 @@ class Correction(NetworkTask):
 
     @classmethod
     def stages(cls, method: str, unroll: int, shorter_first: bool = True) -> tuple[Stage, ...]:
+        if method not in METHODS and isinstance(method, str):
+            known = [*METHODS, *Pinn.methods]
+            raise InputError(f"Unknown method {quoted(method)}.{suggestion(method, known)} Known: {', '.join(known)}.")
         unroll = Method(method, unroll).unroll
         return curriculum(unroll) if shorter_first else (Stage(unroll, 1.0),)
 
@@ -160,8 +165,14 @@ class Correction(NetworkTask):
         return HybridSolver(flow, Corrector.load(folder), strict=strict)
 
     @classmethod
+    def holds(cls, folder: Path) -> bool:
+        """A corrector, or what is evaluated beside one: a solution by physics-informed networks."""
+        return super().holds(folder) or Pinn.holds(folder)
+
+    @classmethod
     def evaluate(cls, experiment, runs, data, out=None, **options) -> Evaluation:
-        return evaluate_corrections(experiment, runs, data, out, **options)
+        load = lambda folder: (Pinn if Pinn.holds(folder) else cls).load(folder)  # noqa: E731
+        return evaluate_corrections(experiment, runs, data, out, load=load, **options)
 
     @classmethod
     def owns(cls, results: dict) -> bool:
