@@ -11,9 +11,10 @@ import tensorflow as tf
 from ..kernels.compiled import Arrays
 from ..solvers.pair import SolverPair
 from ..stepping.arrays import pack
+from ..storage.dataset import Dataset
 
 
-class Rehearsal:
+class Rehearsal(Dataset):
     """Stands in for a `Dataset`: simulations that stay as they begin, which makes no difference for a step's time."""
 
     def __init__(
@@ -35,7 +36,10 @@ class Rehearsal:
         self.arrays = {n: np.broadcast_to(a[:, None], shape[n]) for n, a in self.start.items()}
         self.parameters = {n: np.asarray(p, np.float32) for n, p in parameters.items()}
         self.folders, self.fingerprints = [Path(f"sim_{i:06d}") for i in range(count)], [""] * count
-        self.names = [f.name for f in self.folders]
+
+    @property
+    def names(self) -> list[str]:
+        return [f.name for f in self.folders]
 
     @property
     def tensors(self) -> tuple[Arrays, Arrays]:
