@@ -49,14 +49,15 @@ def main():
             phi_sol("train", str(SCENE), *options, "--out", str(run), *more)
             runs[run.name] = run
     solvers = {name: models[name] for name in best.values()} | runs
-    found = errors_of(scene, solvers, "data/filtered_2d/test")
+    results = ps.evaluate(scene, solvers, "data/filtered_2d/test", numerics=False).results["solvers"]
+    found = {name: measured(results[name]) for name in ("SRC", *solvers)}
     rows = [{"closure": "none"} | found["SRC"]]
     rows += [{"closure": f"{name}, tuned"} | found[name] for name in best.values()]
     for form in given.forms:
         of_form = [found[n] for n in runs if n.startswith(form)]
         minutes = statistics.mean(float(last_line(r)["seconds"]) for n, r in runs.items() if n.startswith(form)) / 60
         rows.append({"closure": f"learned {form}"} | spread(of_form) | {"minutes": round(minutes, 1)})
-    show(f"Closures, {len(of_form)} seeds", rows)
+    show(f"Closures, {given.seeds} seeds", rows)
     write_json(HERE / "results" / "closures.json", {"test": rows, "tuning": tuning})
 
 
@@ -76,12 +77,6 @@ def tuned(scene, models: dict) -> dict[str, float]:
     whole = ps.metrics.resolved(scene.pair.source, recorded[0][0])
     reference = np.mean([e for _, e in recorded], 0)[:, whole]
     return {n: float(ps.metrics.spectral_error(e[:, whole], reference).mean()) for n, e in spectra.items()}
-
-
-def errors_of(scene, solvers: dict, data: str) -> dict[str, dict]:
-    """Of each, SRC among them: what the table shows."""
-    evaluation = ps.evaluate(scene, solvers, data, numerics=False)
-    return {name: measured(evaluation.results["solvers"][name]) for name in ("SRC", *solvers)}
 
 
 def measured(entry: dict) -> dict:

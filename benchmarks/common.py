@@ -56,6 +56,16 @@ def show(title: str, rows: list[dict]):
     Console(width=None if sys.stdout.isatty() else 160).print(table)
 
 
+def shown(errors: list[float | None]) -> str:
+    """Mean and deviation of errors, or how many are of runs that blew up; a single one has no deviation."""
+    from phi_sol.evaluation.groups import mean_and_deviation
+
+    mean, deviation = mean_and_deviation(errors)
+    if mean is None:
+        return f"blows up in {errors.count(None)} of {len(errors)}"
+    return f"{mean:.4f}" if deviation is None else f"{mean:.4f} ± {deviation:.4f}"
+
+
 def read_json(path: Path, default):
     return json.loads(path.read_text()) if path.exists() else default
 

@@ -19,9 +19,7 @@ import json
 import statistics
 from pathlib import Path
 
-from common import last_line, phi_sol, processor, show, write_json
-
-from phi_sol.evaluation.groups import mean_and_deviation
+from common import last_line, phi_sol, processor, show, shown, write_json
 
 ROOT = Path(__file__).parents[1]
 FAMILIES = {
@@ -114,13 +112,6 @@ def rows_of(results: dict[str, dict], folder: Path, seeds: int) -> list[dict]:
         row["blow_ups"] = sum(e["blow_ups"] for found in entries.values() for e in found)
         rows.append(row)
     return [*rows, {"family": "REF"} | cost([inside["REF"]])]
-
-
-def shown(errors: list[float | None]) -> str:
-    mean, deviation = mean_and_deviation(errors)
-    if mean is None:
-        return f"blows up in {errors.count(None)} of {len(errors)}"
-    return f"{mean:.4f}" if len(errors) == 1 else f"{mean:.4f} ± {deviation or 0:.4f}"
 
 
 if __name__ == "__main__":

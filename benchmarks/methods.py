@@ -13,9 +13,7 @@ import json
 import statistics
 from pathlib import Path
 
-from common import last_line, phi_sol, show, write_json
-
-from phi_sol.evaluation.groups import mean_and_deviation
+from common import last_line, phi_sol, show, shown, write_json
 
 ROOT = Path(__file__).parents[1]
 METHODS = {
@@ -77,13 +75,6 @@ def rows_of(solvers: dict, folder: Path, seeds: int) -> list[dict]:
             row["blow_ups"] = sum(e["blow_ups"] for e in entries)
             rows.append(row)
     return rows
-
-
-def shown(errors: list[float | None]) -> str:
-    mean, deviation = mean_and_deviation(errors)
-    if mean is None:
-        return f"blows up in {errors.count(None)} of {len(errors)}"
-    return f"{mean:.4f} ± {deviation or 0:.4f}"
 
 
 if __name__ == "__main__":

@@ -137,11 +137,7 @@ def jax_cfd_cases(
     velocity = cfd.initial_conditions.filtered_velocity_field(
         jax.random.PRNGKey(0), grid, maximum_velocity=1.0, peak_wavenumber=3
     )
-    if batch > 1:
-        step = jax.vmap(step)
-        velocity = jax.tree_util.tree_map(lambda a: jax.numpy.stack([a] * batch), velocity)
-    compiled = {"step": jax.jit(step), "loop": jax.jit(cfd.funcutils.repeated(step, steps))}
-    return {name: _jax_cfd_case(function, velocity) for name, function in compiled.items()}
+    return _jax_cfd_cases(step, velocity, batch, steps)
 
 
 def jax_cfd_box_cases(
@@ -164,10 +160,19 @@ def jax_cfd_box_cases(
     velocity = cfd.initial_conditions.filtered_velocity_field(
         jax.random.PRNGKey(0), grid, maximum_velocity=1.0, peak_wavenumber=4
     )
+    return {"loop": _jax_cfd_cases(step, velocity, batch, steps)["loop"]}
+
+
+def _jax_cfd_cases(step: Callable, velocity, batch: int, steps: int) -> dict[str, Case]:
+    """A step and a loop of `steps` of them, of one simulation or of as many equal ones as the batch."""
+    import jax
+    import jax_cfd.base as cfd
+
     if batch > 1:
         step = jax.vmap(step)
         velocity = jax.tree_util.tree_map(lambda a: jax.numpy.stack([a] * batch), velocity)
-    return {"loop": _jax_cfd_case(jax.jit(cfd.funcutils.repeated(step, steps)), velocity)}
+    compiled = {"step": jax.jit(step), "loop": jax.jit(cfd.funcutils.repeated(step, steps))}
+    return {name: _jax_cfd_case(function, velocity) for name, function in compiled.items()}
 
 
 def _jax_cfd_case(function: Callable, velocity) -> Case:

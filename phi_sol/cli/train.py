@@ -155,21 +155,22 @@ def train(
     plan: dict[str, Any] = {"batch": batch, "learning_rate": learning_rate, "ramp": ramp, "clip": clip, "ema": ema}
     checks: dict[str, Any] = {"simulations": validation, "frames": validation_frames}
     checks |= {"every": validate_every, "patience": patience}
-    prefix = f"{closure}-" if closure else "inc-" if placement == "inside" else ""
-    prefix += f"{integrator}-" if integrator not in (None, "rk4") else ""
-    folder = out or Path("runs") / experiment.name / f"{prefix}{method}"
     folders = find_simulations(data_folders(data, experiment.name), split_of(method))
     quiet_tensorflow(device)
     from ..training.distribution import is_chief, make_strategy
 
     devices = make_strategy(strategy)  # before PhiFlow asks TensorFlow for its devices
     from ..progress import showing
+    from ..solvers.hybrid import INTEGRATOR
     from ..storage.shipped import shipped_or_own
     from ..training.plan import Plan, parse_duration, parse_stages
     from ..training.runs import read_run
     from ..training.trainer import Trainer
     from ..training.validation import Validation
 
+    prefix = f"{closure}-" if closure else "inc-" if placement == "inside" else ""
+    prefix += f"{integrator}-" if integrator not in (None, INTEGRATOR) else ""
+    folder = out or Path("runs") / experiment.name / f"{prefix}{method}"
     how |= {"loss": named(loss)}
     plan |= {"steps": steps, "precision": precision, "optimizer": named(optimizer), "decay": named(decay)}
     how, plan, checks = (

@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from operator import add
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +9,6 @@ from phi.field import Field
 from phi.math import Tensor, reshaped_tensor
 
 from ..errors import InputError, quoted
-from ..grids.components import by_component
 from ..stepping.state import Fields, State
 
 if TYPE_CHECKING:
@@ -90,10 +88,7 @@ def term_rates(flow: "Flow", terms: Sequence[Term], state: State, weights: Seque
         if not isinstance(given, dict):
             raise InputError(f"The {_name(term)} of {flow} must return a dictionary of rates by field, not {given!r}.")
         for name, rate in given.items():
-            added = _checked(flow, term, name, rate)
-            if name in total:
-                added = added.with_values(by_component(add, total[name].values, added.values))
-            total[name] = added
+            total[name] = flow.corrected(name, _checked(flow, term, name, rate), total)
     return total
 
 

@@ -20,7 +20,6 @@ PLACEMENTS = {
     "instead": "there is no source step: the correction is added to the state itself",
     "rate": "there is no source step: the network is the rate of change of the state, in a Runge-Kutta method",
 }
-SOLVERLESS = ("instead", "rate")
 INTEGRATOR = "rk4"
 """The Runge-Kutta method of the placement `rate`, unless another one is named."""
 

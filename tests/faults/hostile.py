@@ -95,10 +95,15 @@ class Call:
         return "accepted"
 
 
-def report(found: Counter, wrong: list[str]):
-    """Prints the figures, and fails where there is anything but InputErrors."""
+def lines_of(capsys) -> list[str]:
+    """What a command has said."""
+    return capsys.readouterr().err.strip().split("\n")
+
+
+def report(found: Counter, wrong: list[str], what: str = "calls with hostile arguments"):
+    """Prints the figures, and fails where anything is wrong."""
     figures = ", ".join(f"{n} {k}" for k, n in sorted(found.items()))
-    print(f"\n{sum(found.values())} calls with hostile arguments: {figures}")
+    print(f"\n{sum(found.values())} {what}: {figures}")
     assert not wrong, f"{len(wrong)} of {sum(found.values())}:\n" + "\n".join(wrong)
 
 

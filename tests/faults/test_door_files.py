@@ -10,6 +10,7 @@ from pathlib import Path
 
 import matplotlib.figure
 import pytest
+from hostile import lines_of
 from rich.console import Console
 
 from phi_sol import Experiment, InputError, WakeFlow, write
@@ -48,10 +49,6 @@ WRONG_LINES = {
     "experiment = 5": "defines no experiment",
     "experiment = Experiment": "defines no experiment",
 }
-
-
-def lines_of(capsys) -> list[str]:
-    return capsys.readouterr().err.strip().split("\n")
 
 
 @pytest.mark.parametrize(("line", "expected"), WRONG_LINES.items(), ids=repr)

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import pytest
 import typer.main
+from hostile import lines_of, report
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -70,7 +71,7 @@ def outcome(folder: Path, capsys, command: str, option: str, value: str) -> tupl
         return "accepted", ""
     except BaseException as err:
         return "others", f"{ascii(call)[:90]}: {type(err).__name__}: {str(err)[:90]}"
-    message = [m for m in capsys.readouterr().err.strip().split("\n") if m.startswith("phi-sol:")]
+    message = [m for m in lines_of(capsys) if m.startswith("phi-sol:")]
     if not code:
         return "done", ""
     if code == 2 and len(message) == 1 and message[0].isprintable():
@@ -114,25 +115,22 @@ def place(odd_places, tiny_scene, tiny_data, no_work) -> Path:
     return odd_places
 
 
-def report(found: Counter, wrong: list[str]):
-    figures = ", ".join(f"{n} {k}" for k, n in sorted(found.items()))
-    print(f"\n{sum(found.values())} commands with hostile options: {figures}")
-    assert not wrong, f"{len(wrong)} of {sum(found.values())}:\n" + "\n".join(wrong)
+WHAT = "commands with hostile options"
 
 
 def test_some_hostile_values_of_every_option_are_refused_in_one_line(place, capsys):
-    report(*tried(place, capsys, every=29))
+    report(*tried(place, capsys, every=29), WHAT)
 
 
 @pytest.mark.slow
 def test_all_hostile_values_of_every_option_are_refused_in_one_line(place, capsys):
-    report(*tried(place, capsys, every=1))
+    report(*tried(place, capsys, every=1), WHAT)
 
 
 def test_some_drawn_values_of_options_are_refused_in_one_line(place, capsys):
-    report(*drawn(place, capsys, 60))
+    report(*drawn(place, capsys, 60), WHAT)
 
 
 @pytest.mark.slow
 def test_many_drawn_values_of_options_are_refused_in_one_line(place, capsys):
-    report(*drawn(place, capsys, 3000))
+    report(*drawn(place, capsys, 3000), WHAT)

@@ -21,7 +21,7 @@ from ...evaluation.tables import tables
 from ...evaluation.timing import time_step
 from ...evaluation.verdicts import verdicts
 from ...kernels.compiled import Arrays
-from ...solvers.hybrid import SOLVERLESS, HybridSolver
+from ...solvers.hybrid import HybridSolver
 from ...stepping.arrays import field_arrays
 from ...storage.dataset import Dataset
 from ...training.plan import Stage, curriculum
@@ -31,7 +31,7 @@ from ..pinn.task import Pinn
 from ..rehearsal import Rehearsal, median_seconds
 from .least_squares import LeastSquares
 from .losses import Loss
-from .methods import METHODS, REMAT_FROM, Method
+from .methods import METHODS, REMAT_FROM, SOLVERLESS, Method
 from .precompute import one_step_corrections, target_shapes, targets
 from .validation import rollout_error
 
@@ -94,7 +94,7 @@ class Correction(NetworkTask):
         if not setting.rehearsal:
             if method.supervised:
                 self._targets = targets(data, self.correct, method.temporal, setting.show)
-            alone = method.placement in SOLVERLESS
+            alone = method.name in SOLVERLESS
             corrections = one_step_corrections(data, names, from_state=alone, simulations=used)
         elif method.supervised:
             shapes = target_shapes(data, self.correct)
