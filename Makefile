@@ -33,12 +33,13 @@ $(BENCH_VENV)/.installed: setup.cfg pyproject.toml
 bench: $(BENCH_VENV)/.installed
 	$(BENCH_VENV)/bin/python benchmarks/run.py $(PARTS)
 
-# In two parts, each in processes of its own: what XLA has compiled stays in a process, 13 GB in all of each of two.
-PARTS_FIRST := tests/e2e tests/evaluation tests/viewer tests/verification tests/tasks
+# In three parts, each in processes of its own: what XLA has compiled stays in a process, up to 8 GB in each of two.
+PART_1 := tests/e2e tests/viewer
+PART_2 := tests/evaluation tests/verification tests/tasks
 PYTEST = $(BIN)/python -m pytest -m "not slow" -n $(TEST_PROCESSES) --dist loadfile
 
 test: $(VENV)/.installed
-	failed=0; $(PYTEST) $(PARTS_FIRST) || failed=1; $(PYTEST) $(PARTS_FIRST:%=--ignore=%) || failed=1; exit $$failed
+	failed=0; $(PYTEST) $(PART_1) || failed=1; $(PYTEST) $(PART_2) || failed=1; $(PYTEST) $(PART_1:%=--ignore=%) $(PART_2:%=--ignore=%) || failed=1; exit $$failed
 
 # each file in a process of its own: what XLA has compiled for all of them together needs more than 20 GB
 test-slow: $(VENV)/.installed
