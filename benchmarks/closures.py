@@ -73,7 +73,9 @@ def tuned(scene, models: dict) -> dict[str, float]:
         ]
         spectra[name] = np.mean([ps.metrics.energy_spectrum(model, f)[1] for f in frames], 0)
         print(f"{name} is done", flush=True)
-    recorded = [ps.metrics.energy_spectrum(scene.pair.source, data.frame(i)) for i in range(EVERY, data.frames, EVERY)]
+    recorded = [
+        ps.metrics.energy_spectrum(scene.pair.source, data.frame(i)) for i in range(EVERY, data.frames + 1, EVERY)
+    ]
     whole = ps.metrics.resolved(scene.pair.source, recorded[0][0])
     reference = np.mean([e for _, e in recorded], 0)[:, whole]
     return {n: float(ps.metrics.spectral_error(e[:, whole], reference).mean()) for n, e in spectra.items()}

@@ -85,25 +85,13 @@ def statistics(effort: Effort) -> dict:
     return result
 
 
-def enstrophy(flow, arrays: dict) -> np.ndarray:
-    """<ω² / 2> over all edges of a periodic grid; `metrics.enstrophy` leaves out those on the outermost planes."""
-    dims, total = list(flow.resolution), 0.0
-    for i, a in enumerate(dims):
-        for b in dims[:i]:
-            u, v = (np.float64(arrays[f"velocity.{d}"]) for d in (a, b))
-            across, along = dims.index(b) + 1, i + 1
-            curl = (u - np.roll(u, 1, across)) / flow.spacing[b] - (v - np.roll(v, 1, along)) / flow.spacing[a]
-            total = total + np.square(curl).reshape(len(curl), -1).mean(1) / 2
-    return total
-
-
 def means(frames: dict) -> dict:
     from phi_sol import PeriodicBox, metrics
 
     flow = PeriodicBox(y=GRID, x=GRID)
     count, seeds = frames["y"].shape[:2]
     arrays = {f"velocity.{d}": frames[d].reshape(-1, GRID, GRID) for d in "yx"}
-    measured = {"energy": metrics.kinetic_energy(flow, arrays), "enstrophy": enstrophy(flow, arrays)}
+    measured = {"energy": metrics.kinetic_energy(flow, arrays), "enstrophy": metrics.enstrophy(flow, arrays)}
     found = {}
     for name, series in measured.items():
         per_seed = series.reshape(count, seeds).mean(0)
@@ -137,7 +125,7 @@ def vortices(effort: Effort) -> dict:
         for i in range(len(times)):
             arrays = {name: a[i] for name, a in frames.items()}
             energy.append(float(metrics.kinetic_energy(flow, arrays)[0]))
-            rate.append(float(0.02 * enstrophy(flow, arrays)[0]))
+            rate.append(float(0.02 * metrics.enstrophy(flow, arrays)[0]))
         result["cases"].append({"solver": scheme, "cells": n} | curves(times, energy, rate) | {"seconds": seconds})
     n = 16 if effort.quick else 64
     box, (z, y, x) = SpectralBox(n, 3, 0.01), np.meshgrid(*[2 * np.pi * np.arange(n) / n] * 3, indexing="ij")

@@ -36,6 +36,7 @@ SPLITS = ("train", "test")
 FRAMES = 10**6 - 1  # in names of files, velocity_000000.npz
 # the names of `phi_sol.networks.NETWORKS` and of plans: a scene is read without TensorFlow
 NETWORK_NAMES = ("resnet", "small", "convnet", "unet", "deep-unet", "dilated", "fno", "fast", "faster", "fastest")
+FORMS = ("increment", "viscosity", "stress")  # of what a network gives, see `correctors.forms`
 TASK_NAMES = ("correction", "guess")
 DECAYS = ("cosine", "exponential", "step", "constant")
 OPTIMIZERS = ("adam", "adamw", "lion", "nadam", "rmsprop", "sgd")
@@ -62,6 +63,7 @@ class Schedule:
             that the default changes only steps that would blow a training up.
         relative: Whether windows count by what the source gets wrong in each, see `phi_sol.Loss`.
         curriculum: Whether n/4 and n/2 unrolled steps come first, which saves time.
+        form: What the network gives: `increment`, or the `stress` or `viscosity` of a closure, see `phi_sol.Method`.
         loss: A `phi_sol.Loss`, or a function (predicted, target), or several, that are added to the plain one.
         optimizer: A name, a Keras optimizer, or a function without arguments that makes one, see `Plan.optimizer`.
     """
@@ -77,13 +79,19 @@ class Schedule:
     clip: float | None = 1.0
     relative: bool = False
     curriculum: bool = True
+    form: str = "increment"
     loss: Any = None
     optimizer: Any = "adam"
 
     def __post_init__(self):
         for name in ("relative", "curriculum"):
             _set(self, name, flag(f"{name} of a schedule", getattr(self, name)))
-        for name, known in (("network", NETWORK_NAMES), ("decay", DECAYS), ("optimizer", OPTIMIZERS)):
+        for name, known in (
+            ("network", NETWORK_NAMES),
+            ("decay", DECAYS),
+            ("optimizer", OPTIMIZERS),
+            ("form", FORMS),
+        ):
             value = getattr(self, name)
             if isinstance(value, str) and value not in known:
                 hint = suggestion(value, known)

@@ -7,7 +7,7 @@ import pytest
 
 from phi_sol import Experiment, ForcedAdvection, InputError, MissingError, Schedule, WakeFlow, load_experiment
 from phi_sol.experiment import DECAYS as SCHEDULE_DECAYS
-from phi_sol.experiment import NETWORK_NAMES, TASK_NAMES, scene_names, scene_summaries
+from phi_sol.experiment import FORMS, NETWORK_NAMES, TASK_NAMES, scene_names, scene_summaries
 
 
 def test_the_paper_s_wake():
@@ -135,6 +135,7 @@ def test_impossible_pairs():
         (dict(learning_rate=0), "learning_rate of a schedule must be positive and finite, not 0"),
         (dict(learning_rate="1e-3"), "learning_rate of a schedule must be positive and finite, not '1e-3'"),
         (dict(ramp=1.0), "ramp of a schedule must be at least 0 and below 1, not 1.0"),
+        (dict(form="strss"), "Unknown form 'strss' in a schedule. Did you mean 'stress'"),
         (dict(curriculum=1), "curriculum of a schedule must be True or False, not 1"),
         (dict(clip=float("nan")), "clip of a schedule must be positive and finite, not nan"),
     ],
@@ -145,11 +146,13 @@ def test_impossible_schedules(wrong, message):
 
 
 def test_known_names_are_those_of_networks_and_plans():
+    from phi_sol.correctors.forms import FORMS as FORMS_OF_CORRECTORS
     from phi_sol.networks import NETWORKS
     from phi_sol.tasks import SOLVING, TASKS
     from phi_sol.training.plan import DECAYS
 
     assert set(TASK_NAMES) == set(TASKS) - set(SOLVING)  # which go with a method, not with a scene
+    assert set(FORMS) == set(FORMS_OF_CORRECTORS)
     assert set(NETWORK_NAMES) == set(NETWORKS) and set(SCHEDULE_DECAYS) == set(DECAYS)
 
 

@@ -26,7 +26,7 @@ def train(
     ] = None,
     project: Annotated[bool, option("Make the corrected velocity divergence-free.", True, "--project")] = False,
     closure: Annotated[
-        str | None, option("The network gives the viscosity or the stress of a closure.", "an increment")
+        str | None, option("The network gives the viscosity or stress of a closure, or an increment.", SCENES)
     ] = None,
     integrator: Annotated[
         str | None, option("Runge-Kutta method of a neural ODE (node): rk4, rk3 or heun.", "rk4")
@@ -144,7 +144,8 @@ def train(
 
     experiment = load_experiment(scene)
     exclusive: Any = {"steps": steps, "budget": budget}, {"unroll": unroll, "stages": stages}
-    exclusive += ({"from": start, "network": network}, {"closure": closure, "placement": placement})
+    exclusive += ({"from": start, "network": network},)
+    exclusive += ({"closure": None if closure == "increment" else closure, "placement": placement},)
     for pair in exclusive:
         if None not in pair.values():
             raise InputError(f"Give either --{' or --'.join(pair)}, not both.")
@@ -168,7 +169,8 @@ def train(
     from ..training.trainer import Trainer
     from ..training.validation import Validation
 
-    prefix = f"{closure}-" if closure else "inc-" if placement == "inside" else ""
+    prefix = f"{closure}-" if closure not in (None, experiment.schedule.form) else ""
+    prefix += "inc-" if placement == "inside" else ""
     prefix += f"{integrator}-" if integrator not in (None, INTEGRATOR) else ""
     folder = out or Path("runs") / experiment.name / f"{prefix}{method}"
     how |= {"loss": named(loss)}

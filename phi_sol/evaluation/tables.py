@@ -78,16 +78,19 @@ def metric_table(
 ) -> Table:
     """
     A row for every solver that has entries of some metrics, a column for every heading that has an entry, and for
-    `more`: key of the entry, heading, and what makes a cell from it. `notes` go below, after those of the metrics.
+    `more`: key of the entry, heading, and what makes a cell from it; none that is empty in all rows. `notes` go below,
+    after those of the metrics.
     """
     keys = {m.entry for m in metrics}
     brief = rest_of_numerics(results)
     solvers = {n: e for n, e in results["solvers"].items() if keys & e.keys() and n not in brief}
     known = [m for m in metrics if any(m.entry in e for e in solvers.values())]
     columns = [(m.entry, heading, cell) for m in known for heading, cell in m.columns.items()] + [*more]
-    rows = [[n, *(cell(e[key]) if key in e else "" for key, _, cell in columns)] for n, e in solvers.items()]
+    cells = [[cell(e[key]) if key in e else "" for e in solvers.values()] for key, _, cell in columns]
+    filled = [(heading, column) for (_, heading, _), column in zip(columns, cells, strict=True) if any(column)]
+    rows = [list(row) for row in zip(solvers, *(column for _, column in filled), strict=True)]
     note = " ".join([*(m.note for m in known if m.note), *notes])
-    return Table(title, ["solver", *(heading for _, heading, _ in columns)], rows, note)
+    return Table(title, ["solver", *(heading for heading, _ in filled)], rows, note)
 
 
 def paper_table(results: dict) -> Table | None:

@@ -14,7 +14,8 @@ def curl(inner: dict[str, np.ndarray], plane: tuple[str, str], axes: dict[str, i
     ∂u_b/∂a - ∂u_a/∂b for `plane` = (a, b), at the inner edges normal to both (in 2D: nodes); second order.
 
     Args:
-        inner: Components a and b on the faces inside of the domain: n - 1 of n cells along their own axis.
+        inner: Components a and b on the faces inside of the domain: n - 1 of n cells along their own axis, n along the
+            other.
         plane: Names of the axes.
         axes: Array axis of each.
         spacing: Cell size along each.

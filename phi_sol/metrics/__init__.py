@@ -14,6 +14,7 @@ Results have one entry per simulation. Several frames can be given at once as so
 What an evaluation measures are the `Metric`s of `METRICS`, each a function with its name, unit, direction and column.
 """
 
+from .budgets import ENERGY_BUDGET, ENSTROPHY_BUDGET, energy_budget, enstrophy_budget
 from .energy import KINETIC_ENERGY, SPECTRUM, energy_spectrum, kinetic_energy, resolved, spectral_error
 from .errors import MAE, RELATIVE_L2, RMSE, mean_absolute_error, relative_l2, root_mean_square_error
 from .forces import acceleration, force, force_coefficient, force_per_obstacle, pressure
@@ -26,6 +27,7 @@ from .wake_measures import WAKE
 from .wakes import dominant_frequency, line, mean_and_fluctuation, probe, strouhal_error, strouhal_number
 
 __all__ = ["METRICS", "Metric", "arrays_of", "axis_of", "centred", "divergence", "divergence_norm", "faces", "total"]
+__all__ += ["energy_budget", "enstrophy_budget"]
 __all__ += ["energy_spectrum", "kinetic_energy", "resolved", "spectral_error"]
 __all__ += ["mean_absolute_error", "relative_l2", "root_mean_square_error"]
 __all__ += ["acceleration", "force", "force_coefficient", "force_per_obstacle", "pressure"]
@@ -34,5 +36,6 @@ __all__ += ["series", "write_series"]
 __all__ += ["curl", "curls", "enstrophy", "time_until_below", "vorticity", "vorticity_correlation"]
 __all__ += ["dominant_frequency", "line", "mean_and_fluctuation", "probe", "strouhal_error", "strouhal_number"]
 
-_KNOWN = (MAE, RMSE, RELATIVE_L2, CORRELATION, SPECTRUM, KINETIC_ENERGY, ENSTROPHY, DIVERGENCE, MARKER_MASS, WAKE)
+_KNOWN = [MAE, RMSE, RELATIVE_L2, CORRELATION, SPECTRUM, KINETIC_ENERGY, ENSTROPHY, DIVERGENCE, MARKER_MASS, WAKE]
+_KNOWN += [ENERGY_BUDGET, ENSTROPHY_BUDGET]
 METRICS = {m.name: m for m in _KNOWN}

@@ -25,32 +25,46 @@ def vorticity(flow: Flow, arrays: Arrays) -> np.ndarray:
     return rotation if dims == ["y", "x"] else np.swapaxes(rotation, 1, 2)
 
 
-def curl(flow: Flow, arrays: Arrays, plane: tuple[str, str]) -> np.ndarray:
+def curl(flow: Flow, arrays: Arrays, plane: tuple[str, str], around: bool = False) -> np.ndarray:
     """
     ∂u_b/∂a - ∂u_a/∂b for `plane` = (a, b), at the inner edges normal to both (in 2D: nodes), in 1 / time unit; second
     order. Shape (simulations, ...) with n - 1 entries along a and b and n along a third axis.
+
+    Args:
+        around: Along axes that are periodic also at the edges on the ends, first of all: n entries there.
     """
-    inner = {}
-    for d in plane:
-        first, n = 1 - flow.layouts["velocity"].missing(d)[0], flow.resolution[d]
-        inner[d] = np.take(np.float64(arrays[f"velocity.{d}"]), range(first, first + n - 1), axis_of(flow, d))
-    return differences.curl(inner, plane, {d: axis_of(flow, d) for d in plane}, flow.spacing)
+    layout, faces = flow.layouts["velocity"], {}
+    closed = [d for d in plane if around and layout.is_periodic(d)]
+    for d, across in (plane, plane[::-1]):
+        first, n, axis = 1 - layout.missing(d)[0], flow.resolution[d], axis_of(flow, d)
+        inner = range(n) if d in closed else range(first, first + n - 1)
+        faces[d] = np.take(np.float64(arrays[f"velocity.{d}"]), inner, axis)
+        if across in closed:
+            axis = axis_of(flow, across)
+            faces[d] = np.concatenate([np.take(faces[d], [-1], axis), faces[d]], axis)
+    return differences.curl(faces, plane, {d: axis_of(flow, d) for d in plane}, flow.spacing)
 
 
 def curls(flow: Flow, arrays: Arrays) -> list[np.ndarray]:
-    """All components of the vorticity: one in 2D, three in 3D, each at its edges (see `curl`)."""
+    """
+    All components of the vorticity: one in 2D, three in 3D, each at its edges (see `curl`), those on the ends of
+    periodic axes among them.
+    """
     dims = sorted(flow.resolution)
-    return [curl(flow, arrays, (a, b)) for i, a in enumerate(dims) for b in dims[i + 1 :]]
+    return [curl(flow, arrays, (a, b), around=True) for i, a in enumerate(dims) for b in dims[i + 1 :]]
 
 
 def enstrophy(flow: Flow, arrays: Arrays) -> np.ndarray:
-    """½ <|ω|²>, a mean over inner edges (in 2D: nodes), in 1 / time²; second order. Shape (simulations,)."""
+    """
+    ½ <|ω|²>, a mean over edges (in 2D: nodes) inside and on the ends of periodic axes, in 1 / time²; second order.
+    Shape (simulations,).
+    """
     return 0.5 * sum(np.square(w).reshape(len(w), -1).mean(1) for w in curls(flow, arrays))
 
 
 def vorticity_correlation(flow: Flow, arrays: Arrays, reference: Arrays) -> np.ndarray:
     """
-    ρ = <ω·ω_r> / sqrt(<ω²> <ω_r²>) with ω at the inner edges (in 2D: nodes), of velocities of shape (simulations,
+    ρ = <ω·ω_r> / sqrt(<ω²> <ω_r²>) with ω at the edges that `curls` has, of velocities of shape (simulations,
     *faces) per component, `reference` that of the restricted reference.
 
     Returns:

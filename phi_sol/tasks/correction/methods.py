@@ -38,6 +38,7 @@ SQUARES = Loss()
 SUPERVISED = {"pre": 0.0, "pre-sr": 1.0}  # weight of the temporal regularisation; 1 is the original code's
 SINGLE = (*SUPERVISED, "non")  # trained on single steps
 SOLVERLESS = {"pure": "instead", "node": "rate"}  # with their placement
+CLOSED = ("non", "nog", "sol")  # with a solver in the loop, that a closure could enter
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from ..pinn.task import Pinn
 from ..rehearsal import Rehearsal, median_seconds
 from .least_squares import LeastSquares
 from .losses import Loss
-from .methods import METHODS, REMAT_FROM, SOLVERLESS, Method
+from .methods import CLOSED, METHODS, REMAT_FROM, SOLVERLESS, Method
 from .precompute import one_step_corrections, target_shapes, targets
 from .validation import rollout_error
 
@@ -149,6 +149,8 @@ class Correction(NetworkTask):
         remat = how.pop("remat", None)
         known = {n: how.pop(n) for n in list(how) if n in Method.__dataclass_fields__}
         cls.refuse(experiment, how)
+        if method in CLOSED and "placement" not in known:
+            known.setdefault("form", experiment.schedule.form)
         chosen = Method(method, unroll, loss=loss, **known)
         return cls(data, chosen, network or experiment.schedule.network, correct=experiment.correct, remat=remat)
 
