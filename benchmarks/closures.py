@@ -2,7 +2,8 @@
 Learned closures against Smagorinsky's model and the dynamic one, whose constants are tuned on the training simulations:
 the source of `filtered_2d.py` without a closure, with each of them, and with a learned viscosity and stress.
 
-    python benchmarks/closures.py --budget 10m --seeds 3        # benchmarks/results/closures.json
+    python benchmarks/closures.py --budget 10m                              # benchmarks/results/closures.json
+    python benchmarks/closures.py --budget 10m --forms stress=3 viscosity=1   # with so many seeds
 
 Tuned is what the table is about, the energy spectrum over the whole time of the recordings: the mean over wave numbers
 of |log10(E / E_reference)|. Data are in data/filtered_2d, trainings in runs/filtered_2d; all that is finished is left
@@ -30,9 +31,11 @@ EVERY = 5  # frames of which one counts for the tuning
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--budget", default="10m", help="of each training")
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--forms", nargs="+", choices=FORMS, default=FORMS)
+    parser.add_argument(
+        "--forms", nargs="+", type=form_and_seeds, default=[(f, 3) for f in FORMS], metavar="FORM=SEEDS"
+    )
     given = parser.parse_args()
+    seeds = dict(given.forms)
     phi_sol("generate", str(SCENE))
     scene = ps.load_experiment(SCENE)
     source = scene.pair.source
@@ -41,8 +44,8 @@ def main():
     tuning = tuned(scene, models)
     best = {k: min((n for n in models if n.startswith(k)), key=tuning.__getitem__) for k in ("Smagorinsky", "dynamic")}
     runs = {}
-    for form in given.forms:
-        for seed in range(given.seeds):
+    for form, count in seeds.items():
+        for seed in range(count):
             run = Path("runs") / "filtered_2d" / f"{form}_seed{seed}"
             more = ["--resume"] if (run / "run.json").is_file() else []
             options = ["--closure", form, "--budget", given.budget, "--validation", "0", "--seed", str(seed)]
@@ -53,12 +56,21 @@ def main():
     found = {name: measured(results[name]) for name in ("SRC", *solvers)}
     rows = [{"closure": "none"} | found["SRC"]]
     rows += [{"closure": f"{name}, tuned"} | found[name] for name in best.values()]
-    for form in given.forms:
+    for form in seeds:
         of_form = [found[n] for n in runs if n.startswith(form)]
         minutes = statistics.mean(float(last_line(r)["seconds"]) for n, r in runs.items() if n.startswith(form)) / 60
-        rows.append({"closure": f"learned {form}"} | spread(of_form) | {"minutes": round(minutes, 1)})
-    show(f"Closures, {given.seeds} seeds", rows)
+        rows.append(
+            {"closure": f"learned {form}", "seeds": len(of_form)} | spread(of_form) | {"minutes": round(minutes, 1)}
+        )
+    show("Closures", rows)
     write_json(HERE / "results" / "closures.json", {"test": rows, "tuning": tuning})
+
+
+def form_and_seeds(text: str) -> tuple[str, int]:
+    form, _, count = text.partition("=")
+    if form not in FORMS:
+        raise argparse.ArgumentTypeError(f"unknown form {form!r}; known: {', '.join(FORMS)}")
+    return form, int(count or 3)
 
 
 def tuned(scene, models: dict) -> dict[str, float]:

@@ -62,8 +62,10 @@ class Schedule:
         clip: Largest norm of the gradient, over all weights; None: no limit. That of the plain loss starts below 1, so
             that the default changes only steps that would blow a training up.
         relative: Whether windows count by what the source gets wrong in each, see `phi_sol.Loss`.
+        gradient_loss: Weight g of differences between neighbours in the loss, see `phi_sol.Loss`.
+        push_forward: Steps without gradient before those of the loss, see `phi_sol.Method`.
         curriculum: Whether n/4 and n/2 unrolled steps come first, which saves time.
-        form: What the network gives: `increment`, or the `stress` or `viscosity` of a closure, see `phi_sol.Method`.
+        form: What the network gives: `increment`, or the `viscosity` or `stress` of a closure.
         loss: A `phi_sol.Loss`, or a function (predicted, target), or several, that are added to the plain one.
         optimizer: A name, a Keras optimizer, or a function without arguments that makes one, see `Plan.optimizer`.
     """
@@ -78,6 +80,8 @@ class Schedule:
     ramp: float = 0.0
     clip: float | None = 1.0
     relative: bool = False
+    gradient_loss: float = 0.0
+    push_forward: int = 0
     curriculum: bool = True
     form: str = "increment"
     loss: Any = None
@@ -107,13 +111,16 @@ class Schedule:
             raise InputError(f"A schedule's loss is a Loss or functions (predicted, target), not {quoted(self.loss)}.")
         if not (isinstance(self.optimizer, str) or callable(self.optimizer) or hasattr(self.optimizer, "get_config")):
             raise InputError(f"A schedule's optimizer is a name or a Keras optimizer, not {quoted(self.optimizer)}.")
-        for name in ("unroll", "steps", "batch"):
-            _set(self, name, integer(f"{name} of a schedule", getattr(self, name), 1))
-        for name in ("learning_rate", "clip", "ramp"):
+        for name in ("unroll", "steps", "batch", "push_forward"):
+            least = 0 if name == "push_forward" else 1
+            _set(self, name, integer(f"{name} of a schedule", getattr(self, name), least))
+        ranges: dict = {"learning_rate": is_positive, "clip": lambda v: v is None or is_positive(v)}
+        ranges |= {"ramp": lambda v: is_real(v) and 0 <= v < 1, "gradient_loss": lambda v: is_real(v) and v >= 0}
+        kinds = {"ramp": "at least 0 and below 1", "gradient_loss": "finite and at least 0"}
+        for name, fits in ranges.items():
             value = plain(getattr(self, name))
-            fits = is_real(value) and (0 <= value < 1 if name == "ramp" else is_positive(value))
-            if not (fits or (name == "clip" and value is None)):
-                kind = "at least 0 and below 1" if name == "ramp" else "positive and finite"
+            if not fits(value):
+                kind = kinds.get(name, "positive and finite")
                 raise InputError(f"{name} of a schedule must be {kind}, not {quoted(value)}.")
             _set(self, name, value)
 

@@ -8,13 +8,20 @@ experiment = Experiment(
     source=dict(y=64, x=64),
     ratio=8,  # reference 512x512
     time_ratio=8,
-    options=dict(dt=0.016, advection="van_leer", forcing="kolmogorov", drag=0.1),
-    reference_options=dict(advection="central"),
-    train=dict(seed=tuple(range(8)), viscosity=(1e-3,)),
+    options=dict(dt=0.032, advection="central", integrator="rk4", forcing="kolmogorov", drag=0.1),
+    train=dict(seed=tuple(range(12)), viscosity=(1e-3,)),
     test=dict(seed=tuple(range(100, 104)), viscosity=(1e-3,)),
-    warmup=2500,  # 40 units of time: until the turbulence no longer remembers its start
-    frames=625,  # 10 units of time
-    keep_reference_every=625,
+    warmup=625,  # 20 units of time
+    frames=312,  # 10 units of time
+    keep_reference_every=312,
     correct=("velocity",),
-    schedule=Schedule(network="fast", unroll=16, steps=4000, batch=8, learning_rate=2e-3, relative=True),
+    schedule=Schedule(
+        network="fast",
+        unroll=16,
+        steps=2000,
+        batch=8,
+        learning_rate=1e-3,
+        form="stress",
+        gradient_loss=30.0,
+    ),
 )

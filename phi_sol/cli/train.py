@@ -26,13 +26,14 @@ def train(
     ] = None,
     project: Annotated[bool, option("Make the corrected velocity divergence-free.", True, "--project")] = False,
     closure: Annotated[
-        str | None, option("The network gives the viscosity or stress of a closure, or an increment.", SCENES)
+        str | None,
+        option("What the network gives: viscosity or stress of a closure, or increment.", SCENES),
     ] = None,
     integrator: Annotated[
         str | None, option("Runge-Kutta method of a neural ODE (node): rk4, rk3 or heun.", "rk4")
     ] = None,
     truncate: Annotated[int | None, option("Cut the gradient after every so many steps.", "never")] = None,
-    push_forward: Annotated[int | None, option("Steps without gradient before those of the loss.", "0")] = None,
+    push_forward: Annotated[int | None, option("Steps without gradient before those of the loss.", SCENES)] = None,
     noise: Annotated[
         float | None, option("Noise on the first state, in standard deviations of each field.", "0")
     ] = None,
@@ -40,7 +41,7 @@ def train(
         str | None, option("Weights of fields in the loss, e.g. velocity=1,marker=0.2.", "all 1")
     ] = None,
     gradient_loss: Annotated[
-        float | None, option("Weight of squared differences of gradients in the loss.", "0")
+        float | None, option("Weight of squared differences of gradients in the loss.", SCENES)
     ] = None,
     spectral_loss: Annotated[
         float | None, option("Weight of squared differences of spectral amplitudes in the loss.", "0")

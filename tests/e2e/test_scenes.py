@@ -37,11 +37,15 @@ def tiny_file(name: str, folder: Path) -> Path:
     path = folder / f"{name}.py"
     path.write_text(
         f"""from dataclasses import replace
-from phi_sol import Schedule, load_experiment
+from phi_sol import load_experiment
 
+scene = load_experiment({name!r})
 experiment = replace(
-    load_experiment({name!r}), source=dict({source}), ratio=2, train={train}, test={test},
-    warmup=2, frames=4, keep_reference_every=2, schedule=Schedule(network="small", unroll=2, steps=3, batch=2),
+    scene, source=dict({source}), ratio=2, train={train}, test={test},
+    warmup=2, frames=4, keep_reference_every=2,
+    schedule=replace(
+        scene.schedule, network="small", unroll=2, steps=3, batch=2, push_forward=min(1, scene.schedule.push_forward)
+    ),
 )
 """
     )
@@ -192,11 +196,21 @@ def test_closures_by_command(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     scene = str(tiny_file("kolmogorov_2d", tmp_path))
     assert main(["generate", scene]) == 0
-    assert main(["train", scene, "--closure", "stress"]) == 0
-    run = tmp_path / "runs" / "kolmogorov_2d" / "stress-sol"
-    described = json.loads((run / "corrector.json").read_text())
-    assert described["form"] == "stress" and described["placement"] == "inside"
-    assert json.loads((run / "run.json").read_text())["training"]["form"] == "stress"
+    runs = tmp_path / "runs" / "kolmogorov_2d"
+    for asked, run, form, placement in (  # without being asked, that of the scene
+        ([], "sol", "stress", "inside"),
+        (["--closure", "viscosity"], "viscosity-sol", "viscosity", "inside"),
+        (["--closure", "increment"], "increment-sol", "increment", "after"),
+        (["--placement", "inside"], "inc-sol", "increment", "inside"),
+        (["--method", "pure"], "pure", "increment", "instead"),
+    ):
+        assert main(["train", scene, *asked]) == 0
+        described = json.loads((runs / run / "corrector.json").read_text())
+        assert (described.get("form", "increment"), described["placement"]) == (form, placement)
+        assert json.loads((runs / run / "run.json").read_text())["training"].get("form", "increment") == form
+    run = runs / "sol"
+    of_scene = json.loads((run / "run.json").read_text())["training"]
+    assert of_scene["loss"]["gradient"] == 30
     assert main(["evaluate", scene, "--no-numerics", "--run", str(run)]) == 0
     capsys.readouterr()
     for wrong, message in (

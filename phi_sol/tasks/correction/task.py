@@ -31,7 +31,7 @@ from ..pinn.task import Pinn
 from ..rehearsal import Rehearsal, median_seconds
 from .least_squares import LeastSquares
 from .losses import Loss
-from .methods import CLOSED, METHODS, REMAT_FROM, SOLVERLESS, Method
+from .methods import CLOSED, METHODS, REMAT_FROM, SINGLE, SOLVERLESS, Method
 from .precompute import one_step_corrections, target_shapes, targets
 from .validation import rollout_error
 
@@ -145,12 +145,15 @@ class Correction(NetworkTask):
     def create(cls, experiment, data, *, method="sol", unroll=1, network=None, **how) -> "Correction":
         given = {LOSS[n]: how.pop(n) for n in LOSS if n in how}
         loss = Loss.of(how.pop("loss", None) or experiment.schedule.loss, experiment.schedule.relative)
+        loss = replace(loss, gradient=loss.gradient or experiment.schedule.gradient_loss)
         loss = replace(loss, **{n: getattr(Loss.parse(**given), n) for n in given})
         remat = how.pop("remat", None)
         known = {n: how.pop(n) for n in list(how) if n in Method.__dataclass_fields__}
         cls.refuse(experiment, how)
         if method in CLOSED and "placement" not in known:
             known.setdefault("form", experiment.schedule.form)
+        if method not in SINGLE:
+            known.setdefault("push_forward", experiment.schedule.push_forward)
         chosen = Method(method, unroll, loss=loss, **known)
         return cls(data, chosen, network or experiment.schedule.network, correct=experiment.correct, remat=remat)
 
