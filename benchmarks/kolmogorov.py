@@ -101,6 +101,7 @@ def spectral(scene, run: Path) -> list[dict]:
     """exponax on some grids beside the corrected source: time to 0.95 and cost, in turns between processes."""
     import phi_sol as ps
     from phi_sol.evaluation.baselines import Starts
+    from phi_sol.metrics.vortices import correlation_time
     from phi_sol.storage.dataset import find_simulations
 
     flow = scene.pair.source
@@ -127,10 +128,9 @@ def spectral(scene, run: Path) -> list[dict]:
                 correlation = np.array(
                     [ps.metrics.vorticity_correlation(flow, *pair) for pair in zip(found, arrays, strict=True)]
                 )
-                until = ps.metrics.time_until_below(correlation, 0.95, frame)
                 ms, corrected = (t / (per_unit * frame) for t in times.values())
-                whole = np.where(np.isnan(until), frame * frames, until).mean()
-                row |= {"time_to_095": float(whole), "ms_per_time": ms, "ms_corrected": corrected}
+                until = correlation_time(correlation, 0.95, frame)["mean"]
+                row |= {"time_to_095": until, "ms_per_time": ms, "ms_corrected": corrected}
                 rows.append({n: five_digits(v) for n, v in row.items()})
     return rows
 

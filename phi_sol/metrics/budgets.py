@@ -43,11 +43,8 @@ def energy_budget(flow: Flow, arrays: Arrays, parameters: dict[str, np.ndarray])
     """
     force = _forces(flow)
     viscosity = np.asarray(parameters["viscosity"], np.float64)
-    gained = np.zeros(len(viscosity)) + sum(
-        (arrays[n] * f).reshape(len(viscosity), -1).mean(1) for n, f in force.items()
-    )
     return {
-        "input": gained,
+        "input": sum((_mean(arrays[n] * f) for n, f in force.items()), np.zeros(len(viscosity))),
         "dissipation": 2 * viscosity * enstrophy(flow, arrays),
         "drag": 2 * flow.drag * kinetic_energy(flow, arrays),  # type: ignore[attr-defined]  # of a PeriodicBox
     }
@@ -65,16 +62,14 @@ def enstrophy_budget(flow: Flow, arrays: Arrays, parameters: dict[str, np.ndarra
     force = _forces(flow)
     viscosity = np.asarray(parameters["viscosity"], np.float64)
     vorticity = curls(flow, arrays)
-    gained = np.zeros(len(viscosity))
-    if force:
-        turning = curls(flow, force)
-        gained = gained + sum(_mean(w * t) for w, t in zip(vorticity, turning, strict=True))
+    pairs = zip(vorticity, curls(flow, force), strict=True) if force else ()
+    level = 0.5 * sum(_mean(w**2) for w in vorticity)
     slopes = [(w - np.roll(w, 1, axis_of(flow, d))) / flow.spacing[d] for w in vorticity for d in flow.resolution]
-    result = {"input": gained}
+    result = {"input": sum((_mean(w * t) for w, t in pairs), np.zeros(len(viscosity)))}
     if len(flow.resolution) == 3:
         result["stretching"] = _stretching(flow, arrays, vorticity)
     result["dissipation"] = viscosity * sum(_mean(s**2) for s in slopes)
-    return result | {"drag": 2 * flow.drag * enstrophy(flow, arrays)}  # type: ignore[attr-defined]
+    return result | {"drag": 2 * flow.drag * level}  # type: ignore[attr-defined]
 
 
 def _forces(flow: Flow) -> Arrays:
