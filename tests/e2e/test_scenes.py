@@ -43,9 +43,7 @@ scene = load_experiment({name!r})
 experiment = replace(
     scene, source=dict({source}), ratio=2, train={train}, test={test},
     warmup=2, frames=4, keep_reference_every=2,
-    schedule=replace(
-        scene.schedule, network="small", unroll=2, steps=3, batch=2, push_forward=min(1, scene.schedule.push_forward)
-    ),
+    schedule=replace(scene.schedule, network="small", unroll=2, steps=3, batch=2, push_forward=1),
 )
 """
     )
@@ -210,7 +208,7 @@ def test_closures_by_command(tmp_path, monkeypatch, capsys):
         assert json.loads((runs / run / "run.json").read_text())["training"].get("form", "increment") == form
     run = runs / "sol"
     of_scene = json.loads((run / "run.json").read_text())["training"]
-    assert of_scene["loss"]["gradient"] == 30
+    assert of_scene["loss"]["gradient"] == 30 and of_scene["push_forward"] == 1
     assert main(["evaluate", scene, "--no-numerics", "--run", str(run)]) == 0
     capsys.readouterr()
     for wrong, message in (
