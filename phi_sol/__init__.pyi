@@ -13,7 +13,6 @@ from .errors import MissingError as MissingError
 from .evaluation.evaluator import Evaluation as Evaluation
 from .evaluation.write import write as write
 from .experiment import Experiment as Experiment
-from .experiment import Schedule as Schedule
 from .experiment import load_experiment as load_experiment
 from .flows import BuoyantPlume as BuoyantPlume
 from .flows import DynamicSmagorinsky as DynamicSmagorinsky
@@ -32,6 +31,7 @@ from .pressure import ConjugateGradients as ConjugateGradients
 from .pressure import DirectPoisson as DirectPoisson
 from .pressure import Projection as Projection
 from .pressure import make_incompressible as make_incompressible
+from .schedule import Schedule as Schedule
 from .solvers.finer import FinerSource as FinerSource
 from .solvers.hybrid import HybridSolver as HybridSolver
 from .solvers.iterative import IterativeFlow as IterativeFlow

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from phi_sol import Experiment, ForcedAdvection, InputError, MissingError, Schedule, WakeFlow, load_experiment
-from phi_sol.experiment import DECAYS as SCHEDULE_DECAYS
-from phi_sol.experiment import FORMS, NETWORK_NAMES, TASK_NAMES, scene_names, scene_summaries
+from phi_sol.experiment import TASK_NAMES, scene_names, scene_summaries
+from phi_sol.schedule import DECAYS as SCHEDULE_DECAYS
+from phi_sol.schedule import FORMS, NETWORK_NAMES
 
 
 def test_the_paper_s_wake():

@@ -36,6 +36,7 @@ LAYERS = [
     "metrics",
     "pictures",
     "correctors",
+    "schedule",
     "experiment",
     "generation",
     "evaluation",
@@ -59,6 +60,7 @@ WITHOUT_TENSORFLOW = {
     "pressure",
     "flows",
     "metrics",
+    "schedule",
     "experiment",
 }
 

@@ -70,16 +70,3 @@ def test_tasks_write_their_own_entries_and_say_what_is_left_out(tmp_path, capsys
     assert grids[0] / grids[1] > 3.8
     with pytest.raises(SystemExit):
         mosaic.main(["nonsense"])
-
-
-def test_enstrophy_of_vortices_is_that_of_their_closed_form():
-    """u_x = sin x cos y, u_y = -cos x sin y: ω = 2 sin x sin y, <ω² / 2> = 1/2; on a grid with sines over its cells."""
-    from phi.math import NUMPY
-
-    from phi_sol import PeriodicBox, metrics
-
-    flow = PeriodicBox(y=32, x=32, initial="taylor_green")
-    with NUMPY:
-        arrays = metrics.arrays_of(flow, flow.initial_state())
-    found = turbulence_means.enstrophy(flow, arrays)
-    assert found == pytest.approx(0.5 * np.sinc(1 / 32) ** 4, rel=1e-4)

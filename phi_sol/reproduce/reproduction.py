@@ -13,12 +13,13 @@ import tensorflow as tf
 from ..arguments import checked
 from ..errors import InputError, MissingError, integer
 from ..evaluation.timing import time_step
-from ..experiment import SPLITS, Experiment, Schedule
+from ..experiment import SPLITS, Experiment
 from ..files import visible
 from ..flows.comparison import first_difference
 from ..flows.definition import describe
 from ..generation.generator import Generator
 from ..places import check_place
+from ..schedule import Schedule
 from ..storage.dataset import Dataset, find_simulations
 from ..storage.files import read_json, write_json
 from ..tasks import task_of

@@ -11,8 +11,8 @@ from keras.optimizers.schedules import CosineDecay, ExponentialDecay, PiecewiseC
 
 from ..arguments import check_fields, checked
 from ..errors import InputError, check_takes, integer, is_positive, is_real, positive, quoted, suggestion, user_error
-from ..experiment import OPTIMIZERS
 from ..networks import POLICIES
+from ..schedule import OPTIMIZERS
 
 
 @dataclass(frozen=True)

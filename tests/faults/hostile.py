@@ -54,10 +54,9 @@ TEXTS, BYTES = st.text(max_size=20).map(lambda t: f"?{t}"), st.binary(max_size=5
 LISTS = st.lists(st.none() | st.booleans() | st.text(max_size=3) | BYTES, min_size=1, max_size=3)
 TABLES = st.dictionaries(TEXTS | BYTES | st.integers(), st.none() | TEXTS | st.integers(), min_size=1, max_size=3)
 NO_NUMBERS = TEXTS | BYTES | LISTS | TABLES | st.booleans() | st.complex_numbers(allow_infinity=False)
+NO_COUNTS = st.floats().filter(lambda v: not v.is_integer())  # 1.0 is one
 GENERATED: dict[str, st.SearchStrategy] = {
-    **dict.fromkeys(
-        ("count", "count or none", "natural", "natural or none"), NO_NUMBERS | NEGATIVE | HUGE | st.floats()
-    ),
+    **dict.fromkeys(("count", "count or none", "natural", "natural or none"), NO_NUMBERS | NEGATIVE | HUGE | NO_COUNTS),
     **dict.fromkeys(("positive", "positive or none", "weight", "fraction"), NO_NUMBERS | NEGATIVE | HUGE),
     "real": NO_NUMBERS | HUGE,
     "flag": st.integers() | st.floats() | TEXTS | BYTES | LISTS | TABLES,
