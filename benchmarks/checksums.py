@@ -1,6 +1,6 @@
 """
-What it costs to verify checksums in the first epoch of a training on a data set of smoke_3d's size, packs of 630 MB:
-`python benchmarks/checksums.py`; writes `results/checksums.json`.
+What it costs to verify checksums in the first epoch of a training on a data set of smoke_3d's size, packs of 630 MB,
+and while data are generated: `python benchmarks/checksums.py`; writes `results/checksums.json`.
 
 The data are opened in processes of their own, with packs to be made and with packs that are there, with and without
 verification in turn; without, the checksums of packs are neither computed nor compared. (Those of frames cost nothing:
@@ -8,6 +8,10 @@ ZIP archives compare them anyway.) This is all that verification adds to an epoc
 
 The frames are synthetic, since only their number matters: a few fields with noise, written with phi_sol's own writer,
 then linked under all numbers.
+
+Data are generated whole, in processes of their own, with checksums and with everything sent to the disk before a
+description says that it is there, and without both, in turn. karman_2d keeps every step of its reference: of all scenes
+it writes most for what it computes. Then `generate` is called again on data that are complete, and verifies all.
 """
 
 import json
@@ -23,6 +27,7 @@ from statistics import median
 HERE = Path(__file__).parent
 DISTINCT, ROUNDS, ITERATIONS = 13, 3, 50
 CASES = ("made", "there")
+GENERATED, LENGTHS, TIMES = "karman_2d", {"warmup": 100, "frames": 200}, 7
 
 
 def make_data(folder: Path):
@@ -78,6 +83,24 @@ def iterations(folder: Path) -> dict[str, float]:
     return {"epoch_s": time.perf_counter() - begin, "processor_s": time.process_time() - worked}
 
 
+def generating(folder: Path, verified: bool) -> dict[str, float]:
+    """Seconds of `generate`, of all processors in that time, and of the verification of what is complete."""
+    from phi_sol import Generator, load_experiment
+    from phi_sol.storage import frames
+
+    if not verified:
+        frames._checksum = lambda file: "00000000"
+        os.sync = lambda: None
+        os.fsync = lambda number: None
+    begin, worked = time.perf_counter(), time.process_time()
+    Generator(load_experiment(GENERATED), "train", folder, **LENGTHS).run()
+    found = {"generate_s": time.perf_counter() - begin, "processor_s": time.process_time() - worked}
+    begin = time.perf_counter()
+    if verified:
+        Generator(load_experiment(GENERATED), "train", folder, **LENGTHS).run()
+    return found | {"again_s": time.perf_counter() - begin}
+
+
 def measure(folder: Path, what: str) -> dict[str, float]:
     command = [sys.executable, __file__, str(folder), what]
     found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
@@ -100,7 +123,24 @@ def summary(rows: list[dict]) -> list[dict]:
     return result
 
 
+def generation() -> dict:
+    """Medians of seconds, and the share of them that verification is."""
+    found: dict[str, list[dict]] = {"with": [], "without": []}
+    for number in range(TIMES):
+        for what in sorted(found, reverse=number % 2 == 0):
+            with tempfile.TemporaryDirectory() as place:
+                found[what].append(measure(Path(place) / "train", f"generate {what}"))
+            print(what, found[what][-1], flush=True)
+    row: dict = {"scene": GENERATED, "rounds": TIMES, "again_s": median(r["again_s"] for r in found["with"])}
+    for name in ("generate_s", "processor_s"):
+        with_, without = (median(r[name] for r in found[what]) for what in ("with", "without"))
+        row |= {name: with_, f"without_{name}": without, f"share_{name}": round(with_ / without - 1, 4)}
+    return row
+
+
 def main():
+    generated = generation()
+    print(generated)
     rows = []
     with tempfile.TemporaryDirectory() as place:
         make_data(Path(place))
@@ -114,14 +154,17 @@ def main():
         shutil.rmtree(f"{place}/.packed", ignore_errors=True)
         rows.append(measure(Path(place), "epoch"))
         print(rows[-1], flush=True)
-    rows += summary(rows)
-    print(rows[-2:])
+    rows += [*summary(rows), generated]
+    print(rows[-3:])
     (HERE / "results" / "checksums.json").write_text(json.dumps(rows, indent=1) + "\n")
 
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
         folder, what = Path(sys.argv[1]), sys.argv[2]
-        print(json.dumps(iterations(folder) if what == "epoch" else opening(folder, what == "with")))
+        if what.startswith("generate"):
+            print(json.dumps(generating(folder, what == "generate with")))
+        else:
+            print(json.dumps(iterations(folder) if what == "epoch" else opening(folder, what == "with")))
     else:
         main()
