@@ -23,7 +23,7 @@ import phi_sol as ps
 HERE = Path(__file__).parent
 SCENE = HERE / "filtered_2d.py"
 CONSTANTS = (0.03, 0.05, 0.07, 0.09, 0.11, 0.14, 0.17, 0.2)
-FACTORS = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
+FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 FORMS = ("viscosity", "stress")
 EVERY = 5  # frames of which one counts for the tuning
 

@@ -20,8 +20,9 @@ experiment = Experiment(
         unroll=16,
         steps=2000,
         batch=8,
-        learning_rate=1e-3,
+        learning_rate=2e-3,
         form="stress",
         gradient_loss=30.0,
+        push_forward=32,
     ),
 )

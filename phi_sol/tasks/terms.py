@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ..errors import InputError, MissingError
+from ..errors import InputError, MissingError, quoted
 from ..files import read_arrays, write_arrays
 from ..flows import Flow
 from ..kernels.compiled import Arrays
@@ -93,4 +93,7 @@ class FitTerms(Task):
         if not path.is_file():
             raise MissingError(f"There is no {cls.product} in {folder}: no {path.name}.")
         _, content = read_arrays(path, cls.product)
-        return [content[f"weight_{i}"] for i in range(len(content))]
+        names = [f"weight_{i}" for i in range(len(content))]
+        if set(names) != content.keys():
+            raise InputError(f"{path} holds no {cls.product}, but {', '.join(map(quoted, sorted(content)[:5]))}.")
+        return [content[n] for n in names]

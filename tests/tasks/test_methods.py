@@ -93,7 +93,7 @@ def test_names_and_options_that_do_not_go_together():
     assert Method("node", 4).integrator == "rk4" and Method("node", 4).at(2).placement == "rate"
     assert "integrator" not in Method("sol", 4).to_dict() and Method("node").to_dict()["integrator"] == "rk4"
     assert (
-        Method("sol", 4, push_forward=3).at(2).push_forward == 3
+        [Method("sol", 4, push_forward=3).at(n).push_forward for n in (1, 2, 4, 8)] == [0, 1, 3, 3]
         and Method("non", 8).at(4).unroll == 1
         and Method("sol", 8).at(2).unroll == 2
     )

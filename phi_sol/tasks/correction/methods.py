@@ -55,7 +55,8 @@ class Method:
         name: A key of `METHODS`.
         unroll: Hybrid steps n inside one loss; 1 for methods that train on single steps.
         truncate: The gradient is cut after every so many steps (truncated back-propagation); None: it never is.
-        push_forward: Steps without gradient before the n of the loss (Brandstetter et al. 2022, arXiv:2202.03376).
+        push_forward: Steps without gradient before the n of the loss (Brandstetter et al. 2022, arXiv:2202.03376); in
+            stages with fewer than n in proportion, since what has not learned yet is soon somewhere else.
         noise: Standard deviation of Gaussian noise on the first state, relative to that of each array (Sanchez-Gonzalez
             et al. 2020, arXiv:2002.09405).
         placement: Where the correction enters, see `HybridSolver`.
@@ -142,8 +143,11 @@ class Method:
         return self.name in SUPERVISED
 
     def at(self, unroll: int) -> "Method":
-        """The same method with another number of unrolled steps (those that train on single steps keep theirs)."""
-        return replace(self, unroll=unroll)
+        """
+        The same method with another number of unrolled steps (those that train on single steps keep theirs), and with
+        push-forward steps in proportion if these are fewer.
+        """
+        return replace(self, unroll=unroll, push_forward=self.push_forward * min(unroll, self.unroll) // self.unroll)
 
     def to_dict(self) -> dict:
         """JSON-ready: all that defines the training of one stage."""

@@ -120,7 +120,8 @@ class Correction(NetworkTask):
         return self._targets
 
     def frames(self, unroll: int) -> int:
-        return self.method.push_forward + self.terms(unroll)
+        method = self.method.at(unroll)
+        return method.push_forward + method.unroll
 
     def terms(self, unroll: int) -> int:
         return self.method.at(unroll).unroll
