@@ -15,7 +15,7 @@ from phi.math import Shape, Tensor, spatial
 from phi.math.extrapolation import Extrapolation
 
 from ..errors import InputError, check_name, integer, positive, quoted, suggestion
-from ..grids.layout import Layout, by_side
+from ..grids.layout import Layout, by_side, native_of
 from ..limits import check_grid
 from ..pressure import Projection
 from ..stepping.arrays import check_state, native_arrays, native_tensor
@@ -130,7 +130,11 @@ class Flow(Options, Steps, Solver, System):
         """The state at t = 0 for the given parameters (numbers, lists for a batch, or PhiML tensors)."""
 
     def check_stability(self, dt: float, **parameters: float):
-        """Raises InputError if explicit terms are unstable at these parameters on this grid; here: never."""
+        """
+        Raises InputError if explicit terms are unstable at these parameters on this grid, or what is to be expected is
+        too fast for it; here: as `check_diffusion`.
+        """
+        self.check_diffusion(dt, **parameters)
 
     # --- what every flow can do ---
 
@@ -149,8 +153,9 @@ class Flow(Options, Steps, Solver, System):
         if not isinstance(dt, Tensor):
             self.check_dt(dt)
             arrays = native_arrays(self, state, state.batch_shape)
-            if all(isinstance(a, np.ndarray) for a in arrays.values()):
-                self.check_start(arrays, self.dt if dt is None else dt)
+            parameters = {n: native_of(state.parameters[n], state.batch_shape) for n in self.parameters}
+            if all(isinstance(a, np.ndarray) for a in (*arrays.values(), *parameters.values())):
+                self.check_start(arrays, parameters, self.dt if dt is None else dt)
         state = self.integrate(state, math.wrap(self.dt if dt is None else dt))
         return state.with_fields(**{n: self.templates[n].with_values(state.fields[n].values) for n in self.fields})
 

@@ -13,7 +13,7 @@ from ..errors import InputError, positive
 from ..grids.sampling import Intervals, seeded_field, wave_mean
 from ..stepping.state import Fields, State
 from .base import Flow
-from .parameters import SEED
+from .parameters import ROUNDED, SEED
 
 WAVES, MODES, KNOWN_SEEDS = 20, 12, 1000
 
@@ -144,16 +144,20 @@ class ForcedAdvection(Flow):
 
     def check_stability(self, dt: float, seed: float, viscosity: float, amplitude: float):
         """
-        Raises InputError if ν dt Σ_d 1/dx_d² > 1/2, where explicit diffusion amplifies the shortest waves; for a seed
-        beyond 999; or if a step crosses the domain at the speed 2 + sqrt(20 A λ): four times the initial root mean
-        square, and what half of the forcing's bound 20 A gives over a wave length λ = 2π / 0.8.
+        Raises InputError as `check_diffusion`, for a seed beyond 999, or if a step crosses the domain at the speed
+        2 + sqrt(20 A λ): four times the initial root mean square, and what half of the forcing's bound 20 A gives over
+        a wave length λ = 2π / 0.8.
         """
         self._check_seed(seed)
+        self.check_diffusion(dt, seed, viscosity, amplitude)
+        self.check_cfl(dt, 4 * self.speed + (WAVES * amplitude * 2 * np.pi / 0.8) ** 0.5)
+
+    def check_diffusion(self, dt: float, seed: float, viscosity: float, amplitude: float):
+        """Raises InputError if ν dt Σ_d 1/dx_d² > 1/2, where explicit diffusion amplifies the shortest waves."""
         most = 0.5 / (dt * sum(1 / h**2 for h in self.spacing.values()))
-        if viscosity > most:
+        if viscosity > most * ROUNDED:
             needed = f"explicit diffusion needs viscosity <= {most:.4g} (or a smaller dt)"
             raise InputError(f"viscosity={viscosity:g} is too large for {self}: {needed}.")
-        self.check_cfl(dt, 4 * self.speed + (WAVES * amplitude * 2 * np.pi / 0.8) ** 0.5)
 
     @staticmethod
     def _check_seed(seed: float):

@@ -10,6 +10,7 @@ from phi.math import Tensor, batch, reshaped_tensor
 from ..errors import InputError, is_positive, is_real, quoted, suggestion
 from ..stepping.arrays import native_tensor
 
+ROUNDED = 1 + 1e-6  # values at a limit may be above it in float32
 SEED = "seed"  # the parameter of this name is an integer that random numbers are drawn from; networks don't see it
 
 

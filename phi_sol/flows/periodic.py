@@ -19,7 +19,7 @@ from ..stepping.state import Fields, State
 from .advection import SCHEMES
 from .base import Flow
 from .diffusion import laplacian
-from .parameters import SEED
+from .parameters import ROUNDED, SEED
 from .runge_kutta import METHODS
 
 WAVES, TAYLOR_GREEN = "waves", "taylor_green"
@@ -125,6 +125,9 @@ class PeriodicBox(Flow):
             kinds = f"{KOLMOGOROV!r}, a function of position, or None"
             raise InputError(f"The forcing of a {name} is {kinds}, not {quoted(forcing)}.")
         self._given_forcing = forcing
+        if forcing == KOLMOGOROV and 2 * self.wave_number > self.resolution["y"]:
+            most = f"{self.resolution['y']} cells along y resolve at most {self.resolution['y'] // 2} waves"
+            raise InputError(f"The wave_number of a {name} is {self.wave_number}, but {most}.")
         if callable(forcing):
             self._check_periodic(forcing)
 
@@ -182,11 +185,14 @@ class PeriodicBox(Flow):
                 each component in the order of the axes. What of it is not divergence-free is left out.
 
         Raises:
-            InputError: for parameters that are not possible, or arrays of another shape.
+            InputError: for parameters that are not possible, arrays of another shape, or values that are not finite.
         """
         parameters = self.parameter_tensors({SEED: seed, "viscosity": viscosity})
         if velocity is not None:
-            field, _ = self.projection(self._given(velocity))
+            field, _ = self.projection(given := self._given(velocity))
+            arrays = self.layouts["velocity"].to_arrays(given, given.values.shape.batch).values()
+            if not all(np.isfinite(a).all() for a in arrays if isinstance(a, np.ndarray)):
+                raise InputError(f"The velocity of {self} has values that are not finite.")
         elif self.initial == WAVES:
             field = seeded_field(self.layouts["velocity"], parameters[SEED], self._waves)
         else:
@@ -254,11 +260,19 @@ class PeriodicBox(Flow):
         lookups that would cross the box within one step.
         """
         self.check_cfl(dt, self.top_speed)
+        self._check_diffusion(dt, viscosity, self.top_speed)
+
+    def check_diffusion(self, dt: float, seed: float, viscosity: float):
+        """Raises InputError if ν dt Σ_d 1/dx_d² is beyond what the integrator keeps stable, see the class."""
+        self._check_diffusion(dt, viscosity, 0.0)
+
+    def _check_diffusion(self, dt: float, viscosity: float, speed: float):
+        """With the damping of the scheme at a speed."""
         limit = METHODS[self.integrator].real if self.by_rates else 2.0
-        damped = SCHEMES[self.advection].damping * self.top_speed / min(self.spacing.values())
+        damped = SCHEMES[self.advection].damping * speed / min(self.spacing.values())
         spread = 4 * sum(1 / h**2 for h in self.spacing.values())
         most = (limit / dt - damped) / spread
-        if viscosity > most:
+        if viscosity > most * ROUNDED:
             longest = f"diffusion needs viscosity <= {most:.4g}, or dt <= {limit / (viscosity * spread + damped):.3g}"
             raise InputError(f"viscosity={viscosity:g} is too large for {self}: {longest}.")
 

@@ -148,8 +148,17 @@ class Steps:
         added = (correction or {}).get(name)
         return field if added is None else field.with_values(by_component(add, field.values, added.values))
 
-    def check_start(self, arrays: dict, dt: float):
-        """Raises InputError if a step of fluxes is unstable from native arrays whose values are known."""
+    def check_diffusion(self, dt: float, **parameters: float):
+        """Raises InputError if explicit diffusion amplifies the shortest waves at these parameters; here: never."""
+
+    def check_start(self, arrays: dict, parameters: dict, dt: float):
+        """
+        Raises InputError if a step of fluxes, or one of diffusion, is unstable from a native state, whose values are
+        known.
+        """
+        rows = np.stack(np.broadcast_arrays(*parameters.values()), -1) if parameters else np.zeros((1, 0))
+        for row in np.unique(rows.reshape(-1, len(parameters)), axis=0):
+            self.check_diffusion(dt, **dict(zip(parameters, map(float, row), strict=True)))
         if self.courant is None or "velocity" not in self.fields:
             return
         layout = self.layouts["velocity"]

@@ -101,6 +101,8 @@ def _checked(flow: "Flow", term: Term, name: str, rate: Any) -> Field:
     if not isinstance(values, Tensor) or values.shape.non_batch != template.values.shape.non_batch:
         there, needed = getattr(values, "shape", type(values).__name__), template.values.shape
         raise InputError(f"The {_name(term)} gives a rate of {name} of shape {there}, but {flow} needs {needed}.")
+    if values.dtype.kind not in (bool, int, float):
+        raise InputError(f"The {_name(term)} gives a rate of {name} of complex numbers: take its real part.")
     return template.with_values(values)
 
 

@@ -26,6 +26,7 @@ from ..stepping.state import Fields, State
 from .base import Flow
 from .diffusion import laplacian
 from .geometry import intervals, lengths, side_walls, stretched
+from .parameters import ROUNDED
 from .profile import Profile, face_means
 
 OWN = "own"  # of `WakeFlow.obstacle`, where the constructor got obstacles
@@ -255,13 +256,16 @@ class WakeFlow(Flow):
 
     def check_stability(self, dt: float, reynolds: float):
         """
-        Raises InputError if ν dt Σ_d 1/dx_d² > 1/2, where explicit diffusion amplifies the shortest waves, or if
-        what moves at twice the speed of the stream, or at twice the greatest that enters, crosses the domain within one
-        step.
+        Raises InputError as `check_diffusion`, or if what moves at twice the speed of the stream, or at twice the
+        greatest that enters, crosses the domain within one step.
         """
         self.check_cfl(dt, 2 * max(self.speed, float(math.max(self.entering, self.entering.shape))))
+        self.check_diffusion(dt, reynolds)
+
+    def check_diffusion(self, dt: float, reynolds: float):
+        """Raises InputError if ν dt Σ_d 1/dx_d² > 1/2, where explicit diffusion amplifies the shortest waves."""
         least = 2 * self.speed * self.radius * dt * sum(1 / h**2 for h in self.spacing.values())
-        if reynolds < least:
+        if reynolds * ROUNDED < least:
             needed = f"explicit diffusion needs reynolds >= {least:.4g} (or a smaller dt)"
             raise InputError(f"reynolds={reynolds:g} is too viscous for {self}: {needed}.")
 

@@ -42,8 +42,8 @@ class Substeps(Wrapped):
     def check_dt(self, dt: float | None):
         self.solver.check_dt(None if dt is None else dt / self.count)
 
-    def check_start(self, arrays: Arrays, dt: float):
-        self.solver.check_start(arrays, dt / self.count)
+    def check_start(self, arrays: Arrays, parameters: Arrays, dt: float):
+        self.solver.check_start(arrays, parameters, dt / self.count)
 
     def advance(self, arrays: Arrays, parameters: Arrays, dt) -> Arrays:
         import tensorflow as tf

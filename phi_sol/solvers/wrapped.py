@@ -32,8 +32,8 @@ class Wrapped(Solver):
     def remark(self, arrays: Arrays, parameters: Arrays) -> str:
         return self.solver.remark(arrays, parameters)
 
-    def check_start(self, arrays: Arrays, dt: float):
-        self.solver.check_start(arrays, dt)
+    def check_start(self, arrays: Arrays, parameters: Arrays, dt: float):
+        self.solver.check_start(arrays, parameters, dt)
 
     def keep(self, arrays: Arrays, parameters: Arrays) -> Arrays:
         return self.solver.keep(arrays, parameters)

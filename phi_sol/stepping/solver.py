@@ -89,16 +89,16 @@ class Solver(ABC):
         """What there is to say of such arrays, such as that the solver was made for others; empty for nothing."""
         return ""
 
-    def check_start(self, arrays: dict, dt: float):
-        """Raises InputError if a step of this length can't be taken from such arrays; their values are known."""
-        self.flow.check_start(arrays, dt)
+    def check_start(self, arrays: dict, parameters: dict, dt: float):
+        """Raises InputError if a step of this length can't be taken from a state; its values are known."""
+        self.flow.check_start(arrays, parameters, dt)
 
     def _look(self, arrays: dict, parameters: dict, dt: Any):
         """Checks what is to be stepped, if its values are known, and logs the remark on the first arrays."""
         import tensorflow as tf
 
         if tf.executing_eagerly():
-            self.check_start(arrays, float(dt))
+            self.check_start(arrays, parameters, float(dt))
             if not self._said and (text := self.remark(arrays, parameters)):
                 LOG.warning(text)
             self._said = True

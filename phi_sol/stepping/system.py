@@ -38,8 +38,8 @@ class System(ABC):
         """One step of native arrays."""
 
     @abstractmethod
-    def check_start(self, arrays: dict, dt: float):
-        """Raises InputError if a step of this length can't be taken from native arrays, whose values are known."""
+    def check_start(self, arrays: dict, parameters: dict, dt: float):
+        """Raises InputError if a step of this length can't be taken from a native state, whose values are known."""
 
     @abstractmethod
     def config(self) -> dict:

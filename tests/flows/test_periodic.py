@@ -93,6 +93,9 @@ def test_arrays_of_another_shape_are_refused():
         flow.initial_state(velocity=[np.zeros((17, 16)), np.zeros((16, 17))])
     with pytest.raises(InputError, match="2 arrays"):
         flow.initial_state(velocity=[np.zeros((16, 16))])
+    for value in (np.nan, np.inf):
+        with pytest.raises(InputError, match="values that are not finite"):
+            flow.initial_state(velocity=[np.zeros((16, 16)), np.full((16, 16), value)])
 
 
 @pytest.mark.parametrize("viscosity", [0, -1e-3, float("nan"), "much", [0.1, 0.0]])
@@ -116,6 +119,7 @@ def test_viscosity_is_positive(viscosity):
         (dict(spread=0.0), "spread"),
         (dict(wave_number=1.5), "wave_number"),
         (dict(wave_number=0), "wave_number"),
+        (dict(forcing="kolmogorov", wave_number=9), "is 9, but 16 cells along y resolve at most 8 waves"),
         (dict(size=dict(y=0.0)), "size"),
         (dict(dt=0), "time step"),
     ],

@@ -171,6 +171,7 @@ def test_what_is_no_term_is_refused(flow, terms, message):
         (lambda state: state.velocity, "dictionary of rates by field"),
         (lambda state: {"marker": state.velocity}, "gives a rate of 'marker', but .* has velocity"),
         (lambda state: {"velocity": 1.0}, "gives a rate of velocity of shape float"),
+        (lambda state: {"velocity": state.velocity * 1j}, "gives a rate of velocity of complex numbers"),
         (
             lambda state: {"velocity": PeriodicBox(y=4, x=8).initial_state().velocity},
             "gives a rate of velocity of shape",

@@ -127,7 +127,7 @@ class SolutionSolver(Solver):
     def config(self) -> dict:
         return super().config() | {"solution": checksum({str(i): w for i, w in enumerate(self.solution.weights)})}
 
-    def check_start(self, arrays: dict, dt: float):
+    def check_start(self, arrays: dict, parameters: dict, dt: float):
         """Nothing is stepped that could be unstable."""
 
     def begin(self, arrays: dict) -> dict:
