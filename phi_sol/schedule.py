@@ -34,7 +34,8 @@ class Schedule:
             that the default changes only steps that would blow a training up.
         relative: Whether windows count by what the source gets wrong in each, see `phi_sol.Loss`.
         gradient_loss: Weight g of differences between neighbours in the loss, see `phi_sol.Loss`.
-        push_forward: Steps without gradient before those of the loss, see `phi_sol.Method`.
+        push_forward: Steps without gradient before the `unroll` of the loss, see `phi_sol.Method`; in proportion where
+            fewer are unrolled.
         curriculum: Whether n/4 and n/2 unrolled steps come first, which saves time.
         form: What the network gives: `increment`, or the `viscosity` or `stress` of a closure.
         loss: A `phi_sol.Loss`, or a function (predicted, target), or several, that are added to the plain one.

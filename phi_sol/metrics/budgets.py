@@ -39,10 +39,10 @@ def energy_budget(flow: Flow, arrays: Arrays, parameters: dict[str, np.ndarray])
         parameters: With the `viscosity`, shape (simulations,).
 
     Raises:
-        InputError: for another flow than a periodic box.
+        InputError: for another flow than a periodic box, or without a viscosity.
     """
     force = _forces(flow)
-    viscosity = np.asarray(parameters["viscosity"], np.float64)
+    viscosity = _viscosity(parameters)
     return {
         "input": sum((_mean(arrays[n] * f) for n, f in force.items()), np.zeros(len(viscosity))),
         "dissipation": 2 * viscosity * enstrophy(flow, arrays),
@@ -60,7 +60,7 @@ def enstrophy_budget(flow: Flow, arrays: Arrays, parameters: dict[str, np.ndarra
     that conserve the energy do not conserve the enstrophy. Arguments and errors are those of `energy_budget`.
     """
     force = _forces(flow)
-    viscosity = np.asarray(parameters["viscosity"], np.float64)
+    viscosity = _viscosity(parameters)
     vorticity = curls(flow, arrays)
     pairs = zip(vorticity, curls(flow, force), strict=True) if force else ()
     level = 0.5 * sum(_mean(w**2) for w in vorticity)
@@ -70,6 +70,12 @@ def enstrophy_budget(flow: Flow, arrays: Arrays, parameters: dict[str, np.ndarra
         result["stretching"] = _stretching(flow, arrays, vorticity)
     result["dissipation"] = viscosity * sum(_mean(s**2) for s in slopes)
     return result | {"drag": 2 * flow.drag * level}  # type: ignore[attr-defined]
+
+
+def _viscosity(parameters: dict[str, np.ndarray]) -> np.ndarray:
+    if "viscosity" not in parameters:
+        raise InputError('A budget needs the viscosity of each simulation, {"viscosity": [...]}.')
+    return np.asarray(parameters["viscosity"], np.float64)
 
 
 def _forces(flow: Flow) -> Arrays:

@@ -101,3 +101,5 @@ def test_budgets_of_a_box_without_a_force_and_of_other_flows():
     for budget in (metrics.energy_budget, metrics.enstrophy_budget):
         with pytest.raises(InputError, match="Budgets are of a PeriodicBox, not of a WakeFlow"):
             budget(WakeFlow(y=16, x=8), {}, {})
+        with pytest.raises(InputError, match="A budget needs the viscosity of each simulation"):
+            budget(free, arrays_of(free, seed=0), {})

@@ -1,10 +1,12 @@
 """Losses in all forms of the training graph: written out or looped, activations kept or computed again."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from phi_sol import Corrector, ForcedAdvection, HybridSolver, InputError, WakeFlow
+from phi_sol import Correction, Corrector, ForcedAdvection, HybridSolver, InputError, Schedule, WakeFlow
 from phi_sol.correctors.statistics import Statistics
 from phi_sol.solvers.hybrid import check_placement
 from phi_sol.stepping.arrays import array_names
@@ -84,6 +86,14 @@ def test_recomputation_keeps_no_activations(parts):
         loops = [op for op in graph.get_operations() if op.type in ("While", "StatelessWhile")]
         sizes[remat] = max(sum(t.dtype == tf.variant for t in op.outputs) for op in loops)
     assert sizes[True] < sizes[False] / 2
+
+
+@pytest.mark.parametrize(("unroll", "push_forward"), [(2, 4), (4, 8), (8, 16), (16, 16)])
+def test_push_forward_steps_of_a_scene_are_in_proportion(tiny, tiny_train, unroll, push_forward):
+    scene = replace(tiny, schedule=Schedule("fastest", unroll=8, push_forward=16))
+    assert Correction.create(scene, tiny_train, unroll=unroll).method.push_forward == push_forward
+    assert Correction.create(scene, tiny_train, unroll=unroll, push_forward=3).method.push_forward == 3
+    assert Correction.create(scene, tiny_train, method="non").method.push_forward == 0
 
 
 def test_names_and_options_that_do_not_go_together():

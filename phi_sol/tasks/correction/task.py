@@ -154,7 +154,8 @@ class Correction(NetworkTask):
         if method in CLOSED and "placement" not in known:
             known.setdefault("form", experiment.schedule.form)
         if method not in SINGLE:
-            known.setdefault("push_forward", experiment.schedule.push_forward)
+            usual = Method("sol", experiment.schedule.unroll, push_forward=experiment.schedule.push_forward)
+            known.setdefault("push_forward", usual.at(unroll).push_forward)
         chosen = Method(method, unroll, loss=loss, **known)
         return cls(data, chosen, network or experiment.schedule.network, correct=experiment.correct, remat=remat)
 
