@@ -1,0 +1,1 @@
+"""Inverse problems: parameters and fields that make a solver follow what was observed, with standard errors."""

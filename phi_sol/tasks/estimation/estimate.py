@@ -1,0 +1,55 @@
+"""What an estimation found."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ...stepping.solver import Solver
+from ...stepping.state import State
+
+
+@dataclass
+class Estimate:
+    """
+    What an estimation found.
+
+    Attributes:
+        estimates: By name of the unknown, in its own units.
+        errors: Their standard errors by name; None where these were not computed.
+        covariance: Of the numbers x of all unknowns in order, shape (n, n); None as the errors.
+        x: These numbers at the end.
+        chi2: Sum of squares of (prediction - observation) / noise, over their number less that of the unknowns; 1 where
+            the noise is as said, and by definition where it is estimated.
+        noise: Standard deviation by array name, given or estimated.
+        rank: How many combinations of unknowns the observations see; None where it was not computed.
+        history: Half the sum of squares, priors included, of each better point.
+        state: The state at the start that belongs to the estimates.
+        message: Why the search ended.
+    """
+
+    estimates: dict[str, Any]
+    errors: dict[str, Any] | None
+    covariance: np.ndarray | None
+    x: np.ndarray
+    chi2: float
+    noise: dict[str, float]
+    rank: int | None
+    history: list[float]
+    state: State
+    message: str
+    _solver: Solver = field(repr=False)
+
+    def rollout(self, steps: int, keep_every: int = 1):
+        """The fitted trajectory, a `Rollout` of the solver from the estimated start."""
+        return self._solver.rollout(self.state, steps, keep_every)
+
+    def __repr__(self):
+        parts = []
+        for name, value in self.estimates.items():
+            error = (self.errors or {}).get(name)
+            if isinstance(value, float):
+                parts.append(f"{name} = {value:.6g}" + ("" if error is None else f" ± {error:.2g}"))
+            else:
+                parts.append(f"{name} ({sum(np.size(v) for v in value.values())} values)")
+        return f"Estimate({', '.join(parts)}; chi² {self.chi2:.3g})"

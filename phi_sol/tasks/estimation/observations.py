@@ -1,0 +1,119 @@
+"""What is known of a simulation: parts of its frames, with their noise."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ...arguments import checked
+from ...errors import InputError, integer, is_real, positive, quoted, suggestion
+from ...stepping.arrays import array_names, field_arrays
+from ...stepping.rollout import Rollout
+from ...stepping.system import System
+
+
+class Observations:
+    """
+    Frames of a flow, or parts of them, with independent Gaussian noise. Values that are not finite were not observed.
+
+    Attributes:
+        flow: The flow whose states were observed.
+        times: Time of each frame since the start, shape (frames,).
+        values: By array name, shape (frames, batch, *spatial), float64, NaN where nothing was observed.
+        noise: Standard deviation by array name, in the units of the values; None: it is not known, and estimated.
+        lacking: Values within what is observed that were not finite.
+    """
+
+    @checked
+    def __init__(
+        self,
+        frames: Rollout,
+        fields: str | Sequence[str] | None = None,
+        *,
+        every: int = 1,
+        region: Mapping[str, Sequence] | None = None,
+        noise: float | Mapping[str, float] | None = None,
+    ):
+        """
+        Args:
+            frames: A rollout of the flow, or measured values as one.
+            fields: Fields, or components such as `velocity.x`; None: all that are not prescribed.
+            every: Only every so many frames count.
+            region: By axis (low, high), in domain units: where cells and faces are seen whose centres lie within.
+            noise: Standard deviation in the units of the values, one for all or by field or component.
+
+        Raises:
+            InputError: for fields, axes or numbers that are not possible, or if nothing is observed.
+        """
+        flow: Any = frames.flow
+        every = integer("every of observations", every, 1)
+        names = _names(flow, fields)
+        chosen = slice(every - 1, None, every)
+        self.flow: System = flow
+        self.times: np.ndarray = np.asarray(frames.times, np.float64)[chosen]
+        if not len(self.times):
+            raise InputError(f"Of {len(frames)} frames none is observed with every={every}.")
+        inside, self.values, self.lacking = _inside(flow, region), {}, 0
+        for name in names:
+            values = np.array(np.asarray(frames.arrays[name])[chosen], np.float64)
+            self.lacking += int((~np.isfinite(values) & inside[name]).sum())
+            values[~np.isfinite(values) | ~np.broadcast_to(inside[name], values.shape)] = np.nan
+            self.values[name] = values
+        if not len(self):
+            place = "" if region is None else f" in the region {quoted(region)}"
+            raise InputError(f"Nothing is observed{place}: there is no finite value of {', '.join(names)}.")
+        self.noise = _noise(flow, names, noise)
+
+    def __len__(self) -> int:
+        """The number of values that were observed."""
+        return sum(int(np.isfinite(v).sum()) for v in self.values.values())
+
+    def __repr__(self):
+        what = f"{len(self)} values of {', '.join(self.values)} in {len(self.times)} frames"
+        return f"Observations({what}{f', {self.lacking} lacking' if self.lacking else ''})"
+
+
+def _names(flow: Any, fields: str | Sequence[str] | None) -> list[str]:
+    """Array names of fields and components."""
+    free = [f for f in flow.fields if f not in flow.prescribed]
+    known = [*free, *(n for f in free for n in field_arrays(flow, f) if n not in free)]
+    result: list[str] = []
+    for name in free if fields is None else [fields] if isinstance(fields, str) else fields:
+        if name not in known:
+            hint = suggestion(name, known)
+            raise InputError(f"Of {flow} {quoted(name)} can't be observed.{hint} Known: {', '.join(known)}.")
+        result += field_arrays(flow, name) if name in free else [name]
+    return [n for n in array_names(flow) if n in result]
+
+
+def _inside(flow: Any, region: Mapping[str, Sequence] | None) -> dict[str, np.ndarray]:
+    """By array name, where the centres of cells or faces lie in a region, shape (*spatial)."""
+    given = {} if region is None else dict(region)
+    for axis, ends in given.items():
+        if axis not in flow.size:
+            raise InputError(f"A region of {flow} has the axes {', '.join(flow.size)}, not {quoted(axis)}.")
+        if isinstance(ends, str) or len(ends) != 2 or not all(map(is_real, ends)) or not ends[0] <= ends[1]:
+            raise InputError(f"The region along {axis} is two numbers in order, (low, high), not {quoted(ends)}.")
+    result = {}
+    for layout in flow.layouts.values():
+        for name, component in zip(layout.arrays, layout.components, strict=True):
+            inside = np.ones(layout.shape(component), bool)
+            for i, (d, (lower, upper)) in enumerate(layout.intervals(component).items()):
+                low, high = given.get(d, (-np.inf, np.inf))
+                centre = (lower + upper) / 2
+                inside &= ((centre >= low) & (centre <= high)).reshape(
+                    [-1 if j == i else 1 for j in range(inside.ndim)]
+                )
+            result[name] = inside
+    return result
+
+
+def _noise(flow: Any, names: list[str], noise: float | Mapping[str, float] | None) -> dict[str, float] | None:
+    if noise is None:
+        return None
+    if not isinstance(noise, Mapping):
+        return dict.fromkeys(names, positive("The noise of observations", noise))
+    by_name = {n: noise.get(n, noise.get(n.partition(".")[0])) for n in names}
+    if missing := [n for n, v in by_name.items() if v is None]:
+        raise InputError(f"The noise of {missing[0]} is not said: {quoted(dict(noise))}.")
+    return {n: positive(f"The noise of {n}", v) for n, v in by_name.items()}
