@@ -296,3 +296,17 @@ def test_python_in_the_closures_page(tmp_path, monkeypatch, capsys):
             code = code.replace(old, new)
         exec(compile(code, "closures.md", "exec"), names)
     assert 0.2 < float(capsys.readouterr().out.split()[-1]) < 0.8  # after a tenth of the iterations
+
+
+def test_python_in_the_page_on_inverse_problems(capsys):
+    """On smaller grids: the truth is within four standard errors, and the start of a box is found."""
+    page, names = (REPOSITORY / "docs" / "inverse.md").read_text(), {}
+    for code in re.findall(r"```python\n(.*?)```", page, re.S):
+        for old, new in {"y=64, x=32": "y=32, x=16", "steps=200": "steps=40", "y=32, x=32": "y=12, x=12"}.items():
+            code = code.replace(old, new)
+        exec(compile(code, "inverse.md", "exec"), names)
+        if "again" in names and "box" not in names:
+            found = names["found"]
+            assert abs(found.estimates["reynolds"] - 300) < 4 * found.errors["reynolds"] < 100
+            assert len(names["again"]) == 50
+    assert names["error"] < 0.05

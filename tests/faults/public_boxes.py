@@ -15,6 +15,10 @@ def calls_of_boxes(folder: Path, tiny, tiny_train, tiny_data, tiny_run) -> dict[
     noise = np.random.default_rng(0).normal(size=(4, 2, 8, 8))
     samples = {"fields": {"a": noise}, "size": {"y": 1.0, "x": 1.0}}
     neural = box.with_terms(phi_sol.NeuralTerm("fastest"))
+    start = box.initial_state()
+    frames = box.rollout(start, 2, progress=False)
+    seen = phi_sol.Observations(frames)
+    estimation = {"solver": box, "state": start, "unknowns": ["viscosity"], "observations": seen}
     own = phi_sol.Library(fields=("a",), order=1, degree=1)
     return {
         "PeriodicBox": Call(
@@ -44,6 +48,26 @@ def calls_of_boxes(folder: Path, tiny, tiny_train, tiny_data, tiny_run) -> dict[
         ),
         "FitTerms": Call(
             phi_sol.FitTerms, {"data": tiny_train, "flow": neural}, {"data": "thing", "flow": "thing"},
+        ),
+        "Parameter": Call(
+            phi_sol.Parameter, {"name": "viscosity"},
+            {"name": "name", "start": "positive or none", "bounds": "list", "prior": "list"},
+        ),
+        "InitialField": Call(
+            phi_sol.InitialField, {"name": "velocity"}, {"name": "name", "deviation": "positive or none"}
+        ),
+        "Observations": Call(
+            phi_sol.Observations, {"frames": frames, "every": 1},
+            {"frames": "thing", "fields": "names", "every": "count", "region": "table", "noise": "positive or none"},
+            {"fields": (NONE,), "region": (NONE,)},
+        ),
+        "Estimation": Call(
+            phi_sol.Estimation, estimation,
+            {"solver": "thing", "state": "thing", "unknowns": "list", "observations": "thing"},
+        ),
+        "Estimation.fit": Call(
+            phi_sol.Estimation(**estimation).fit, {"iterations": 1, "progress": False},
+            {"iterations": "count", "method": "choice", "progress": "flag"}, {"method": (NONE,), "progress": (type,)},
         ),
         "Samples": Call(
             phi_sol.Samples, samples,

@@ -9,7 +9,7 @@ import tensorflow as tf
 from phi import math
 
 from ...arguments import checked
-from ...errors import InputError, is_positive, positive, quoted, suggestion
+from ...errors import InputError, check_name, is_positive, positive, quoted, suggestion
 from ...flows.parameters import SEED
 from ...kernels.compiled import Arrays
 from ...stepping.arrays import unpack_fields
@@ -82,7 +82,7 @@ class Parameter(Unknown):
         Raises:
             InputError: for numbers that are not possible.
         """
-        self.name = name
+        self.name = check_name("The name of an unknown", name)
         self.start = None if start is None else positive(f"The start of {name!r}", start)
         low, high = self._pair(bounds, "bounds", "least and greatest value, positive or None") or (None, None)
         if not all(v is None or is_positive(v) for v in (low, high)) or (low and high and not low < high):
@@ -142,7 +142,7 @@ class InitialField(Unknown):
     @checked
     def __init__(self, name: str, deviation: float | None = None):
         """Raises InputError for a deviation that is not positive."""
-        self.name = name
+        self.name = check_name("The name of an unknown", name)
         self.deviation = None if deviation is None else positive(f"The deviation of {name!r}", deviation)
 
     def __repr__(self):
