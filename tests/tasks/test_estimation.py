@@ -146,6 +146,17 @@ def test_regions_are_of_cells_and_faces():
     assert speed.sum() == 2 and np.nonzero(speed)[0].tolist() == [0, 1]  # along x faces lie at 6.25
 
 
+def test_simulations_of_a_jacobian_come_in_batches(monkeypatch):
+    flow = ForcedAdvection(y=8, x=8, dt=0.1)
+    start, frames = recorded(flow, 4, seed=1, viscosity=0.3, amplitude=0.15)
+    task = Estimation(flow, start, ["viscosity", "amplitude"], Observations(frames, "velocity", noise=0.01))
+    x = np.concatenate(task._begin)
+    whole = task._jacobian(x)
+    assert whole.shape == (len(task.observations), 2)
+    monkeypatch.setattr("phi_sol.tasks.estimation.estimation.BATCH_VALUES", 1)
+    np.testing.assert_allclose(task._jacobian(x), whole, rtol=1e-3, atol=1e-3 * np.abs(whole).max())
+
+
 def test_bounds_are_kept_and_the_search_may_begin_outside_of_nothing(vortices):
     start, frames = recorded(vortices, 8, viscosity=0.1)
     found = fitted(vortices, start, Parameter("viscosity", 0.03, bounds=(0.01, 0.05)), Observations(frames, noise=0.01))

@@ -25,6 +25,7 @@ METHODS = ("gauss-newton", "l-bfgs")
 STEP = (
     1e-3  # of central differences in x: rounding of float32 (1e-7 / STEP) and curvature (STEP²) are small beside noise
 )
+BATCH_VALUES = 2**24  # of all arrays of the simulations that are stepped together
 RANK = 1e-6  # relative size of a singular value below which a combination of unknowns is not seen
 
 
@@ -138,9 +139,11 @@ class Estimation:
         return (xs[:, known] - self._prior[0][known]) / self._prior[1][known]
 
     def _jacobian(self, x: np.ndarray) -> np.ndarray:
-        """By central differences, all simulations in one batch; shape (residuals, n)."""
+        """By central differences, simulations in batches; shape (residuals, n)."""
         moved = np.concatenate([x + STEP * np.eye(len(x)), x - STEP * np.eye(len(x))])
-        found = self._residuals(moved)
+        values = sum(int(np.prod(a.shape)) for a in self._arrays.values())
+        parts = min(len(moved), -(-len(moved) * values // BATCH_VALUES))
+        found = np.concatenate([self._residuals(p) for p in np.array_split(moved, parts)])
         if not np.isfinite(found).all():
             raise DivergedError("Simulations beside the best point so far are not finite: bounds or a prior may help.")
         return ((found[: len(x)] - found[len(x) :]) / (2 * STEP)).T
