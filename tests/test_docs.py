@@ -80,6 +80,7 @@ def test_flow_of_the_extending_page(tmp_path, monkeypatch):
     assert main(["generate", "shear_layer.py", "--param", "viscosity=0.5", "--out", "other"]) == 2
 
 
+@pytest.mark.slow
 def test_network_and_metric_of_the_extending_page(tiny_scene, tiny_data, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     _, code, _ = re.findall(r"```python\n(.*?)```", (REPOSITORY / "docs" / "extending.md").read_text(), re.S)
@@ -242,6 +243,7 @@ def test_geometries_of_the_geometry_page(tmp_path, monkeypatch):
     assert len(wake["drag_error_per_obstacle"]) == len(wake["lift_rms_error_per_obstacle"]) == 2
 
 
+@pytest.mark.slow
 def test_the_page_on_extending_the_training(tmp_path, monkeypatch, capsys):
     """Its files, its Python and its commands in order, on a small grid and for few iterations."""
     from phi_sol import Corrector, Dataset, load_experiment, metrics

@@ -156,8 +156,11 @@ class Steps:
         Raises InputError if a step of fluxes, or one of diffusion, is unstable from a native state, whose values are
         known.
         """
-        rows = np.stack(np.broadcast_arrays(*parameters.values()), -1) if parameters else np.zeros((1, 0))
-        for row in np.unique(rows.reshape(-1, len(parameters)), axis=0):
+        rows: Any = [()]
+        if parameters:
+            columns = np.stack(np.broadcast_arrays(*parameters.values()), -1)
+            rows = np.unique(columns.reshape(-1, len(parameters)), axis=0)
+        for row in rows:
             self.check_diffusion(dt, **dict(zip(parameters, map(float, row), strict=True)))
         if self.courant is None or "velocity" not in self.fields:
             return
