@@ -156,12 +156,9 @@ class Steps:
         Raises InputError if a step of fluxes, or one of diffusion, is unstable from a native state, whose values are
         known.
         """
-        rows: Any = [()]
-        if parameters:
-            columns = np.stack(np.broadcast_arrays(*parameters.values()), -1)
-            rows = np.unique(columns.reshape(-1, len(parameters)), axis=0)
-        for row in rows:
-            self.check_diffusion(dt, **dict(zip(parameters, map(float, row), strict=True)))
+        values = (np.ravel(p).tolist() for p in np.broadcast_arrays(*parameters.values()))
+        for row in set(zip(*values, strict=True)) if parameters else [()]:
+            self.check_diffusion(dt, **dict(zip(parameters, row, strict=True)))
         if self.courant is None or "velocity" not in self.fields:
             return
         layout = self.layouts["velocity"]

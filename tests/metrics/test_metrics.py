@@ -192,6 +192,14 @@ def test_enstrophy_of_a_periodic_box_does_not_change_when_everything_moves_on(on
     assert metrics.curl(box, wave, ("x", "y"), around=True).shape == (1, 4, 8)
 
 
+def test_enstrophy_of_vortices_is_that_of_their_closed_form():
+    """u_x = sin x cos y, u_y = -cos x sin y: ω = 2 sin x sin y, <ω² / 2> = 1/2; on a grid with sines over its cells."""
+    flow = PeriodicBox(y=32, x=32, initial="taylor_green")
+    with math.NUMPY:
+        arrays = metrics.arrays_of(flow, flow.initial_state())
+    assert metrics.enstrophy(flow, arrays) == pytest.approx(0.5 * np.sinc(1 / 32) ** 4, rel=1e-4)
+
+
 def test_vorticity_correlation(wake, on_faces):
     flow, _, arrays = wake
     tripled, mirrored = ({n: f * a for n, a in arrays.items()} for f in (3, -1))

@@ -159,18 +159,15 @@ class InitialField(Unknown):
         if len(parts[0]) > 1:
             raise InputError(f"An initial {self.name} is estimated of one simulation, not of {len(parts[0])} at once.")
         self._shapes = [p.shape[1:] for p in parts]
+        self._sizes = [p.size for p in parts]
         x = np.concatenate([p.ravel() for p in parts])
         self.bounds = np.array([np.full(x.shape, -np.inf), np.full(x.shape, np.inf)])
         self.prior = np.array([x, np.full(x.shape, self.deviation or np.inf)])
         return x
 
-    def _arrays(self, x: Any, split: Any, reshape: Any) -> dict:
-        sizes = [int(np.prod(s)) for s in self._shapes]
-        parts = split(x, sizes)
-        return {n: reshape(p, s) for n, p, s in zip(self._layout.arrays, parts, self._shapes, strict=True)}
-
     def enter(self, x: tf.Tensor, arrays: Arrays, parameters: Arrays) -> tuple[Arrays, Arrays]:
-        given = self._arrays(x, lambda v, sizes: tf.split(v, sizes, 1), lambda p, s: tf.reshape(p, [-1, *s]))
+        parts = zip(self._layout.arrays, tf.split(x, self._sizes, 1), self._shapes, strict=True)
+        given = {n: tf.reshape(p, [-1, *shape]) for n, p, shape in parts}
         if self.name == "velocity" and self._flow.incompressible:
             shape = math.batch(batch=int(x.shape[0]))
             with math.precision(x.dtype.size * 8):
@@ -179,8 +176,8 @@ class InitialField(Unknown):
         return arrays | given, parameters
 
     def value(self, x: np.ndarray) -> dict[str, np.ndarray]:
-        ends = np.cumsum([int(np.prod(s)) for s in self._shapes])[:-1]
-        return self._arrays(x, lambda v, sizes: np.split(v, ends), np.reshape)
+        parts = zip(self._layout.arrays, np.split(x, np.cumsum(self._sizes)[:-1]), self._shapes, strict=True)
+        return {n: p.reshape(shape) for n, p, shape in parts}
 
     def error(self, x: np.ndarray, deviation: np.ndarray) -> dict[str, np.ndarray]:
         return self.value(deviation)
