@@ -145,10 +145,15 @@ def test_unpacking_takes_constant_memory(tiny, copied, monkeypatch):
             os.link(folder / f"{name}_000000.npz", folder / f"{name}_{i:06d}.npz")
     peaks = []
     for frames in (100, 399):
-        tracemalloc.start()
-        packed.Packed(tiny.pair.source, [folder], frames)
-        peaks.append(tracemalloc.get_traced_memory()[1])
-        tracemalloc.stop()
+        packed.Packed(tiny.pair.source, [folder], frames - 1)  # whatever is imported and kept once
+        found = []
+        for _ in range(3):  # other threads allocate, too: the least is this one's
+            shutil.rmtree(copied / ".packed")
+            tracemalloc.start()
+            packed.Packed(tiny.pair.source, [folder], frames)
+            found.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
+        peaks.append(min(found))
     assert peaks[1] - peaks[0] < 299 * size / 10, "frames are kept"
 
 
