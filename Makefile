@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 BENCH_VENV := .venv-bench
 DEMO := demo
-DEMO_BUDGET ?= 150s
+DEMO_BUDGET ?= 130s
 TEST_PROCESSES ?= 2
 
 .PHONY: demo test test-slow lint bench clean
@@ -20,7 +20,7 @@ demo: $(VENV)/.installed
 	$(BIN)/phi-sol generate wake_2d --split train --param reynolds=100,193.1,372.8,719.7,1000 --warmup 60 --frames 60 --out $(DEMO)/data/train
 	$(BIN)/phi-sol generate wake_2d --split test --param reynolds=268.3,517.9 --warmup 60 --frames 50 --out $(DEMO)/data/test
 	$(BIN)/phi-sol train wake_2d --data $(DEMO)/data --budget $(DEMO_BUDGET) --validation 0 --out $(DEMO)/runs/sol $(if $(wildcard $(DEMO)/runs/sol/run.json),--resume)
-	$(BIN)/phi-sol evaluate wake_2d --data $(DEMO)/data --run $(DEMO)/runs/sol --out $(DEMO)/runs/evaluation
+	$(BIN)/phi-sol evaluate wake_2d --data $(DEMO)/data --run $(DEMO)/runs/sol --schemes semi_lagrangian,mac_cormack --out $(DEMO)/runs/evaluation
 	@grep '^- sol: ' $(DEMO)/runs/evaluation/report.md | cut -c 3-
 
 $(BENCH_VENV)/.installed: setup.cfg pyproject.toml

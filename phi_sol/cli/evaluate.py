@@ -29,6 +29,9 @@ def evaluate(
             "--numerics/--no-numerics",
         ),
     ] = None,
+    schemes: Annotated[
+        str | None, option("Schemes of advection of the plain numerics, e.g. semi_lagrangian,mac_cormack.", "all")
+    ] = None,
     precision: Annotated[
         str | None,
         option(
@@ -88,6 +91,7 @@ def evaluate(
     for folder in run:
         task.require(folder, scene)
     options: dict = {} if numerics is None else {"numerics": numerics}
+    options |= {} if schemes is None else {"schemes": [s.strip() for s in schemes.split(",") if s.strip()]}
     options |= {} if precision is None else {"precision": precision}
     options |= {"anyway": True} if anyway else {}
     options |= {"reference_error": True} if reference_error else {}

@@ -4,13 +4,13 @@ of the reference, with shorter and longer time steps.
 """
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, quoted
 from ..experiment import Experiment
 from ..flows.advection import SCHEMES
 from ..grids.restriction import restrict_all
@@ -49,7 +49,12 @@ class Plain:
         return {"factor": self.factor, "advection": self.advection, "dt": self.solver.dt}
 
 
-def plain_solvers(experiment: Experiment, simulations: list[dict[str, float]], frames: int) -> dict[str, Plain]:
+def plain_solvers(
+    experiment: Experiment,
+    simulations: list[dict[str, float]],
+    frames: int,
+    schemes: Sequence[str] | None = None,
+) -> dict[str, Plain]:
     """
     All of them but source and reference themselves, by name: `SRC-MC` has another scheme, `SRC-2x` cells half as large,
     `SRC-2x-MC-dt2` both and a time step of 2 units of time; `REF-dt4` is the reference with another time step.
@@ -60,13 +65,14 @@ def plain_solvers(experiment: Experiment, simulations: list[dict[str, float]], f
     Args:
         simulations: Parameters at which all must be stable by the flow's own criterion; what is not is left out.
         frames: Frames that are compared: no time step is longer.
+        schemes: Of advection; default: all that there are.
     """
     pair, found = experiment.pair, {}
     dt, least = pair.source.dt, pair.reference.dt
     steps = sorted({dt / 2**k for k in range(64) if dt / 2**k >= least * (1 - 1e-9)} | {least})
     steps += [dt * 2**k for k in range(1, LONGER + 1) if 2**k <= frames]
     finer = min((f for f in _factors(pair) if 1 < f < pair.ratio), default=None)
-    for factor, scheme, solver in _solvers(experiment):
+    for factor, scheme, solver in _solvers(experiment, check_schemes(experiment, schemes)):
         same_scheme = scheme in (None, pair.source.advection)
         reference = factor == pair.ratio and solver.flow is pair.reference
         for step in steps:
@@ -94,11 +100,26 @@ def _factors(pair: SolverPair) -> list[int]:
     return [f for f in range(1, pair.ratio + 1) if pair.ratio % f == 0]
 
 
-def _solvers(experiment: Experiment) -> Iterator[tuple[int, str | None, Solver]]:
+def check_schemes(experiment: Experiment, given: Sequence[str] | None) -> Sequence[str]:
+    """All schemes of advection, or those that are given; an InputError for others, and for a flow without a choice."""
+    if given is None:
+        return tuple(SCHEMES)
+    wanted = [given] if isinstance(given, str) else list(given)
+    if not advects(experiment):
+        raise InputError(f"{experiment.name} has no choice of schemes of advection: leave out schemes=.")
+    for scheme in wanted:
+        if not (isinstance(scheme, str) and scheme in SCHEMES):
+            raise InputError(f"Unknown advection scheme {quoted(scheme)} in schemes. Known: {', '.join(SCHEMES)}.")
+    if not wanted:
+        raise InputError("schemes names no scheme of advection: give numerics=False for no plain numerics.")
+    return wanted
+
+
+def _solvers(experiment: Experiment, schemes: Sequence[str]) -> Iterator[tuple[int, str | None, Solver]]:
     """One for every grid and scheme, with any time step: loops are compiled once for all of them."""
     pair, options = experiment.pair, experiment.options
     for factor in _factors(pair):
-        for scheme in SCHEMES if advects(experiment) else (None,):
+        for scheme in schemes if advects(experiment) else (None,):
             if factor == pair.ratio and scheme in (None, pair.reference.advection):
                 yield factor, scheme, FinerSource(pair, pair.reference) if factor > 1 else pair.reference
             elif factor == 1 and scheme in (None, pair.source.advection):

@@ -22,7 +22,7 @@ from ..stepping.solver import Solver
 from ..storage.dataset import Dataset, find_simulations, folder_names
 from ..storage.files import versions, write_json
 from ..texts import for_html
-from .baselines import plain_solvers
+from .baselines import check_schemes, plain_solvers
 from .groups import group_runs
 from .illustrate import write_pictures
 from .measures import Measures
@@ -86,6 +86,7 @@ def evaluate_corrections(
     command: str = "",
     progress: Callable[[str, int, int], None] = lambda solver, done, total: None,
     numerics: bool = True,
+    schemes: Sequence[str] | None = None,
     precision: str | None = None,
     anyway: bool = False,
     reference_error: bool = False,
@@ -106,6 +107,7 @@ def evaluate_corrections(
         load: Reads a folder: a corrector, or what has a `solver_for` a flow.
         frames: Frames of the rollouts; default: as many as recorded, at most 500.
         numerics: Whether plain numerics are run beside the source.
+        schemes: The schemes of advection of these; default: all.
         precision: Of the networks of all correctors, see `Corrector.in_precision`; default: each one's own.
         anyway: Whether correctors of another flow are evaluated, too, where they can be used (`HybridSolver` without
             `strict`); results and report say what differs.
@@ -123,6 +125,10 @@ def evaluate_corrections(
         integer("The number of simulations that the reference's error is measured over", reference_simulations, 1)
         if not reference_error:
             raise InputError("The reference's error is not asked for: give reference_error=True, too.")
+    if schemes is not None:
+        schemes = check_schemes(experiment, schemes)
+        if not numerics:
+            raise InputError("Without plain numerics there are no schemes= to choose: leave out one of the two.")
     if out is not None:
         check_place(Path(out), "Name another folder (out=).")
     flow = experiment.pair.source
@@ -138,7 +144,7 @@ def evaluate_corrections(
         check_steps(name, solver, flow.dt, count)
     corrected = {f for d in descriptions.values() for f in d.get("correct", [])}
     measures = Measures(test, count, [f for f in flow.fields if f in corrected], [*metrics, *points])
-    plain = plain_solvers(experiment, test.simulations, count) if numerics else {}
+    plain = plain_solvers(experiment, test.simulations, count, schemes) if numerics else {}
     records, plain, reference_ms = roll_out(plain, trained, measures, progress)
     solvers = {"SRC": flow} | {n: p.solver for n, p in plain.items()} | trained
     groups = group_runs({n: records[n] for n in solvers if n not in plain or plain[n].named}, descriptions)
@@ -159,6 +165,7 @@ def evaluate_corrections(
         "correctors": {n: _facts(d) | _elsewhere(trained[n], test) for n, d in descriptions.items()},
         "grids": grids | {"REF": experiment.pair.reference.resolution},
         "numerics": {n: p.facts for n, p in plain.items()} if numerics else None,
+        "schemes": None if schemes is None else list(schemes),
         "data": {"folder": folder_names(data), "sha256": data_hash(test, count), "fingerprints": test.fingerprints},
         "versions": versions(),
         "command": command,

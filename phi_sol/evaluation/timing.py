@@ -12,7 +12,8 @@ from ..storage.dataset import Dataset
 
 SECONDS = 6.0  # that all solvers of a comparison together are timed for, as a rule
 ROUNDS = 3, 15  # turns of each, at least and at most
-LONGEST = 50  # steps of one turn, at most
+LONGEST = 400  # steps of one turn, at most: what a call costs must not count
+TRIES = 3  # of one step: the least says how long it takes, as a first call may wait
 
 Run = Callable[[int], object]
 """Takes so many steps, and returns when they are done."""
@@ -40,8 +41,8 @@ def time_alternately(
 ) -> dict[str, float]:
     """
     Median wall time of one step in milliseconds, by name. All are compiled first; then they take turns, so that what
-    else the machine does meets all of them alike. Turns are loops of up to 50 steps, fewer of what is slow; there are 3
-    to 15 of each, as many as fit into about `seconds` in all.
+    else the machine does meets all of them alike. Turns are loops of up to 400 steps, fewer of what is slow; there are
+    3 to 15 of each, as many as fit into about `seconds` in all.
 
     Args:
         progress: Called with (compiled, solvers) while they are compiled.
@@ -50,11 +51,9 @@ def time_alternately(
     for done, run in enumerate(runs.values(), 1):
         run(1)
         progress(done, len(runs))
-    share, lengths = seconds / ROUNDS[0] / max(1, len(runs)), {}
+    share, lengths = seconds / (2 * ROUNDS[0]) / max(1, len(runs)), {}
     for name, run in runs.items():
-        begin = clock()
-        run(1)
-        lengths[name] = int(np.clip(share / max(clock() - begin, 1e-9), 1, LONGEST))
+        lengths[name] = _length(run, share, clock)
     times, start = {n: [] for n in runs}, clock()
     for turn in range(ROUNDS[1]):
         if turn >= ROUNDS[0] and clock() - start > seconds:
@@ -64,6 +63,19 @@ def time_alternately(
             run(lengths[name])
             times[name].append((clock() - begin) / lengths[name])
     return {n: 1e3 * float(np.median(t)) for n, t in times.items()}
+
+
+def _length(run: Run, seconds: float, clock: Callable[[], float]) -> int:
+    """How many steps of a solver take about so long: of a step alone most is the call, of some the step is."""
+    steps = 1
+    for tries in (TRIES, 1):
+        taken = []
+        for _ in range(tries):
+            begin = clock()
+            run(steps)
+            taken.append((clock() - begin) / steps)
+        steps = int(np.clip(seconds / max(min(taken), 1e-9), 1, LONGEST))
+    return steps
 
 
 def time_step(solver: Solver, arrays: Arrays, parameters: Arrays, seconds: float = 1.0, steps: int = 20) -> float:

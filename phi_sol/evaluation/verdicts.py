@@ -44,10 +44,12 @@ def _equal_error(entry: dict, results: dict) -> str:
     speedup, over = entry["speedup"], entry["speedup_over"]
     if results["numerics"] is None:
         return "Plain numerics were left out, so that nothing is said of its speed-up over them. "
+    schemes = results.get("schemes")
+    kind = f"plain numerics ({', '.join(schemes)})" if schemes else "plain numerics"
     if over == REFERENCE:
-        text = f"No plain numerics that are cheaper than the reference are as accurate: speed-up {ratio(speedup)}."
+        text = f"No {kind} that are cheaper than the reference are as accurate: speed-up {ratio(speedup)}."
     else:
-        text = f"The cheapest plain numerics that are as accurate are {over}: speed-up {ratio(speedup)}."
+        text = f"The cheapest {kind} that are as accurate are {over}: speed-up {ratio(speedup)}."
     return f"{text} " if speedup >= 1 else f"{text[:-1]}, a loss. "
 
 

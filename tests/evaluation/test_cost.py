@@ -168,6 +168,11 @@ def test_the_reference_s_own_error_stands_beside_it():
     assert table.rows[0] == ["half dt", "0.5", "0.0125"] and table.rows[2] == ["mac_cormack", "1", "blew up"]
 
 
+def test_the_verdict_says_which_schemes_were_run():
+    (line, *_) = verdicts(evaluation(record([0.25] * 4, 2.0), schemes=["mac_cormack"]))
+    assert "No plain numerics (mac_cormack) that are cheaper" in line
+
+
 def test_without_plain_numerics_nothing_is_said_of_them():
     (line,) = verdicts(evaluation(record([0.25] * 4, 2.0), numerics=None))
     assert "Plain numerics were left out" in line and "No plain numerics that" not in line

@@ -59,6 +59,16 @@ def test_schemes_grids_and_time_steps(long_steps):
     assert [n for n, p in known.items() if p.named] == ["SRC-MC", "SRC-2x"]
 
 
+def test_schemes_may_be_chosen(long_steps):
+    experiment, data = long_steps
+    known, all_of_them = (plain_solvers(experiment, data.simulations, 4, s) for s in (["mac_cormack"], None))
+    assert set(known) == {n for n, p in all_of_them.items() if p.advection == "mac_cormack"}
+    with pytest.raises(InputError, match="Unknown advection scheme 'upwind' in schemes. Known: semi_lagrangian, mac_"):
+        plain_solvers(experiment, data.simulations, 4, ["upwind"])
+    with pytest.raises(InputError, match="give numerics=False"):
+        plain_solvers(experiment, data.simulations, 4, [])
+
+
 def test_schemes_of_fluxes_with_the_time_steps_that_are_stable(long_steps):
     """At the flow's speed limit of 6.85 and cells of 4, 2, 1: dt <= 1.73 h / 6.85, with van Leer's limiter h / 6.85."""
     experiment, data = long_steps

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from phi_sol.evaluation.timing import LONGEST, ROUNDS, runner, time_alternately
+from phi_sol.evaluation.timing import LONGEST, ROUNDS, TRIES, runner, time_alternately
 from phi_sol.solvers.time_step import WithTimeStep
 
 
@@ -32,15 +32,29 @@ def test_solvers_take_turns_after_all_are_compiled():
     assert {n: round(ms, 9) for n, ms in found.items()} == {"fast": 0.1, "slow": 50.0, "slowest": 1e5}
     names = [n for n, _ in clock.calls]
     assert names[:3] == ["fast", "slow", "slowest"]  # compiled, with one step
-    assert names == ["fast", "slow", "slowest"] * (2 + ROUNDS[0])  # as few rounds as there may be
-    lengths = {n: count for n, count in clock.calls[6:]}
-    assert lengths == {"fast": LONGEST, "slow": 6, "slowest": 1}  # of a third of a second a turn
+    tried = [n for n in clock.solvers for _ in range(TRIES + 1)]  # how long turns are
+    assert names[3:] == tried + ["fast", "slow", "slowest"] * ROUNDS[0]  # as few rounds as there may be
+    lengths = {n: count for n, count in clock.calls[3 + len(tried) :]}
+    assert lengths == {"fast": LONGEST, "slow": 3, "slowest": 1}  # of a sixth of a second a turn
 
 
 def test_fast_solvers_get_more_turns_within_the_time():
-    clock = Clock(a=(1.0, 1e-4), b=(1.0, 1e-3))
+    clock = Clock(a=(1.0, 1e-5), b=(1.0, 1e-4))
     clock.time(6.0)
-    assert len(clock.calls) == 2 * (2 + ROUNDS[1]) and clock.now < 6.0
+    assert len(clock.calls) == 2 * (2 + TRIES + ROUNDS[1]) and clock.now < 6.0
+
+
+def test_a_first_call_that_waits_does_not_shorten_turns():
+    """Threads that wake up, say: with turns of one step the call would be timed, not the step."""
+    clock = Clock(a=(1.0, 1e-4))
+    steps = clock.run("a")
+
+    def run(count):
+        steps(count)
+        clock.now += 1e-3 + (1.0 if len(clock.calls) in (2, 3) else 0.0)  # a call has a cost, too
+
+    found = time_alternately({"a": run}, 1.0, clock=lambda: clock.now)
+    assert clock.calls[-1] == ("a", LONGEST) and found["a"] < 0.1 * (1 + 0.03)
 
 
 def test_a_stall_of_the_machine_does_not_count():
@@ -50,7 +64,7 @@ def test_a_stall_of_the_machine_does_not_count():
 
     def run(count):
         stalled(count)
-        clock.now += 5.0 if len(clock.calls) == 7 else 0.0
+        clock.now += 5.0 if len(clock.calls) == 13 else 0.0
 
     found = time_alternately({"a": run, "b": clock.run("b")}, 60.0, clock=lambda: clock.now)
     assert round(found["a"], 9) == 1.0 and round(found["b"], 9) == 2.0

@@ -177,7 +177,7 @@ def calls_of_scenes(folder: Path, tiny, tiny_train, tiny_data, tiny_run) -> dict
             phi_sol.evaluate, {"experiment": tiny, "runs": [], "data": tiny_data, "frames": 1, "numerics": False,
                                "progress": False},
             {"experiment": "thing", "runs": "runs", "data": "path", "out": "path", "frames": "count or none",
-             "numerics": "flag", "precision": "choice", "anyway": "flag", "reference_error": "flag",
+             "numerics": "flag", "schemes": "list", "precision": "choice", "anyway": "flag", "reference_error": "flag",
              "reference_simulations": "count or none", "metrics": "list", "series": "flag", "probes": "list",
              "progress": "flag"},
         ),

@@ -49,7 +49,8 @@ class Correction(NetworkTask):
     product = "corrector"
     files = ("corrector.json", "corrector.keras")
     methods = METHODS
-    measures = ("numerics", "precision", "anyway", "reference_error", "reference_simulations", "series", "probes")
+    measures = ("numerics", "schemes", "precision", "anyway", "reference_error", "reference_simulations", "series")
+    measures += ("probes",)
 
     @checked
     def __init__(
