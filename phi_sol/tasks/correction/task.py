@@ -49,8 +49,7 @@ class Correction(NetworkTask):
     product = "corrector"
     files = ("corrector.json", "corrector.keras")
     methods = METHODS
-    measures = ("numerics", "schemes", "precision", "anyway", "reference_error", "reference_simulations", "series")
-    measures += ("probes",)
+    measures = tuple("numerics schemes precision anyway reference_error reference_simulations series probes".split())
 
     @checked
     def __init__(
