@@ -36,7 +36,7 @@ def check_installed(kind: str):
 def flat(frames: Rollout) -> tuple[dict, dict]:
     """Arrays with all frames of all simulations in one axis, and parameters likewise."""
     arrays = {n: a.reshape(-1, *a.shape[2:]) for n, a in frames.arrays.items()}
-    return arrays, {n: np.tile(p, len(frames)) for n, p in frames.parameters.items()}
+    return arrays, {n: np.concatenate([p] * len(frames)) for n, p in frames.parameters.items()}
 
 
 def pressure_of(frames: Rollout, arrays: dict, parameters: dict) -> dict[str, np.ndarray]:
@@ -80,7 +80,9 @@ def to_xarray(frames: Rollout, **attributes):
         raise InputError(f"The batch dimension {min(taken)!r} has the name of a coordinate: rename it.")
     coordinates |= {d: (d, list(names)) for d, names in zip(batch.names, batch.item_names, strict=True) if names}
     for name, values in frames.parameters.items():
-        if batch:
+        if along := flow.profiles.get(name, ()):
+            coordinates[name] = ([*batch.names, *along], values.reshape(*batch.sizes, *values.shape[1:]))
+        elif batch:
             coordinates[name] = (batch.names, values.reshape(batch.sizes))
         else:
             attributes = {name: float(values[0])} | attributes

@@ -3,7 +3,7 @@
 import inspect
 import sys
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -51,6 +51,9 @@ class Flow(Options, Steps, Solver, System):
     """Those of `prescribed` that networks see, besides the fields that they correct."""
     parameters: tuple[str, ...] = ()
     """Those that may differ between simulations: positive ones, and `seed` >= 0, which random states are drawn from."""
+    profiles: Mapping[str, tuple[str, ...]] = {}
+    """Arrays that a state may have among its parameters, one value per face along these axes each, such as `inlet`: by
+    simulation, with gradients. Where a state has none, the flow's own holds."""
     drawn: tuple[str, ...] = ("x", "y", "z")
     """Axes in the order in which pictures show them: of those that a slice leaves, the first to the right."""
     _made_anew = ("loop", "compiled", "projection", "layouts", "templates")

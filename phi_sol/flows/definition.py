@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 LONG = 8  # numbers; more of them are hashed
 SINGLE = 6  # digits of single precision that are compared; tensors have the one that was set when they were made
-NOT_PHYSICS = ("reach", "jit_compile", "drawn")  # attributes that change the speed or the pictures of a flow only
+NOT_PHYSICS = ("reach", "jit_compile", "drawn", "profiles")  # attributes that change speed or pictures of a flow only,
+# or say what states may have
 
 
 def definition(flow: Flow) -> dict:

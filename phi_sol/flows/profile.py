@@ -1,15 +1,16 @@
 """A prescribed velocity that varies along a side: an inlet profile."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from operator import add, mul, sub, truediv
 from typing import Any
 
 import numpy as np
 from phi import math
-from phi.math import Tensor, channel, spatial
+from phi.math import Tensor, batch, channel, reshaped_tensor, spatial
 from phi.math.extrapolation import ZERO, ConstantExtrapolation, Extrapolation
 
-from ..errors import InputError, is_real, plain
+from ..errors import InputError, is_real, plain, quoted
+from ..stepping.arrays import native_tensor
 
 POINTS = 6  # of Gauss and Legendre per face and axis: means of polynomials up to degree 11 are exact
 
@@ -24,7 +25,7 @@ class Profile(Extrapolation):
     shape = math.EMPTY_SHAPE
 
     def __init__(self, values: Tensor):
-        """`values`: known, with the spatial dimensions of the side."""
+        """`values`: with the spatial dimensions of the side; several simulations may differ, and gradients flow on."""
         super().__init__(pad_rank=6)  # after constants, so that what is beside it is there already
         self.values = values
 
@@ -40,7 +41,7 @@ class Profile(Extrapolation):
 
     def pad_values(self, value, width, dim, upper_edge, already_padded=None, **kwargs):
         layer = math.to_float(self.values)
-        for d in layer.shape.names:
+        for d in layer.shape.spatial.names:
             more = value.shape.get_size(d) - layer.shape.get_size(d)
             own = (already_padded or {}).get(d, (0, 0))
             lower, upper = own if sum(own) == more else (more // 2, more - more // 2)
@@ -88,6 +89,8 @@ class Profile(Extrapolation):
 
     def __eq__(self, other):
         same = isinstance(other, Profile) and self.values.shape == other.values.shape
+        if same and not (self.values.available and other.values.available):
+            return self.values is other.values
         return same and bool(math.close(self.values, other.values, rel_tolerance=1e-5, abs_tolerance=1e-6))
 
     def __hash__(self):
@@ -95,6 +98,37 @@ class Profile(Extrapolation):
 
     def __repr__(self):
         return f"Profile({', '.join(f'{d}={n}' for d, n in self.values.shape.untyped_dict.items())})"
+
+
+def profile_values(name: str, given: Any, dims: Sequence[str], resolution: Mapping[str, int]) -> Tensor:
+    """
+    A profile as a user gives it, one number or an array (faces, ...) or (batch, faces, ...), as a tensor of PhiML;
+    gradients flow on through tensors of TensorFlow and PhiML.
+
+    Raises:
+        InputError: for another shape, and known values that are not finite.
+    """
+    sizes, axes = tuple(resolution[d] for d in dims), ", ".join(dims)
+    kind = f"The {name} is a number or has one value per face, of shape {sizes} along {axes}, or (batch, ...)"
+    if isinstance(given, Tensor):
+        if given.shape.non_batch.untyped_dict != dict(zip(dims, sizes, strict=True)):
+            raise InputError(f"{kind}, not {given.shape}.")
+        values = given
+    else:
+        native = native_tensor(given)
+        try:
+            native = np.asarray(given, np.float64) if native is None else native
+        except (TypeError, ValueError):
+            raise InputError(f"{kind}, not {quoted(given)}.") from None
+        shape = tuple(native.shape)
+        if shape not in ((), sizes) and (shape[1:] != sizes or not shape[0]):
+            raise InputError(f"{kind}, not of shape {shape}.")
+        several = [batch("batch")] if len(shape) > len(dims) else []
+        values = reshaped_tensor(native, [*several, *[spatial(d) for d in dims if shape]], convert=False)
+        values = math.expand(values, spatial(**dict(zip(dims, sizes, strict=True))))
+    if values.available and not np.isfinite(values.numpy(values.shape)).all():
+        raise InputError(f"The {name} must be finite everywhere.")
+    return math.to_float(values)
 
 
 def face_means(where: dict[str, tuple[float, int]], at: dict[str, float], function: Callable) -> Tensor:

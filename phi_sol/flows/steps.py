@@ -31,6 +31,7 @@ class Steps:
     spacing: Any
     layouts: dict
     fields: tuple[str, ...]
+    parameters: tuple[str, ...]
     projection: Any
     advection = "semi_lagrangian"
     integrator = "rk3"
@@ -89,6 +90,7 @@ class Steps:
         One time step, as `physics`, by the flow's scheme and with its terms; `weights`: the values of their variables,
         see `term_rates`.
         """
+        state = self.bounded(state)
         if self.by_rates:
             rates = partial(self._all_rates, weights)
             return integrated(self.integrator, state, rates, dt, self.constrained, correction)
@@ -148,6 +150,10 @@ class Steps:
         added = (correction or {}).get(name)
         return field if added is None else field.with_values(by_component(add, field.values, added.values))
 
+    def bounded(self, state: State) -> State:
+        """The state with the boundaries of its own that its profiles give its fields; here: as it is."""
+        return state
+
     def check_diffusion(self, dt: float, **parameters: float):
         """Raises InputError if explicit diffusion amplifies the shortest waves at these parameters; here: never."""
 
@@ -156,9 +162,10 @@ class Steps:
         Raises InputError if a step of fluxes, or one of diffusion, is unstable from a native state, whose values are
         known.
         """
-        values = (np.ravel(p).tolist() for p in np.broadcast_arrays(*parameters.values()))
-        for row in set(zip(*values, strict=True)) if parameters else [()]:
-            self.check_diffusion(dt, **dict(zip(parameters, row, strict=True)))
+        scalars = {n: parameters[n] for n in self.parameters}
+        values = (np.ravel(p).tolist() for p in np.broadcast_arrays(*scalars.values()))
+        for row in set(zip(*values, strict=True)) if scalars else [()]:
+            self.check_diffusion(dt, **dict(zip(scalars, row, strict=True)))
         if self.courant is None or "velocity" not in self.fields:
             return
         layout = self.layouts["velocity"]

@@ -8,15 +8,7 @@ import numpy as np
 from phi import math
 from phi.field import CenteredGrid, Field
 from phi.geom import Box, Geometry, Sphere, cylinder
-from phi.math import Tensor, dual, spatial
-from phi.math.extrapolation import (
-    PERIODIC,
-    ZERO_GRADIENT,
-    Extrapolation,
-    as_extrapolation,
-    combine_by_direction,
-    combine_sides,
-)
+from phi.math import Tensor, dual
 from phi.physics import diffuse
 
 from ..arguments import checked
@@ -27,12 +19,13 @@ from .base import Flow
 from .diffusion import laplacian
 from .geometry import intervals, lengths, side_walls, stretched
 from .parameters import ROUNDED
-from .profile import Profile, face_means
+from .profile import profile_values
+from .stream import StreamSides
 
 OWN = "own"  # of `WakeFlow.obstacle`, where the constructor got obstacles
 
 
-class WakeFlow(Flow):
+class WakeFlow(StreamSides, Flow):
     """
     Incompressible flow around a cylinder or a sphere, with a passive marker:
 
@@ -147,51 +140,13 @@ class WakeFlow(Flow):
                 raise InputError(f"{what} at {d}={place:g} is not inside of the domain {domain} of the {name}.")
         if self.obstacle != OWN and type(self).obstacles is WakeFlow.obstacles:
             with math.NUMPY, math.precision(64):
-                covered_cells(self._cells, list(self.obstacles))
+                covered_cells(self.cells, list(self.obstacles))
 
     @cached_property
-    def _cells(self) -> Field:
+    def cells(self) -> Field:
         """The grid of cells, without values."""
         with math.NUMPY, math.precision(64):
             return CenteredGrid(0.0, 0.0, self.bounds, self.shape)
-
-    @cached_property
-    def entering(self) -> Tensor:
-        """What enters at y = 0 per time: one number, or its mean over each face there."""
-        dims = [d for d in self.size if d != "y"]
-        with math.NUMPY, math.precision(64):
-            if callable(self._inlet):
-                where = {d: (self.size[d], self.resolution[d]) for d in dims}
-                speed = face_means(where, {"y": 0.0}, self._inlet)
-            else:
-                speed = math.wrap(self.speed if self._inlet is None else float(self._inlet))
-            if self.obstacle == OWN:
-                solid = [c[0] for c in covered_cells(self._cells, list(self.obstacles))]
-                if solid and np.any(solid):
-                    speed = speed * math.wrap(~np.logical_or.reduce(solid), spatial(",".join(dims)))
-        least, greatest = (float(f(speed, speed.shape)) for f in (math.min, math.max))
-        if (self._inlet is not None or self.obstacle == OWN) and (least < 0 or greatest <= 0):
-            kind = "at least 0 all over y = 0, and positive where no obstacle stands"
-            raise InputError(f"The inlet of a {type(self).__name__} must be {kind}, not {least:g} to {greatest:g}.")
-        return speed
-
-    @property
-    def boundaries(self):
-        with math.NUMPY, math.precision(64):
-            sides = {side: self._wall(kind) for side, kind in self._walls.items()}
-            marker = {side: e if e is PERIODIC else ZERO_GRADIENT for side, e in sides.items()}
-            inlet = combine_by_direction(Profile(self.entering) if self.entering.shape else self.entering, 0.0)
-            ends = {"y-": ZERO_GRADIENT, "y+": ZERO_GRADIENT}
-            return {"velocity": combine_sides(ends | {"y-": inlet} | sides), "marker": combine_sides(ends | marker)}
-
-    def _wall(self, kind: str) -> Extrapolation:
-        if kind in ("periodic", "free-slip"):
-            return PERIODIC if kind == "periodic" else combine_by_direction(0.0, ZERO_GRADIENT)
-        if kind == "no-slip":
-            return as_extrapolation(0.0)
-        if "z" not in self.size:
-            return combine_by_direction(normal=0.0, tangential=self.speed)
-        return as_extrapolation(math.vec(**{d: self.speed if d == "y" else 0.0 for d in self.size}))  # tangents differ
 
     @property
     def span_is_periodic(self) -> bool:
@@ -214,7 +169,7 @@ class WakeFlow(Flow):
         return self.field("marker", self.covered_fraction(self._inflow))
 
     @checked
-    def initial_state(self, reynolds, poke: float = 1.0, span: float = 0.2) -> State:
+    def initial_state(self, reynolds, poke: float = 1.0, span: float = 0.2, inlet=None) -> State:
         """
         What enters, everywhere, plus a sideways poke behind the obstacle that breaks the symmetry, made
         divergence-free. Where there are no obstacles there is no poke.
@@ -224,13 +179,18 @@ class WakeFlow(Flow):
             poke: Sideways speed behind the obstacle, in y in [62.5, 87.5], x in [44, 56], before the projection.
             span: In 3D the poke varies along z by this fraction, as Σ_m sin(2π m z / 100 + m²) / 2 for m = 1, 3, and so
                 does a poke along z with cosines, so that the flow becomes 3D; 0 leaves the wake of a cylinder 2D.
+            inlet: Speed along y that enters, by face of y = 0: shape (x,), in 3D (x, z), or with several simulations in
+                front; instead of the flow's own, from now on. Steps are differentiable with respect to it.
 
         Raises:
-            InputError: for a Reynolds number that is not positive and finite.
+            InputError: for a Reynolds number that is not positive and finite, or an inlet of another shape.
         """
         parameters = self.parameter_tensors({"reynolds": reynolds})
+        if inlet is not None:
+            parameters["inlet"] = profile_values("inlet", inlet, self.profiles["inlet"], self.resolution)
+        entering = parameters.get("inlet", self.entering)
         y, x, r = self.center["y"], self.center["x"], self.radius
-        speed = self.speed if self.entering.shape or self._inlet is None else float(self.entering)
+        speed = self.speed if entering.shape or self._inlet is None else float(entering)
         poked = Box(y=(y + 1.25 * r, y + 3.75 * r), x=(x - 0.6 * r, x + 0.6 * r))
 
         def start(x):
@@ -242,12 +202,15 @@ class WakeFlow(Flow):
             return math.vec(y=speed, x=inside * (1 + span * along_x), z=inside * span * along_z)
 
         velocity = self.field("velocity", start)
-        if self.entering.shape:
+        if entering.shape:
             y, *others = velocity.vector
-            parts = [math.expand(math.to_float(self.entering), y.values.shape), *(c.values for c in others)]
+            parts = [math.expand(math.to_float(entering), y.values.shape), *(c.values for c in others)]
             velocity = velocity.with_values(math.stack(parts, dual(vector=list(self.size))))
-        velocity, _ = self.projection(velocity)
-        fields = {"velocity": velocity, "marker": self.field("marker", 0.0)}
+        velocity, _ = self.projection(self.bounded(State({"velocity": velocity}, parameters)).velocity)
+        fields = {
+            "velocity": self.templates["velocity"].with_values(velocity.values),
+            "marker": self.field("marker", 0.0),
+        }
         return State({n: math.expand(f, parameters["reynolds"].shape) for n, f in fields.items()}, parameters)
 
     def viscosity(self, reynolds: Tensor) -> Tensor:

@@ -51,7 +51,7 @@ def series(frames: Rollout, probes: Iterable[Point] = (), metrics: Iterable[Metr
         arrays = {n: a[first : first + TOGETHER] for n, a in frames.arrays.items()}
         count = len(next(iter(arrays.values())))
         flat = {n: a.reshape(-1, *a.shape[2:]) for n, a in arrays.items()}
-        parameters = {n: np.tile(p, count) for n, p in frames.parameters.items()}
+        parameters = {n: np.concatenate([p] * count) for n, p in frames.parameters.items()}
         values = {n: v for m in chosen for n, v in single(_measured(m, flow, flat, parameters)).items()}
         shape = count, *frames.batch_shape.sizes
         parts.append({n: np.asarray(v, np.float64).reshape(shape) for n, v in values.items()})

@@ -178,7 +178,7 @@ class HybridSolver(Wrapped, Generic[Corrects]):
 
         def moved(found: Arrays, fraction: float, last: bool) -> Arrays:
             others = self._others(arrays, parameters, fraction * dt, self.names if last else seen)
-            return self._constrained(arrays | found | others)
+            return self._constrained(arrays | found | others, parameters)
 
         rates = lambda stage: self.corrector(stage, parameters, weights)  # noqa: E731
         return march(self.corrector.integrator, arrays, rates, lambda stage: stage, moved, dt / self.dt)
@@ -194,10 +194,10 @@ class HybridSolver(Wrapped, Generic[Corrects]):
 
     def _corrected(self, arrays: Arrays, parameters: Arrays, weights: list[tf.Tensor] | None) -> Arrays:
         corrections = self.corrector(arrays, parameters, weights)
-        return self._constrained(arrays | {n: arrays[n] + c for n, c in corrections.items()})
+        return self._constrained(arrays | {n: arrays[n] + c for n, c in corrections.items()}, parameters)
 
-    def _constrained(self, arrays: Arrays) -> Arrays:
-        return self.flow.compiled.project(arrays) if self.corrector.project else arrays
+    def _constrained(self, arrays: Arrays, parameters: Arrays) -> Arrays:
+        return self.flow.compiled.project(arrays, parameters) if self.corrector.project else arrays
 
     def __repr__(self):
         return f"HybridSolver({self.solver}, {self.corrector})"

@@ -9,7 +9,7 @@ field and one per component of a staggered field (`velocity.y`, `velocity.x`, `m
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from phi.math import EMPTY_SHAPE, Shape
@@ -65,7 +65,7 @@ def pack(flow: System, state: State, own: bool = False) -> tuple[Arrays, Arrays,
 
     Returns:
         arrays: By array name, shape (batch, *spatial), where all batch dimensions, or none, are packed into one.
-        parameters: By parameter name, shape (batch,).
+        parameters: By parameter name, shape (batch,), and by name of the profiles that it has, shape (batch, *spatial).
         batch: The batch dimensions, to be given to `unpack`.
     """
     import tensorflow as tf
@@ -77,7 +77,14 @@ def pack(flow: System, state: State, own: bool = False) -> tuple[Arrays, Arrays,
     arrays = {n: tf.convert_to_tensor(a) for n, a in native_arrays(flow, state, shape).items()}
     dtype = next(iter(arrays.values())).dtype
     parameters = {n: tf.cast(native_of(state.parameters[n], shape), dtype) for n in flow.parameters}
+    for name in given_profiles(flow, state.parameters):
+        parameters[name] = tf.cast(native_of(state.parameters[name], shape, flow.profiles[name]), dtype)
     return {n: tf.cast(a, dtype) for n, a in arrays.items()}, parameters, shape
+
+
+def given_profiles(flow: System, parameters: Mapping) -> list[str]:
+    """Names of the profiles of a flow that are among parameters, in order."""
+    return [n for n in flow.profiles if n in parameters]
 
 
 def native_arrays(flow: System, state: State, shape: Shape) -> dict:
@@ -88,7 +95,9 @@ def native_arrays(flow: System, state: State, shape: Shape) -> dict:
 def unpack(flow: System, arrays: Arrays, parameters: Arrays, shape: Shape = EMPTY_SHAPE) -> State:
     """The state of native arrays, the inverse of `pack`. Works inside a trace and on NumPy arrays."""
     fields = unpack_fields(flow, arrays, flow.fields, shape)
-    return State(fields, {n: tensor_of(parameters[n], shape) for n in flow.parameters})
+    known = {n: tensor_of(parameters[n], shape) for n in flow.parameters}
+    known |= {n: tensor_of(parameters[n], shape, flow.profiles[n]) for n in given_profiles(flow, parameters)}
+    return State(fields, known)
 
 
 def unpack_fields(flow: System, arrays: Arrays, names: Iterable[str], shape: Shape = EMPTY_SHAPE) -> Fields:
@@ -109,6 +118,11 @@ def check_state(flow: System, state: State, own: bool = False):
             if name not in there:
                 known = ", ".join([*state.fields, *state.parameters])
                 raise InputError(f"{type(flow).__name__} needs {name!r} but the state has {known}.")
+    for name in given_profiles(flow, state.parameters):
+        there = state.parameters[name].shape.non_batch
+        needed = {d: flow.resolution[d] for d in flow.profiles[name]}
+        if there.untyped_dict != needed:
+            raise InputError(f"The {name} of {flow} has one value per face, {needed}, not {there}.")
     for name in flow.fields:
         found = "" if own else difference(flow.layouts[name], state.fields[name])
         if found:

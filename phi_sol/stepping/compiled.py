@@ -9,8 +9,9 @@ import tensorflow as tf
 from phi import math
 from phi.math import NUMPY, batch, reshaped_tensor
 
+from ..grids.layout import tensor_of
 from ..kernels.compiled import Arrays, differentiable
-from .arrays import array_names, field_arrays, pack, unpack, unpack_fields
+from .arrays import array_names, field_arrays, given_profiles, pack, unpack, unpack_fields
 from .state import State
 from .system import System
 
@@ -39,10 +40,11 @@ class CompiledFlow:
             flow.integrate(state, math.wrap(flow.dt))
         self._names, self._functions = array_names(flow), {}
 
-    def _function(self, corrected: tuple[str, ...], wanted: tuple[str, ...]) -> Callable:
+    def _function(self, corrected: tuple[str, ...], wanted: tuple[str, ...], known: tuple[str, ...]) -> Callable:
         """The compiled step with corrections of some arrays that gives some arrays, from values in order."""
-        if (corrected, wanted) not in self._functions:
-            groups = self._names, self.flow.parameters, corrected
+        key = corrected, wanted, known
+        if key not in self._functions:
+            groups = self._names, known, corrected
 
             def flat(dt: tf.Tensor, *values: tf.Tensor) -> list[tf.Tensor]:
                 rest = iter(values)
@@ -50,8 +52,8 @@ class CompiledFlow:
                 result = self._step(arrays, parameters, dt, correction, list(rest))
                 return [result[n] for n in wanted]
 
-            self._functions[corrected, wanted] = differentiable(flat)
-        return self._functions[corrected, wanted]
+            self._functions[key] = differentiable(flat)
+        return self._functions[key]
 
     def _step(
         self, arrays: Arrays, parameters: Arrays, dt: tf.Tensor, correction: Arrays, weights: list[tf.Tensor]
@@ -67,21 +69,30 @@ class CompiledFlow:
             return pack(self.flow, self.flow.integrate(state, dt, forces, weights), own=True)[0]
 
     @cached_property
-    def _projected(self) -> Callable:
+    def _projections(self) -> dict[tuple[str, ...], Callable]:
+        return {}
+
+    def _projected(self, known: tuple[str, ...]) -> Callable:
         layout = self.flow.layouts["velocity"]
 
         def flat(*values: tf.Tensor) -> list[tf.Tensor]:
-            arrays, shape = dict(zip(layout.arrays, values, strict=True)), batch(batch=values[0].shape[0])
+            shape, count = batch(batch=values[0].shape[0]), len(layout.arrays)
+            arrays, profiles = dict(zip(layout.arrays, values[:count], strict=True)), values[count:]
             with math.precision(values[0].dtype.size * 8):
-                velocity, _ = self.flow.projection(layout.to_field(arrays, shape))
-                return list(layout.to_arrays(velocity, shape).values())
+                axes = (self.flow.profiles[n] for n in known)
+                given = {n: tensor_of(p, shape, d) for n, p, d in zip(known, profiles, axes, strict=True)}
+                state = self.flow.bounded(State({"velocity": layout.to_field(arrays, shape)}, given))
+                return list(layout.to_arrays(self.flow.projection(state.velocity)[0], shape).values())
 
-        return differentiable(flat)
+        if known not in self._projections:
+            self._projections[known] = differentiable(flat)
+        return self._projections[known]
 
-    def project(self, arrays: Arrays) -> Arrays:
+    def project(self, arrays: Arrays, parameters: Arrays) -> Arrays:
         """The arrays with a velocity that is divergence-free, by the flow's projection."""
-        names = field_arrays(self.flow, "velocity")
-        return arrays | dict(zip(names, self._projected(*[arrays[n] for n in names]), strict=True))
+        names, known = field_arrays(self.flow, "velocity"), tuple(given_profiles(self.flow, parameters))
+        values = [*(arrays[n] for n in names), *(parameters[n] for n in known)]
+        return arrays | dict(zip(names, self._projected(known)(*values), strict=True))
 
     def __call__(
         self,
@@ -99,6 +110,8 @@ class CompiledFlow:
             only: Names of the arrays to compute; None for all. What they don't depend on is not computed.
         """
         correction, wanted = correction or {}, tuple(self._names if only is None else only)
-        values = [arrays[n] for n in self._names] + [parameters[n] for n in self.flow.parameters]
-        step, weights = self._function(tuple(correction), wanted), map(tf.convert_to_tensor, self.flow.term_weights)
+        known = (*self.flow.parameters, *given_profiles(self.flow, parameters))
+        values = [arrays[n] for n in self._names] + [parameters[n] for n in known]
+        step = self._function(tuple(correction), wanted, known)
+        weights = map(tf.convert_to_tensor, self.flow.term_weights)
         return dict(zip(wanted, step(dt, *values, *correction.values(), *weights), strict=True))

@@ -14,8 +14,9 @@ from ..arguments import checked
 from ..errors import InputError
 from ..files import read_arrays, write_arrays
 from ..grids.belonging import continuation
-from ..grids.layout import Layout
+from ..grids.layout import Layout, tensor_of
 from ..places import check_file
+from .arrays import given_profiles
 
 if TYPE_CHECKING:
     from .solver import Solver
@@ -47,8 +48,9 @@ def write_state(state: State, path: str | Path):
         add("field", layout.to_arrays(field, shape))
         add("side", continuation(layout))
     for name, value in state.parameters.items():
-        about["parameters"][name] = _written(value.shape)
-        add("parameter", {name: value.native([value.shape])})
+        shape, along = value.shape.batch, value.shape.spatial.names
+        about["parameters"][name] = _written(shape)
+        add("parameter", {name: value.native([shape, *along])})
     if not path.parent.is_dir():
         raise InputError(f"There is no folder {path.parent} for {path.name}.")
     check_file(path)
@@ -81,7 +83,7 @@ def load_state(path: str | Path, solver: Solver) -> State:
     flow, path = solver.flow, Path(path)
     about, arrays = read_arrays(path, KIND)
     for kind, own in (("fields", flow.fields), ("parameters", flow.parameters)):
-        if set(about[kind]) != set(own):
+        if set(about[kind]) - set(flow.profiles if kind == "parameters" else ()) != set(own):
             found = f"{kind} {', '.join(about[kind]) or 'none'}, not {', '.join(own) or 'none'}"
             raise InputError(f"The state in {path} does not belong to {flow}: it has the {found}.")
 
@@ -96,6 +98,9 @@ def load_state(path: str | Path, solver: Solver) -> State:
     for name in flow.parameters:
         value, shape = _native(arrays[f"parameter {name}"], about), _read(about["parameters"][name])
         parameters[name] = reshaped_tensor(value, [shape], convert=False)
+    for name in given_profiles(flow, about["parameters"]):
+        value, shape = _native(arrays[f"parameter {name}"], about), _read(about["parameters"][name])
+        parameters[name] = tensor_of(value, shape, flow.profiles[name])
     return State(fields, parameters)
 
 

@@ -1,6 +1,7 @@
 """What stepping asks of a flow."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any
 
 from phi.field import Field
@@ -24,6 +25,7 @@ class System(ABC):
     staggered: tuple[str, ...]
     parameters: tuple[str, ...]
     inputs: tuple[str, ...]
+    profiles: Mapping[str, tuple[str, ...]]
     resolution: dict[str, int]
     dt: float
     obstacles: Any
@@ -48,6 +50,10 @@ class System(ABC):
     @abstractmethod
     def integrate(self, state: State, dt: Any, correction: Any = None, weights: Any = None) -> State:
         """One time step, in PhiFlow operators."""
+
+    @abstractmethod
+    def bounded(self, state: State) -> State:
+        """The state with the boundaries of its own that its profiles give its fields."""
 
     @property
     def term_weights(self) -> list:

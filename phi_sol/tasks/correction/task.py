@@ -35,6 +35,7 @@ from .methods import CLOSED, METHODS, REMAT_FROM, SINGLE, SOLVERLESS, Method
 from .precompute import one_step_corrections, target_shapes, targets
 from .validation import rollout_error
 
+REFERENCE = ("reference_error", "reference_simulations")  # options of an evaluation
 LOSS = {"loss_weights": "fields", "gradient_loss": "gradient", "spectral_loss": "spectral", "step_weights": "steps"}
 LOSS |= {"relative_loss": "relative"}
 
@@ -49,7 +50,7 @@ class Correction(NetworkTask):
     product = "corrector"
     files = ("corrector.json", "corrector.keras")
     methods = METHODS
-    measures = tuple("numerics schemes precision anyway reference_error reference_simulations series probes".split())
+    measures = ("numerics", "schemes", "precision", "anyway", "series", "probes", *REFERENCE)
 
     @checked
     def __init__(
