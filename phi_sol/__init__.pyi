@@ -47,10 +47,13 @@ from .tasks import evaluate as evaluate
 from .tasks.correction.losses import Loss as Loss
 from .tasks.correction.methods import Method as Method
 from .tasks.correction.task import Correction as Correction
+from .tasks.estimation.design import Design as Design
 from .tasks.estimation.estimation import Estimation as Estimation
+from .tasks.estimation.fields import InitialField as InitialField
+from .tasks.estimation.fields import Profile as Profile
 from .tasks.estimation.observations import Observations as Observations
-from .tasks.estimation.unknowns import InitialField as InitialField
 from .tasks.estimation.unknowns import Parameter as Parameter
+from .tasks.estimation.weights import Weights as Weights
 from .tasks.guess.experiment import PoissonExperiment as PoissonExperiment
 from .tasks.guess.methods import PoissonMethod as PoissonMethod
 from .tasks.guess.task import PressureGuess as PressureGuess

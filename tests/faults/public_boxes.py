@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 from hostile import Call
 from public_calls import MANY, NONE
 
@@ -19,6 +20,8 @@ def calls_of_boxes(folder: Path, tiny, tiny_train, tiny_data, tiny_run) -> dict[
     frames = box.rollout(start, 2, progress=False)
     seen = phi_sol.Observations(frames)
     estimation = {"solver": box, "state": start, "unknowns": ["viscosity"], "observations": seen}
+    design = {"solver": box, "state": start, "unknowns": ["viscosity"], "steps": 1}
+    design["quantity"] = lambda state: tf.reduce_mean(state.velocity.vector["y"].values.native("batch,y,x") ** 2)
     own = phi_sol.Library(fields=("a",), order=1, degree=1)
     return {
         "PeriodicBox": Call(
@@ -51,7 +54,26 @@ def calls_of_boxes(folder: Path, tiny, tiny_train, tiny_data, tiny_run) -> dict[
         ),
         "Parameter": Call(
             phi_sol.Parameter, {"name": "viscosity"},
-            {"name": "name", "start": "positive or none", "bounds": "list", "prior": "list"},
+            {"name": "name", "start": "real", "bounds": "list", "prior": "list", "scale": "positive or none"},
+            {"start": (NONE,)},
+        ),
+        "Profile": Call(
+            phi_sol.Profile, {"name": "inlet"},
+            {"name": "name", "deviation": "positive or none", "mean": "real", "bounds": "list"}, {"mean": (NONE,)},
+        ),
+        "Weights": Call(
+            phi_sol.Weights, {"variables": [tf.Variable(1.0)], "name": "weights"},
+            {"variables": "list", "name": "name", "deviation": "positive or none"},
+        ),
+        "Design": Call(
+            phi_sol.Design, design,
+            {"solver": "thing", "state": "thing", "unknowns": "list", "quantity": "function", "steps": "count",
+             "every": "count", "after": "natural"},
+        ),
+        "Design.fit": Call(
+            phi_sol.Design(**design).fit, {"iterations": 1, "progress": False},
+            {"iterations": "count", "method": "choice", "starts": "count", "seed": "natural", "folder": "path",
+             "resume": "flag", "progress": "flag"}, {"progress": (type,)},
         ),
         "InitialField": Call(
             phi_sol.InitialField, {"name": "velocity"}, {"name": "name", "deviation": "positive or none"}
@@ -67,7 +89,9 @@ def calls_of_boxes(folder: Path, tiny, tiny_train, tiny_data, tiny_run) -> dict[
         ),
         "Estimation.fit": Call(
             phi_sol.Estimation(**estimation).fit, {"iterations": 1, "progress": False},
-            {"iterations": "count", "method": "choice", "progress": "flag"}, {"method": (NONE,), "progress": (type,)},
+            {"iterations": "count", "method": "choice", "starts": "count", "seed": "natural", "windows": "count",
+             "rank": "count or none", "folder": "path", "resume": "flag", "progress": "flag"},
+            {"method": (NONE,), "progress": (type,)},
         ),
         "Samples": Call(
             phi_sol.Samples, samples,

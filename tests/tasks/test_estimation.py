@@ -9,8 +9,9 @@ from phi.math import NUMPY, precision
 from phi_sol import ForcedAdvection, InputError, PeriodicBox, Rollout, WakeFlow
 from phi_sol.errors import DivergedError
 from phi_sol.tasks.estimation.estimation import Estimation
+from phi_sol.tasks.estimation.fields import InitialField
 from phi_sol.tasks.estimation.observations import Observations
-from phi_sol.tasks.estimation.unknowns import InitialField, Parameter
+from phi_sol.tasks.estimation.unknowns import Parameter
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +34,10 @@ def recorded(flow, steps=20, **parameters) -> tuple:
     with NUMPY:
         start = flow.initial_state(**parameters)
     return start, flow.rollout(start, steps, progress=False)
+
+
+def quiet(done, total):
+    """Nothing is shown."""
 
 
 def fitted(*given, **how):
@@ -91,14 +96,14 @@ def test_gradient_is_that_of_finite_differences(box):
         known = Observations(noisy(frames, 0.1), every=10, noise=0.1)
         unknowns = [Parameter("viscosity", 0.05), InitialField("velocity", deviation=0.5)]
         task = Estimation(box, start, unknowns, known)
-    rng, x = np.random.default_rng(0), np.concatenate(task._begin)
+    rng, x = np.random.default_rng(0), task.simulation.begin.copy()
     x = x + 0.05 * rng.normal(size=x.shape)
-    _, gradient = task._cost(x)
+    _, gradient = task.whole(x, quiet)
     for _ in range(5):
         d = rng.normal(size=x.shape) * 1e-5
-        difference = task._cost(x + d)[0] - task._cost(x - d)[0]
+        difference = task.whole(x + d, quiet)[0] - task.whole(x - d, quiet)[0]
         assert difference == pytest.approx(2 * gradient @ d, rel=1e-6)
-        residuals = task._residuals(np.stack([x + d, x - d]))
+        residuals = task.residuals(np.stack([x + d, x - d]))
         assert np.sum(residuals**2, 1) @ (0.5, -0.5) == pytest.approx(difference, rel=1e-6)
 
 
@@ -150,11 +155,11 @@ def test_simulations_of_a_jacobian_come_in_batches(monkeypatch):
     flow = ForcedAdvection(y=8, x=8, dt=0.1)
     start, frames = recorded(flow, 4, seed=1, viscosity=0.3, amplitude=0.15)
     task = Estimation(flow, start, ["viscosity", "amplitude"], Observations(frames, "velocity", noise=0.01))
-    x = np.concatenate(task._begin)
-    whole = task._jacobian(x)
+    x = task.simulation.begin.copy()
+    whole = task.jacobian(x)
     assert whole.shape == (len(task.observations), 2)
-    monkeypatch.setattr("phi_sol.tasks.estimation.estimation.BATCH_VALUES", 1)
-    np.testing.assert_allclose(task._jacobian(x), whole, rtol=1e-3, atol=1e-3 * np.abs(whole).max())
+    monkeypatch.setattr("phi_sol.tasks.estimation.simulation.BATCH_VALUES", 1)
+    np.testing.assert_allclose(task.jacobian(x), whole, rtol=1e-3, atol=1e-3 * np.abs(whole).max())
 
 
 def test_bounds_are_kept_and_the_search_may_begin_outside_of_nothing(vortices):
@@ -170,9 +175,10 @@ def test_what_observations_do_not_see_is_said(vortices, caplog):
     blind = Observations(frames, "velocity", noise=0.01)
     with caplog.at_level(logging.WARNING):
         task = Estimation(flow, start, [Parameter("viscosity"), Parameter("amplitude")], blind)
-        task._jacobian = lambda x: np.outer(np.ones(len(blind)), [1.0, 2.0])
-        covariance, rank = task._covariance(np.zeros(2), 1.0)
-    assert rank == 1 and np.isinf(np.diag(covariance)).all() and "see 1 of 2 unknown numbers" in caplog.text
+        task.jacobian = lambda x: np.outer(np.ones(len(blind)), [1.0, 2.0])
+        found = task.fit(2, progress=False)
+    assert found.rank == 1 and np.isinf(np.diag(found.covariance)).all()
+    assert "see 1 of 2 unknown numbers" in caplog.text
 
 
 def test_a_start_that_blows_up_is_an_error_and_the_best_point_is_kept(vortices, monkeypatch):
@@ -182,7 +188,7 @@ def test_a_start_that_blows_up_is_an_error_and_the_best_point_is_kept(vortices, 
         with pytest.raises(DivergedError, match="begins with is not finite"):
             task.fit(method=method, progress=False)
     task = Estimation(vortices, start, Parameter("viscosity", 0.3), Observations(frames, noise=0.01))
-    jacobian, calls = task._jacobian, []
+    jacobian, calls = task.jacobian, []
 
     def interrupted(x):
         calls.append(x)
@@ -190,7 +196,7 @@ def test_a_start_that_blows_up_is_an_error_and_the_best_point_is_kept(vortices, 
             raise KeyboardInterrupt
         return jacobian(x)
 
-    monkeypatch.setattr(task, "_jacobian", interrupted)
+    monkeypatch.setattr(task, "jacobian", interrupted)
     found = task.fit(progress=False)
     assert found.message == "interrupted" and abs(np.log(found.estimates["viscosity"] / 0.1)) < np.log(3)
 
@@ -207,7 +213,7 @@ def test_what_is_not_possible_is_refused(box, vortices):
         (lambda: Estimation(box, start, "seed", known), "has no parameter 'seed'"),
         (lambda: Estimation(box, start, [], known), "at least one"),
         (lambda: Estimation(box, start, ["viscosity", Parameter("viscosity")], known), "each once"),
-        (lambda: Estimation(box, start, [5], known), "a Parameter or InitialField, not 5"),
+        (lambda: Estimation(box, start, [5], known), "a Parameter, InitialField, Profile or Weights, not 5"),
         (lambda: Estimation(box, start, InitialField("pressure"), known), "no field 'pressure' of its own"),
         (lambda: Estimation(box, start, "viscosity", Observations(other)), r"\(4, 1, 8, 8\), but .* \(4, 1, 12, 12\)"),
         (lambda: Estimation(box, start, "viscosity", Observations(odd)), "at t = 0.07, but steps of 0.05 never end"),
@@ -215,7 +221,10 @@ def test_what_is_not_possible_is_refused(box, vortices):
         (lambda: Estimation(box, start, InitialField("velocity"), few),
          "fewer observations than unknowns: 48 observed values .* 288"),
         (lambda: Estimation(box, start, "viscosity", known).fit(0), "at least 1"),
-        (lambda: Estimation(box, start, "viscosity", known).fit(method="adam"), "Unknown method 'adam'"),
+        (lambda: Estimation(box, start, "viscosity", known).fit(method="adamm"), "optimizers of Keras, not 'adamm'"),
+        (lambda: Estimation(box, start, "viscosity", known).fit(starts=2), "give each unknown one of these"),
+        (lambda: Estimation(box, start, "viscosity", known).fit(windows=5), "4 observed frames make no 5 windows"),
+        (lambda: Estimation(box, start, "viscosity", known).fit(rank=2), "need a prior of every unknown"),
         (lambda: Observations(frames, "pressure"), "'pressure' can't be observed"),
         (lambda: Observations(frames, every=5), "none is observed with every=5"),
         (lambda: Observations(frames, region={"z": (0, 1)}), "has the axes y, x, not 'z'"),
@@ -223,7 +232,7 @@ def test_what_is_not_possible_is_refused(box, vortices):
         (lambda: Observations(frames, region={"y": (50, 60)}), "Nothing is observed in the region"),
         (lambda: Observations(frames, noise=-1.0), "noise of observations must be positive"),
         (lambda: Observations(frames, noise={"marker": 1.0}), "noise of velocity.y is not said"),
-        (lambda: Parameter("viscosity", -1.0), "positive"),
+        (lambda: Estimation(box, start, Parameter("viscosity", -1.0), known), "must be positive, not -1"),
         (lambda: Parameter("viscosity", 1.0, bounds=(2.0, 3.0)), "not within its bounds"),
         (lambda: Parameter("viscosity", bounds=(3.0, 2.0)), "in order"),
         (lambda: Parameter("viscosity", bounds=(3.0,)), "are two"),

@@ -24,6 +24,7 @@ class Estimate:
         noise: Standard deviation by array name, given or estimated.
         rank: How many combinations of unknowns the observations see; None where it was not computed.
         history: Half the sum of squares, priors included, of each better point.
+        gradients: By iteration the norm of the gradient, without what bounds hold back; empty of Gauss-Newton.
         state: The state at the start that belongs to the estimates.
         message: Why the search ended.
     """
@@ -36,6 +37,7 @@ class Estimate:
     noise: dict[str, float]
     rank: int | None
     history: list[float]
+    gradients: list[float]
     state: State
     message: str
     _solver: Solver = field(repr=False)
@@ -51,5 +53,6 @@ class Estimate:
             if isinstance(value, float):
                 parts.append(f"{name} = {value:.6g}" + ("" if error is None else f" ± {error:.2g}"))
             else:
-                parts.append(f"{name} ({sum(np.size(v) for v in value.values())} values)")
+                values = value.values() if isinstance(value, dict) else [value] if hasattr(value, "shape") else value
+                parts.append(f"{name} ({sum(np.size(v) for v in values)} values)")
         return f"Estimate({', '.join(parts)}; chi² {self.chi2:.3g})"

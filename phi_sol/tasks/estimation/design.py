@@ -1,0 +1,169 @@
+"""Design and control: the unknowns that make a quantity of a simulation least."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from phi import math
+from phi.math import Tensor, batch
+
+from ...arguments import checked
+from ...errors import InputError, integer, quoted
+from ...kernels.settings import traced
+from ...progress import Show
+from ...stepping.arrays import unpack
+from ...stepping.solver import Solver
+from ...stepping.state import State
+from .search import Search
+from .unknowns import Unknown
+
+
+@dataclass
+class Optimum:
+    """
+    What a design found.
+
+    Attributes:
+        values: By name of the unknown, in its own units.
+        quantity: The mean of the quantity, with the best of them.
+        before: The same, where the search began.
+        history: The cost (quantity and priors) of each better point.
+        gradients: By iteration the norm of the gradient, without what bounds hold back.
+        x: The numbers of all unknowns.
+        state: The state at the start that belongs to them.
+        message: Why the search ended.
+    """
+
+    values: dict[str, Any]
+    quantity: float
+    before: float
+    history: list[float]
+    gradients: list[float]
+    x: np.ndarray
+    state: State
+    message: str
+    _solver: Solver = field(repr=False)
+
+    def rollout(self, steps: int, keep_every: int = 1):
+        """The trajectory with the best values, a `Rollout`."""
+        return self._solver.rollout(self.state, steps, keep_every)
+
+    def __repr__(self):
+        parts = [f"{n} = {v:.6g}" if isinstance(v, float) else n for n, v in self.values.items()]
+        return f"Optimum({', '.join(parts)}; {self.before:.6g} -> {self.quantity:.6g})"
+
+
+class Design(Search):
+    """
+    Finds the unknowns x of a simulation that make the mean of a quantity q over times (and simulations) least:
+
+        1/K Σ_k q(s(t_k; x)) + ½ Σ ((x_j - m_j) / p_j)²
+
+    with s the solver's rollout from the state that x gives, and priors of mean m and deviation p, if there are some,
+    which say what a change costs. By L-BFGS-B, or an optimizer of Keras, with gradients through all steps.
+    """
+
+    what = "design"
+
+    @checked
+    def __init__(
+        self,
+        solver: Solver,
+        state: State,
+        unknowns: Sequence | Unknown | str,
+        quantity: Callable,
+        *,
+        steps: int,
+        every: int = 1,
+        after: int = 0,
+    ):
+        """
+        Args:
+            solver: A flow, or whatever steps states.
+            state: The start, in which the unknowns are replaced; its values are where the search begins.
+            unknowns: As for `Estimation`.
+            quantity: Of a `State`: a number, as a tensor of PhiML or TensorFlow without dimensions but the batch. It
+                gets the states of many times at once, as one batch.
+            steps: Of the simulation.
+            every: The quantity is taken every so many steps,
+            after: from this step on.
+
+        Raises:
+            InputError: for numbers that are not possible, unknowns that the flow does not have, and a quantity that is
+                none.
+        """
+        super().__init__(solver, state, unknowns)
+        steps, every = integer("The steps of a design", steps, 1), integer("every of a design", every, 1)
+        after = integer("after of a design", after, 0)
+        self._frames = [s for s in range(every, steps + 1, every) if s > after]
+        if not self._frames:
+            raise InputError(f"The quantity is never taken in {steps} steps with every={every}, after={after}.")
+        self.quantity, self._compiled = quantity, traced(self._value, None)
+
+    def __repr__(self):
+        return f"Design({', '.join(u.name for u in self.unknowns)} of {self.solver})"
+
+    def _value(self, arrays: dict, parameters: dict) -> tf.Tensor:
+        first = next(iter(arrays.values()))
+        with math.precision(first.dtype.size * 8):
+            state = unpack(self.solver.output, arrays, parameters, batch(batch=first.shape[0]))
+            found = self.quantity(state)
+        if isinstance(found, Tensor):
+            if found.shape.non_batch:
+                raise InputError(f"The quantity of a design is one number, not values along {found.shape.non_batch}.")
+            found = math.mean(found, found.shape).native()
+        try:
+            found = tf.convert_to_tensor(found)
+        except (TypeError, ValueError):
+            raise InputError(f"The quantity of a design is a number of a state, not {quoted(found)}.") from None
+        if not found.dtype.is_floating:
+            raise InputError(f"The quantity of a design is a number of a state, not of type {found.dtype.name}.")
+        if found.shape.rank not in (0, 1):
+            raise InputError(f"The quantity of a design is one number, not of shape {tuple(found.shape)}.")
+        return tf.reduce_mean(tf.cast(found, tf.float64))
+
+    def cost(self, x: np.ndarray, show: Callable[[int, int], None]) -> tuple[float, np.ndarray]:
+        names = [n for f in self.solver.output.fields for n in self.solver.output.layouts[f].arrays]
+
+        def of_frames(frames: list[int], kept: dict, parameters: dict):
+            flat = {n: tf.reshape(kept[n], [-1, *kept[n].shape[2:]]) for n in names}
+            tiled = {n: tf.tile(p, [len(frames)] + [1] * (len(p.shape) - 1)) for n, p in parameters.items()}
+            return self._compiled(flat, tiled) * (len(frames) / len(self._frames))
+
+        return self.simulation.gradient(x, self._frames, of_frames, show)
+
+    @checked
+    def fit(
+        self,
+        iterations: int = 50,
+        method: Any = "l-bfgs",
+        *,
+        starts: int = 1,
+        seed: int = 0,
+        folder: str | Path | None = None,
+        resume: bool = False,
+        progress: bool | Show = True,
+    ) -> Optimum:
+        """
+        Searches. Interrupted by Ctrl-C it returns the best point so far. Arguments and errors as of `Estimation.fit`;
+        the methods are `l-bfgs` and the optimizers of Keras.
+        """
+        nothing = lambda done, total: None  # noqa: E731
+        before = self.cost(self.simulation.begin, nothing)[0]
+        track = self.find(iterations, method, starts, seed, None if folder is None else Path(folder), resume, progress)
+        x = track.x
+        quantity = self.cost(x, nothing)[0]
+        return Optimum(
+            values=self.simulation.values(x),
+            quantity=quantity,
+            before=before,
+            history=track.history,
+            gradients=track.gradients,
+            x=x,
+            state=self.simulation.state(x),
+            message=track.message,
+            _solver=self.solver,
+        )
