@@ -11,6 +11,7 @@ import typer
 
 from .common import Command, Lines, QuietImport, say
 from .compare import compare
+from .estimate import estimate
 from .evaluate import evaluate
 from .export import export
 from .generate import generate
@@ -50,7 +51,8 @@ def about(
         say(context.get_help())
 
 
-for command in (scenes, generate, train, evaluate, compare, export, reproduce, networks, pretrained, view, animate):
+COMMANDS = scenes, generate, train, evaluate, estimate, compare, export, reproduce, networks, pretrained, view, animate
+for command in COMMANDS:
     app.command(cls=Command)(command)
 
 

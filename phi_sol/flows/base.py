@@ -139,6 +139,10 @@ class Flow(Options, Steps, Solver, System):
         """
         self.check_diffusion(dt, **parameters)
 
+    def own_profile(self, name: str) -> np.ndarray:
+        """What holds where a state has no such profile (one of `profiles`), by face."""
+        raise NotImplementedError
+
     # --- what every flow can do ---
 
     def step(self, state: State, dt: Any = None) -> State:

@@ -60,6 +60,12 @@ class StreamSides:
     def profiles(self):
         return {"inlet": tuple(d for d in self.size if d != "y")}
 
+    def own_profile(self, name: str) -> np.ndarray:
+        """What the flow itself has for a profile, by face."""
+        dims = self.profiles[name]
+        return np.broadcast_to(self.entering.numpy([d for d in dims if d in self.entering.shape]),
+                               [self.resolution[d] for d in dims])  # fmt: skip
+
     @property
     def boundaries(self):
         with math.NUMPY, math.precision(64):

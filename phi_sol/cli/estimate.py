@@ -1,0 +1,122 @@
+"""`phi-sol estimate`."""
+
+from pathlib import Path
+from typing import Annotated
+
+from . import common
+from .common import DataOption, OutOption, SceneArgument, option, say
+
+
+def estimate(
+    scene: SceneArgument,
+    unknown: Annotated[
+        list[str] | None,
+        option("A parameter, a field at the start, or a profile such as inlet; may be repeated.", False),
+    ] = None,
+    data: DataOption = None,
+    simulation: Annotated[
+        list[int] | None, option("Number of a simulation in the data; may be repeated. Default: all.", False)
+    ] = None,
+    run: Annotated[
+        Path | None, option("Folder of a run, or pretrained: the corrected source instead of the source.", False)
+    ] = None,
+    observe: Annotated[
+        list[str] | None,
+        option(
+            "A field or component that is seen; may be repeated.", "velocity, or what the run corrects")
+        ),
+    ] = None,
+    every: Annotated[int, option("Only every so many frames are seen.")] = 1,
+    region: Annotated[str | None, option("Where: from and to by axis, e.g. y=100:150,x=20:80.", "everywhere")] = None,
+    noise: Annotated[float | None, option("Standard deviation of what is seen.", "estimated")] = None,
+    frames: Annotated[int | None, option("The first so many frames.", "as recorded")] = None,
+    start: Annotated[
+        list[str] | None, option("Where the search begins, e.g. reynolds=200.", "amid the values of the scene")
+    ] = None,
+    bounds: Annotated[list[str] | None, option("Least and greatest value, e.g. reynolds=100:1000.", "none")] = None,
+    deviation: Annotated[
+        list[str] | None,
+        option("Of a field or profile: how far off its start may well be, e.g. velocity=0.1.", "not known"),
+    ] = None,
+    method: Annotated[
+        str | None,
+        option(
+            "gauss-newton, gauss-newton-products, l-bfgs, or an optimizer of Keras.",
+            "the first for up to 32 numbers, else l-bfgs",
+        ),
+    ] = None,
+    iterations: Annotated[int, option("At most so many, for each start and window.")] = 50,
+    starts: Annotated[int, option("Points that the search begins from (needs bounds or deviations).")] = 1,
+    windows: Annotated[int, option("Parts of the frames, which are seen one after the other.")] = 1,
+    resume: Annotated[bool, option("Go on where a command was interrupted.", True, "--resume")] = False,
+    out: OutOption = None,
+):
+    """
+    Estimate what made recorded simulations: parameters, fields at the start, profiles, with error bars.
+
+    Each simulation is followed from its frame 0 on by the source, or with --run by a corrected one. Writes
+    estimate.json, report.html, report.md, pictures, and a folder per simulation with the state at the start. Default
+    output: runs/SCENE/estimate.
+    """
+    from ..errors import InputError
+    from ..experiment import load_experiment
+    from ..storage.dataset import find_simulations
+    from ..storage.shipped import shipped_or_own
+
+    experiment = load_experiment(scene)
+    folders = common.data_folders(data, experiment.name)
+    numbers = {n: _one(n, v, "start") for n, v in _pairs(start, "start", "reynolds=200")}
+    known = {n: _one(n, v, "deviation") for n, v in _pairs(deviation, "deviation", "velocity=0.1")}
+    limits = {n: _range(n, v, "bounds") for n, v in _pairs(bounds, "bounds", "reynolds=100:1000")}
+    seen = {n: _range(n, v, "region") for n, v in _pairs(region.split(",") if region else None, "region", "y=100:150")}
+    if not unknown:
+        raise InputError(
+            "What shall be estimated? Name it by --unknown, e.g. --unknown " + experiment.flow.parameters[0]
+        )
+    find_simulations(folders, "test")
+    if run is not None:
+        run = shipped_or_own(run, experiment.name)
+    common.quiet_tensorflow()
+    from ..tasks.estimation.recorded import Wanted
+    from ..tasks.estimation.recorded import estimate as carry_out
+    from ..tasks.estimation.report import table_of, verdicts_of
+
+    wanted = Wanted(unknown, observe, every, seen or None, noise, numbers, limits, known)
+    how: dict = dict(run=run, simulations=simulation, frames=frames, iterations=iterations, method=method)
+    how |= dict(starts=starts, windows=windows, resume=resume, command=common.command_line())
+    found = carry_out(experiment, wanted, folders, out or Path("runs") / experiment.name / "estimate", **how)
+    common.show_results([table_of(found.results)], verdicts_of(found.results))
+    for file in found.files:
+        say(str(file))
+
+
+def _pairs(given: list[str] | None, option: str, example: str) -> list[tuple[str, str]]:
+    """`["reynolds=200"]` -> `[("reynolds", "200")]`."""
+    from ..errors import InputError
+
+    pairs = [text.partition("=") for text in given or []]
+    for text, (name, equals, value) in zip(given or [], pairs, strict=True):
+        if not (name.strip() and equals and value.strip()):
+            raise InputError(f"--{option} {text!r} must have the form NAME=VALUE, e.g. {example}.")
+    names = [name.strip() for name, _, _ in pairs]
+    if twice := {n for n in names if names.count(n) > 1}:
+        raise InputError(f"--{option} says twice what {min(twice)} is.")
+    return [(name.strip(), value) for name, _, value in pairs]
+
+
+def _one(name: str, value: str, option: str) -> float:
+    from ..errors import InputError
+
+    try:
+        return float(value)
+    except ValueError:
+        raise InputError(f"--{option} {name}={value}: {value!r} is no number.") from None
+
+
+def _range(name: str, value: str, option: str) -> tuple[float, float]:
+    from ..errors import InputError
+
+    low, colon, high = value.partition(":")
+    if not colon:
+        raise InputError(f"--{option} {name}={value} must have the form {name}=FROM:TO.")
+    return _one(name, low, option), _one(name, high, option)
