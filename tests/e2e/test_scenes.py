@@ -202,7 +202,8 @@ def test_closures_by_command(tmp_path, monkeypatch, capsys):
         (["--placement", "inside"], "inc-sol", "increment", "inside"),
         (["--method", "pure"], "pure", "increment", "instead"),
     ):
-        assert main(["train", scene, *asked]) == 0
+        short = ["--unroll", "1", "--steps", "1", "--validation", "0"] if asked else []
+        assert main(["train", scene, *asked, *short]) == 0
         described = json.loads((runs / run / "corrector.json").read_text())
         assert (described.get("form", "increment"), described["placement"]) == (form, placement)
         assert json.loads((runs / run / "run.json").read_text())["training"].get("form", "increment") == form

@@ -33,10 +33,10 @@ class StopAfter(keras.callbacks.Callback):
 def test_interrupted_and_resumed_run_equals_an_uninterrupted_one(tiny_train, tmp_path, monkeypatch):
     """Bit by bit, with all that has a state: optimizer, schedule, data order, noise, moving average, validation."""
     monkeypatch.setattr(Trainer, "epoch_length", 3)
-    method = Method("sol", 4, noise=0.01)
+    method = Method("sol", 2, noise=0.01)
     how = dict(
         steps=7,
-        unroll=4,
+        unroll=2,
         method=method,
         plan=dict(ema=0.9, clip=0.01, ramp=0.3),
         validation=Validation(1, frames=3, every=3),
