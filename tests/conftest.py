@@ -14,8 +14,9 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # all processes of a test run share a folder, and the next run has another one
 os.environ["PHI_SOL_TEST_SHARED"] = os.environ.get("PHI_SOL_TEST_SHARED") or tempfile.mkdtemp(prefix="phi_sol-tests-")
-# what is measured to be faster is remembered for all tests, and for none after them
-os.environ["XDG_CACHE_HOME"] = os.path.join(os.environ["PHI_SOL_TEST_SHARED"], "cache")
+# what is chosen to be faster is remembered for all tests of a process, and for none after them: no other process may
+# choose in the middle of a test that compares bits
+os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="cache-", dir=os.environ["PHI_SOL_TEST_SHARED"])
 
 import pytest
 
@@ -60,8 +61,8 @@ def quiet_background():
 def known_scenes():
     """
     A scene file that is given to several commands is loaded once in a process, as long as it and the Python files
-    beside it are the same: what is compiled of its flows serves all commands. Tests of loading call the
-    function itself. Yields what is known; to clear it is as to begin a new process.
+    beside it are the same: what is compiled of its flows serves all commands. Tests of loading call the function
+    itself. Yields what is known; to clear it is as to begin a new process.
     """
     import phi_sol.experiment
     import phi_sol.viewer.catalogue
@@ -92,6 +93,26 @@ def short_timings():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rollouts, "time_alternately", partial(rollouts.time_alternately, seconds=0.5))
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_measured():
+    """
+    Which way to compile a loop is faster is not measured, since this compiles it in both: the way that a solver has on
+    its own is chosen. Yields what measures, for its tests and for `tiny_evaluation`.
+    """
+    from phi_sol.kernels.choices import remember, remembered
+    from phi_sol.kernels.loops import Loop
+
+    def choose(loop, arrays, parameters, dt):
+        if not loop.jit_compile and loop.measured is not None and remembered(loop._key(arrays)) is None:
+            remember(loop._key(arrays), False)
+        return loop._way(arrays)
+
+    measured = Loop.choose
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Loop, "choose", choose)
+        yield measured
 
 
 @pytest.fixture
@@ -168,7 +189,7 @@ def tiny_run(tiny, tiny_train) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny_evaluation(tiny, tiny_run, tiny_data):
+def tiny_evaluation(tiny, tiny_run, tiny_data, nothing_measured):
     """The evaluation of a run and of its copy under another seed, over 10 frames. Not to be written to."""
     from phi_sol import evaluate
     from phi_sol.storage.files import read_json, write_json
@@ -179,7 +200,9 @@ def tiny_evaluation(tiny, tiny_run, tiny_data):
             description = folder / f"sol_seed{seed}" / "corrector.json"
             write_json(description, read_json(description) | {"seed": seed})
         runs = [folder / "sol_seed0", folder / "sol_seed1"]
-        made = evaluate(tiny, runs, tiny_data, folder / "out", frames=10, command="made by a test")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("phi_sol.kernels.loops.Loop.choose", nothing_measured)
+            made = evaluate(tiny, runs, tiny_data, folder / "out", frames=10, command="made by a test")
         (folder / "evaluation.pickle").write_bytes(pickle.dumps(made))
 
     return pickle.loads((made_once("evaluation", make) / "evaluation.pickle").read_bytes())

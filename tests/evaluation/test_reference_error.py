@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from phi_sol import Dataset, InputError, WakeFlow, evaluate, metrics
+from phi_sol import Dataset, InputError, WakeFlow, metrics
 from phi_sol.cli import main
 from phi_sol.evaluation.measures import Measures
 from phi_sol.evaluation.reference_error import reference_error, variants
@@ -113,5 +113,5 @@ def test_not_for_guesses(capsys, monkeypatch, tmp_path):
         task_of(experiment).check_evaluation(experiment, {"reference_error": True})
 
 
-def test_without_being_asked_for_there_is_none(tiny, tiny_data):
-    assert "reference_error" not in evaluate(tiny, [], tiny_data, frames=2, numerics=False).results
+def test_without_being_asked_for_there_is_none(tiny_evaluation):
+    assert "reference_error" not in tiny_evaluation.results
