@@ -41,7 +41,8 @@ REST := $(foreach folder,$(PART_1) $(PART_2) $(PART_3),--ignore=$(folder))
 PYTEST = $(BIN)/python -m pytest -m "not slow" -n $(TEST_PROCESSES) --dist loadfile
 
 test: $(VENV)/.installed
-	failed=0; for part in "$(PART_1)" "$(PART_2)" "$(PART_3)" "$(REST)"; do $(PYTEST) $$part || failed=1; done; exit $$failed
+	export PHI_SOL_TEST_SHARED=$$(mktemp -d); failed=0; for part in "$(PART_1)" "$(PART_2)" "$(PART_3)" "$(REST)"; do $(PYTEST) $$part || failed=1; done; \
+	rm -r $$PHI_SOL_TEST_SHARED; exit $$failed
 
 # each file in a process of its own: what XLA has compiled for all of them together needs more than 20 GB
 test-slow: $(VENV)/.installed

@@ -58,7 +58,7 @@ def test_scene_copied_as_the_docs_say(tmp_path):
     assert os.path.exists(REPOSITORY / "docs" / "getting-started.md")
 
 
-def test_flow_of_the_extending_page(tmp_path, monkeypatch):
+def test_flow_of_the_extending_page(tmp_path, monkeypatch, few_numerics):
     """The very code of the page, as a scene file, on a smaller grid and with fewer frames, through all commands."""
     from phi_sol.cli import main
 

@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
@@ -87,14 +88,20 @@ def write(folder, name="own", features=3):
     return str(folder / "scene.py")
 
 
-def forget():
-    """As in a new process."""
+@pytest.fixture(scope="module")
+def forget(known_scenes):
+    """What makes all as in a new process."""
+    return partial(forget_all, known_scenes)
+
+
+def forget_all(known_scenes):
+    known_scenes.clear()
     for name in [n for n in sys.modules if n.startswith(SCENE_MODULE)]:
         del sys.modules[name]
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory, forget):
     """Data and a run of the scene in `mine`."""
     folder = tmp_path_factory.mktemp("parts")
     scene = write(folder / "mine")
@@ -108,7 +115,7 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture
-def here(folder, monkeypatch):
+def here(folder, forget, monkeypatch):
     monkeypatch.chdir(folder)
     forget()
     return folder
@@ -126,7 +133,7 @@ def test_the_scene_says_what_is_trained(here):
         assert float(list(csv.DictReader(file))[-1]["learning_rate"]) == pytest.approx(0.5e-3)
 
 
-def test_all_commands_find_what_a_network_is_made_of(here, capsys):
+def test_all_commands_find_what_a_network_is_made_of(here, forget, capsys):
     """And all data and all runs that they are given."""
     both = ["--data", "data/own", "--data", "more"]
     shutil.copytree("runs/own/sol", "runs/copy")
@@ -146,7 +153,7 @@ def test_all_commands_find_what_a_network_is_made_of(here, capsys):
     assert facts(here / "runs" / "own" / "sol")["steps_done"] == 5
 
 
-def test_without_the_scene_it_is_said_what_is_missing(here):
+def test_without_the_scene_it_is_said_what_is_missing(here, forget):
     with pytest.raises(InputError) as caught:
         Corrector.load("runs/own/sol")
     said = str(caught.value)

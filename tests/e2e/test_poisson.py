@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from phi_sol import IterativeFlow, PoissonGuess, load_experiment
+import phi_sol
+from phi_sol import IterativeFlow, PoissonGuess
 from phi_sol.cli import main
 from phi_sol.pictures.panels import View
 from phi_sol.viewer.catalogue import Catalogue
@@ -37,6 +38,11 @@ def place(tmp_path_factory):
         assert main(["train", "tiny.py", "--method", "sol", "--unroll", "2", "--validation", "1"]) == 0
         assert main(["evaluate", "tiny.py"]) == 0
     return folder
+
+
+def pair_of(place):
+    """That of the commands, whose steps are compiled."""
+    return phi_sol.load_experiment(str(place / "tiny.py")).pair
 
 
 def test_evaluation(place):
@@ -77,7 +83,7 @@ def test_run(place):
 
 def test_guess_in_a_simulation(place):
     """A simulation started from a guess is that of the direct solver, to the tolerance."""
-    flow = load_experiment(str(place / "tiny.py")).pair.source
+    flow = pair_of(place).source
     solver = IterativeFlow(flow, PoissonGuess.load(place / "runs" / "poisson_2d" / "sol"), tolerance=1e-6)
     state = expected = flow.initial_state(seed=[7, 8])
     for _ in range(2):
@@ -130,7 +136,7 @@ def test_guess_in_the_viewer(place):
         time.sleep(0.05)
     rollout = comparison.requested(recording, "sol")[CORRECTED]
     assert not rollout.error and len(rollout.frames) == 5
-    flow = load_experiment(str(place / "tiny.py")).pair.source
+    flow = pair_of(place).source
     solver, state = IterativeFlow(flow, PoissonGuess.load(run.folder)), flow.initial_state(seed=100)
     for count in rollout.diagnostics["iterations"]:
         state = solver.step(state)
@@ -159,7 +165,7 @@ def test_evaluation_in_the_viewer(place):
 
 def test_guess_in_a_live_simulation(place, tmp_path):
     run = place / "runs" / "poisson_2d" / "sol"
-    live = Live(load_experiment(str(place / "tiny.py")).pair, {"seed": 100.0, "buoyancy": 0.1}, {"sol": run})
+    live = Live(pair_of(place), {"seed": 100.0, "buoyancy": 0.1}, {"sol": run})
     assert live.diagnostics == {}
     live.step()
     assert live.diagnostics["iterations"] > 5 and 0 < live.curves[CORRECTED][-1][1] < 1e-3

@@ -56,7 +56,7 @@ def test_an_interrupted_generation_goes_on_from_its_checkpoint(recorded):
 
 
 @pytest.mark.parametrize("scene", ["wake", "box"])
-def test_runs_are_evaluated_and_compared_and_go_on(recorded, scene, capfd):
+def test_runs_are_evaluated_and_compared_and_go_on(recorded, scene, few_numerics, capfd):
     run = recorded / "runs" / scene / "non"
     assert main(["evaluate", f"{scene}.py", "--run", str(run), "--out", "now"]) == 0
     before, now = (json.loads((recorded / f / "results.json").read_text()) for f in (f"evaluation/{scene}", "now"))

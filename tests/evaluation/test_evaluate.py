@@ -209,7 +209,7 @@ def test_two_correctors_of_one_training_are_no_seeds():
     assert trained_alike(twice, twice) == {"a": ["a"], "b": ["b"]}
 
 
-def test_without_a_run_and_in_memory(tiny, tiny_run, tiny_data):
+def test_without_a_run_and_in_memory(tiny, tiny_run, tiny_data, few_numerics):
     """SRC and the numerics alone; then a corrector and a solver that are in no folder. Nothing is written."""
     alone = evaluate(tiny, [], tiny_data, frames=3)
     assert list(alone.results["solvers"])[:2] == ["SRC", "SRC-MC"] and alone.files == []
@@ -227,23 +227,24 @@ def test_without_a_run_and_in_memory(tiny, tiny_run, tiny_data):
         evaluate(tiny, {"other": tiny.pair.reference}, tiny_data, frames=3)
 
 
-def test_networks_in_16_bits(tiny, tiny_run, tiny_data):
+def test_networks_in_16_bits(tiny, tiny_run, tiny_data, tiny_evaluation):
     """The option of an evaluation does what is done by hand; nearly the same rollout, and the results say so."""
     low = Corrector.load(tiny_run).in_precision("mixed_bfloat16")
-    own = {"own": tiny_run}, {"low": low, "solver": HybridSolver(tiny.pair.source, low)}
-    results = [evaluate(tiny, runs, tiny_data, frames=3, numerics=False).results for runs in own]
+    own = {"low": low, "solver": HybridSolver(tiny.pair.source, low)}
+    results = evaluate(tiny, own, tiny_data, frames=3, numerics=False).results
     chosen = evaluate(tiny, [tiny_run], tiny_data, frames=3, numerics=False, precision="mixed_bfloat16").results
-    exact, by_hand, low = (results[i]["solvers"][n]["mae"]["3"] for i, n in ((0, "own"), (1, "low"), (1, "solver")))
+    by_hand, low = (results["solvers"][n]["mae"]["3"] for n in own)
+    exact = tiny_evaluation.runs["sol_seed0"].mean(3)  # of the same weights
     name = tiny_run.name
     assert chosen["solvers"][name]["mae"]["3"] == by_hand == low
     assert 0 < abs(by_hand - exact) < 0.01 * exact
     assert chosen["correctors"][name]["precision"] == "mixed_bfloat16"
     assert ("Precision of networks", f"{name} mixed_bfloat16") in facts(chosen)
-    assert not any(n == "Precision of networks" for n, _ in facts(results[0]))
+    assert not any(n == "Precision of networks" for n, _ in facts(tiny_evaluation.results))
     with pytest.raises(InputError, match=r"Unknown precision 'bfloat16'. Did you mean 'mixed_bfloat16'\?"):
         evaluate(tiny, [], tiny_data, precision="bfloat16")
     with pytest.raises(InputError, match="solver is a solver: choose the precision where you make it"):
-        evaluate(tiny, own[1], tiny_data, precision="mixed_bfloat16", frames=1)
+        evaluate(tiny, own, tiny_data, precision="mixed_bfloat16", frames=1)
 
 
 def test_refused(tiny, tiny_run, tiny_data, tmp_path):

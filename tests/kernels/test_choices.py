@@ -11,10 +11,11 @@ from phi_sol.kernels.loops import Loop
 
 
 @pytest.fixture
-def memory(tmp_path, monkeypatch):
+def memory(tmp_path, monkeypatch, nothing_measured):
     """A cache folder, and the memory of a process that has just started."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(choices, "_known", {})
+    monkeypatch.setattr(Loop, "choose", nothing_measured)
     return tmp_path / "phi_sol" / "loops.json"
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from phi_sol import InputError, Plan, Stage, Trainer, Validation, load_experiment
+from phi_sol import InputError, Plan, Stage, Trainer, Validation
 from phi_sol.cli import main
 from phi_sol.tasks import evaluate, holds_model, task_in, task_of
 
@@ -55,7 +55,7 @@ def test_interrupted_and_resumed(place, tmp_path, monkeypatch):
     """A task without a network has checkpoints, callbacks and validation as any other."""
     import keras
 
-    from phi_sol import Dataset
+    from phi_sol import Dataset, load_experiment  # the scene is known of the commands
 
     monkeypatch.setattr(Trainer, "epoch_length", 2)
     experiment = load_experiment(str(place / "fit.py"))
