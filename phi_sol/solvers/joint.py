@@ -53,6 +53,11 @@ class JointFlow(System):
         return tuple(f"{part}_{n}" for part, flow in self.parts.items() for n in getattr(flow, kind, ()))
 
     @property
+    def drawn(self) -> tuple[str, ...]:
+        """Directions of pictures, as the first of the flows has them."""
+        return next(iter(self.parts.values())).drawn  # type: ignore[attr-defined]
+
+    @property
     def boundaries(self) -> dict:
         return {f"{p}_{n}": b for p, flow in self.parts.items() for n, b in flow.boundaries.items()}  # type: ignore
 
