@@ -336,12 +336,12 @@ def test_python_in_the_page_on_chains(capsys):
 def test_python_in_the_page_on_controls(capsys):
     """On a smaller grid, with fewer iterations: the controller gets better."""
     page, names = (REPOSITORY / "docs" / "control.md").read_text(), {}
-    smaller = {"y=32, x=32": "y=16, x=16", "(32, 32, 2)": "(16, 16, 2)", "iterations = 120": "iterations = 25"}
-    smaller |= {"steps=25)": "steps=10)", "(2, 3, 4, 5, 6)": "(2, 3, 4)", "range(5 *": "range(3 *"}
+    smaller = {"y=32, x=32": "y=16, x=16", "(32, 32, 2)": "(16, 16, 2)", "iterations = 120": "iterations = 40"}
     assert all(old in page for old in smaller)
     for code in re.findall(r"```python\n(.*?)```", page, re.S):
         for old, new in smaller.items():
             code = code.replace(old, new)
         exec(compile(code, "control.md", "exec"), names)
     np.testing.assert_allclose(names["frames"].diagnostics["viscosity"][:, 0], [0.0244, 0.0404, 0.05], rtol=1e-3)
-    assert np.abs(names["gradient"][0]).min() > 0 and names["error"] < 0.7 * names["constant"]
+    assert np.abs(names["gradient"][0]).min() > 0
+    assert names["error"] < 0.7 * names["constant"], (names["error"], names["constant"])
