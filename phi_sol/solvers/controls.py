@@ -20,6 +20,8 @@ from ..stepping.system import System
 from .probes import Probes
 from .values import check_parameter, described, name_of, rehearsed, state_of, tensors, variables
 
+When = tuple[tf.Tensor, tf.Tensor]
+
 
 class Control(ABC):
     """
@@ -34,15 +36,14 @@ class Control(ABC):
     network = False
 
     @abstractmethod
-    def values(self, flow: System, step: tf.Tensor, time: tf.Tensor, arrays: Arrays, parameters: Arrays) -> Any:
+    def values(self, flow: System, when: When, arrays: Arrays, parameters: Arrays) -> Any:
         """
         The parameters of one step by name, or of a control of one parameter its value: numbers, tensors of PhiML, or
         native ones of shape () or (batch,).
 
         Args:
             flow: The flow.
-            step: Number of the step, from 0, shape (batch,).
-            time: At its start, shape (batch,).
+            when: Number of the step, from 0, and the time at its start, shape (batch,) each.
             arrays: The state, shape (batch, *spatial) each.
             parameters: Those of the simulation, shape (batch,) each.
         """
@@ -104,7 +105,8 @@ class TimeTable(Control):
             table = np.asarray(self.table, np.float64)
             return np.exp(table) if self.logarithms else table
 
-    def values(self, flow: System, step: tf.Tensor, time: tf.Tensor, arrays: Arrays, parameters: Arrays) -> tf.Tensor:
+    def values(self, flow: System, when: When, arrays: Arrays, parameters: Arrays) -> tf.Tensor:
+        step, time = when
         table, count = tf.cast(tf.convert_to_tensor(self.table), time.dtype), int(time.shape[0])
         if len(table.shape) == 2 and table.shape[0] not in (1, count):
             raise InputError(f"A TimeTable has values for {table.shape[0]} simulations, but there are {count}.")
@@ -161,8 +163,8 @@ class FunctionControl(Control):
         self.function, self.weights = function, variables("a FunctionControl", weights)
         check_takes("A control", function, "time", "state", *[f"weight_{i}" for i in range(len(weights))])
 
-    def values(self, flow: System, step: tf.Tensor, time: tf.Tensor, arrays: Arrays, parameters: Arrays) -> Any:
-        state = state_of(flow, arrays, parameters)
+    def values(self, flow: System, when: When, arrays: Arrays, parameters: Arrays) -> Any:
+        state, time = state_of(flow, arrays, parameters), when[1]
         with math.precision(time.dtype.size * 8):
             return self.function(tensor_of(time, state.batch_shape), state, *tensors(self.weights, time.dtype))
 
@@ -253,11 +255,11 @@ class NeuralControl(Control):
                 parts.append(values)
         return tf.stack(parts, -1)
 
-    def values(self, flow: System, step: tf.Tensor, time: tf.Tensor, arrays: Arrays, parameters: Arrays) -> dict:
-        seen = tf.cast(self._seen(flow, arrays), self.model.compute_dtype)
+    def values(self, flow: System, when: When, arrays: Arrays, parameters: Arrays) -> dict:
+        seen, dtype = tf.cast(self._seen(flow, arrays), self.model.compute_dtype), when[1].dtype
         fixed, own = ([tf.convert_to_tensor(v) for v in w] for w in (self.model.non_trainable_variables, self.weights))
         output, _ = self.model.stateless_call(own, fixed, seen)
-        parts, result = tf.unstack(tf.sigmoid(tf.cast(output, time.dtype)), axis=1), {}
+        parts, result = tf.unstack(tf.sigmoid(tf.cast(output, dtype)), axis=1), {}
         for (name, (low, high)), part in zip(self.ranges.items(), parts, strict=True):
             result[name] = low * (high / low) ** part if is_positive(low) else low + (high - low) * part
         return result
