@@ -32,10 +32,17 @@ from .pressure import DirectPoisson as DirectPoisson
 from .pressure import Projection as Projection
 from .pressure import make_incompressible as make_incompressible
 from .schedule import Schedule as Schedule
+from .solvers.chain import Chain as Chain
+from .solvers.chain import Link as Link
+from .solvers.controlled import Controlled as Controlled
+from .solvers.controls import FunctionControl as FunctionControl
+from .solvers.controls import NeuralControl as NeuralControl
+from .solvers.controls import TimeTable as TimeTable
 from .solvers.finer import FinerSource as FinerSource
 from .solvers.hybrid import HybridSolver as HybridSolver
 from .solvers.iterative import IterativeFlow as IterativeFlow
 from .solvers.pair import SolverPair as SolverPair
+from .solvers.probes import Probes as Probes
 from .stepping.rollout import Rollout as Rollout
 from .stepping.solver import Solver as Solver
 from .stepping.solver import rollout as rollout

@@ -312,3 +312,36 @@ def test_python_in_the_page_on_inverse_problems(capsys):
             assert abs(found.estimates["reynolds"] - 300) < 4 * found.errors["reynolds"] < 100
             assert len(names["again"]) == 50
     assert names["error"] < 0.05
+
+
+def test_python_in_the_page_on_chains(capsys):
+    """On smaller grids: the slope is that of differences, the design is reached, and the estimate found."""
+    page, names = (REPOSITORY / "docs" / "chains.md").read_text(), {}
+    smaller = {"y=64, x=32": "y=32, x=16", "steps=200, keep_every=200": "steps=120, keep_every=120"}
+    smaller |= {"+ 10,": "+ 3,", "steps=30": "steps=20"}
+    assert all(old in page for old in smaller)
+    for code in re.findall(r"```python\n(.*?)```", page, re.S):
+        for old, new in smaller.items():
+            code = code.replace(old, new)
+        exec(compile(code, "chains.md", "exec"), names)
+    logs = [float(x) for x in names["logs"]]
+    ends = [float(names["mean_height"](logs[0], logs[1] + step)) for step in (0.01, -0.01)]
+    assert float(names["slopes"][1]) == pytest.approx((ends[0] - ends[1]) / 0.02, rel=0.02)
+    assert abs(names["reached"]) < 0.3 and names["smoke"].values.shape.spatial.volume == 32 * 16
+    found = names["found"]
+    assert abs(found.estimates["plume_buoyancy"] - 0.01) < 4 * found.errors["plume_buoyancy"]
+    assert abs(found.estimates["wake_reynolds"] - 150) < 4 * found.errors["wake_reynolds"]
+
+
+def test_python_in_the_page_on_controls(capsys):
+    """On a smaller grid, with fewer iterations: the controller gets better."""
+    page, names = (REPOSITORY / "docs" / "control.md").read_text(), {}
+    smaller = {"y=32, x=32": "y=16, x=16", "(32, 32, 2)": "(16, 16, 2)", "iterations = 120": "iterations = 40"}
+    assert all(old in page for old in smaller)
+    for code in re.findall(r"```python\n(.*?)```", page, re.S):
+        for old, new in smaller.items():
+            code = code.replace(old, new)
+        exec(compile(code, "control.md", "exec"), names)
+    np.testing.assert_allclose(names["frames"].diagnostics["viscosity"][:, 0], [0.0244, 0.0404, 0.05], rtol=1e-3)
+    assert np.abs(names["gradient"][0]).min() > 0
+    assert names["error"] < 0.7 * names["constant"], (names["error"], names["constant"])

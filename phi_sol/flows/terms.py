@@ -60,7 +60,7 @@ class FunctionTerm(Term):
         self.function, self.weights = function, tuple(weights)
 
     def rates(self, flow: "Flow", state: State, weights: Sequence[Any]) -> Fields:
-        return self.function(state, *[w if w.shape else reshaped_tensor(w, [], convert=False) for w in weights])
+        return self.function(state, *[w if len(w.shape) else reshaped_tensor(w, [], convert=False) for w in weights])
 
 
 def as_terms(flow: "Flow", given: Sequence[Any]) -> tuple[Term, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from .choices import key_of, remember, remembered
-from .compiled import Arrays
+from .compiled import Arrays, recording
 from .settings import traced
 
 Advance = Callable[[Arrays, Arrays, tf.Tensor], Arrays]
@@ -82,9 +82,13 @@ class Loop:
         steps = max(1, min(1000, int(TRIAL_SECONDS / run(3))))
         return min(run(steps) for _ in range(TRIALS))
 
-    def step(self, arrays: Arrays, parameters: Arrays, dt: tf.Tensor) -> Arrays:
-        """The arrays after one step. TensorFlow can differentiate it."""
-        return self._compiled(self.advance, self._way(arrays))(arrays, parameters, dt)
+    def step(self, arrays: Arrays, parameters: Arrays, dt: tf.Tensor, by_units: bool = False) -> Arrays:
+        """
+        The arrays after one step. TensorFlow can differentiate it. `by_units`: whether XLA compiles what is inside of a
+        step that a tape sees, but not the whole: if there are loops inside, whose gradient can't leave XLA.
+        """
+        way = None if by_units and recording() else self._way(arrays)
+        return self._compiled(self.advance, way)(arrays, parameters, dt)
 
     def steps(self, arrays: Arrays, parameters: Arrays, dt: tf.Tensor, steps: int) -> Arrays:
         """The arrays after `steps` steps."""

@@ -33,7 +33,7 @@ class Substeps(Wrapped):
             )
         super().__init__(solver)
         self.count = integer("The number of substeps", count, 1)
-        self.dt = solver.dt * self.count
+        self.dt, self.by_units = solver.dt * self.count, self.count > 1 or solver.by_units
         self.measured = solver.measured and f"{solver.measured} x {self.count}"
 
     def config(self) -> dict:

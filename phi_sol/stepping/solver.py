@@ -3,9 +3,9 @@
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from phi.math import Tensor
@@ -15,6 +15,7 @@ from ..limits import check_memory
 from ..progress import Show, showing
 from .arrays import pack, unpack
 from .finite import finite_frames, guarded
+from .resumable import Resumable
 from .rollout import Rollout
 from .state import State
 from .system import System
@@ -24,21 +25,6 @@ LOOP_FRAMES = 50  # frames kept by one compiled loop, at most,
 LOOP_BYTES = 64 * 2**20  # and the memory that they may take
 SHOWN_AFTER = 3.0  # seconds, of which a rollout shows how far it is
 MEASURED_FROM = 1000  # steps of a rollout for which a measurement of both ways to compile it pays
-
-
-class Resumable(Protocol):
-    """What a rollout asks of a restart (`phi_sol.Restart` is one)."""
-
-    every: int
-
-    def begin(self, solver: "Solver", arrays: dict, parameters: dict, keep_every: int) -> tuple[dict, list[dict]]:
-        """The arrays to go on from, and the frames before, in parts."""
-
-    def alone(self) -> AbstractContextManager:
-        """Within it no other process adds to it."""
-
-    def add(self, arrays: dict, kept: dict, last: bool):
-        """Takes frames, and the arrays after them."""
 
 
 class Solver(ABC):
@@ -55,6 +41,8 @@ class Solver(ABC):
             choose XLA for the whole; None if not.
         takes_correction: Whether `advance` takes a correction that enters the step as a force.
         diagnostics: Names of numbers, one per simulation, that each step leaves among the arrays, such as `iterations`.
+        by_units: Whether XLA compiles only what is inside of a step that a tape sees: if it has loops, see `Loop.step`.
+        carried: Names of what else goes from step to step among the arrays, and is in no frame: a counter of steps.
     """
 
     flow: System
@@ -63,6 +51,8 @@ class Solver(ABC):
     measured: str | None = None
     takes_correction: bool = False
     diagnostics: tuple[str, ...] = ()
+    by_units: bool = False
+    carried: tuple[str, ...] = ()
     _said = False
     _made_anew: tuple[str, ...] = ("loop",)
 
@@ -117,7 +107,7 @@ class Solver(ABC):
 
     def __call__(self, arrays: dict, parameters: dict, dt: Any = None) -> dict:
         """One compiled step of native arrays, as `advance`; dt is the solver's own unless it is given."""
-        return self.loop.step(arrays, parameters, self._native_dt(arrays) if dt is None else dt)
+        return self.loop.step(arrays, parameters, self._native_dt(arrays) if dt is None else dt, self.by_units)
 
     def _native_dt(self, arrays: dict, dt: Any = None):
         """The solver's time step or another one, a number or any tensor or variable, as `advance` takes it; checked."""

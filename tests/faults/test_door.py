@@ -10,6 +10,7 @@ import pytest
 from hostile import Call, generated, report, tried
 from public_boxes import calls_of_boxes
 from public_calls import calls_of_parts, calls_of_scenes
+from public_chains import calls_of_chains
 
 import phi_sol
 
@@ -20,7 +21,7 @@ def calls(monkeypatch, tiny, tiny_train, tiny_data, tiny_run, tmp_path_factory) 
     folder = tmp_path_factory.mktemp("door")
     monkeypatch.chdir(folder)
     given = folder, tiny, tiny_train, tiny_data, tiny_run
-    return calls_of_scenes(*given) | calls_of_parts(*given) | calls_of_boxes(*given)
+    return calls_of_scenes(*given) | calls_of_parts(*given) | calls_of_boxes(*given) | calls_of_chains(*given)
 
 
 def is_tried(value: object) -> bool:
