@@ -22,9 +22,7 @@ def estimate(
     ] = None,
     observe: Annotated[
         list[str] | None,
-        option(
-            "A field or component that is seen; may be repeated.", "velocity, or what the run corrects")
-        ),
+        option("A field or component that is seen; may be repeated.", "velocity, or what the run corrects"),
     ] = None,
     every: Annotated[int, option("Only every so many frames are seen.")] = 1,
     region: Annotated[str | None, option("Where: from and to by axis, e.g. y=100:150,x=20:80.", "everywhere")] = None,

@@ -51,9 +51,9 @@ class Flow(Options, Steps, Solver, System):
     """Those of `prescribed` that networks see, besides the fields that they correct."""
     parameters: tuple[str, ...] = ()
     """Those that may differ between simulations: positive ones, and `seed` >= 0, which random states are drawn from."""
-    profiles: Mapping[str, tuple[str, ...]] = {}
-    """Arrays that a state may have among its parameters, one value per face along these axes each, such as `inlet`: by
-    simulation, with gradients. Where a state has none, the flow's own holds."""
+    profiles: Mapping[str, Mapping[str, int]] = {}
+    """Arrays that a state may have among its parameters, one value per face along some axes each (their numbers),
+    such as `inlet`: by simulation, with gradients. Where a state has none, the flow's own holds."""
     drawn: tuple[str, ...] = ("x", "y", "z")
     """Axes in the order in which pictures show them: of those that a slice leaves, the first to the right."""
     _made_anew = ("loop", "compiled", "projection", "layouts", "templates")

@@ -1,6 +1,6 @@
 """A prescribed velocity that varies along a side: an inlet profile."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from operator import add, mul, sub, truediv
 from typing import Any
 
@@ -100,7 +100,7 @@ class Profile(Extrapolation):
         return f"Profile({', '.join(f'{d}={n}' for d, n in self.values.shape.untyped_dict.items())})"
 
 
-def profile_values(name: str, given: Any, dims: Sequence[str], resolution: Mapping[str, int]) -> Tensor:
+def profile_values(name: str, given: Any, faces: Mapping[str, int]) -> Tensor:
     """
     A profile as a user gives it, one number or an array (faces, ...) or (batch, faces, ...), as a tensor of PhiML;
     gradients flow on through tensors of TensorFlow and PhiML.
@@ -108,7 +108,7 @@ def profile_values(name: str, given: Any, dims: Sequence[str], resolution: Mappi
     Raises:
         InputError: for another shape, and known values that are not finite.
     """
-    sizes, axes = tuple(resolution[d] for d in dims), ", ".join(dims)
+    dims, sizes, axes = list(faces), tuple(faces.values()), ", ".join(faces)
     kind = f"The {name} is a number or has one value per face, of shape {sizes} along {axes}, or (batch, ...)"
     if isinstance(given, Tensor):
         if given.shape.non_batch.untyped_dict != dict(zip(dims, sizes, strict=True)):

@@ -58,7 +58,7 @@ class StreamSides:
 
     @property
     def profiles(self):
-        return {"inlet": tuple(d for d in self.size if d != "y")}
+        return {"inlet": {d: n for d, n in self.resolution.items() if d != "y"}}
 
     def own_profile(self, name: str) -> np.ndarray:
         """What the flow itself has for a profile, by face."""

@@ -187,7 +187,7 @@ class WakeFlow(StreamSides, Flow):
         """
         parameters = self.parameter_tensors({"reynolds": reynolds})
         if inlet is not None:
-            parameters["inlet"] = profile_values("inlet", inlet, self.profiles["inlet"], self.resolution)
+            parameters["inlet"] = profile_values("inlet", inlet, self.profiles["inlet"])
         entering = parameters.get("inlet", self.entering)
         y, x, r = self.center["y"], self.center["x"], self.radius
         speed = self.speed if entering.shape or self._inlet is None else float(entering)

@@ -208,7 +208,7 @@ class Chain(Solver):
         return {n: arrays[f"{name}_{n}"] for n in names if f"{name}_{n}" in arrays}
 
     def _parameters(self, name: str, parameters: Arrays) -> Arrays:
-        return {n: parameters[f"{name}_{n}"] for n in self.solvers[name].flow.parameters}
+        return self.flow.own(name, parameters)
 
     def begin(self, arrays: Arrays) -> Arrays:
         parts = {n: s.begin(self._fields(n, arrays)) for n, s in self.solvers.items()}

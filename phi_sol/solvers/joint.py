@@ -8,7 +8,7 @@ from phi.field import Field
 from ..errors import NAME, InputError, quoted, suggestion
 from ..grids.layout import Layout
 from ..kernels.compiled import Arrays
-from ..stepping.arrays import array_names, check_state
+from ..stepping.arrays import array_names, check_state, given_profiles
 from ..stepping.rollout import Rollout
 from ..stepping.state import State
 from ..stepping.system import System
@@ -37,6 +37,7 @@ class JointFlow(System):
         self.parts, self.dt, self.resolution = dict(parts), dt, {}
         self.fields, self.parameters = (self._all(n) for n in ("fields", "parameters"))
         self.staggered, self.prescribed, self.signed = (self._all(n) for n in ("staggered", "prescribed", "signed"))
+        self.profiles = {f"{p}_{n}": d for p, flow in self.parts.items() for n, d in flow.profiles.items()}
         self.layouts, self.templates = {}, {}
         self.size: dict[str, float] = {}
         for part, flow in self.parts.items():
@@ -79,8 +80,8 @@ class JointFlow(System):
         for name, flow in self.parts.items():
             check_state(flow, states[name])
         fields = {f"{p}_{n}": states[p].fields[n] for p, flow in self.parts.items() for n in flow.fields}
-        parameters = {f"{p}_{n}": states[p].parameters[n] for p, flow in self.parts.items() for n in flow.parameters}
-        return State(fields, parameters)
+        known = {p: [*flow.parameters, *given_profiles(flow, states[p].parameters)] for p, flow in self.parts.items()}
+        return State(fields, {f"{p}_{n}": states[p].parameters[n] for p in self.parts for n in known[p]})
 
     @overload
     def part(self, name: str, of: State) -> State: ...
@@ -91,14 +92,23 @@ class JointFlow(System):
         flow = self.named(name)
         if isinstance(of, Rollout) and isinstance(of.flow, JointFlow) and of.flow.parts.get(name) is flow:
             arrays = {n: of.arrays[f"{name}_{n}"] for n in array_names(flow)} if len(of) else {}
-            parameters = {n: of.parameters[f"{name}_{n}"] for n in flow.parameters}
+            parameters = self.own(name, of.parameters)
             numbers = {n.removeprefix(f"{name}_"): d for n, d in of.diagnostics.items() if n.startswith(f"{name}_")}
             return Rollout(flow, arrays, parameters, of.times, diagnostics=numbers, batch=of.batch_shape)
         if isinstance(of, Rollout):
             raise InputError(f"A part is taken of a rollout of {self}, not of {of.flow}.")
         check_state(self, of)
         fields = {n: of.fields[f"{name}_{n}"] for n in flow.fields}
-        return State(fields, {n: of.parameters[f"{name}_{n}"] for n in flow.parameters})
+        return State(fields, self.own(name, of.parameters))
+
+    def own(self, name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """The parameters of one of the flows, with the profiles that there are."""
+        known = (*self.parts[name].parameters, *self.parts[name].profiles)
+        return {n: parameters[f"{name}_{n}"] for n in known if f"{name}_{n}" in parameters}
+
+    def bounded(self, state: State) -> State:
+        """As it is: each flow has boundaries of its own."""
+        return state
 
     def named(self, name: Any) -> System:
         """One of the flows; InputError for an unknown name."""

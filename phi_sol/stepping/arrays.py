@@ -78,7 +78,7 @@ def pack(flow: System, state: State, own: bool = False) -> tuple[Arrays, Arrays,
     dtype = next(iter(arrays.values())).dtype
     parameters = {n: tf.cast(native_of(state.parameters[n], shape), dtype) for n in flow.parameters}
     for name in given_profiles(flow, state.parameters):
-        parameters[name] = tf.cast(native_of(state.parameters[name], shape, flow.profiles[name]), dtype)
+        parameters[name] = tf.cast(native_of(state.parameters[name], shape, list(flow.profiles[name])), dtype)
     return {n: tf.cast(a, dtype) for n, a in arrays.items()}, parameters, shape
 
 
@@ -96,7 +96,7 @@ def unpack(flow: System, arrays: Arrays, parameters: Arrays, shape: Shape = EMPT
     """The state of native arrays, the inverse of `pack`. Works inside a trace and on NumPy arrays."""
     fields = unpack_fields(flow, arrays, flow.fields, shape)
     known = {n: tensor_of(parameters[n], shape) for n in flow.parameters}
-    known |= {n: tensor_of(parameters[n], shape, flow.profiles[n]) for n in given_profiles(flow, parameters)}
+    known |= {n: tensor_of(parameters[n], shape, list(flow.profiles[n])) for n in given_profiles(flow, parameters)}
     return State(fields, known)
 
 
@@ -120,7 +120,7 @@ def check_state(flow: System, state: State, own: bool = False):
                 raise InputError(f"{type(flow).__name__} needs {name!r} but the state has {known}.")
     for name in given_profiles(flow, state.parameters):
         there = state.parameters[name].shape.non_batch
-        needed = {d: flow.resolution[d] for d in flow.profiles[name]}
+        needed = dict(flow.profiles[name])
         if there.untyped_dict != needed:
             raise InputError(f"The {name} of {flow} has one value per face, {needed}, not {there}.")
     for name in flow.fields:

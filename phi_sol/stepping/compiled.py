@@ -79,7 +79,7 @@ class CompiledFlow:
             shape, count = batch(batch=values[0].shape[0]), len(layout.arrays)
             arrays, profiles = dict(zip(layout.arrays, values[:count], strict=True)), values[count:]
             with math.precision(values[0].dtype.size * 8):
-                axes = (self.flow.profiles[n] for n in known)
+                axes = (list(self.flow.profiles[n]) for n in known)
                 given = {n: tensor_of(p, shape, d) for n, p, d in zip(known, profiles, axes, strict=True)}
                 state = self.flow.bounded(State({"velocity": layout.to_field(arrays, shape)}, given))
                 return list(layout.to_arrays(self.flow.projection(state.velocity)[0], shape).values())

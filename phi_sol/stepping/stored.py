@@ -100,7 +100,7 @@ def load_state(path: str | Path, solver: Solver) -> State:
         parameters[name] = reshaped_tensor(value, [shape], convert=False)
     for name in given_profiles(flow, about["parameters"]):
         value, shape = _native(arrays[f"parameter {name}"], about), _read(about["parameters"][name])
-        parameters[name] = tensor_of(value, shape, flow.profiles[name])
+        parameters[name] = tensor_of(value, shape, list(flow.profiles[name]))
     return State(fields, parameters)
 
 

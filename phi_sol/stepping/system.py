@@ -25,7 +25,7 @@ class System(ABC):
     staggered: tuple[str, ...]
     parameters: tuple[str, ...]
     inputs: tuple[str, ...]
-    profiles: Mapping[str, tuple[str, ...]]
+    profiles: Mapping[str, Mapping[str, int]]
     resolution: dict[str, int]
     dt: float
     obstacles: Any

@@ -61,7 +61,7 @@ class InitialField(Unknown):
             flow, profiles = self._flow, given_profiles(self._flow, parameters)
             with math.precision(x.dtype.size * 8):
                 fields = unpack_fields(flow, arrays | given, ["velocity"], shape)
-                known = {n: tensor_of(parameters[n], shape, flow.profiles[n]) for n in profiles}
+                known = {n: tensor_of(parameters[n], shape, list(flow.profiles[n])) for n in profiles}
                 given = self._layout.to_arrays(flow.projection(flow.bounded(State(fields, known)).velocity)[0], shape)
         return arrays | given, parameters
 
