@@ -109,8 +109,8 @@ class Design(Search):
     def _value(self, arrays: dict, parameters: dict) -> tf.Tensor:
         first = next(iter(arrays.values()))
         with math.precision(first.dtype.size * 8):
-            state = unpack(self.solver.output, arrays, parameters, batch(batch=first.shape[0]))
-            found = self.quantity(state)
+            flow = self.solver.output
+            found = self.quantity(flow.bounded(unpack(flow, arrays, parameters, batch(batch=first.shape[0]))))
         if isinstance(found, Tensor):
             if found.shape.non_batch:
                 raise InputError(f"The quantity of a design is one number, not values along {found.shape.non_batch}.")
