@@ -2,6 +2,7 @@
 
 from ..stepping.state import State
 from .base import Flow
+from .bodies import Body, Disc, Outline, Rectangle
 from .closures import DynamicSmagorinsky, Smagorinsky
 from .forced_advection import ForcedAdvection
 from .periodic import PeriodicBox
@@ -11,12 +12,16 @@ from .terms import FunctionTerm, Term
 from .wake import WakeFlow
 
 __all__ = [
+    "Body",
     "BuoyantPlume",
+    "Disc",
     "DynamicSmagorinsky",
     "Flow",
     "ForcedAdvection",
     "FunctionTerm",
+    "Outline",
     "PeriodicBox",
+    "Rectangle",
     "Smagorinsky",
     "SmokeBox",
     "State",

@@ -1,0 +1,195 @@
+"""How a flow goes around smooth bodies: penalisation of the velocity, with the pressure solve of the free domain."""
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from phi import math
+from phi.field import Field
+from phi.math import Tensor, dual, spatial
+
+from ..errors import InputError
+from ..grids.layout import Layout
+from ..stepping.state import State
+from .bodies import Body, Numbers, as_bodies, free_numbers
+from .parameters import SEED
+
+CELLS_ACROSS = 2.0  # of the thinnest body
+FLOOR = 1e-30
+NEAR = 1e-6
+
+
+class Immersed:
+    """What a flow with a velocity does about its bodies; `phi_sol.flows.Flow` has the rest."""
+
+    bodies: tuple[Body, ...] = ()
+    signed: tuple[str, ...] = ()
+    """Those of `parameters` that may be any finite numbers."""
+    body_edge = 0.25
+    """Where the edge of bodies begins: so many cells outside of their surface; one cell further in it is solid."""
+    body_passes = 4
+    """Pressure solves of a step, or of each stage, that go around bodies."""
+    fields: tuple[str, ...]
+    staggered: tuple[str, ...]
+    parameters: tuple[str, ...]
+    incompressible: bool
+    dt: float
+    size: dict[str, float]
+    spacing: Any
+    layouts: dict[str, Layout]
+    projection: Callable
+
+    def _immerse(self, given: Any):
+        """Takes the bodies that a constructor got; InputError for those that this flow can't have."""
+        name = type(self).__name__
+        found = as_bodies(name, given)
+        if found and "velocity" not in self.staggered:
+            raise InputError(f"{name} takes no bodies: it has no velocity on faces that could go around them.")
+        for body in found:
+            self._check_body(name, body)
+        free = free_numbers(found)
+        added, signed = tuple(free), tuple(n for n, f in free.items() if f.signed)
+        for parameter in added:
+            if parameter in (*self.parameters, *self.fields):
+                raise InputError(f"{name} has a {parameter!r} already: give the body another name.")
+        if found:
+            vars(self)["bodies"] = found
+        if added:
+            vars(self).update(parameters=(*self.parameters, *added), signed=(*self.signed, *signed))
+
+    def _check_body(self, name: str, body: Body):
+        dims = list(self.size)
+        if not set(body.axes) <= set(dims) or (len(body.axes) < len(dims) and len(dims) < 3):
+            raise InputError(f"{body} has a center along {', '.join(body.axes)}, but this {name} has {', '.join(dims)}.")
+        self._check_inside(name, body, body.numbers)
+        least, cell = body.thickness(body.numbers), max(self.spacing[d] for d in body.axes)
+        if least < CELLS_ACROSS * cell:
+            needed = f"cells of {cell:.4g} need at least {CELLS_ACROSS * cell:.4g} ({CELLS_ACROSS:g} cells)"
+            raise InputError(f"{body} is too thin for {name}: {needed}, it has {least:.4g}.")
+
+    def _check_inside(self, name: str, body: Body, numbers: Mapping[str, Any]):
+        for d in body.axes:
+            place = np.asarray(numbers[d])
+            if not np.all((place >= 0) & (place <= self.size[d])):
+                value = float(np.ravel(place)[0])
+                where = f"[0, {self.size[d]:g}]"
+                raise InputError(f"The body {body.name!r} at {d}={value:g} is outside of the domain {where} of {name}.")
+
+    def free_numbers(self, given: dict) -> dict:
+        """Parameters with those of bodies that are not given, as their bodies have them."""
+        own = {n: f.value for n, f in free_numbers(self.bodies).items()}
+        return given if given.keys() >= own.keys() else own | given
+
+    def without_bodies(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Parameters without those of bodies."""
+        own = free_numbers(self.bodies)
+        return {n: p for n, p in parameters.items() if n not in own}
+
+    @property
+    def seen_parameters(self) -> tuple[str, ...]:
+        """Those that networks see, by their logarithms: all that are positive, without seeds."""
+        return tuple(n for n in self.parameters if n != SEED and n not in self.signed)
+
+    def started(self, fields: dict[str, Field], parameters: dict[str, Tensor]) -> State:
+        """The state at the start, with all batch dimensions, and with the bodies in its velocity."""
+        shape = math.merge_shapes(*parameters.values())
+        fields, parameters = ({n: math.expand(v, shape) for n, v in group.items()} for group in (fields, parameters))
+        state = State(fields, parameters)
+        return self.immersed(state, self.dt) if self.bodies else state
+
+    # --- where bodies are ---
+
+    @cached_property
+    def _places(self) -> dict[str, dict[str, np.ndarray]]:
+        """Coordinates of the centres of the stored faces, by component and axis."""
+        layout = self.layouts["velocity"]
+        where = {c: layout.intervals(c).items() for c in layout.dims}
+        return {c: {d: (a + b) / 2 for d, (a, b) in ends} for c, ends in where.items()}
+
+    def offsets(self, body: Body, numbers: Numbers, component: str) -> dict[str, Tensor]:
+        """Faces of a component relative to the centre of a body; along periodic axes to its nearest image."""
+        result = {}
+        for d in body.axes:
+            away = math.wrap(self._places[component][d], spatial(d)) - numbers[d]
+            if self.layouts["velocity"].is_periodic(d):
+                away = away - self.size[d] * math.round(math.stop_gradient(away) / self.size[d])
+            result[d] = away
+        return result
+
+    def coverage(self, body: Body, parameters: Mapping[str, Tensor], component: str) -> Tensor:
+        """χ of the faces of a component: 1 in the body, 0 beyond one cell around it, linear between."""
+        numbers = body.numbers_of(parameters)
+        cell = float(np.prod([self.spacing[d] for d in body.axes])) ** (1 / len(body.axes))
+        away = body.distance(self.offsets(body, numbers, component), numbers)
+        return math.clip(self.body_edge - away / cell, 0.0, 1.0)
+
+    # --- the step ---
+
+    def body_time(self, parameters: Mapping[str, Tensor]) -> Any:
+        """η, in which a face that is covered by half takes the velocity of its body: the flow's own time step."""
+        return self.dt
+
+    def immersed(self, state: State, dt: Any, record: list | None = None) -> State:
+        """
+        The state after the bodies have acted on its velocity, which is divergence-free, for dt.
+        """
+        layout = self.layouts["velocity"]
+        velocity, dims = state.velocity, layout.dims
+        shares, target = self._wanted(state.parameters, dt)
+        covered = {c: _together(shares[c]) for c in dims}
+        now = before = {c: velocity.values[{"~vector": c}] for c in dims}
+        if not self.incompressible:
+            force = {c: covered[c] * (target[c] - before[c]) for c in dims}
+            now = {c: before[c] + force[c] for c in dims}
+        else:
+            # (1 - G χ) h = r, symmetric in the product Σ χ x y, by conjugate gradients; the force is χ h, G = 1 - P
+            force = {c: 0.0 * before[c] for c in dims}
+            rest = {c: target[c] - before[c] for c in dims}
+            way, size = rest, self._product(covered, rest, rest)
+            for i in range(self.body_passes):
+                push = {c: covered[c] * way[c] for c in dims}
+                pushed = velocity.with_values(math.stack([before[c] + push[c] for c in dims], dual(vector=dims)))
+                moved = self.projection(pushed)[0].values
+                moved = {c: moved[{"~vector": c}] - before[c] for c in dims}  # P of the push
+                image = {c: way[c] - push[c] + moved[c] for c in dims}
+                length = size / math.maximum(self._product(covered, way, image), FLOOR)
+                force = {c: force[c] + length * push[c] for c in dims}
+                now = {c: now[c] + length * moved[c] for c in dims}
+                if i + 1 < self.body_passes:
+                    rest = {c: rest[c] - length * image[c] for c in dims}
+                    size, old = self._product(covered, rest, rest), size
+                    way = {c: rest[c] + size / math.maximum(old, FLOOR) * way[c] for c in dims}
+        if record is not None:
+            acting = {b.name: {c: force[c] * _share(shares[c], i) for c in dims} for i, b in enumerate(self.bodies)}
+            record.append(acting)
+        return state.with_fields(velocity=velocity.with_values(math.stack([now[c] for c in dims], dual(vector=dims))))
+
+    def _product(self, covered: dict[str, Tensor], a: dict[str, Tensor], b: dict[str, Tensor]) -> Tensor:
+        """Σ χ a b over all faces."""
+        return sum(math.sum(covered[c] * a[c] * b[c], list(self.size)) for c in covered)
+
+    def _wanted(self, parameters: Mapping[str, Tensor], dt: Any) -> tuple[dict[str, list], dict[str, Any]]:
+        """By component the share of each body in the velocity of the faces, and the velocity that all of them want."""
+        shares, target, eta = {}, {}, self.body_time(parameters)
+        for c in self.layouts["velocity"].dims:
+            own, speeds = [], []
+            for body in self.bodies:
+                numbers, covered = body.numbers_of(parameters), self.coverage(body, parameters, c)
+                own.append(covered * dt / (covered * dt + (1 - covered) * eta))
+                speeds.append(body.velocity(self.offsets(body, numbers, c), numbers, c))
+            shares[c] = own
+            target[c] = sum(_share(own, i) * u for i, u in enumerate(speeds))
+        return shares, target
+
+
+def _together(shares: list[Tensor]) -> Tensor:
+    free: Any = 1.0
+    for s in shares:
+        free = free * (1 - s)
+    return 1 - free
+
+
+def _share(shares: list[Tensor], i: int) -> Any:
+    """That of one body in what all of them do."""
+    return 1.0 if len(shares) == 1 else shares[i] / math.maximum(sum(shares), NEAR)
