@@ -52,8 +52,8 @@ class Flow(Options, Steps, Immersed, Solver, System):
     inputs: tuple[str, ...] = ()
     """Those of `prescribed` that networks see, besides the fields that they correct."""
     parameters: tuple[str, ...] = ()
-    """Those that may differ between simulations: positive ones, but for the `signed` ones, and `seed` >= 0, which random
-    states are drawn from."""
+    """Those that may differ between simulations: positive ones, any finite ones of the `signed`, and `seed` >= 0,
+    which random states are drawn from."""
     drawn: tuple[str, ...] = ("x", "y", "z")
     """Axes in the order in which pictures show them: of those that a slice leaves, the first to the right."""
     _made_anew = ("loop", "compiled", "projection", "layouts", "templates")
@@ -87,7 +87,7 @@ class Flow(Options, Steps, Immersed, Solver, System):
 
         Raises:
             InputError: for an unknown advection scheme, axis names that do not fit, a size, resolution or dt that is
-                not positive, and obstacles or bodies that are none, lie outside, are too thin for the cells or fill all.
+                not positive, and obstacles or bodies that are none, lie outside, are too thin or fill all.
         """
         dt = self.dt if dt is None else dt
         advection = self.advection if advection is None else advection
@@ -240,7 +240,8 @@ class Flow(Options, Steps, Immersed, Solver, System):
 
     def parameter_tensors(self, given: dict) -> dict[str, Tensor]:
         """Checked parameter values as tensors, lists with a batch dimension; see `phi_sol.flows.parameters`."""
-        return parameter_tensors(type(self).__name__, self.parameters, self.free_numbers(given), self.signed)
+        name, given = type(self).__name__, self.free_numbers(given)
+        return self.inside(parameter_tensors(name, self.parameters, given, self.signed))
 
     def config(self) -> dict:
         """All that defines this flow, as JSON-ready data; its `definition` is found without the author's doing."""

@@ -16,8 +16,10 @@ from .bodies import Body, Numbers, as_bodies, free_numbers
 from .parameters import SEED
 
 CELLS_ACROSS = 2.0  # of the thinnest body
-FLOOR = 1e-30
-NEAR = 1e-6
+FLOOR = 1e-30  # of what is divided by: both are zero where bodies have nothing to do
+NEAR = 1e-6  # shares below it count as none
+Parts = dict[str, Tensor]
+"""The components of a velocity, by axis."""
 
 
 class Immersed:
@@ -26,7 +28,7 @@ class Immersed:
     bodies: tuple[Body, ...] = ()
     signed: tuple[str, ...] = ()
     """Those of `parameters` that may be any finite numbers."""
-    body_edge = 0.25
+    body_edge = 0.0
     """Where the edge of bodies begins: so many cells outside of their surface; one cell further in it is solid."""
     body_passes = 4
     """Pressure solves of a step, or of each stage, that go around bodies."""
@@ -61,7 +63,9 @@ class Immersed:
     def _check_body(self, name: str, body: Body):
         dims = list(self.size)
         if not set(body.axes) <= set(dims) or (len(body.axes) < len(dims) and len(dims) < 3):
-            raise InputError(f"{body} has a center along {', '.join(body.axes)}, but this {name} has {', '.join(dims)}.")
+            raise InputError(
+                f"{body} has a center along {', '.join(body.axes)}, but this {name} has {', '.join(dims)}."
+            )
         self._check_inside(name, body, body.numbers)
         least, cell = body.thickness(body.numbers), max(self.spacing[d] for d in body.axes)
         if least < CELLS_ACROSS * cell:
@@ -80,6 +84,14 @@ class Immersed:
         """Parameters with those of bodies that are not given, as their bodies have them."""
         own = {n: f.value for n, f in free_numbers(self.bodies).items()}
         return given if given.keys() >= own.keys() else own | given
+
+    def inside(self, parameters: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The same parameters; InputError where those that are known put a body outside of the domain."""
+        for body in self.bodies:
+            numbers = {d: math.wrap(v) for d, v in body.numbers_of(parameters).items() if d in body.axes}
+            known = {d: v.numpy(v.shape) if v.available else 0.0 for d, v in numbers.items()}
+            self._check_inside(type(self).__name__, body, known)
+        return parameters
 
     def without_bodies(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Parameters without those of bodies."""
@@ -118,7 +130,10 @@ class Immersed:
         return result
 
     def coverage(self, body: Body, parameters: Mapping[str, Tensor], component: str) -> Tensor:
-        """χ of the faces of a component: 1 in the body, 0 beyond one cell around it, linear between."""
+        """
+        χ of the faces of a component: 1 in a body, 0 outside, linear in the distance from the surface within one cell,
+        from `body_edge` cells outside of it to 1 - `body_edge` cells inside.
+        """
         numbers = body.numbers_of(parameters)
         cell = float(np.prod([self.spacing[d] for d in body.axes])) ** (1 / len(body.axes))
         away = body.distance(self.offsets(body, numbers, component), numbers)
@@ -132,45 +147,63 @@ class Immersed:
 
     def immersed(self, state: State, dt: Any, record: list | None = None) -> State:
         """
-        The state after the bodies have acted on its velocity, which is divergence-free, for dt.
+        The state after bodies have acted on its velocity u*, which is divergence-free, for dt: Brinkman penalisation
+        without a splitting error,
+
+            u = P(u* + f),   f = σ (u_b - u) / (1 - σ),   σ = χ dt / (χ dt + (1 - χ) η)
+
+        with P the pressure projection without bodies, u_b their velocity, χ their `coverage`, and η = `body_time`: what
+        u <- (u + κ u_b) / (1 + κ) with κ = χ dt / ((1 - χ) η) and the projection do together. With f = σ h it is (1 -
+        (1 - P) σ) h = u_b - u*, symmetric in the product Σ σ x y: `body_passes` steps of conjugate gradients, of one
+        projection each. So u is divergence-free however many they are, and gradients are those of what is computed.
+        Unconditionally stable; first order in dt.
+
+        Args:
+            state: With the velocity that a step without bodies leaves.
+            dt: Of the step, or of the stage.
+            record: Gets f by body and component.
+
+        Source: P. Angot, C.-H. Bruneau, P. Fabrie, "A penalization method to take into account obstacles in
+        incompressible viscous flows", Numer. Math. 81 (1999); the coupled solve is phi_sol's.
         """
-        layout = self.layouts["velocity"]
-        velocity, dims = state.velocity, layout.dims
+        velocity, dims = state.velocity, list(self.size)
+        before = {c: velocity.values[{"~vector": c}] for c in dims}
         shares, target = self._wanted(state.parameters, dt)
         covered = {c: _together(shares[c]) for c in dims}
-        now = before = {c: velocity.values[{"~vector": c}] for c in dims}
-        if not self.incompressible:
-            force = {c: covered[c] * (target[c] - before[c]) for c in dims}
-            now = {c: before[c] + force[c] for c in dims}
+        wanted = {c: target[c] - before[c] for c in dims}
+        if self.incompressible:
+            force, change = self._solved(velocity, before, covered, wanted)
         else:
-            # (1 - G χ) h = r, symmetric in the product Σ χ x y, by conjugate gradients; the force is χ h, G = 1 - P
-            force = {c: 0.0 * before[c] for c in dims}
-            rest = {c: target[c] - before[c] for c in dims}
-            way, size = rest, self._product(covered, rest, rest)
-            for i in range(self.body_passes):
-                push = {c: covered[c] * way[c] for c in dims}
-                pushed = velocity.with_values(math.stack([before[c] + push[c] for c in dims], dual(vector=dims)))
-                moved = self.projection(pushed)[0].values
-                moved = {c: moved[{"~vector": c}] - before[c] for c in dims}  # P of the push
-                image = {c: way[c] - push[c] + moved[c] for c in dims}
-                length = size / math.maximum(self._product(covered, way, image), FLOOR)
-                force = {c: force[c] + length * push[c] for c in dims}
-                now = {c: now[c] + length * moved[c] for c in dims}
-                if i + 1 < self.body_passes:
-                    rest = {c: rest[c] - length * image[c] for c in dims}
-                    size, old = self._product(covered, rest, rest), size
-                    way = {c: rest[c] + size / math.maximum(old, FLOOR) * way[c] for c in dims}
+            force = change = {c: covered[c] * wanted[c] for c in dims}
         if record is not None:
-            acting = {b.name: {c: force[c] * _share(shares[c], i) for c in dims} for i, b in enumerate(self.bodies)}
-            record.append(acting)
-        return state.with_fields(velocity=velocity.with_values(math.stack([now[c] for c in dims], dual(vector=dims))))
+            each = enumerate(self.bodies)
+            record.append({b.name: {c: force[c] * _share(shares[c], i) for c in dims} for i, b in each})
+        return state.with_fields(velocity=self._pushed(velocity, before, change))
 
-    def _product(self, covered: dict[str, Tensor], a: dict[str, Tensor], b: dict[str, Tensor]) -> Tensor:
-        """Σ χ a b over all faces."""
-        return sum(math.sum(covered[c] * a[c] * b[c], list(self.size)) for c in covered)
+    def _solved(self, velocity: Field, before: Parts, covered: Parts, wanted: Parts) -> tuple[Parts, Parts]:
+        """f and P f, see `immersed`."""
+        dims, rest, way = list(before), wanted, wanted
+        force = change = {c: 0.0 * before[c] for c in dims}
+        size = _product(covered, rest, rest)
+        for _ in range(self.body_passes):
+            push = {c: covered[c] * way[c] for c in dims}
+            moved = self.projection(self._pushed(velocity, before, push))[0].values
+            moved = {c: moved[{"~vector": c}] - before[c] for c in dims}  # P of the push, whatever the boundaries are
+            image = {c: way[c] - push[c] + moved[c] for c in dims}
+            length = size / math.maximum(_product(covered, way, image), FLOOR)
+            force = {c: force[c] + length * push[c] for c in dims}
+            change = {c: change[c] + length * moved[c] for c in dims}
+            rest = {c: rest[c] - length * image[c] for c in dims}
+            size, old = _product(covered, rest, rest), size
+            way = {c: rest[c] + size / math.maximum(old, FLOOR) * way[c] for c in dims}
+        return force, change
+
+    @staticmethod
+    def _pushed(velocity: Field, before: Parts, push: Parts) -> Field:
+        return velocity.with_values(math.stack([before[c] + push[c] for c in before], dual(vector=list(before))))
 
     def _wanted(self, parameters: Mapping[str, Tensor], dt: Any) -> tuple[dict[str, list], dict[str, Any]]:
-        """By component the share of each body in the velocity of the faces, and the velocity that all of them want."""
+        """By component σ of each body, and the velocity that all of them want."""
         shares, target, eta = {}, {}, self.body_time(parameters)
         for c in self.layouts["velocity"].dims:
             own, speeds = [], []
@@ -181,6 +214,12 @@ class Immersed:
             shares[c] = own
             target[c] = sum(_share(own, i) * u for i, u in enumerate(speeds))
         return shares, target
+
+
+def _product(covered: Parts, a: Parts, b: Parts) -> Tensor:
+    """Σ σ a b over all faces."""
+    dims = list(covered)
+    return sum(math.sum(covered[c] * a[c] * b[c], dims) for c in dims)
 
 
 def _together(shares: list[Tensor]) -> Tensor:

@@ -36,9 +36,7 @@ def check_names(owner: str, known: Sequence[str], given: Iterable[str]):
             raise InputError(f"{owner} has no parameter {name!r}.{suggestion(name, known)} {has}")
 
 
-def parameter_tensors(
-    owner: str, known: Sequence[str], given: dict, signed: Sequence[str] = ()
-) -> dict[str, Tensor]:
+def parameter_tensors(owner: str, known: Sequence[str], given: dict, signed: Sequence[str] = ()) -> dict[str, Tensor]:
     """
     Checks the parameters that a flow (`owner`) is given by name: numbers, lists of numbers, tensors and variables of
     TensorFlow and Keras, or PhiML tensors; and turns them into PhiML tensors, lists with a batch dimension `batch`.

@@ -237,7 +237,9 @@ class WakeFlow(Flow):
         poked = Box(y=(y + 1.25 * r, y + 3.75 * r), x=(x - 0.6 * r, x + 0.6 * r))
 
         def start(x):
-            inside = (poke if parts_of(self.obstacles) or self.bodies else 0.0) * math.to_float(poked.lies_inside(x.vector["y,x"]))
+            inside = (poke if parts_of(self.obstacles) or self.bodies else 0.0) * math.to_float(
+                poked.lies_inside(x.vector["y,x"])
+            )
             if "z" not in self.size:
                 return math.vec(y=speed, x=inside)
             waves = [2 * np.pi * m / self.size["z"] * x.vector["z"] + m**2 for m in (1, 3)]

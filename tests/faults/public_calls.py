@@ -51,7 +51,9 @@ def calls_of_scenes(folder: Path, tiny, tiny_train, tiny_data, tiny_run) -> dict
              "bodies": "thing"},
             {"inflow": (NONE,)},
         ),
-        "ForcedAdvection": Call(phi_sol.ForcedAdvection, {**grid}, {**size, "speed": "positive or none"}),
+        "ForcedAdvection": Call(
+            phi_sol.ForcedAdvection, {**grid}, {**size, "speed": "positive or none", "bodies": "thing"}
+        ),
         "SmokeBox": Call(phi_sol.SmokeBox, {"y": 16, "x": 16},
                          {**size, "x": "count", "obstacles": "thing", "bodies": "thing"}),
         "initial_state": Call(

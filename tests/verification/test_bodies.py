@@ -6,14 +6,15 @@ import tensorflow as tf
 from phi import math
 
 from phi_sol import Disc, Outline, PeriodicBox, Rectangle, WakeFlow, metrics
-from phi_sol.flows.bodies import Body
 from phi_sol.stepping.arrays import pack
 
 PLACE = dict(y=60.0, x=52.0)
 BODIES = {
     "disc": Disc("a", PLACE, 17.0, spin=0.05, free=("y", "x", "vy", "vx", "spin", "radius")),
     "rectangle": Rectangle("a", PLACE, dict(y=30.0, x=23.0), 0.3, free=("y", "x", "spin", "ly", "lx", "angle")),
-    "outline": Outline("a", PLACE, 18.0, (0.0, 0.1), (0.05, 0.1, 0.05), 0.2, free=("radius", "angle", "a2", "b1", "b3")),
+    "outline": Outline(
+        "a", PLACE, 18.0, (0.0, 0.1), (0.05, 0.1, 0.05), 0.2, free=("radius", "angle", "a2", "b1", "b3")
+    ),
 }
 
 
