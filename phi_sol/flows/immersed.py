@@ -17,6 +17,7 @@ from .parameters import SEED
 
 CELLS_ACROSS = 2.0  # of the thinnest body
 FLOOR = 1e-30  # of what is divided by: both are zero where bodies have nothing to do
+DIFFUSIVE = 0.1  # cells² that diffusion crosses in a step, from which on it rules, see `body_walls`
 NEAR = 1e-6  # shares below it count as none
 Parts = dict[str, Tensor]
 """The components of a velocity, by axis."""
@@ -28,8 +29,6 @@ class Immersed:
     bodies: tuple[Body, ...] = ()
     signed: tuple[str, ...] = ()
     """Those of `parameters` that may be any finite numbers."""
-    body_edge = 0.0
-    """Where the edge of bodies begins: so many cells outside of their surface; one cell further in it is solid."""
     body_passes = 4
     """Pressure solves of a step, or of each stage, that go around bodies."""
     fields: tuple[str, ...]
@@ -129,21 +128,40 @@ class Immersed:
             result[d] = away
         return result
 
+    def body_walls(self, parameters: Mapping[str, Tensor]) -> tuple[Any, Any]:
+        """
+        Where the edges of bodies begin, in cells outside of their surface, and η, the time in which a face that is
+        covered by half takes the velocity of its body. With q = ν dt / h²
+
+            w = s² (3 - 2 s) with s = min(q / 0.1, 1),   edge = w,   1/η = (1 - w) / dt + w ν / h²
+
+        Where diffusion crosses cells within a step (w = 1) a speed that grows linearly from the wall is exact, wherever
+        between the faces the wall is: second order. Where it does not (w = 0) edges lie within the bodies, which then
+        are about as large as they should be in wakes: first order. dt is the flow's own, whatever steps are taken.
+        """
+        cell = float(np.prod([*self.spacing.values()])) ** (1 / len(self.spacing))
+        rate = self.known_viscosity(parameters) / cell**2
+        s = math.clip(math.wrap(rate * self.dt / DIFFUSIVE), 0.0, 1.0)
+        w = s**2 * (3 - 2 * s)
+        return w, 1 / ((1 - w) / self.dt + w * rate)
+
+    def known_viscosity(self, parameters: Mapping[str, Tensor]) -> Any:
+        """ν of simulations: the parameter, or what `viscosity` makes of the Reynolds number; 0 where there is none."""
+        if "reynolds" in parameters and hasattr(self, "viscosity"):
+            return self.viscosity(parameters["reynolds"])
+        return parameters.get("viscosity", 0.0)
+
     def coverage(self, body: Body, parameters: Mapping[str, Tensor], component: str) -> Tensor:
         """
         χ of the faces of a component: 1 in a body, 0 outside, linear in the distance from the surface within one cell,
-        from `body_edge` cells outside of it to 1 - `body_edge` cells inside.
+        from the edge (`body_walls`) on.
         """
-        numbers = body.numbers_of(parameters)
+        numbers, (edge, _) = body.numbers_of(parameters), self.body_walls(parameters)
         cell = float(np.prod([self.spacing[d] for d in body.axes])) ** (1 / len(body.axes))
         away = body.distance(self.offsets(body, numbers, component), numbers)
-        return math.clip(self.body_edge - away / cell, 0.0, 1.0)
+        return math.clip(edge - away / cell, 0.0, 1.0)
 
     # --- the step ---
-
-    def body_time(self, parameters: Mapping[str, Tensor]) -> Any:
-        """η, in which a face that is covered by half takes the velocity of its body: the flow's own time step."""
-        return self.dt
 
     def immersed(self, state: State, dt: Any, record: list | None = None) -> State:
         """
@@ -152,10 +170,11 @@ class Immersed:
 
             u = P(u* + f),   f = σ (u_b - u) / (1 - σ),   σ = χ dt / (χ dt + (1 - χ) η)
 
-        with P the pressure projection without bodies, u_b their velocity, χ their `coverage`, and η = `body_time`: what
-        u <- (u + κ u_b) / (1 + κ) with κ = χ dt / ((1 - χ) η) and the projection do together. With f = σ h it is (1 -
-        (1 - P) σ) h = u_b - u*, symmetric in the product Σ σ x y: `body_passes` steps of conjugate gradients, of one
-        projection each. So u is divergence-free however many they are, and gradients are those of what is computed.
+        with P the pressure projection without bodies, u_b their velocity, χ their `coverage`, and η that of
+        `body_walls`: what u <- (u + κ u_b) / (1 + κ) with κ = χ dt / ((1 - χ) η) and the projection do together. With f
+        = σ h it is (1 - (1 - P) σ) h = u_b - u*, symmetric in the product Σ σ x y: `body_passes` steps of conjugate
+        gradients, of one projection each. So u is divergence-free however many they are, and gradients are those of
+        what is computed.
         Unconditionally stable; first order in dt.
 
         Args:
@@ -204,7 +223,7 @@ class Immersed:
 
     def _wanted(self, parameters: Mapping[str, Tensor], dt: Any) -> tuple[dict[str, list], dict[str, Any]]:
         """By component σ of each body, and the velocity that all of them want."""
-        shares, target, eta = {}, {}, self.body_time(parameters)
+        shares, target, (_, eta) = {}, {}, self.body_walls(parameters)
         for c in self.layouts["velocity"].dims:
             own, speeds = [], []
             for body in self.bodies:
