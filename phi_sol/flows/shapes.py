@@ -44,7 +44,7 @@ class Rectangle(Body):
     axis towards the second.
     """
 
-    positive = ("ly", "lx", "lz")
+    positive: tuple[str, ...] = ("ly", "lx", "lz")
 
     def __init__(
         self,
