@@ -91,6 +91,7 @@ class Steps:
         dt: Tensor,
         correction: Fields | None = None,
         weights: Sequence[Any] | None = None,
+        *,
         record: list | None = None,
     ) -> State:
         """
