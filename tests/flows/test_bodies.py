@@ -52,7 +52,7 @@ def test_distances():
 
 
 def test_an_outline_is_where_its_series_says_and_nearly_a_distance():
-    outline = Outline("a", PLACE, 10.0, (0.0, 0.1), (0.05, 0.0, 0.08), 0.3)
+    outline = Outline("a", PLACE, 10.0, a=(0.0, 0.1), b=(0.05, 0.0, 0.08), angle=0.3)
     angle, h = np.linspace(0, 6, 50), 1e-3
     r = 10 * (1 + 0.1 * np.cos(2 * angle) + 0.05 * np.sin(angle) + 0.08 * np.sin(3 * angle))
     along = np.stack([r * np.cos(angle + 0.3), r * np.sin(angle + 0.3)])
@@ -188,8 +188,8 @@ def test_a_scene_with_bodies(tmp_path):
         (lambda: Disc("a", PLACE, 1.0, velocity=dict(z=1.0)), "velocity of the body"),
         (lambda: Rectangle("a", PLACE, dict(y=1.0)), "lengths of a Rectangle"),
         (lambda: Rectangle("a", PLACE, dict(y=1.0, x=-1.0)), "lx of the body"),
-        (lambda: Outline("a", PLACE, 1.0, (0.0, 1.2)), "has no inside"),
-        (lambda: Outline("a", PLACE, 1.0, 0.1), "lists of numbers"),
+        (lambda: Outline("a", PLACE, 1.0, a=(0.0, 1.2)), "has no inside"),
+        (lambda: Outline("a", PLACE, 1.0, a=0.1), "lists of numbers"),
         (lambda: WakeFlow(y=32, x=16, bodies=Disc("a", dict(y=300.0, x=50.0), 20)), "y=300 is outside of the domain"),
         (lambda: WakeFlow(y=32, x=16, bodies=Disc("a", dict(y=30.0, z=50.0), 20)), "has a center along y, z"),
         (lambda: WakeFlow(y=32, x=16, bodies=Disc("a", PLACE, 5)), "too thin"),

@@ -13,7 +13,7 @@ BODIES = {
     "disc": Disc("a", PLACE, 17.0, spin=0.05, free=("y", "x", "vy", "vx", "spin", "radius")),
     "rectangle": Rectangle("a", PLACE, dict(y=30.0, x=23.0), 0.3, free=("y", "x", "spin", "ly", "lx", "angle")),
     "outline": Outline(
-        "a", PLACE, 18.0, (0.0, 0.1), (0.05, 0.1, 0.05), 0.2, free=("radius", "angle", "a2", "b1", "b3")
+        "a", PLACE, 18.0, a=(0.0, 0.1), b=(0.05, 0.1, 0.05), angle=0.2, free=("radius", "angle", "a2", "b1", "b3")
     ),
 }
 
