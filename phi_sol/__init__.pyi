@@ -14,12 +14,16 @@ from .evaluation.evaluator import Evaluation as Evaluation
 from .evaluation.write import write as write
 from .experiment import Experiment as Experiment
 from .experiment import load_experiment as load_experiment
+from .flows import Body as Body
 from .flows import BuoyantPlume as BuoyantPlume
+from .flows import Disc as Disc
 from .flows import DynamicSmagorinsky as DynamicSmagorinsky
 from .flows import Flow as Flow
 from .flows import ForcedAdvection as ForcedAdvection
 from .flows import FunctionTerm as FunctionTerm
+from .flows import Outline as Outline
 from .flows import PeriodicBox as PeriodicBox
+from .flows import Rectangle as Rectangle
 from .flows import Smagorinsky as Smagorinsky
 from .flows import SmokeBox as SmokeBox
 from .flows import Term as Term

@@ -14,6 +14,7 @@ import numpy as np
 from .arguments import check_fields, checked
 from .errors import MOST, InputError, MissingError, check_name, instance, integer, plain, quoted, suggestion
 from .flows import Flow
+from .flows.bodies import as_bodies, free_numbers
 from .flows.parameters import check_names, kind_of, possible
 from .scene_files import load_file
 from .schedule import Schedule
@@ -143,11 +144,14 @@ class Experiment:
             known = instance("Parameters of simulations", parameters, dict, "lists of values by name")
             given: dict = {n: self._values(n, v) for n, v in known.items()}
         values = own if parameters is None else {n: v[:1] for n, v in own.items() if len(set(v)) == 1} | given
-        check_names(f"Scene {self.name!r}", self.flow.parameters, values)
+        free = free_numbers(as_bodies(self.flow.__name__, self.options.get("bodies") or ()))
+        known, signed = (*self.flow.parameters, *free), (*self.flow.signed, *(n for n, f in free.items() if f.signed))
+        values = {n: (f.value,) for n, f in free.items()} | values
+        check_names(f"Scene {self.name!r}", known, values)
         for name, value in ((n, v) for n, given in values.items() for v in given):
-            if not possible(name, value):
-                raise InputError(f"{name}={quoted(value)} is not possible: it must be {kind_of(name)}.")
-        if missing := [n for n in self.flow.parameters if not values.get(n)]:
+            if not possible(name, value, signed):
+                raise InputError(f"{name}={quoted(value)} is not possible: it must be {kind_of(name, signed)}.")
+        if missing := [n for n in known if not values.get(n)]:
             raise InputError(f"Scene {self.name!r} needs values for {', '.join(missing)}.")
         if not values:
             return [{}]
@@ -155,7 +159,7 @@ class Experiment:
         if {len(v) for v in values.values()} - {1, count}:
             found = ", ".join(f"{n} has {len(v)}" for n, v in values.items())
             raise InputError(f"All parameters need lists of the same length: {found}.")
-        columns = {n: values[n] if len(values[n]) == count else values[n] * count for n in self.flow.parameters}
+        columns = {n: values[n] if len(values[n]) == count else values[n] * count for n in known}
         rows = zip(*columns.values(), strict=True)
         simulations = [dict(zip(columns, map(float, row), strict=True)) for row in rows]
         seen = set()

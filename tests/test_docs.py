@@ -300,6 +300,15 @@ def test_python_in_the_closures_page(tmp_path, monkeypatch, capsys):
     assert 0.2 < float(capsys.readouterr().out.split()[-1]) < 0.8  # after a tenth of the iterations
 
 
+def test_python_in_the_page_on_bodies():
+    """As it is: 64x32 and a few steps."""
+    names: dict = {}
+    for code in re.findall(r"```python\n(.*?)```", (REPOSITORY / "docs" / "bodies.md").read_text(), re.S):
+        exec(compile(code, "bodies.md", "exec"), names)
+    assert np.isfinite(names["forces"]["y"].numpy("batch")).all()
+    assert abs(float(names["slope"])) > 0
+
+
 def test_python_in_the_page_on_inverse_problems(capsys):
     """On smaller grids: the truth is within four standard errors, and the start of a box is found."""
     page, names = (REPOSITORY / "docs" / "inverse.md").read_text(), {}

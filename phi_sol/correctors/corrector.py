@@ -12,7 +12,6 @@ import tensorflow as tf
 from ..arguments import checked
 from ..errors import InputError, quoted
 from ..flows import Flow
-from ..flows.base import SEED
 from ..flows.comparison import first_difference
 from ..kernels.compiled import Arrays
 from ..networks import build_network, in_precision
@@ -100,7 +99,7 @@ class Corrector(Sent):
             raise InputError(f"Of {type(flow).__name__} {', '.join(free)} can be corrected, {what}.")
         names = tuple(n for n in array_names(flow) if n.partition(".")[0] in correct)
         seen = tuple(n for n in array_names(flow) if n in names or n.partition(".")[0] in flow.inputs)
-        adapter = Adapter(tuple(flow.resolution.values()), seen, names, tuple(p for p in flow.parameters if p != SEED))
+        adapter = Adapter(tuple(flow.resolution.values()), seen, names, flow.seen_parameters)
         check_form(form, placement, correct)
         axes = len(adapter.resolution)
         shape = adapter.input_channels, channels_of(form, len(names), axes), axes

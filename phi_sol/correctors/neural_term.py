@@ -10,7 +10,6 @@ import tensorflow as tf
 from ..arguments import checked
 from ..errors import InputError, integer, positive, quoted, suggestion
 from ..flows import Flow, State, Term
-from ..flows.base import SEED
 from ..grids.layout import native_of
 from ..networks import NETWORKS
 from ..stepping.arrays import array_names, unpack_fields
@@ -63,7 +62,7 @@ class NeuralTerm(Term):
         if self.field not in flow.fields:
             raise InputError(f"{flow} has no field {quoted(self.field)} for a NeuralTerm.")
         names = [n for n in array_names(flow) if n.partition(".")[0] == self.field]
-        logs = {n: 0.0 for n in flow.parameters if n != SEED}
+        logs = {n: 0.0 for n in flow.seen_parameters}
         statistics = Statistics(
             mean={n: 0.0 for n in array_names(flow)},
             std={n: self.magnitude for n in array_names(flow)},

@@ -24,7 +24,9 @@ from ..stepping.state import State
 from ..stepping.system import System
 from .advection import SCHEMES
 from .definition import definition
-from .geometry import bodies, covered_fraction, lengths
+from .geometry import bodies as as_obstacles
+from .geometry import covered_fraction, lengths
+from .immersed import Immersed
 from .options import Options
 from .parameters import SEED, parameter_tensors
 from .steps import Steps
@@ -32,7 +34,7 @@ from .steps import Steps
 __all__ = ["SEED", "Flow"]
 
 
-class Flow(Options, Steps, Solver, System):
+class Flow(Options, Steps, Immersed, Solver, System):
     """
     One PDE system with its domain, boundary conditions, obstacles, parameters and time step, on a grid.
 
@@ -50,7 +52,8 @@ class Flow(Options, Steps, Solver, System):
     inputs: tuple[str, ...] = ()
     """Those of `prescribed` that networks see, besides the fields that they correct."""
     parameters: tuple[str, ...] = ()
-    """Those that may differ between simulations: positive ones, and `seed` >= 0, which random states are drawn from."""
+    """Those that may differ between simulations: positive ones, any finite ones of the `signed`, and `seed` >= 0,
+    which random states are drawn from."""
     profiles: Mapping[str, Mapping[str, int]] = {}
     """Arrays that a state may have among its parameters, one value per face along some axes each (their numbers),
     such as `inlet`: by simulation, with gradients. Where a state has none, the flow's own holds."""
@@ -69,6 +72,7 @@ class Flow(Options, Steps, Solver, System):
         *,
         size: dict[str, float] | None = None,
         obstacles=None,
+        bodies=None,
         **resolution: int,
     ):
         """
@@ -81,11 +85,12 @@ class Flow(Options, Steps, Solver, System):
             obstacles: Of an incompressible flow, instead of those of the class: one or a sequence of PhiFlow geometries
                 and boolean arrays over the whole domain, of any resolution, in the order of the axes. A cell is solid
                 if its centre lies inside.
+            bodies: Of a flow with a velocity one or several smooth `Body`s, whose free numbers become parameters.
             resolution: Cells per axis, e.g. `y=64, x=32`.
 
         Raises:
             InputError: for an unknown advection scheme, axis names that do not fit, a size, resolution or dt that is
-                not positive, and obstacles that are none, move, lie outside, are too thin for the cells or fill all.
+                not positive, and obstacles or bodies that are none, lie outside, are too thin or fill all.
         """
         dt = self.dt if dt is None else dt
         advection = self.advection if advection is None else advection
@@ -113,8 +118,11 @@ class Flow(Options, Steps, Solver, System):
             if not self.incompressible or isinstance(inspect.getattr_static(type(self), "obstacles"), property):
                 why = "has obstacles of its own" if self.incompressible else "has no pressure that could go around them"
                 raise InputError(f"{name} takes no obstacles: it {why}.")
-            vars(self)["obstacles"] = bodies(name, self.size, self.shape, self.bounds, obstacles)
+            vars(self)["obstacles"] = as_obstacles(name, self.size, self.shape, self.bounds, obstacles)
             self.say(obstacles=self.obstacles)
+        if bodies is not None:
+            self._immerse(bodies)
+            self.say(bodies=self.bodies or None)
 
     # --- what a subclass defines ---
 
@@ -239,7 +247,8 @@ class Flow(Options, Steps, Solver, System):
 
     def parameter_tensors(self, given: dict) -> dict[str, Tensor]:
         """Checked parameter values as tensors, lists with a batch dimension; see `phi_sol.flows.parameters`."""
-        return parameter_tensors(type(self).__name__, self.parameters, given)
+        name, given = type(self).__name__, self.free_numbers(given)
+        return self.inside(parameter_tensors(name, self.parameters, given, self.signed))
 
     def config(self) -> dict:
         """All that defines this flow, as JSON-ready data; its `definition` is found without the author's doing."""

@@ -59,10 +59,11 @@ class ForcedAdvection(Flow):
         *,
         size: dict[str, float] | None = None,
         speed: float | None = None,
+        bodies=None,
         **resolution: int,
     ):
         """As `Flow`, and `speed`: root mean square of each component of the initial velocity, 0.5 by default."""
-        super().__init__(dt, advection, size=size, **resolution)
+        super().__init__(dt, advection, size=size, bodies=bodies, **resolution)
         self.speed = self.speed if speed is None else positive(f"The speed of a {type(self).__name__}", speed)
 
     @property
@@ -113,12 +114,12 @@ class ForcedAdvection(Flow):
         values = amplitude * math.to_float(math.stack(components, dual(vector=list(self.size))))
         return self.templates["forcing"].with_values(values)
 
-    def initial_state(self, seed, viscosity=0.1, amplitude=0.15) -> State:
+    def initial_state(self, seed, viscosity=0.1, amplitude=0.15, **bodies) -> State:
         """
         The random smooth velocity of a seed (0 to 999), and its forcing at t = 0. Raises InputError for parameters that
         are not possible.
         """
-        parameters = self.parameter_tensors({SEED: seed, "viscosity": viscosity, "amplitude": amplitude})
+        parameters = self.parameter_tensors({SEED: seed, "viscosity": viscosity, "amplitude": amplitude, **bodies})
         self._check_seed(float(parameters[SEED].max))
         shape = math.merge_shapes(*parameters.values())
         parameters = {n: math.expand(p, shape) for n, p in parameters.items()}

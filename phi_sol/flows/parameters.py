@@ -14,15 +14,17 @@ ROUNDED = 1 + 1e-6  # values at a limit may be above it in float32
 SEED = "seed"  # the parameter of this name is an integer that random numbers are drawn from; networks don't see it
 
 
-def possible(name: str, value: Any) -> bool:
-    """Whether `value` is possible for the parameter `name`."""
-    if not is_real(value):
-        return False
+def possible(name: str, value: Any, signed: Sequence[str] = ()) -> bool:
+    """Whether `value` is possible for the parameter `name`; those that are `signed` may be any finite numbers."""
+    if not is_real(value) or name in signed:
+        return is_real(value)
     return 0 <= value < 2**24 and value == int(value) if name == SEED else is_positive(value)
 
 
-def kind_of(name: str) -> str:
+def kind_of(name: str, signed: Sequence[str] = ()) -> str:
     """What the values of a parameter must be, in words."""
+    if name in signed:
+        return "finite, in float32"
     return "an integer of at least 0 and below 2^24" if name == SEED else "positive and finite, in float32"
 
 
@@ -34,11 +36,11 @@ def check_names(owner: str, known: Sequence[str], given: Iterable[str]):
             raise InputError(f"{owner} has no parameter {name!r}.{suggestion(name, known)} {has}")
 
 
-def parameter_tensors(owner: str, known: Sequence[str], given: dict) -> dict[str, Tensor]:
+def parameter_tensors(owner: str, known: Sequence[str], given: dict, signed: Sequence[str] = ()) -> dict[str, Tensor]:
     """
     Checks the parameters that a flow (`owner`) is given by name: numbers, lists of numbers, tensors and variables of
     TensorFlow and Keras, or PhiML tensors; and turns them into PhiML tensors, lists with a batch dimension `batch`.
-    Gradients flow on through tensors and variables.
+    Gradients flow on through tensors and variables. Those that are `signed` may be any finite numbers.
 
     Raises:
         InputError: for missing, unknown or not positive values, seeds that are no integers of at least 0, and tensors
@@ -49,18 +51,18 @@ def parameter_tensors(owner: str, known: Sequence[str], given: dict) -> dict[str
     for name in known:
         if name not in given:
             raise InputError(f"{owner} needs the parameter {name!r}.")
-        value = given[name] if isinstance(given[name], Tensor) else _wrapped(name, given[name])
+        value = given[name] if isinstance(given[name], Tensor) else _wrapped(name, given[name], signed)
         if beyond := value.shape.non_batch:
             several = f"several simulations are a list, or a batch: batch({', '.join(map(repr, beyond.names))})"
             raise InputError(f"The parameter {name} has the dimensions {beyond}: {several}.")
         if value.available:
             numbers = value.numpy(value.shape)
-            _check(name, numbers)
+            _check(name, numbers, signed)
         result[name] = math.to_float(value)
     return result
 
 
-def _wrapped(name: str, value: Any) -> Tensor:
+def _wrapped(name: str, value: Any, signed: Sequence[str]) -> Tensor:
     """A number or a list of numbers, of any kind but a PhiML tensor, as one."""
     try:
         native = native_tensor(value)
@@ -68,12 +70,12 @@ def _wrapped(name: str, value: Any) -> Tensor:
             if np.asarray(value).dtype.kind not in "iuf":
                 raise TypeError("numbers only, no truth values and no texts")
             native = np.asarray(value, np.float64)
-            _check(name, native)  # before it is rounded
+            _check(name, native, signed)  # before it is rounded
     except InputError:
         raise
     except (TypeError, ValueError, OverflowError):
         raise InputError(
-            f"The parameter {name}={quoted(value)} must be a number or a list of numbers, {kind_of(name)}."
+            f"The parameter {name}={quoted(value)} must be a number or a list of numbers, {kind_of(name, signed)}."
         ) from None
     if len(native.shape) > 1 or 0 in native.shape:
         raise InputError(
@@ -82,6 +84,6 @@ def _wrapped(name: str, value: Any) -> Tensor:
     return reshaped_tensor(native, [batch("batch")] * len(native.shape), convert=False)
 
 
-def _check(name: str, numbers: np.ndarray):
-    if not all(possible(name, v) for v in np.ravel(numbers)):
-        raise InputError(f"The parameter {name} must be {kind_of(name)}, not {quoted(numbers.tolist())}.")
+def _check(name: str, numbers: np.ndarray, signed: Sequence[str]):
+    if not all(possible(name, v, signed) for v in np.ravel(numbers)):
+        raise InputError(f"The parameter {name} must be {kind_of(name, signed)}, not {quoted(numbers.tolist())}.")

@@ -80,6 +80,7 @@ class PeriodicBox(Flow):
         peak: float | None = None,
         spread: float | None = None,
         integrator: str | None = None,
+        bodies=None,
         **resolution: int,
     ):
         """
@@ -101,7 +102,7 @@ class PeriodicBox(Flow):
             InputError: as `Flow` does, and for other names, numbers that are not possible, and a forcing that is not
                 periodic.
         """
-        super().__init__(dt, advection, size=size, **resolution)
+        super().__init__(dt, advection, size=size, bodies=bodies, **resolution)
         name = type(self).__name__
         for option, chosen, known in (
             ("initial state", initial, (WAVES, TAYLOR_GREEN)),
@@ -174,7 +175,7 @@ class PeriodicBox(Flow):
 
     # --- the start ---
 
-    def initial_state(self, seed=0, viscosity=1e-3, *, velocity: Any = None) -> State:
+    def initial_state(self, seed=0, viscosity=1e-3, *, velocity: Any = None, **bodies) -> State:
         """
         Waves or vortices, or another velocity.
 
@@ -187,7 +188,7 @@ class PeriodicBox(Flow):
         Raises:
             InputError: for parameters that are not possible, arrays of another shape, or values that are not finite.
         """
-        parameters = self.parameter_tensors({SEED: seed, "viscosity": viscosity})
+        parameters = self.parameter_tensors({SEED: seed, "viscosity": viscosity, **bodies})
         if velocity is not None:
             field, _ = self.projection(given := self._given(velocity))
             arrays = self.layouts["velocity"].to_arrays(given, given.values.shape.batch).values()

@@ -58,6 +58,7 @@ class BuoyantPlume(Flow):
         source: dict[str, tuple[float, float]] | None = None,
         size: dict[str, float] | None = None,
         obstacles=None,
+        bodies=None,
         **resolution: int,
     ):
         """
@@ -73,7 +74,7 @@ class BuoyantPlume(Flow):
             InputError: as `Flow` does, for another top, for an inflow that is negative or not finite, and for a source
                 that is no box in the domain.
         """
-        super().__init__(dt, advection, size=size, obstacles=obstacles, **resolution)
+        super().__init__(dt, advection, size=size, obstacles=obstacles, bodies=bodies, **resolution)
         top, inflow = (self.top if top is None else top), (self.inflow if inflow is None else inflow)
         if top not in ("closed", "open"):
             raise InputError(f"The top of a {type(self).__name__} is closed or open, not {quoted(top)}.")
@@ -97,9 +98,9 @@ class BuoyantPlume(Flow):
         """Marker added per unit time: the covered fraction of each cell times `inflow`, the same on every grid."""
         return self.field("marker", self.inflow * self.covered_fraction(self._source))
 
-    def initial_state(self, seed, buoyancy=0.03) -> State:
+    def initial_state(self, seed, buoyancy=0.03, **bodies) -> State:
         """Air at rest with blobs of smoke. Raises InputError for parameters that are not possible."""
-        parameters = self.parameter_tensors({SEED: seed, "buoyancy": buoyancy})
+        parameters = self.parameter_tensors({SEED: seed, "buoyancy": buoyancy, **bodies})
         marker = seeded_field(self.layouts["marker"], parameters[SEED], self._smoke)
         fields = {"velocity": self.field("velocity", 0.0), "marker": marker}
         shape = math.merge_shapes(*parameters.values())

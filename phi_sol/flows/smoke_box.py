@@ -44,18 +44,19 @@ class SmokeBox(BuoyantPlume):
         *,
         size: dict[str, float] | None = None,
         obstacles=None,
+        bodies=None,
         **resolution: int,
     ):
         """As `Flow`; its top is closed, and nothing flows in."""
-        super().__init__(dt, advection, size=size, obstacles=obstacles, **resolution)  # type: ignore[arg-type]
+        super().__init__(dt, advection, size=size, obstacles=obstacles, bodies=bodies, **resolution)  # type: ignore
 
     @property
     def boundaries(self):
         return {"velocity": ZERO, "marker": ZERO_GRADIENT, "divergence": ZERO_GRADIENT, "pressure": ZERO_GRADIENT}
 
-    def initial_state(self, seed, buoyancy=0.1) -> State:
+    def initial_state(self, seed, buoyancy=0.1, **bodies) -> State:
         """Moving air with blobs of smoke. Raises InputError for parameters that are not possible."""
-        state = super().initial_state(seed, buoyancy)
+        state = super().initial_state(seed, buoyancy, **bodies)
         velocity = seeded_field(self.layouts["velocity"], state.parameters[SEED], self._stirring)
         if self.obstacles:
             velocity, _ = self.projection(velocity)

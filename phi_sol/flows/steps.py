@@ -36,6 +36,9 @@ class Steps:
     advection = "semi_lagrangian"
     integrator = "rk3"
     """The Runge-Kutta method (`flows/runge_kutta.py`) for schemes of fluxes."""
+    bodies: tuple
+    immersed: Any
+    without_bodies: Any
     incompressible = True
     """Whether a step ends in the pressure projection of `velocity`."""
     reach = REACH
@@ -84,21 +87,29 @@ class Steps:
         return SCHEMES[self.advection].rate is not None and first is not Steps and "rates" in vars(first)
 
     def integrate(
-        self, state: State, dt: Tensor, correction: Fields | None = None, weights: Sequence[Any] | None = None
+        self,
+        state: State,
+        dt: Tensor,
+        correction: Fields | None = None,
+        weights: Sequence[Any] | None = None,
+        *,
+        record: list | None = None,
     ) -> State:
         """
-        One time step, as `physics`, by the flow's scheme and with its terms; `weights`: the values of their variables,
-        see `term_rates`.
+        One time step, as `physics`, by the flow's scheme, with its terms and bodies; `weights`: the values of the
+        terms' variables, see `term_rates`; `record` gets what the bodies do in it, see `immersed`.
         """
         state = self.bounded(state)
         if self.by_rates:
-            rates = partial(self._all_rates, weights)
-            return integrated(self.integrator, state, rates, dt, self.constrained, correction)
+            rates, parts = partial(self._all_rates, weights), iter(METHODS[self.integrator].stages)
+            act = lambda state: self.immersed(self.constrained(state), next(parts)[1] * dt, record)  # noqa: E731
+            return integrated(self.integrator, state, rates, dt, act if self.bodies else self.constrained, correction)
         if self.terms:
             forces = term_rates(self, self.terms, state, weights)  # type: ignore[arg-type]  # a Flow
             forces = {n: f.with_values(by_component(mul, f.values, dt)) for n, f in forces.items()}
             correction = forces | {n: self.corrected(n, c, forces) for n, c in (correction or {}).items()}
-        return self.physics(state, dt, *([correction] if correction else []))
+        state = self.physics(state, dt, *([correction] if correction else []))
+        return self.immersed(state, dt, record) if self.bodies else state
 
     def _all_rates(self, weights: Sequence[Any] | None, state: State) -> Fields:
         rates = self.rates(state)
@@ -162,7 +173,8 @@ class Steps:
         Raises InputError if a step of fluxes, or one of diffusion, is unstable from a native state, whose values are
         known.
         """
-        scalars = {n: parameters[n] for n in self.parameters}
+        own = self.without_bodies(parameters)
+        scalars = {n: own[n] for n in self.parameters if n in own}
         values = (np.ravel(p).tolist() for p in np.broadcast_arrays(*scalars.values()))
         for row in set(zip(*values, strict=True)) if scalars else [()]:
             self.check_diffusion(dt, **dict(zip(scalars, row, strict=True)))

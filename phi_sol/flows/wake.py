@@ -67,6 +67,7 @@ class WakeFlow(StreamSides, Flow):
         obstacle: str | None = None,
         *,
         obstacles=None,
+        bodies=None,
         size: dict[str, float] | None = None,
         speed: float | None = None,
         radius: float | None = None,
@@ -82,6 +83,7 @@ class WakeFlow(StreamSides, Flow):
         Args:
             obstacle: `cylinder` (along z in 3D, the default) or, in 3D, `inclined` (a cylinder) or `sphere`.
             obstacles: Others instead, see `Flow`; none with `()`. In 3D the flow then has walls along z, too.
+            bodies: Others instead, see `Flow`, unless `obstacle` or `obstacles` say what stands there beside them.
             speed: U, of the stream that enters, of moving walls, and in the Reynolds number.
             radius: L in the Reynolds number, and of the obstacle where it is named.
             center: Where the named obstacle stands, and behind which the flow is poked at the start and measured. In a
@@ -98,14 +100,13 @@ class WakeFlow(StreamSides, Flow):
             InputError: as `Flow` does; for a named obstacle that does not exist in this dimension, or does not fit into
                 the domain; and for lengths, walls, boxes and profiles that are not possible.
         """
-        super().__init__(dt, advection, size=size, obstacles=obstacles, **resolution)
+        super().__init__(dt, advection, size=size, obstacles=obstacles, bodies=bodies, **resolution)
         name, dims = f"{len(self.size)}D {type(self).__name__}", list(self.size)
         known = ("cylinder", "inclined", "sphere") if "z" in self.size else ("cylinder",)
-        kind = self.obstacle if obstacle is None and obstacles is None else obstacle or OWN
-        if obstacles is not None:
-            if kind != OWN:
-                raise InputError(f"A {name} has the obstacle {kind!r} or obstacles of your own, not both.")
-            known = (OWN,)
+        kind = self.obstacle if obstacle is None and obstacles is None and not self.bodies else obstacle or OWN
+        if obstacles is not None and kind != OWN:
+            raise InputError(f"A {name} has the obstacle {kind!r} or obstacles of your own, not both.")
+        known = (OWN,) if kind == OWN and (obstacles is not None or self.bodies) else known
         if kind not in known:
             raise InputError(f"A {name} has no obstacle {quoted(kind)}. Known: {', '.join(known)}.")
         self.obstacle = kind
@@ -155,6 +156,8 @@ class WakeFlow(StreamSides, Flow):
 
     @cached_property
     def obstacles(self) -> tuple[Geometry, ...]:
+        if self.obstacle == OWN:  # bodies, and no obstacles
+            return ()
         with math.NUMPY, math.precision(64):
             if "z" in self.size and self.obstacle != "sphere":
                 angle = np.deg2rad(self.inclination)
@@ -169,7 +172,7 @@ class WakeFlow(StreamSides, Flow):
         return self.field("marker", self.covered_fraction(self._inflow))
 
     @checked
-    def initial_state(self, reynolds, poke: float = 1.0, span: float = 0.2, inlet=None) -> State:
+    def initial_state(self, reynolds, poke: float = 1.0, span: float = 0.2, inlet=None, **bodies) -> State:
         """
         What enters, everywhere, plus a sideways poke behind the obstacle that breaks the symmetry, made
         divergence-free. Where there are no obstacles there is no poke.
@@ -185,7 +188,7 @@ class WakeFlow(StreamSides, Flow):
         Raises:
             InputError: for a Reynolds number that is not positive and finite, or an inlet of another shape.
         """
-        parameters = self.parameter_tensors({"reynolds": reynolds})
+        parameters = self.parameter_tensors({"reynolds": reynolds} | bodies)
         if inlet is not None:
             parameters["inlet"] = profile_values("inlet", inlet, self.profiles["inlet"])
         entering = parameters.get("inlet", self.entering)
@@ -194,7 +197,9 @@ class WakeFlow(StreamSides, Flow):
         poked = Box(y=(y + 1.25 * r, y + 3.75 * r), x=(x - 0.6 * r, x + 0.6 * r))
 
         def start(x):
-            inside = (poke if parts_of(self.obstacles) else 0.0) * math.to_float(poked.lies_inside(x.vector["y,x"]))
+            inside = (poke if parts_of(self.obstacles) or self.bodies else 0.0) * math.to_float(
+                poked.lies_inside(x.vector["y,x"])
+            )
             if "z" not in self.size:
                 return math.vec(y=speed, x=inside)
             waves = [2 * np.pi * m / self.size["z"] * x.vector["z"] + m**2 for m in (1, 3)]
@@ -206,12 +211,9 @@ class WakeFlow(StreamSides, Flow):
             y, *others = velocity.vector
             parts = [math.expand(math.to_float(entering), y.values.shape), *(c.values for c in others)]
             velocity = velocity.with_values(math.stack(parts, dual(vector=list(self.size))))
-        velocity, _ = self.projection(self.bounded(State({"velocity": velocity}, parameters)).velocity)
-        fields = {
-            "velocity": self.templates["velocity"].with_values(velocity.values),
-            "marker": self.field("marker", 0.0),
-        }
-        return State({n: math.expand(f, parameters["reynolds"].shape) for n, f in fields.items()}, parameters)
+        state = self.bounded(State({"velocity": velocity}, parameters))
+        fields = {"velocity": self.projection(state.velocity)[0], "marker": self.field("marker", 0.0)}
+        return self.started(fields, parameters)
 
     def viscosity(self, reynolds: Tensor) -> Tensor:
         """Kinematic viscosity ν = U L / Re in domain units; independent of the resolution."""

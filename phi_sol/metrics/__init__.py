@@ -14,6 +14,7 @@ Results have one entry per simulation. Several frames can be given at once as so
 What an evaluation measures are the `Metric`s of `METRICS`, each a function with its name, unit, direction and column.
 """
 
+from .bodies import body_forces
 from .budgets import ENERGY_BUDGET, ENSTROPHY_BUDGET, energy_budget, enstrophy_budget
 from .energy import KINETIC_ENERGY, SPECTRUM, energy_spectrum, kinetic_energy, resolved, spectral_error
 from .errors import MAE, RELATIVE_L2, RMSE, mean_absolute_error, relative_l2, root_mean_square_error
@@ -30,7 +31,7 @@ __all__ = ["METRICS", "Metric", "arrays_of", "axis_of", "centred", "divergence",
 __all__ += ["energy_budget", "enstrophy_budget"]
 __all__ += ["energy_spectrum", "kinetic_energy", "resolved", "spectral_error"]
 __all__ += ["mean_absolute_error", "relative_l2", "root_mean_square_error"]
-__all__ += ["acceleration", "force", "force_coefficient", "force_per_obstacle", "pressure"]
+__all__ += ["acceleration", "body_forces", "force", "force_coefficient", "force_per_obstacle", "pressure"]
 __all__ += ["solid_cells", "step_pressure"]
 __all__ += ["series", "write_series"]
 __all__ += ["curl", "curls", "enstrophy", "time_until_below", "vorticity", "vorticity_correlation"]

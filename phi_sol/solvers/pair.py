@@ -113,7 +113,7 @@ class SolverPair:
     def check_stability(self, **parameters: float):
         """Raises InputError if one of the two flows is unstable at these parameters with its own time step."""
         for flow in (self.reference, self.source):
-            flow.check_stability(flow.dt, **parameters)
+            flow.check_stability(flow.dt, **flow.without_bodies(parameters))
 
     @overload
     def restrict(self, state: State) -> State: ...

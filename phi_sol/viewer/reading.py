@@ -95,4 +95,4 @@ def made_pair(config: dict, known: Sequence[type[Flow]]) -> SolverPair:
 def is_parameters(given: Mapping[str, Any]) -> bool:
     """Whether these are numbers, or lists of them, that a flow may have as parameters."""
     values = [(n, x) for n, v in given.items() for x in (v if isinstance(v, list) else [v])]
-    return all(is_real(x) and (x >= 0 if n == SEED else x > 0) for n, x in values)
+    return all(is_real(x) and (n != SEED or x >= 0) for n, x in values)  # those of bodies may be negative

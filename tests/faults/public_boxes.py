@@ -22,6 +22,7 @@ def calls_of_boxes(folder: Path, tiny, tiny_train, tiny_data, tiny_run) -> dict[
     estimation = {"solver": box, "state": start, "unknowns": ["viscosity"], "observations": seen}
     design = {"solver": box, "state": start, "unknowns": ["viscosity"], "steps": 1}
     design["quantity"] = lambda state: tf.reduce_mean(state.velocity.vector["y"].values.native("batch,y,x") ** 2)
+    place = {"y": 3.0, "x": 3.0}
     own = phi_sol.Library(fields=("a",), order=1, degree=1)
     return {
         "PeriodicBox": Call(
@@ -29,7 +30,7 @@ def calls_of_boxes(folder: Path, tiny, tiny_train, tiny_data, tiny_run) -> dict[
             {"size": "table", "dt": "positive or none", "advection": "choice", "y": "count", "x": "count",
              "forcing": "choice", "drag": "weight", "amplitude": "positive or none", "wave_number": "count or none",
              "initial": "choice", "speed": "positive or none", "peak": "positive or none",
-             "spread": "positive or none", "integrator": "choice"},
+             "spread": "positive or none", "integrator": "choice", "bodies": "thing"},
             {"drag": (NONE,), "forcing": (type,)},
         ),
         "PeriodicBox.initial_state": Call(
@@ -38,6 +39,21 @@ def calls_of_boxes(folder: Path, tiny, tiny_train, tiny_data, tiny_run) -> dict[
         ),
         "with_terms": Call(
             lambda term: box.with_terms(term), {"term": box.rates}, {"term": "thing"}, {"term": (type,)},
+        ),
+        "Disc": Call(
+            phi_sol.Disc, {"name": "a", "center": place, "radius": 2.0},
+            {"name": "word", "center": "table", "radius": "positive", "velocity": "table", "spin": "real",
+             "free": "list"},
+        ),
+        "Rectangle": Call(
+            phi_sol.Rectangle, {"name": "a", "center": place, "lengths": place},
+            {"name": "word", "center": "table", "lengths": "table", "angle": "real",
+             "velocity": "table", "spin": "real", "free": "list"},
+        ),
+        "Outline": Call(
+            phi_sol.Outline, {"name": "a", "center": place, "radius": 2.0},
+            {"name": "word", "center": "table", "radius": "positive", "a": "list", "b": "list",
+             "angle": "real", "velocity": "table", "spin": "real", "free": "list"},
         ),
         "Smagorinsky": Call(phi_sol.Smagorinsky, {}, {"constant": "weight"}),
         "DynamicSmagorinsky": Call(phi_sol.DynamicSmagorinsky, {}, {"factor": "weight", "ratio": "positive"}),

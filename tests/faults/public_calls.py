@@ -42,16 +42,20 @@ def calls_of_scenes(folder: Path, tiny, tiny_train, tiny_data, tiny_run) -> dict
             {**grid},
             {**size, "y": "count", "x": "count", "obstacle": "choice", "speed": "positive or none",
              "radius": "positive or none", "center": "table", "walls": "choice", "inlet": "thing", "inflow": "table",
-             "obstacles": "thing"},
+             "obstacles": "thing", "bodies": "thing"},
             {"inlet": (type, int)},
         ),
         "BuoyantPlume": Call(
             phi_sol.BuoyantPlume, {**grid},
-            {**size, "y": "count", "top": "choice", "inflow": "weight", "source": "table", "obstacles": "thing"},
+            {**size, "y": "count", "top": "choice", "inflow": "weight", "source": "table", "obstacles": "thing",
+             "bodies": "thing"},
             {"inflow": (NONE,)},
         ),
-        "ForcedAdvection": Call(phi_sol.ForcedAdvection, {**grid}, {**size, "speed": "positive or none"}),
-        "SmokeBox": Call(phi_sol.SmokeBox, {"y": 16, "x": 16}, {**size, "x": "count", "obstacles": "thing"}),
+        "ForcedAdvection": Call(
+            phi_sol.ForcedAdvection, {**grid}, {**size, "speed": "positive or none", "bodies": "thing"}
+        ),
+        "SmokeBox": Call(phi_sol.SmokeBox, {"y": 16, "x": 16},
+                         {**size, "x": "count", "obstacles": "thing", "bodies": "thing"}),
         "initial_state": Call(
             flow.initial_state, {"reynolds": 200.0}, {"reynolds": "positive", "poke": "real", "span": "real"},
             {"reynolds": MANY},

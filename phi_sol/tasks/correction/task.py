@@ -100,7 +100,7 @@ class Correction(NetworkTask):
         elif method.supervised:
             shapes = target_shapes(data, self.correct)
             self._targets = {n: np.zeros(shape, np.float32) for n, shape in shapes.items()}
-        parameters = {n: v[used] for n, v in data.parameters.items()}
+        parameters = {n: v[used] for n, v in data.parameters.items() if n not in self.flow.signed}
         statistics = Statistics.of(data.moments(used), corrections, parameters)
         how: dict = dict(seed=setting.seed, policy=setting.precision, correct=self.correct)
         how |= dict(placement=method.placement, project=method.project, form=method.form)

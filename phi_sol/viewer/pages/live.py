@@ -123,6 +123,8 @@ def parameter_controls(site) -> list:
             entry = dcc.Input(id=id, type="number", value=int(value), min=0, step=1, debounce=True)
             result.append(parts.labelled("seed (starts anew)", entry, width=140))
             continue
+        if name in site.live.flow.signed:  # no logarithm: it keeps its value
+            continue
         lower, upper = (math.log10(v) for v in site.ranges[name])
         marks = {m: f"{10**m:.4g}" for m in (lower, (lower + upper) / 2, upper)}
         entry = parts.slider(id, lower, upper, (upper - lower) / 200, math.log10(value), marks, "mouseup")

@@ -193,7 +193,7 @@ class LiveModel(BaseModel):
         super().__init__(name, description)
         self.live, self.drawn = live, live.drawn
         self.field_names = tuple(f"{s} {f}" for f in live.examples for s in SOLVERS)
-        for n in live.parameters:
+        for n in (n for n in live.parameters if n not in live.flow.signed):  # no logarithm: they keep their values
             kind: type = int if n == SEED else float
             read = lambda n=n, kind=kind: kind(live.parameters[n])  # noqa: E731
             write = partial(live.set_parameter, n)
