@@ -1,0 +1,146 @@
+"""Estimates and designs of inverse.py beside the Reynolds number: each on one grid, from frames with 1 % noise."""
+
+import statistics
+import time
+
+import numpy as np
+
+import phi_sol as ps
+
+NOISE = 0.01  # of the deviation of what is seen
+PERIOD = 100.0  # of shedding, about: diameter over 0.2 times the speed
+
+
+def noisy(frames, seed: int) -> tuple:
+    """The frames with noise, and its deviation by field."""
+    rng, values, deviation = np.random.default_rng(seed), {}, {}
+    for field in {n.partition(".")[0] for n in frames.arrays}:
+        names = [n for n in frames.arrays if n.partition(".")[0] == field]
+        deviation[field] = NOISE * float(np.std(np.concatenate([frames.arrays[n].ravel() for n in names])))
+        for n in names:
+            noise = deviation[field] * rng.normal(size=frames.arrays[n].shape)
+            values[n] = (frames.arrays[n] + noise).astype(np.float32)
+    return ps.Rollout(frames.flow, values, frames.parameters, frames.times), deviation
+
+
+def repeated(seeds: int, frames, see, task, off, **how) -> dict:
+    """Error and time over seeds of the noise."""
+    errors, seconds = [], []
+    for seed in range(seeds):
+        values, deviation = noisy(frames, seed)
+        begin = time.perf_counter()
+        found = task(see(values, deviation)).fit(progress=False, **how)
+        seconds.append(time.perf_counter() - begin)
+        errors.append(off(found))
+        print(seed, errors[-1], round(seconds[-1], 1), found, flush=True)
+    spread = statistics.stdev(errors) if seeds > 1 else 0.0
+    row = {"seeds": seeds, "off": statistics.mean(errors), "deviation": spread, "most": max(errors)}
+    return row | {"seconds": statistics.median(seconds), "first_seconds": seconds[0]}
+
+
+def relative(values: np.ndarray, true: np.ndarray) -> float:
+    return float(np.linalg.norm(values - true) / np.linalg.norm(true))
+
+
+def inlet(seeds: int) -> dict:
+    """32 values that enter the wake, from its velocity in 0 to 100 along the stream, ten frames of 10 units of time."""
+    from phi.math import spatial, wrap
+
+    flow = ps.WakeFlow(y=64, x=32, dt=2.0)
+    begin = flow.initial_state(reynolds=300.0, inlet=1.0)
+    start = flow.rollout(begin, 200, keep_every=200, progress=False).last
+    x = np.linspace(0, 1, 32)
+    true = (
+        1 + 0.2 * np.sin(2 * np.pi * x) + 0.1 * np.cos(6 * np.pi * x) + 0.05 * np.random.default_rng(9).normal(size=32)
+    )
+    truth = ps.State(start.fields, start.parameters | {"inlet": wrap(true, spatial("x"))})
+    frames = flow.rollout(truth, 50, progress=False)
+    see = lambda f, s: ps.Observations(f, "velocity", every=5, region={"y": (0, 100)}, noise=s["velocity"])  # noqa: E731
+    task = lambda seen: ps.Estimation(flow, start, ps.Profile("inlet"), seen)  # noqa: E731
+    return repeated(seeds, frames, see, task, lambda f: relative(f.estimates["inlet"], true))
+
+
+def field(seeds: int) -> dict:
+    """The initial velocity of 128x128 cells in a periodic box, from three later frames, without a prior."""
+    box = ps.PeriodicBox(y=128, x=128, dt=0.025, advection="central", peak=4)
+    start = box.initial_state(seed=1, viscosity=2e-3)
+    frames = box.rollout(start, 60, progress=False)
+    layout, guess = box.layouts["velocity"], start.with_fields(velocity=box.field("velocity", 0.0))
+    true = {n: np.asarray(a) for n, a in layout.to_arrays(start.velocity, start.batch_shape).items()}
+
+    def off(found):
+        values = layout.to_arrays(found.state.velocity, found.state.batch_shape)
+        return relative(np.stack([np.ravel(values[n]) for n in true]), np.stack([a.ravel() for a in true.values()]))
+
+    see = lambda f, s: ps.Observations(f, every=20, noise=s["velocity"])  # noqa: E731
+    task = lambda seen: ps.Estimation(box, guess, ps.InitialField("velocity"), seen)  # noqa: E731
+    return repeated(seeds, frames, see, task, off, iterations=60, method="l-bfgs")
+
+
+def cylinder(seeds: int) -> dict:
+    """Place and radius of a smooth cylinder, from its wake beyond y = 80; error of the worst one in cells."""
+    body = ps.Disc("cylinder", center={"y": 50.0, "x": 50.0}, radius=10.0, free=("y", "x", "radius"))
+    flow = ps.WakeFlow(y=64, x=32, dt=2.0, advection="mac_cormack", bodies=[body])
+    start = flow.rollout(flow.initial_state(reynolds=100.0), 200, keep_every=200, progress=False).last
+    true = {"cylinder_y": 53.1, "cylinder_x": 47.2, "cylinder_radius": 11.3}
+    from phi import math
+
+    truth = ps.State(start.fields, start.parameters | {n: math.wrap(v) for n, v in true.items()})
+    frames = flow.rollout(truth, 50, progress=False)
+    see = lambda f, s: ps.Observations(f, "velocity", every=5, region={"y": (80, 180)}, noise=s["velocity"])  # noqa: E731
+    bounds = {"cylinder_y": (30.0, 70.0), "cylinder_x": (30.0, 70.0), "cylinder_radius": (7.0, 16.0)}
+    unknowns = lambda: [ps.Parameter(n, bounds=b, scale=None if "radius" in n else 10.0) for n, b in bounds.items()]  # noqa: E731
+    task = lambda seen: ps.Estimation(flow, start, unknowns(), seen)  # noqa: E731
+    cell = flow.spacing["y"]
+    off = lambda f: max(abs(f.estimates[n] - v) for n, v in true.items()) / cell  # noqa: E731
+    return repeated(seeds, frames, see, task, off, windows=10)
+
+
+def plume(seeds: int) -> dict:
+    """Buoyancy and rate of the source of a plume, from its smoke: how far off the worse one is, relative."""
+    import tensorflow as tf
+
+    rate = tf.Variable(1.0)
+    plain = ps.BuoyantPlume(y=64, x=32, dt=1.0, inflow=1.0)
+    source = plain.covered_fraction(plain._source)
+    flow = ps.BuoyantPlume(y=64, x=32, dt=1.0).with_terms(ps.FunctionTerm(lambda s, r: {"marker": r * source}, [rate]))
+    start = flow.initial_state(seed=0, buoyancy=0.1)
+    true, strength = 0.1, 0.2
+    rate.assign(strength)
+    frames = flow.rollout(start, 80, progress=False)
+
+    def task(seen):
+        rate.assign(0.1)
+        return ps.Estimation(flow, start, [ps.Parameter("buoyancy", 0.05), ps.Weights(rate, "rate", None)], seen)
+
+    see = lambda f, s: ps.Observations(f, "marker", every=10, noise=s["marker"])  # noqa: E731
+    off = lambda f: max(abs(f.estimates["buoyancy"] / true - 1), abs(float(f.estimates["rate"][0]) / strength - 1))  # noqa: E731
+    return repeated(seeds, frames, see, task, off)
+
+
+def rotation(seeds: int) -> dict:
+    """The spin of a cylinder at Re = 100 by diameter of least drag, tried over ten periods of shedding."""
+    from phi import math
+
+    body = ps.Disc("cylinder", center={"y": 50.0, "x": 50.0}, radius=10.0, free=("spin",))
+    flow = ps.WakeFlow(y=128, x=64, dt=1.0, advection="mac_cormack", bodies=[body])
+    start = flow.rollout(flow.initial_state(reynolds=50.0), 400, keep_every=400, progress=False).last
+    half = 0.5 * flow.speed**2 * 2 * body.numbers["radius"]
+
+    def drag(state):
+        return ps.metrics.body_forces(flow, state)["cylinder"]["y"] / half
+
+    unknown = ps.Parameter("cylinder_spin", 0.05, bounds=(-0.3, 0.3), scale=0.1)
+    begin = time.perf_counter()
+    found = ps.Design(flow, start, unknown, drag, steps=100, every=10, after=30).fit(12, progress=False)
+    seconds = time.perf_counter() - begin
+    spins = math.wrap([0.0, found.values["cylinder_spin"]], math.batch("batch"))
+    both = ps.State(start.fields, start.parameters | {"cylinder_spin": spins})
+    settled = flow.rollout(both, 300, keep_every=300, progress=False).last
+    frames = flow.rollout(settled, int(10 * PERIOD), keep_every=10, progress=False)
+    means = np.mean([drag(frames[k]).numpy("batch") for k in range(len(frames))], 0)
+    row = {"spin": found.values["cylinder_spin"], "surface speed": 10 * found.values["cylinder_spin"]}
+    return row | {"at rest": float(means[0]), "spinning": float(means[1]), "seconds": seconds}
+
+
+TASKS = {f.__name__: f for f in (inlet, field, cylinder, plume, rotation)}
