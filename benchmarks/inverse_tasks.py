@@ -74,7 +74,7 @@ def field(seeds: int) -> dict:
 
     see = lambda f, s: ps.Observations(f, every=20, noise=s["velocity"])  # noqa: E731
     task = lambda seen: ps.Estimation(box, guess, ps.InitialField("velocity"), seen)  # noqa: E731
-    return repeated(seeds, frames, see, task, off, iterations=60, method="l-bfgs")
+    return repeated(seeds, frames, see, task, off, iterations=200, method="l-bfgs")
 
 
 def cylinder(seeds: int) -> dict:

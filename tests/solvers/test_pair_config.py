@@ -84,6 +84,6 @@ def test_options_are_what_the_constructor_was_called_with():
     assert flow.options == {"bend": 0.7, "shape": None, "dt": 0.5}
     wake = {"dt": 1.0, "advection": "semi_lagrangian", "obstacle": "cylinder", "speed": 1.0, "radius": 10.0}
     wake |= {"size": {"y": 200.0, "x": 100.0}, "center": {"y": 50.0, "x": 50.0}}
-    assert WakeFlow(y=16, x=8).options == wake | dict.fromkeys(("obstacles", "walls", "inlet", "inflow"))
+    assert WakeFlow(y=16, x=8).options == wake | dict.fromkeys(("obstacles", "bodies", "walls", "inlet", "inflow"))
     copied = copy.copy(flow)
     assert copied.options == flow.options and copied.config() == flow.config()
