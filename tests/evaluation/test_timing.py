@@ -81,6 +81,6 @@ def test_steps_of_a_state_in_the_compiled_loop(tiny):
             return arrays
 
     solver = WithTimeStep(flow, 0.25)
-    solver.solver = type("Solver", (), {"loop": Loop()})()
+    solver.solver = type("Solver", (), {"loop": Loop(), "begin": lambda self, arrays: arrays})()
     run = runner(solver, arrays, {})
     assert run(3) == [[1.0]] and run(5) == [[1.0]] and taken == [(0.25, 3), (0.25, 5)]

@@ -131,12 +131,9 @@ def test_weights_of_a_network_through_many_steps(sees):
     """A float64 network; along random directions of its weights."""
     box, inputs = PeriodicBox(y=8, x=8, dt=0.05), (4,) if isinstance(sees, Probes) else (8, 8, 2)
     keras.utils.set_random_seed(3)
-    keras.config.set_floatx("float64")
-    try:
-        layers = [keras.layers.Flatten(), keras.layers.Dense(3, "tanh"), keras.layers.Dense(1)]
-        model = keras.Sequential([keras.Input(inputs), *layers])
-    finally:
-        keras.config.set_floatx("float32")
+    how: dict = dict(dtype="float64")  # whatever policy another test has set
+    layers = [keras.layers.Flatten(**how), keras.layers.Dense(3, "tanh", **how), keras.layers.Dense(1, **how)]
+    model = keras.Sequential([keras.Input(inputs, dtype="float64"), *layers])
     solver = Controlled(box, NeuralControl(model, {"viscosity": (0.05, 0.5)}, sees))
     with math.precision(64):
         state = box.initial_state(seed=[1, 2], viscosity=np.float64([0.1, 0.1]))
