@@ -131,9 +131,13 @@ def test_weights_of_a_network_through_many_steps(sees):
     """A float64 network; along random directions of its weights."""
     box, inputs = PeriodicBox(y=8, x=8, dt=0.05), (4,) if isinstance(sees, Probes) else (8, 8, 2)
     keras.utils.set_random_seed(3)
-    how: dict = dict(dtype="float64")  # whatever policy another test has set
-    layers = [keras.layers.Flatten(**how), keras.layers.Dense(3, "tanh", **how), keras.layers.Dense(1, **how)]
-    model = keras.Sequential([keras.Input(inputs, dtype="float64"), *layers])
+    before = keras.config.dtype_policy()  # which another test may have set
+    keras.config.set_dtype_policy("float64")
+    try:
+        layers = [keras.layers.Flatten(), keras.layers.Dense(3, "tanh"), keras.layers.Dense(1)]
+        model = keras.Sequential([keras.Input(inputs, dtype="float64"), *layers])
+    finally:
+        keras.config.set_dtype_policy(before)
     solver = Controlled(box, NeuralControl(model, {"viscosity": (0.05, 0.5)}, sees))
     with math.precision(64):
         state = box.initial_state(seed=[1, 2], viscosity=np.float64([0.1, 0.1]))
