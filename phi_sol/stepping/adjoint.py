@@ -50,7 +50,8 @@ class Adjoint:
         self.variables = [getattr(v, "value", v) if not isinstance(v, tf.Variable) else v for v in variables]
         self.budget = min(BUDGET, memory() // SHARE) if budget is None else budget
         self._forward = cache(self._make_forward)
-        self._back = traced(self._backward, solver.jit_compile)  # networks in XLA have slow gradients
+        # networks in XLA have slow gradients; loops inside of a step can't be differentiated there
+        self._back = traced(self._backward, None if solver.by_units else solver.jit_compile)
 
     def length(self, arrays: Arrays, steps: int) -> int:
         """Steps between checkpoints: all, or as many as the budget allows, at least about the root of their number."""

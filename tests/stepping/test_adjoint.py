@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from phi.math import precision
 
-from phi_sol import FunctionTerm, HybridSolver, PeriodicBox, SolverPair, WakeFlow
+from phi_sol import Chain, FunctionTerm, HybridSolver, Link, PeriodicBox, SolverPair, WakeFlow
 from phi_sol.errors import DivergedError
 from phi_sol.stepping.adjoint import Adjoint
 from phi_sol.stepping.arrays import pack
@@ -90,6 +90,26 @@ def test_what_is_restricted(double):
 
     solver = FinerSource(pair, pair.reference)
     check(solver, pair.reference.initial_state(reynolds=300.0), [1, 3])
+
+
+def test_a_chain_whose_steps_differ_in_length(double):
+    """The shorter steps are a loop inside of the longer one."""
+    parts = {"fast": PeriodicBox(y=8, x=8, dt=0.05), "slow": PeriodicBox(y=8, x=8, dt=0.1)}
+    chain = Chain(parts, Link("slow", "fast", lambda slow, fast: {"velocity": 0.1 * slow.velocity}, rates=True))
+    states = {n: f.initial_state(seed=i, viscosity=0.05) for i, (n, f) in enumerate(parts.items())}
+    arrays, parameters, _ = pack(chain.flow, chain.state(**states))
+    total = lambda frames, kept, parameters: tf.reduce_sum(kept["fast_velocity.y"] ** 3)  # noqa: E731
+    _, by_array, *_ = Adjoint(chain)(arrays, parameters, [4], total)
+    rng = np.random.default_rng(0)
+    for name, gradient in (("slow_velocity.x", by_array), ("fast_velocity.y", by_array)):
+        way, ends = rng.normal(size=arrays[name].shape), []
+        for h in (1e-5, -1e-5):
+            now = chain.begin(arrays | {name: arrays[name] + h * way})
+            for _ in range(4):
+                now = chain(now, parameters)
+            ends.append(float(tf.reduce_sum(now["fast_velocity.y"] ** 3)))
+        difference = (ends[0] - ends[1]) / 2e-5
+        assert float(tf.reduce_sum(gradient[name] * way)) == pytest.approx(difference, rel=1e-5)
 
 
 def test_a_gradient_that_is_not_finite_names_the_step():
