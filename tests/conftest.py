@@ -70,7 +70,7 @@ def known_scenes():
     load, known = phi_sol.experiment.load_experiment, {}
 
     def load_once(scene):
-        path = Path(scene)
+        path = Path(scene) if isinstance(scene, str | Path) and "\0" not in str(scene) else Path()
         if path.suffix != ".py" or not path.is_file():
             return load(scene)
         beside = sorted(path.resolve().parent.glob("*.py"))

@@ -115,10 +115,13 @@ def profile_values(name: str, given: Any, faces: Mapping[str, int]) -> Tensor:
             raise InputError(f"{kind}, not {given.shape}.")
         values = given
     else:
-        native = native_tensor(given)
         try:
-            native = np.asarray(given, np.float64) if native is None else native
-        except (TypeError, ValueError):
+            native = native_tensor(given)
+            if native is None:
+                if np.asarray(given).dtype.kind not in "iuf":
+                    raise TypeError("numbers only")
+                native = np.asarray(given, np.float64)
+        except (TypeError, ValueError, OverflowError):
             raise InputError(f"{kind}, not {quoted(given)}.") from None
         shape = tuple(native.shape)
         if shape not in ((), sizes) and (shape[1:] != sizes or not shape[0]):
@@ -126,9 +129,10 @@ def profile_values(name: str, given: Any, faces: Mapping[str, int]) -> Tensor:
         several = [batch("batch")] if len(shape) > len(dims) else []
         values = reshaped_tensor(native, [*several, *[spatial(d) for d in dims if shape]], convert=False)
         values = math.expand(values, spatial(**dict(zip(dims, sizes, strict=True))))
+    values = math.to_float(values)
     if values.available and not np.isfinite(values.numpy(values.shape)).all():
         raise InputError(f"The {name} must be finite everywhere.")
-    return math.to_float(values)
+    return values
 
 
 def face_means(where: dict[str, tuple[float, int]], at: dict[str, float], function: Callable) -> Tensor:

@@ -88,10 +88,11 @@ class CompiledFlow:
             self._projections[known] = differentiable(flat)
         return self._projections[known]
 
-    def project(self, arrays: Arrays, parameters: Arrays) -> Arrays:
-        """The arrays with a velocity that is divergence-free, by the flow's projection."""
-        names, known = field_arrays(self.flow, "velocity"), tuple(given_profiles(self.flow, parameters))
-        values = [*(arrays[n] for n in names), *(parameters[n] for n in known)]
+    def project(self, arrays: Arrays, parameters: Arrays | None = None) -> Arrays:
+        """The arrays with a velocity that is divergence-free, by the flow's projection, with what may enter."""
+        given = parameters or {}
+        names, known = field_arrays(self.flow, "velocity"), tuple(given_profiles(self.flow, given))
+        values = [*(arrays[n] for n in names), *(given[n] for n in known)]
         return arrays | dict(zip(names, self._projected(known)(*values), strict=True))
 
     def __call__(

@@ -57,8 +57,9 @@ def calls_of_scenes(folder: Path, tiny, tiny_train, tiny_data, tiny_run) -> dict
         "SmokeBox": Call(phi_sol.SmokeBox, {"y": 16, "x": 16},
                          {**size, "x": "count", "obstacles": "thing", "bodies": "thing"}),
         "initial_state": Call(
-            flow.initial_state, {"reynolds": 200.0}, {"reynolds": "positive", "poke": "real", "span": "real"},
-            {"reynolds": MANY},
+            flow.initial_state, {"reynolds": 200.0},
+            {"reynolds": "positive", "poke": "real", "span": "real", "inlet": "real"},
+            {"reynolds": MANY, "inlet": (NONE,)},
         ),
         "seed": Call(
             phi_sol.SmokeBox(y=16, x=16).initial_state, {"seed": 1}, {"seed": "natural", "buoyancy": "positive"},

@@ -161,13 +161,13 @@ def test_windows_grow(vortices, monkeypatch):
     start = vortices.initial_state(viscosity=0.1)
     task = Estimation(vortices, start, Parameter("viscosity", 0.3),
                       Observations(vortices.rollout(start, 8, progress=False), every=2, noise=0.01))  # fmt: skip
-    used, find = [], task.find
+    used, find = [], task._find
 
     def noted(*given):
         used.append(task._used)
         return find(*given)
 
-    monkeypatch.setattr(task, "find", noted)
+    monkeypatch.setattr(task, "_find", noted)
     found = task.fit(windows=3, progress=False)
     assert used == [2, 3, 4] and found.estimates["viscosity"] == pytest.approx(0.1, rel=1e-3)
     assert task.simulation.values(task.simulation.begin)["viscosity"] == pytest.approx(0.3)

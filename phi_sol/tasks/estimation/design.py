@@ -153,7 +153,7 @@ class Design(Search):
         """
         nothing = lambda done, total: None  # noqa: E731
         before = self.cost(self.simulation.begin, nothing)[0]
-        track = self.find(iterations, method, starts, seed, None if folder is None else Path(folder), resume, progress)
+        track = self._find(iterations, method, starts, seed, None if folder is None else Path(folder), resume, progress)
         x = track.x
         quantity = self.cost(x, nothing)[0]
         return Optimum(

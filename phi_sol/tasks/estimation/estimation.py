@@ -215,12 +215,12 @@ class Estimation(Search):
         try:
             for window in range(1, windows):
                 self._used = -(-len(self._steps) * window // windows)
-                before = self.find(iterations, chosen, starts, seed, None, False, progress)
+                before = self._find(iterations, chosen, starts, seed, None, False, progress)
                 self.simulation.begin = before.x
                 if before.message == INTERRUPTED:
                     return self._result(before, few, rank)
             self._used = len(self._steps)
-            track = self.find(iterations, chosen, starts, seed, place, resume, progress)
+            track = self._find(iterations, chosen, starts, seed, place, resume, progress)
         finally:
             self.simulation.begin, self._used = begin, len(self._steps)
         return self._result(track, few, rank)

@@ -74,7 +74,7 @@ class Search(ABC):
             else _descent(self, begin, iterations, method, track)
         )
 
-    def find(
+    def _find(
         self,
         iterations: int,
         method: Any,

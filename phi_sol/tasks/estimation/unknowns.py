@@ -82,6 +82,7 @@ class Parameter(Unknown):
         start: float | None = None,
         bounds: Sequence | None = None,
         prior: Sequence | None = None,
+        *,
         scale: float | None = None,
     ):
         """
