@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 BENCH_VENV := .venv-bench
 DEMO := demo
-DEMO_BUDGET ?= 130s
+DEMO_BUDGET ?= 90s
 TEST_PROCESSES ?= 2
 
 .PHONY: demo test test-slow lint bench clean
@@ -17,8 +17,8 @@ $(VENV)/.installed: setup.cfg pyproject.toml
 
 # Generate, train and evaluate wake_2d in a reduced form: five training and two unseen Reynolds numbers.
 demo: $(VENV)/.installed
-	$(BIN)/phi-sol generate wake_2d --split train --param reynolds=100,193.1,372.8,719.7,1000 --warmup 60 --frames 60 --out $(DEMO)/data/train
-	$(BIN)/phi-sol generate wake_2d --split test --param reynolds=268.3,517.9 --warmup 60 --frames 50 --out $(DEMO)/data/test
+	$(BIN)/phi-sol generate wake_2d --split train --param reynolds=100,193.1,372.8,719.7,1000 --warmup 50 --frames 50 --out $(DEMO)/data/train
+	$(BIN)/phi-sol generate wake_2d --split test --param reynolds=268.3,517.9 --warmup 50 --frames 50 --out $(DEMO)/data/test
 	$(BIN)/phi-sol train wake_2d --data $(DEMO)/data --budget $(DEMO_BUDGET) --validation 0 --out $(DEMO)/runs/sol $(if $(wildcard $(DEMO)/runs/sol/run.json),--resume)
 	$(BIN)/phi-sol evaluate wake_2d --data $(DEMO)/data --run $(DEMO)/runs/sol --schemes semi_lagrangian,mac_cormack --out $(DEMO)/runs/evaluation
 	@grep '^- sol: ' $(DEMO)/runs/evaluation/report.md | cut -c 3-
