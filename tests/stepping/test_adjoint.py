@@ -92,6 +92,7 @@ def test_what_is_restricted(double):
     check(solver, pair.reference.initial_state(reynolds=300.0), [1, 3])
 
 
+@pytest.mark.slow
 def test_a_chain_whose_steps_differ_in_length(double):
     """The shorter steps are a loop inside of the longer one."""
     parts = {"fast": PeriodicBox(y=8, x=8, dt=0.05), "slow": PeriodicBox(y=8, x=8, dt=0.1)}
