@@ -8,7 +8,7 @@ from phi import math
 from phi.math import Tensor, batch, reshaped_tensor
 
 from ..errors import InputError, is_positive, is_real, quoted, suggestion
-from ..stepping.arrays import native_tensor
+from ..stepping.arrays import native_numbers
 
 ROUNDED = 1 + 1e-6  # values at a limit may be above it in float32
 SEED = "seed"  # the parameter of this name is an integer that random numbers are drawn from; networks don't see it
@@ -65,11 +65,8 @@ def parameter_tensors(owner: str, known: Sequence[str], given: dict, signed: Seq
 def _wrapped(name: str, value: Any, signed: Sequence[str]) -> Tensor:
     """A number or a list of numbers, of any kind but a PhiML tensor, as one."""
     try:
-        native = native_tensor(value)
-        if native is None:
-            if np.asarray(value).dtype.kind not in "iuf":
-                raise TypeError("numbers only, no truth values and no texts")
-            native = np.asarray(value, np.float64)
+        native = native_numbers(value)
+        if isinstance(native, np.ndarray):
             _check(name, native, signed)  # before it is rounded
     except InputError:
         raise

@@ -10,7 +10,7 @@ from phi.math import Tensor, batch, channel, reshaped_tensor, spatial
 from phi.math.extrapolation import ZERO, ConstantExtrapolation, Extrapolation
 
 from ..errors import InputError, is_real, plain, quoted
-from ..stepping.arrays import native_tensor
+from ..stepping.arrays import native_numbers
 
 POINTS = 6  # of Gauss and Legendre per face and axis: means of polynomials up to degree 11 are exact
 
@@ -116,11 +116,7 @@ def profile_values(name: str, given: Any, faces: Mapping[str, int]) -> Tensor:
         values = given
     else:
         try:
-            native = native_tensor(given)
-            if native is None:
-                if np.asarray(given).dtype.kind not in "iuf":
-                    raise TypeError("numbers only")
-                native = np.asarray(given, np.float64)
+            native = native_numbers(given)
         except (TypeError, ValueError, OverflowError):
             raise InputError(f"{kind}, not {quoted(given)}.") from None
         shape = tuple(native.shape)

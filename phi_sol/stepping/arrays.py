@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from phi.math import EMPTY_SHAPE, Shape
 
 from ..errors import InputError, is_real
@@ -47,6 +48,19 @@ def native_tensor(value: Any):
     if not (result.dtype.is_floating or result.dtype.is_integer):
         raise TypeError(f"{value!r} is no number")
     return result
+
+
+def native_numbers(value: Any):
+    """
+    The numbers that a user gives, as `native_tensor` has them or as an array of NumPy in double precision. Raises
+    TypeError, ValueError or OverflowError for truth values, texts and whatever else is none.
+    """
+    native = native_tensor(value)
+    if native is not None:
+        return native
+    if np.asarray(value).dtype.kind not in "iuf":
+        raise TypeError("numbers only, no truth values and no texts")
+    return np.asarray(value, np.float64)
 
 
 def array_names(flow: System) -> list[str]:

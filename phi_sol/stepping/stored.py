@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from phi.field import Field
-from phi.math import Shape, batch, reshaped_tensor
+from phi.math import Shape, batch, reshaped_tensor, spatial
 from phi.math.backend import choose_backend
 
 from ..arguments import checked
 from ..errors import InputError
 from ..files import read_arrays, write_arrays
 from ..grids.belonging import continuation
-from ..grids.layout import Layout, tensor_of
+from ..grids.layout import Layout
 from ..places import check_file
 from .arrays import given_profiles
 
@@ -95,12 +95,10 @@ def load_state(path: str | Path, solver: Solver) -> State:
         order = [0, *(1 + facts["dims"].index(d) for d in layout.dims)]
         parts = {n: _native(np.transpose(arrays[f"field {n}"], order), about) for n in layout.arrays}
         fields[name] = layout.to_field(parts, _read(facts["batch"]))
-    for name in flow.parameters:
+    for name in (*flow.parameters, *given_profiles(flow, about["parameters"])):
         value, shape = _native(arrays[f"parameter {name}"], about), _read(about["parameters"][name])
-        parameters[name] = reshaped_tensor(value, [shape], convert=False)
-    for name in given_profiles(flow, about["parameters"]):
-        value, shape = _native(arrays[f"parameter {name}"], about), _read(about["parameters"][name])
-        parameters[name] = tensor_of(value, shape, list(flow.profiles[name]))
+        axes = [spatial(d) for d in flow.profiles.get(name, ())]
+        parameters[name] = reshaped_tensor(value, [shape, *axes], convert=False)
     return State(fields, parameters)
 
 

@@ -4,6 +4,7 @@ import logging
 
 import numpy as np
 import pytest
+from noise import noisy, quiet
 from phi.math import NUMPY, precision
 
 from phi_sol import ForcedAdvection, InputError, PeriodicBox, Rollout, WakeFlow
@@ -24,20 +25,10 @@ def vortices():
     return PeriodicBox(y=12, x=12, dt=0.05, initial="taylor_green")
 
 
-def noisy(frames: Rollout, deviation: float, seed: int = 0) -> Rollout:
-    rng = np.random.default_rng(seed)
-    arrays = {n: a + deviation * rng.normal(size=a.shape) for n, a in frames.arrays.items()}
-    return Rollout(frames.flow, arrays, frames.parameters, frames.times)
-
-
 def recorded(flow, steps=20, **parameters) -> tuple:
     with NUMPY:
         start = flow.initial_state(**parameters)
     return start, flow.rollout(start, steps, progress=False)
-
-
-def quiet(done, total):
-    """Nothing is shown."""
 
 
 def fitted(*given, **how):

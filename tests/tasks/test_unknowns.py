@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from noise import noisy, quiet
 from phi.math import precision, spatial, wrap
 
 from phi_sol import (
@@ -16,21 +17,10 @@ from phi_sol import (
     Parameter,
     PeriodicBox,
     Profile,
-    Rollout,
     State,
     WakeFlow,
     Weights,
 )
-
-
-def noisy(frames: Rollout, deviation: float, seed: int = 0) -> Rollout:
-    rng = np.random.default_rng(seed)
-    arrays = {n: a + deviation * rng.normal(size=a.shape) for n, a in frames.arrays.items()}
-    return Rollout(frames.flow, arrays, frames.parameters, frames.times)
-
-
-def quiet(done, total):
-    """Nothing is shown."""
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 """Design and control: the unknowns that make a quantity of a simulation least."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,39 +17,25 @@ from ...progress import Show
 from ...stepping.arrays import unpack
 from ...stepping.solver import Solver
 from ...stepping.state import State
+from .estimate import Found
 from .search import Search
 from .unknowns import Unknown
 
 
-@dataclass
-class Optimum:
+@dataclass(kw_only=True, repr=False)
+class Optimum(Found):
     """
-    What a design found.
+    What a design found, with what `Found` has; its `history` is of the quantity and priors.
 
     Attributes:
         values: By name of the unknown, in its own units.
         quantity: The mean of the quantity, with the best of them.
         before: The same, where the search began.
-        history: The cost (quantity and priors) of each better point.
-        gradients: By iteration the norm of the gradient, without what bounds hold back.
-        x: The numbers of all unknowns.
-        state: The state at the start that belongs to them.
-        message: Why the search ended.
     """
 
     values: dict[str, Any]
     quantity: float
     before: float
-    history: list[float]
-    gradients: list[float]
-    x: np.ndarray
-    state: State
-    message: str
-    _solver: Solver = field(repr=False)
-
-    def rollout(self, steps: int, keep_every: int = 1):
-        """The trajectory with the best values, a `Rollout`."""
-        return self._solver.rollout(self.state, steps, keep_every)
 
     def __repr__(self):
         parts = [f"{n} = {v:.6g}" if isinstance(v, float) else n for n, v in self.values.items()]

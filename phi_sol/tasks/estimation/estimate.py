@@ -9,33 +9,20 @@ from ...stepping.solver import Solver
 from ...stepping.state import State
 
 
-@dataclass
-class Estimate:
+@dataclass(kw_only=True)
+class Found:
     """
-    What an estimation found.
+    What a search found.
 
     Attributes:
-        estimates: By name of the unknown, in its own units.
-        errors: Their standard errors by name; None where these were not computed.
-        covariance: Of the numbers x of all unknowns in order, shape (n, n); None as the errors.
-        x: These numbers at the end.
-        chi2: Sum of squares of (prediction - observation) / noise, over their number less that of the unknowns; 1 where
-            the noise is as said, and by definition where it is estimated.
-        noise: Standard deviation by array name, given or estimated.
-        rank: How many combinations of unknowns the observations see; None where it was not computed.
-        history: Half the sum of squares, priors included, of each better point.
+        x: The numbers of all unknowns at the end.
+        history: The cost of each better point, priors included.
         gradients: By iteration the norm of the gradient, without what bounds hold back; empty of Gauss-Newton.
-        state: The state at the start that belongs to the estimates.
+        state: The state at the start that belongs to them.
         message: Why the search ended.
     """
 
-    estimates: dict[str, Any]
-    errors: dict[str, Any] | None
-    covariance: np.ndarray | None
     x: np.ndarray
-    chi2: float
-    noise: dict[str, float]
-    rank: int | None
     history: list[float]
     gradients: list[float]
     state: State
@@ -43,8 +30,31 @@ class Estimate:
     _solver: Solver = field(repr=False)
 
     def rollout(self, steps: int, keep_every: int = 1):
-        """The fitted trajectory, a `Rollout` of the solver from the estimated start."""
+        """The trajectory from this start, a `Rollout` of the solver."""
         return self._solver.rollout(self.state, steps, keep_every)
+
+
+@dataclass(kw_only=True, repr=False)
+class Estimate(Found):
+    """
+    What an estimation found, with what `Found` has; its `history` is of half the sum of squares.
+
+    Attributes:
+        estimates: By name of the unknown, in its own units.
+        errors: Their standard errors by name; None where these were not computed.
+        covariance: Of the numbers x of all unknowns in order, shape (n, n); None as the errors.
+        chi2: Sum of squares of (prediction - observation) / noise, over their number less that of the unknowns; 1 where
+            the noise is as said, and by definition where it is estimated.
+        noise: Standard deviation by array name, given or estimated.
+        rank: How many combinations of unknowns the observations see; None where it was not computed.
+    """
+
+    estimates: dict[str, Any]
+    errors: dict[str, Any] | None
+    covariance: np.ndarray | None
+    chi2: float
+    noise: dict[str, float]
+    rank: int | None
 
     def __repr__(self):
         parts = []

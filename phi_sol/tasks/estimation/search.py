@@ -68,11 +68,9 @@ class Search(ABC):
 
     def search(self, begin: np.ndarray, iterations: int, method: Any, track: "Track") -> str:
         """Searches by a method from one point; says why it ended."""
-        return (
-            _l_bfgs(self, begin, iterations, track)
-            if method == "l-bfgs"
-            else _descent(self, begin, iterations, method, track)
-        )
+        if method == "l-bfgs":
+            return _l_bfgs(self, begin, iterations, track)
+        return _descent(self, begin, iterations, method, track)
 
     def _find(
         self,
