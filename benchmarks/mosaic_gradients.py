@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import time
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -122,26 +123,45 @@ def of_squares(flow, arrays, parameters, shape, steps) -> tuple[dict, float]:
     return found, float(np.sqrt(sum(np.sum(np.float64(g) ** 2) for g in found.values())))
 
 
+def by_adjoint(adjoint, arrays, parameters, steps) -> tuple[dict, float]:
+    """As `of_squares`, in compiled loops forward and back: what estimations and designs use."""
+    import tensorflow as tf
+
+    def cost(frames, kept, parameters):
+        return tf.add_n([tf.reduce_sum(a**2) for a in kept.values()])
+
+    found = adjoint(arrays, parameters, [steps], cost)[1]
+    return found, float(np.sqrt(sum(np.sum(np.float64(g) ** 2) for g in found.values())))
+
+
 def one_cost(n: int, repeats: int) -> dict:
-    """100 steps (dt = 0.01, ν = 0.01): the least of some calls, wall and processor time; memory before and after."""
+    """
+    100 steps (dt = 0.01, ν = 0.01): the least of some calls in turns, wall and processor time; memory before and after,
+    that of the gradient by a tape, as the most of both.
+    """
+    from phi_sol.stepping.adjoint import Adjoint
+
     problem, steps = ring(n, "yx", 0.01, 0.01), 100
+    flow, arrays, parameters, _ = problem
+    adjoint = Adjoint(flow)
     calls = {
         "forward": lambda steps: {k: np.asarray(a) for k, a in final(*problem, steps).items()},
+        "adjoint": lambda steps: by_adjoint(adjoint, arrays, parameters, steps),
         "gradient": lambda steps: of_squares(*problem, steps),
     }
     result = {}
     for name, call in calls.items():
         begin = time.perf_counter()
-        call(2)  # compiles
+        call(steps if name == "adjoint" else 2)  # compiles
         result[f"{name}_first_s"] = time.perf_counter() - begin
     result["loaded_mb"] = peak_mb()
-    for name, call in calls.items():
-        times = []
-        for _ in range(repeats):
-            begin = time.perf_counter(), time.process_time()
-            call(steps)
-            times.append((time.perf_counter() - begin[0], time.process_time() - begin[1]))
-        wall, processor_time = np.min(times, axis=0).tolist()
+    times = {name: [] for name in calls}
+    for _, (name, call) in product(range(repeats), calls.items()):
+        begin = time.perf_counter(), time.process_time()
+        call(steps)
+        times[name].append((time.perf_counter() - begin[0], time.process_time() - begin[1]))
+    for name, found in times.items():
+        wall, processor_time = np.min(found, axis=0).tolist()
         result |= {f"{name}_s": wall, f"{name}_processor_s": processor_time}
     return result | {"peak_mb": peak_mb()}
 

@@ -62,6 +62,7 @@ from .tasks.estimation.design import Design as Design
 from .tasks.estimation.estimation import Estimation as Estimation
 from .tasks.estimation.fields import InitialField as InitialField
 from .tasks.estimation.fields import Profile as Profile
+from .tasks.estimation.measurements import Measurements as Measurements
 from .tasks.estimation.observations import Observations as Observations
 from .tasks.estimation.unknowns import Parameter as Parameter
 from .tasks.estimation.weights import Weights as Weights

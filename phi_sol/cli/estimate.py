@@ -26,6 +26,10 @@ def estimate(
     ] = None,
     every: Annotated[int, option("Only every so many frames are seen.")] = 1,
     region: Annotated[str | None, option("Where: from and to by axis, e.g. y=100:150,x=20:80.", "everywhere")] = None,
+    probe: Annotated[
+        list[str] | None,
+        option("A point where it is seen, instead of a region, e.g. y=100,x=50; may be repeated.", "everywhere"),
+    ] = None,
     noise: Annotated[float | None, option("Standard deviation of what is seen.", "estimated")] = None,
     frames: Annotated[int | None, option("The first so many frames.", "as recorded")] = None,
     start: Annotated[
@@ -67,6 +71,9 @@ def estimate(
     known = {n: _one(n, v, "deviation") for n, v in _pairs(deviation, "deviation", "velocity=0.1")}
     limits = {n: _range(n, v, "bounds") for n, v in _pairs(bounds, "bounds", "reynolds=100:1000")}
     seen = {n: _range(n, v, "region") for n, v in _pairs(region.split(",") if region else None, "region", "y=100:150")}
+    points = [
+        {n: _one(n, v, "probe") for n, v in _pairs(text.split(","), "probe", "y=100,x=50")} for text in probe or []
+    ]
     if not unknown:
         raise InputError(
             "What shall be estimated? Name it by --unknown, e.g. --unknown " + experiment.flow.parameters[0]
@@ -79,7 +86,7 @@ def estimate(
     from ..tasks.estimation.recorded import estimate as carry_out
     from ..tasks.estimation.report import table_of, verdicts_of
 
-    wanted = Wanted(unknown, observe, every, seen or None, noise, numbers, limits, known)
+    wanted = Wanted(unknown, observe, every, seen or None, noise, numbers, limits, known, points)
     how: dict = dict(run=run, simulations=simulation, frames=frames, iterations=iterations, method=method)
     how |= dict(starts=starts, windows=windows, resume=resume, command=common.command_line())
     found = carry_out(experiment, wanted, folders, out or Path("runs") / experiment.name / "estimate", **how)

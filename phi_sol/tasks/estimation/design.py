@@ -7,17 +7,14 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from phi import math
-from phi.math import Tensor, batch
 
 from ...arguments import checked
-from ...errors import InputError, integer, quoted
-from ...kernels.settings import traced
+from ...errors import InputError, integer
 from ...progress import Show
-from ...stepping.arrays import unpack
 from ...stepping.solver import Solver
 from ...stepping.state import State
 from .estimate import Found
+from .quantities import Quantity, flattened
 from .search import Search
 from .unknowns import Unknown
 
@@ -87,37 +84,20 @@ class Design(Search):
         self._frames = [s for s in range(every, steps + 1, every) if s > after]
         if not self._frames:
             raise InputError(f"The quantity is never taken in {steps} steps with every={every}, after={after}.")
-        self.quantity, self._compiled = quantity, traced(self._value, None)
+        self.quantity = quantity
+        self._quantity = Quantity("The quantity of a design", solver.output, quantity)
 
     def __repr__(self):
         return f"Design({', '.join(u.name for u in self.unknowns)} of {self.solver})"
-
-    def _value(self, arrays: dict, parameters: dict) -> tf.Tensor:
-        first = next(iter(arrays.values()))
-        with math.precision(first.dtype.size * 8):
-            flow = self.solver.output
-            found = self.quantity(flow.bounded(unpack(flow, arrays, parameters, batch(batch=first.shape[0]))))
-        if isinstance(found, Tensor):
-            if found.shape.non_batch:
-                raise InputError(f"The quantity of a design is one number, not values along {found.shape.non_batch}.")
-            found = math.mean(found, found.shape).native()
-        try:
-            found = tf.convert_to_tensor(found)
-        except (TypeError, ValueError):
-            raise InputError(f"The quantity of a design is a number of a state, not {quoted(found)}.") from None
-        if not found.dtype.is_floating:
-            raise InputError(f"The quantity of a design is a number of a state, not of type {found.dtype.name}.")
-        if found.shape.rank not in (0, 1):
-            raise InputError(f"The quantity of a design is one number, not of shape {tuple(found.shape)}.")
-        return tf.reduce_mean(tf.cast(found, tf.float64))
 
     def cost(self, x: np.ndarray, show: Callable[[int, int], None]) -> tuple[float, np.ndarray]:
         names = [n for f in self.solver.output.fields for n in self.solver.output.layouts[f].arrays]
 
         def of_frames(frames: list[int], kept: dict, parameters: dict):
-            flat = {n: tf.reshape(kept[n], [-1, *kept[n].shape[2:]]) for n in names}
-            tiled = {n: tf.tile(p, [len(frames)] + [1] * (len(p.shape) - 1)) for n, p in parameters.items()}
-            return self._compiled(flat, tiled) * (len(frames) / len(self._frames))
+            values = self._quantity(*flattened({n: kept[n] for n in names}, parameters))
+            if values.shape[1] != 1:
+                raise InputError(f"The quantity of a design is one number, not {values.shape[1]}.")
+            return tf.reduce_mean(tf.cast(values, tf.float64)) * (len(frames) / len(self._frames))
 
         return self.simulation.gradient(x, self._frames, of_frames, show)
 

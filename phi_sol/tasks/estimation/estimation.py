@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from scipy import optimize
 from scipy.sparse.linalg import LinearOperator
 
@@ -15,8 +14,9 @@ from ...errors import DivergedError, InputError, integer
 from ...progress import Show
 from ...stepping.solver import Solver
 from ...stepping.state import State
+from .comparison import Comparison
 from .estimate import Estimate
-from .observations import Observations
+from .observations import Observed
 from .search import INTERRUPTED, Search, Track
 from .uncertainty import covariance_of, low_rank
 from .unknowns import Unknown
@@ -48,61 +48,43 @@ class Estimation(Search):
     what = "estimation"
 
     @checked
-    def __init__(self, solver: Solver, state: State, unknowns: Sequence | Unknown | str, observations: Observations):
+    def __init__(
+        self,
+        solver: Solver,
+        state: State,
+        unknowns: Sequence | Unknown | str,
+        observations: Observed | Sequence[Observed],
+    ):
         """
         Args:
             solver: A flow, a `HybridSolver`, or whatever steps states.
             state: The start, in which the unknowns are replaced; its values are where the search begins.
             unknowns: Names of parameters, `Parameter`s, `InitialField`s, `Profile`s, `Weights`, at least one.
-            observations: Of the same flow; with as many simulations as the state.
+            observations: `Observations`, `Measurements`, or several of these: of the same flow, with as many
+                simulations as the state.
 
         Raises:
             InputError: for unknowns that the flow does not have, observations of another grid or of times between
                 steps, or fewer observations than unknowns without a prior.
         """
         super().__init__(solver, state, unknowns)
+        self.seen = Comparison(self.simulation, observations)
         self.observations = observations
-        self._steps = self._observed_steps()
-        self._scale = observations.noise or {n: _rms(v) for n, v in observations.values.items()}
-        self._used = len(self._steps)
         free = int((~self.known).sum())
-        if len(observations) < free:
-            seen = f"{len(observations)} observed values see at most as many of {free} unknown numbers"
+        if self.seen.count < free:
+            seen = f"{self.seen.count} observed values see at most as many of {free} unknown numbers"
             raise InputError(f"There are fewer observations than unknowns: {seen}. Give more, or a prior.")
 
     def __repr__(self):
-        return f"Estimation({', '.join(u.name for u in self.unknowns)} of {self.solver}, by {self.observations})"
-
-    def _observed_steps(self) -> list[int]:
-        """Of each observed frame the number of steps since the start."""
-        flow, dt, times = self.solver.output, self.solver.dt, self.observations.times
-        batch = next(iter(self.simulation.arrays.values())).shape[0]
-        for name, values in self.observations.values.items():
-            layout = next((x for x in flow.layouts.values() if name in x.arrays), None)
-            needed = layout and (len(times), batch, *layout.shape(name.rpartition(".")[2] if layout.staggered else ""))
-            if values.shape != needed:
-                raise InputError(f"{name} was observed with the shape {values.shape}, but {flow} has {needed}.")
-        steps = np.rint(times / dt).astype(int)
-        for time, step in zip(times, steps, strict=True):
-            if step < 1 or abs(step * dt - time) > 1e-3 * dt:
-                raise InputError(f"Something was observed at t = {time:g}, but steps of {dt:g} never end there.")
-        if (np.diff(steps) < 1).any():
-            raise InputError("The times of observations must increase.")
-        return steps.tolist()
+        seen = ", ".join(map(repr, self.seen.observations))
+        return f"Estimation({', '.join(u.name for u in self.unknowns)} of {self.solver}, by {seen})"
 
     # --- predictions ---
 
     def residuals(self, xs: np.ndarray) -> np.ndarray:
         """(s - o) / σ of several x, and what priors add: shape (m, observations + priors)."""
-        return np.concatenate([self._residuals(part) for part in self.simulation.batches(xs)])
-
-    def _residuals(self, xs: np.ndarray) -> np.ndarray:
-        parts = []
-        for frame, kept in enumerate(self.simulation.frames(xs, self._steps[: self._used])):
-            for name, values in self.observations.values.items():
-                seen = np.isfinite(values[frame])
-                parts.append((kept[name][:, seen] - values[frame][seen]) / self._scale[name])
-        return np.concatenate([*parts, self.of_prior(xs)], 1)
+        parts = self.simulation.batches(xs)
+        return np.concatenate([np.concatenate([self.seen.residuals(p), self.of_prior(p)], 1) for p in parts])
 
     def jacobian(self, x: np.ndarray) -> np.ndarray:
         """By central differences, simulations in batches; shape (residuals, n)."""
@@ -125,46 +107,14 @@ class Estimation(Search):
         def rmatvec(u):
             u = np.ravel(u)
             seen, prior = u[: count - int(self.known.sum())], u[count - int(self.known.sum()) :]
-            gradient = self._pulled(x, seen)
+            gradient = self.seen.pulled(x, seen)
             gradient[self.known] += prior / deviation[self.known]
             return gradient
 
         return LinearOperator((count, len(x)), matvec=matvec, rmatvec=rmatvec, dtype=np.float64)
 
-    def _pulled(self, x: np.ndarray, upstream: np.ndarray) -> np.ndarray:
-        """Jᵀ times a vector with an entry per observed value."""
-        first = next(iter(self.simulation.arrays.values()))
-        begin, weights = 0, []
-        for frame in range(self._used):
-            own = {}
-            for name, values in self.observations.values.items():
-                seen = np.isfinite(values[frame])
-                end = begin + int(seen.sum())
-                full = np.zeros(seen.shape)
-                full[seen] = upstream[begin:end] / self._scale[name]
-                own[name], begin = tf.constant(full, first.dtype), end
-            weights.append(own)
-
-        def cost(frames: list[int], kept: dict, parameters: dict):
-            own = {n: tf.stack([weights[k][n] for k in frames]) for n in self.observations.values}
-            return tf.add_n([tf.reduce_sum(kept[n] * w) for n, w in own.items()])
-
-        return self.simulation.gradient(x, self._steps[: self._used], cost)[1]
-
     def cost(self, x: np.ndarray, show: Callable[[int, int], None]) -> tuple[float, np.ndarray]:
-        dtype = next(iter(self.simulation.arrays.values())).dtype
-
-        def half_squares(frames: list[int], kept: dict, parameters: dict):
-            total = []
-            for name, whole in self.observations.values.items():
-                values = whole[frames]
-                seen = np.isfinite(values)
-                known = tf.constant(np.where(seen, values, 0), dtype)
-                off = tf.where(seen, kept[name] - known, 0) / tf.constant(self._scale[name], dtype)
-                total.append(tf.reduce_sum(tf.cast(off, tf.float64) ** 2) / 2)
-            return tf.add_n(total)
-
-        return self.simulation.gradient(x, self._steps[: self._used], half_squares, show)
+        return self.seen.cost(x, show)
 
     # --- the search ---
 
@@ -205,8 +155,8 @@ class Estimation(Search):
             DivergedError: if the simulation that the search begins with is not finite.
         """
         windows = integer("The windows of an estimation", windows, 1)
-        if windows > len(self._steps):
-            raise InputError(f"{len(self._steps)} observed frames make no {windows} windows.")
+        if windows > len(self.seen.steps):
+            raise InputError(f"{len(self.seen.steps)} observed frames make no {windows} windows.")
         if rank is not None and not self.known.all():
             raise InputError("Errors by a rank need a prior of every unknown (deviation=).")
         few = self.size <= FEW if method is None else method == MATRIX
@@ -214,15 +164,15 @@ class Estimation(Search):
         begin, place = self.simulation.begin, None if folder is None else Path(folder)
         try:
             for window in range(1, windows):
-                self._used = -(-len(self._steps) * window // windows)
+                self.seen.used = -(-len(self.seen.steps) * window // windows)
                 before = self._find(iterations, chosen, starts, seed, None, False, progress)
                 self.simulation.begin = before.x
                 if before.message == INTERRUPTED:
                     return self._result(before, few, rank)
-            self._used = len(self._steps)
+            self.seen.used = len(self.seen.steps)
             track = self._find(iterations, chosen, starts, seed, place, resume, progress)
         finally:
-            self.simulation.begin, self._used = begin, len(self._steps)
+            self.simulation.begin, self.seen.used = begin, len(self.seen.steps)
         return self._result(track, few, rank)
 
     def search(self, begin: np.ndarray, iterations: int, method: Any, track: Track) -> str:
@@ -248,12 +198,12 @@ class Estimation(Search):
     # --- the result ---
 
     def _result(self, track: Track, few: bool, rank: int | None) -> Estimate:
-        x, count = track.x, len(self.observations)
+        x, count = track.x, self.seen.count
         residuals = self.residuals(x[None])[0][:count]
         fitted = self.size if few else int((~self.known).sum())
         chi2 = float(residuals @ residuals) / max(count - fitted, 1)
-        unsaid = self.observations.noise is None
-        noise = {n: s * (chi2**0.5 if unsaid else 1.0) for n, s in self._scale.items()}
+        unsaid = self.seen.unsaid
+        noise = {n: s * (chi2**0.5 if unsaid else 1.0) for n, s in self.seen.scales.items()}
         whole = count + int(self.known.sum())
         covariance, seen, deviation = None, None, None
         if few:
@@ -285,8 +235,3 @@ class Estimation(Search):
             message=track.message,
             _solver=self.solver,
         )
-
-
-def _rms(values: np.ndarray) -> float:
-    known = values[np.isfinite(values)]
-    return float(np.sqrt(np.mean(known**2))) or 1.0 if len(known) else 1.0

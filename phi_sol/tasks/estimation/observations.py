@@ -1,5 +1,6 @@
 """What is known of a simulation: parts of its frames, with their noise."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -7,12 +8,58 @@ import numpy as np
 
 from ...arguments import checked
 from ...errors import InputError, integer, is_real, positive, quoted, suggestion
+from ...kernels.compiled import Arrays
 from ...stepping.arrays import array_names, field_arrays
 from ...stepping.rollout import Rollout
 from ...stepping.system import System
 
 
-class Observations:
+class Observed(ABC):
+    """
+    What is known of a simulation, with independent Gaussian noise. Values that are not finite were not observed.
+
+    Attributes:
+        flow: The flow whose states were observed.
+        times: Of each frame since the start, shape (frames,).
+        values: By name, shape (frames, batch, ...), float64, NaN where nothing was observed.
+        noise: Standard deviation by name, in the units of the values; None: it is not known, and estimated.
+        lacking: Values within what is observed that were not finite.
+    """
+
+    flow: System
+    times: np.ndarray
+    values: dict[str, np.ndarray]
+    noise: dict[str, float] | None
+    lacking: int
+
+    @abstractmethod
+    def predicted(self, arrays: Arrays, parameters: Arrays) -> Arrays:
+        """What would be observed of states, by name: native tensors of shape (states, ...)."""
+
+    @abstractmethod
+    def check(self, flow: System, simulations: int):
+        """Raises InputError unless the values can be those of so many simulations of a flow."""
+
+    def steps(self, dt: float) -> list[int]:
+        """Of each frame the number of steps since the start; InputError for times between steps, or in no order."""
+        steps = np.rint(self.times / dt).astype(int)
+        for time, step in zip(self.times, steps, strict=True):
+            if step < 1 or abs(step * dt - time) > 1e-3 * dt:
+                raise InputError(f"Something was observed at t = {time:g}, but steps of {dt:g} never end there.")
+        if (np.diff(steps) < 1).any():
+            raise InputError("The times of observations must increase.")
+        return steps.tolist()
+
+    def __len__(self) -> int:
+        """The number of values that were observed."""
+        return sum(int(np.isfinite(v).sum()) for v in self.values.values())
+
+    def __repr__(self):
+        what = f"{len(self)} values of {', '.join(self.values)} in {len(self.times)} frames"
+        return f"{type(self).__name__}({what}{f', {self.lacking} lacking' if self.lacking else ''})"
+
+
+class Observations(Observed):
     """
     Frames of a flow, or parts of them, with independent Gaussian noise. Values that are not finite were not observed.
 
@@ -46,13 +93,8 @@ class Observations:
             InputError: for fields, axes or numbers that are not possible, or if nothing is observed.
         """
         flow: Any = frames.flow
-        every = integer("every of observations", every, 1)
         names = _names(flow, fields)
-        chosen = slice(every - 1, None, every)
-        self.flow: System = flow
-        self.times: np.ndarray = np.asarray(frames.times, np.float64)[chosen]
-        if not len(self.times):
-            raise InputError(f"Of {len(frames)} frames none is observed with every={every}.")
+        chosen, self.flow, self.times = taken(frames, every)
         inside, self.values, self.lacking = _inside(flow, region), {}, 0
         for name in names:
             values = np.array(np.asarray(frames.arrays[name])[chosen], np.float64)
@@ -62,15 +104,18 @@ class Observations:
         if not len(self):
             place = "" if region is None else f" in the region {quoted(region)}"
             raise InputError(f"Nothing is observed{place}: there is no finite value of {', '.join(names)}.")
-        self.noise = _noise(flow, names, noise)
+        self.noise = noise_of(names, noise)
 
-    def __len__(self) -> int:
-        """The number of values that were observed."""
-        return sum(int(np.isfinite(v).sum()) for v in self.values.values())
+    def predicted(self, arrays: Arrays, parameters: Arrays) -> Arrays:
+        return {n: arrays[n] for n in self.values}
 
-    def __repr__(self):
-        what = f"{len(self)} values of {', '.join(self.values)} in {len(self.times)} frames"
-        return f"Observations({what}{f', {self.lacking} lacking' if self.lacking else ''})"
+    def check(self, flow: System, simulations: int):
+        for name, values in self.values.items():
+            layout = next((x for x in flow.layouts.values() if name in x.arrays), None)
+            component = name.rpartition(".")[2] if layout is not None and layout.staggered else ""
+            needed = layout and (len(self.times), simulations, *layout.shape(component))
+            if values.shape != needed:
+                raise InputError(f"{name} was observed with the shape {values.shape}, but {flow} has {needed}.")
 
 
 def _names(flow: Any, fields: str | Sequence[str] | None) -> list[str]:
@@ -108,7 +153,18 @@ def _inside(flow: Any, region: Mapping[str, Sequence] | None) -> dict[str, np.nd
     return result
 
 
-def _noise(flow: Any, names: list[str], noise: float | Mapping[str, float] | None) -> dict[str, float] | None:
+def taken(frames: Rollout, every: int) -> tuple[slice, System, np.ndarray]:
+    """Which frames are observed, of which flow, and when; InputError if none is."""
+    every = integer("every of observations", every, 1)
+    chosen = slice(every - 1, None, every)
+    times = np.asarray(frames.times, np.float64)[chosen]
+    if not len(times):
+        raise InputError(f"Of {len(frames)} frames none is observed with every={every}.")
+    return chosen, frames.flow, times
+
+
+def noise_of(names: list[str], noise: float | Mapping[str, float] | None) -> dict[str, float] | None:
+    """The noise by name; InputError where it is not said of each, or not positive."""
     if noise is None:
         return None
     if not isinstance(noise, Mapping):

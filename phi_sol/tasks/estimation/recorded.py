@@ -17,6 +17,7 @@ from ...experiment import Experiment
 from ...places import check_place
 from ...progress import Show
 from ...solvers.hybrid import HybridSolver
+from ...solvers.probes import Probes
 from ...stepping.arrays import unpack
 from ...stepping.rollout import Rollout
 from ...stepping.solver import Solver
@@ -26,7 +27,8 @@ from ...storage.files import read_json, versions, write_json
 from .estimate import Estimate
 from .estimation import Estimation
 from .fields import InitialField, Profile
-from .observations import Observations
+from .measurements import Measurements
+from .observations import Observations, Observed
 from .report import write_estimates
 from .unknowns import Parameter, Unknown
 
@@ -44,6 +46,7 @@ class Wanted:
             none.
         every: Every so many frames count.
         region: By axis (low, high), in domain units; None for the whole domain.
+        probes: Points by axis, in domain units: only there is something seen; none of them for all cells and faces.
         noise: Standard deviation of what is observed; None: it is estimated.
         start: By parameter where its search begins; else in the middle of what the scene is trained for.
         bounds: By name (least, greatest).
@@ -58,6 +61,7 @@ class Wanted:
     start: Mapping[str, float] = field(default_factory=dict)
     bounds: Mapping[str, Sequence[float]] = field(default_factory=dict)
     deviation: Mapping[str, float] = field(default_factory=dict)
+    probes: Sequence[Mapping[str, float]] = ()
 
     def made(self, experiment: Experiment) -> list[Unknown]:
         """The unknowns, new ones; InputError for names that the flow does not have."""
@@ -71,6 +75,8 @@ class Wanted:
             if name not in known:
                 hint = suggestion(str(name), known)
                 raise InputError(f"{flow} has no {quoted(name)} to estimate.{hint} Known: {', '.join(known)}.")
+        if self.probes and self.region:
+            raise InputError("What is seen is said by a region or by probes, not by both.")
         said = {"start": self.start, "bounds": self.bounds, "deviation": self.deviation}
         for what, name in ((what, n) for what, table in said.items() for n in table):
             if name not in names:
@@ -199,7 +205,7 @@ def _rollout(recorded: Dataset, number: int) -> Rollout:
     return Rollout(flow, arrays, parameters, times, batch=batch(batch=1))
 
 
-def _observed(experiment: Experiment, recorded: Dataset, number: int, wanted: Wanted) -> tuple[State, Observations]:
+def _observed(experiment: Experiment, recorded: Dataset, number: int, wanted: Wanted) -> tuple[State, Observed]:
     """The start of a recorded simulation, without what is not known of it, and what is observed later."""
     flow: Any = experiment.pair.source
     arrays = {n: tf.constant(a[number : number + 1, 0]) for n, a in recorded.arrays.items()}
@@ -208,8 +214,12 @@ def _observed(experiment: Experiment, recorded: Dataset, number: int, wanted: Wa
         if name in wanted.unknowns:
             parameters[name] = tf.constant(flow.own_profile(name)[None], tf.float32)
     state = unpack(flow, arrays, parameters, batch(batch=1))
-    how: dict = dict(every=wanted.every, region=wanted.region, noise=wanted.noise)
-    return state, Observations(_rollout(recorded, number), wanted.observe, **how)
+    how: dict = dict(every=wanted.every, noise=wanted.noise)
+    frames = _rollout(recorded, number)
+    if not wanted.probes:
+        return state, Observations(frames, wanted.observe, region=wanted.region, **how)
+    seen = [f for f in flow.fields if f not in flow.prescribed] if wanted.observe is None else wanted.observe
+    return state, Measurements.of(frames, Probes(seen, list(wanted.probes)), name="probes", **how)
 
 
 def _before(place: Path, facts: dict, resume: bool) -> dict[str, Any]:
@@ -237,6 +247,7 @@ def _plain(wanted: Wanted) -> dict:
         "observe": observe,
         "every": wanted.every,
         "noise": wanted.noise,
+        "probes": [dict(p) for p in wanted.probes],
     } | tables
 
 

@@ -90,8 +90,11 @@ class Simulation:
         parts = len(xs) if self.variables else min(len(xs), -(-len(xs) * values // BATCH_VALUES))
         return np.array_split(xs, parts)
 
-    def frames(self, xs: np.ndarray, steps: Sequence[int]) -> Iterator[dict[str, np.ndarray]]:
-        """What is kept after so many steps each, of several x: by array, shape (m, simulations, *spatial), float64."""
+    def frames(self, xs: np.ndarray, steps: Sequence[int]) -> Iterator[tuple[Arrays, Arrays]]:
+        """
+        What is kept after so many steps each, of several x: arrays and parameters, shape (m * simulations, ...), one x
+        after the other.
+        """
         self.assign(xs[0])
         arrays, parameters = self.start(tf.constant(xs))
         every = int(np.gcd.reduce(list(steps)))
@@ -99,8 +102,7 @@ class Simulation:
         for block in self.solver.blocks(arrays, parameters, steps[-1], every):
             count = len(next(iter(block.values())))
             for frame in (w for w in wanted if done < w <= done + count):
-                kept = {n: np.asarray(a[frame - done - 1], np.float64) for n, a in block.items()}
-                yield {n: a.reshape(len(xs), -1, *a.shape[1:]) for n, a in kept.items()}
+                yield {n: a[frame - done - 1] for n, a in block.items()}, parameters
             done += count
 
     def gradient(
