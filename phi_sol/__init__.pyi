@@ -41,12 +41,13 @@ from .solvers.chain import Link as Link
 from .solvers.controlled import Controlled as Controlled
 from .solvers.controls import FunctionControl as FunctionControl
 from .solvers.controls import NeuralControl as NeuralControl
-from .solvers.controls import TimeTable as TimeTable
 from .solvers.finer import FinerSource as FinerSource
 from .solvers.hybrid import HybridSolver as HybridSolver
 from .solvers.iterative import IterativeFlow as IterativeFlow
+from .solvers.motion import Motion as Motion
 from .solvers.pair import SolverPair as SolverPair
 from .solvers.probes import Probes as Probes
+from .solvers.timetable import TimeTable as TimeTable
 from .stepping.rollout import Rollout as Rollout
 from .stepping.solver import Solver as Solver
 from .stepping.solver import rollout as rollout

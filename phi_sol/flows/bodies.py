@@ -12,6 +12,9 @@ from ..errors import InputError, check_name, is_real, plain, positive, quoted, s
 Numbers = Mapping[str, Any]
 """The numbers of a body by key: floats, or PhiML tensors without spatial dimensions."""
 
+SPEEDS = {"y": "vy", "x": "vx", "z": "vz", "angle": "spin"}
+"""Of numbers that change on the way those that say how fast."""
+
 
 class Free(NamedTuple):
     """A number of a body that is a parameter: its value unless another one is given, and whether it may be negative."""

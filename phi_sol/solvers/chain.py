@@ -93,7 +93,7 @@ class Link:
             if name in flow.fields:
                 fields |= field_arrays_of(what, flow, name, value, count, dtype)
             elif name in controllable(flow):
-                parameters[name] = parameter_values(what, name, value, count, dtype)
+                parameters[name] = parameter_values(what, flow, name, value, count, dtype)
             else:
                 has = ", ".join([*flow.fields, *controllable(flow)])
                 raise InputError(f"{what} gives {quoted(name)}, but {self.target} ({flow}) has {has}.")

@@ -19,8 +19,9 @@ from ..stepping.resumable import Resumable
 from ..stepping.rollout import Rollout
 from ..stepping.solver import Solver
 from ..stepping.state import State
-from .controls import Control, FunctionControl, NeuralControl, TimeTable
-from .values import check_parameter, check_values, parameter_values, rehearsed
+from .controls import Control, FunctionControl, NeuralControl, When
+from .timetable import TimeTable
+from .values import check_parameter, check_places, check_values, faces_of, parameter_values, rehearsed
 from .wrapped import Wrapped, weights_of
 
 LOG = logging.getLogger(__name__)
@@ -50,7 +51,7 @@ class Controlled(Wrapped):
         """
         Args:
             solver: A flow or another solver.
-            controls: By parameter a `TimeTable`, or values of one, or a function of (time, state), see
+            controls: By parameter or profile a `TimeTable`, or values of one, or a function of (time, state), see
                 `FunctionControl`; or a `NeuralControl`, `FunctionControl` or function that gives several by name; or a
                 list of these.
             first: Number of the first step of a rollout.
@@ -91,15 +92,15 @@ class Controlled(Wrapped):
             for name, control in self.controls:
                 if name:
                     check_parameter(repr(control), self.flow, name)
-                control.on(self.flow)
+                control.on(self.flow, name)
             arrays, parameters = rehearsed(self.flow)
-            if tables := [np.shape(c.table) for _, c in self.controls if isinstance(c, TimeTable)]:
-                several = max((shape[0] for shape in tables if len(shape) == 2), default=1)
+            tables = [c.simulations(self.flow, n) for n, c in self.controls if isinstance(c, TimeTable)]
+            if (several := max(tables, default=1)) > 1:
                 arrays, parameters = (
                     {n: tf.repeat(a, several, 0) for n, a in group.items()} for group in (arrays, parameters)
                 )
             found = self._set(tf.zeros([len(next(iter(arrays.values())))], tf.int32), arrays, parameters, self.dt)
-        return tuple(n for n in self.flow.parameters if n in found)
+        return tuple(n for n in (*self.flow.parameters, *self.flow.profiles) if n in found)
 
     @property
     def weights(self) -> list[Any]:
@@ -107,19 +108,19 @@ class Controlled(Wrapped):
         return list({id(w): w for w in found}.values())
 
     def _set(self, step: tf.Tensor, arrays: Arrays, parameters: Arrays, dt: Any) -> Arrays:
-        """The parameters of a step that are set, shape (batch,)."""
+        """The parameters and profiles of a step that are set, shape (batch, ...)."""
         example, result = next(iter(arrays.values())), {}
         count, dtype = int(example.shape[0]), example.dtype
         time = tf.cast(step, dtype) * tf.cast(dt, dtype)
         for name, control in self.controls:
-            found = control.values(self.flow, (step, time), arrays, parameters)
+            found = control.values(self.flow, name, When(step, time, tf.cast(dt, dtype)), arrays, parameters)
             if not name and not isinstance(found, dict):
                 raise InputError(f"{control} must return a dictionary of parameters, not {quoted(found)}.")
             for n, value in ({name: found} if name else found).items():
                 check_parameter(repr(control), self.flow, n)
                 if n in result:
                     raise InputError(f"Two controls set {n!r} of {self.flow}: one is enough.")
-                result[n] = parameter_values(repr(control), n, value, count, dtype)
+                result[n] = parameter_values(repr(control), self.flow, n, value, count, dtype)
         return result
 
     def _check_known(self):
@@ -136,7 +137,7 @@ class Controlled(Wrapped):
     def begin(self, arrays: Arrays) -> Arrays:
         arrays = self.solver.begin(self._inner(arrays))
         example = next(iter(arrays.values()))
-        zeros = {n: tf.zeros([example.shape[0]], example.dtype) for n in self.names}
+        zeros = {n: tf.zeros([example.shape[0], *faces_of(self.flow, n)], example.dtype) for n in self.names}
         return arrays | zeros | {self._counter: tf.fill([example.shape[0]], self.first)}
 
     def keep(self, arrays: Arrays, parameters: Arrays) -> Arrays:
@@ -152,13 +153,14 @@ class Controlled(Wrapped):
         found = self._set(step, arrays, parameters, dt)
         for name, values in found.items():
             check_values("A control", self.flow, name, values)
+        check_places(self.flow, found)
         ends = [found]
         for name, control in self.controls:
             if name and isinstance(control, TimeTable):
-                ends += [
-                    found | {name: tf.fill(step.shape, tf.cast(f(control.known()), found[name].dtype))}
-                    for f in (np.min, np.max)
-                ]
+                faces, known = len(faces_of(self.flow, name)), control.known()
+                over = tuple(range(known.ndim - (faces if known.ndim > faces else 0)))
+                extremes = [tf.cast(f(known, over), found[name].dtype) for f in (np.min, np.max)]
+                ends += [found | {name: tf.broadcast_to(v, found[name].shape)} for v in extremes]
         for each in ends:
             self.solver.check_start(arrays, parameters | each, dt)
 
@@ -197,13 +199,14 @@ class Controlled(Wrapped):
     ) -> Rollout:
         """As `Solver.rollout`; says in a line where a control gave what no parameter can be."""
         frames = super().rollout(state, steps, keep_every, progress, restart=restart)
-        for name in self.names:
-            values = frames.diagnostics.get(name)
-            if isinstance(values, np.ndarray):
-                try:
-                    check_values("A control", self.flow, name, values)
-                except InputError as err:
-                    LOG.warning("%s", err)
+        known = {n: frames.diagnostics.get(n) for n in self.names}
+        known = {n: v for n, v in known.items() if isinstance(v, np.ndarray)}
+        checks = [lambda n=n, v=v: check_values("A control", self.flow, n, v) for n, v in known.items()]
+        for check in (*checks, lambda: check_places(self.flow, known)):
+            try:
+                check()
+            except InputError as err:
+                LOG.warning("%s", err)
         return frames
 
     def config(self) -> dict:

@@ -1,10 +1,10 @@
-"""What sets the parameters of a flow from step to step: tables against time, functions, networks."""
+"""What sets the parameters of a flow from step to step: functions and networks."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -12,7 +12,7 @@ import tensorflow as tf
 from phi import math
 
 from ..arguments import checked
-from ..errors import InputError, check_takes, flag, is_positive, is_real, quoted, suggestion
+from ..errors import InputError, check_takes, is_positive, is_real, quoted, suggestion
 from ..files import checksum
 from ..grids.layout import tensor_of
 from ..kernels.compiled import Arrays
@@ -20,7 +20,13 @@ from ..stepping.system import System
 from .probes import Probes
 from .values import check_parameter, described, name_of, rehearsed, state_of, tensors, variables
 
-When = tuple[tf.Tensor, tf.Tensor]
+
+class When(NamedTuple):
+    """Number of a step, from 0, the time at its start, and its length: shape (batch,), (batch,), ()."""
+
+    step: tf.Tensor
+    time: tf.Tensor
+    dt: Any
 
 
 class Control(ABC):
@@ -36,14 +42,15 @@ class Control(ABC):
     network = False
 
     @abstractmethod
-    def values(self, flow: System, when: When, arrays: Arrays, parameters: Arrays) -> Any:
+    def values(self, flow: System, name: str, when: When, arrays: Arrays, parameters: Arrays) -> Any:
         """
         The parameters of one step by name, or of a control of one parameter its value: numbers, tensors of PhiML, or
-        native ones of shape () or (batch,).
+        native ones of shape () or (batch,); of a profile also along its faces.
 
         Args:
             flow: The flow.
-            when: Number of the step, from 0, and the time at its start, shape (batch,) each.
+            name: Of the parameter, for a control of one; else "".
+            when: The step.
             arrays: The state, shape (batch, *spatial) each.
             parameters: Those of the simulation, shape (batch,) each.
         """
@@ -52,96 +59,13 @@ class Control(ABC):
     def config(self) -> dict:
         """All that defines it, with the values that its variables have now, as JSON-ready data."""
 
-    def on(self, flow: System) -> None:
-        """Raises InputError if it does not fit a flow."""
+    def on(self, flow: System, name: str) -> None:
+        """Raises InputError if it does not fit a flow, or a parameter of it."""
         return None
 
     def known(self) -> Any:
         """The values that it can give, where they are known; None where not."""
         return None
-
-
-class TimeTable(Control):
-    """
-    A parameter against time: one value per step, or values at knots in time, linear between them. Before the first knot
-    the first value holds, after the last one the last, and so after the end of values per step.
-
-    Attributes:
-        table: The values, shape (knots,) or (simulations, knots): numbers, or a variable that can be trained.
-        times: Of the knots, in domain units; None for one value per step.
-        logarithms: Whether the values are logarithms.
-    """
-
-    @checked
-    def __init__(self, values: Any, times: Sequence[float] | np.ndarray | None = None, *, logarithms: bool = False):
-        """
-        Args:
-            values: Shape (knots,), for all simulations, or (simulations, knots): numbers, or a variable of TensorFlow
-                or Keras, whose values of the moment hold in every rollout, and of which there are gradients.
-            times: Of the knots, increasing; a step has the value at its start. None: value i is that of step i.
-            logarithms: Whether the values are logarithms of the parameter, so that a training without bounds can't
-                leave what is positive. Between knots these are linear.
-
-        Raises:
-            InputError: for values that are no numbers or not finite, of another shape, or times that do not increase
-                or are not as many as the values.
-        """
-        self.logarithms = flag("logarithms of a TimeTable", logarithms)
-        self.weights = (values,) if hasattr(values, "assign") else ()
-        try:
-            found = np.asarray(values)
-        except (TypeError, ValueError):
-            found = np.asarray(None)
-        if found.dtype.kind not in "iuf" or found.ndim not in (1, 2) or not found.size:
-            kind = "numbers of shape (knots,) or (simulations, knots)"
-            raise InputError(f"The values of a TimeTable are {kind}, not {quoted(values)}.")
-        if not np.isfinite(found).all():
-            raise InputError(f"The values of a TimeTable must be finite, not {quoted(found.tolist())}.")
-        self.table = values if self.weights else np.asarray(found, np.float64)
-        self.times = None if times is None else _times(times, found.shape[-1])
-
-    def known(self) -> np.ndarray:
-        with np.errstate(over="ignore"):
-            table = np.asarray(self.table, np.float64)
-            return np.exp(table) if self.logarithms else table
-
-    def values(self, flow: System, when: When, arrays: Arrays, parameters: Arrays) -> tf.Tensor:
-        step, time = when
-        table, count = tf.cast(tf.convert_to_tensor(self.table), time.dtype), int(time.shape[0])
-        if len(table.shape) == 2 and table.shape[0] not in (1, count):
-            raise InputError(f"A TimeTable has values for {table.shape[0]} simulations, but there are {count}.")
-        table = tf.broadcast_to(table, [count, table.shape[-1]])
-        last = int(table.shape[1]) - 1
-        if self.times is None or last == 0:
-            result = tf.gather(table, tf.clip_by_value(step, 0, last), axis=1, batch_dims=1)
-        else:
-            knots = tf.constant(self.times, time.dtype)
-            i = tf.reduce_sum(tf.cast(time[:, None] >= knots[1:-1], tf.int32), 1)
-            before, after = tf.gather(knots, i), tf.gather(knots, i + 1)
-            part = tf.clip_by_value((time - before) / (after - before), 0, 1)
-            low, high = (tf.gather(table, j, axis=1, batch_dims=1) for j in (i, i + 1))
-            result = low + part * (high - low)
-        return tf.exp(result) if self.logarithms else result
-
-    def config(self) -> dict:
-        times = None if self.times is None else checksum({"times": self.times})
-        values = checksum({"values": np.asarray(self.table)})
-        return {"type": type(self).__name__, "values": values, "times": times, "logarithms": self.logarithms}
-
-    def __repr__(self):
-        return f"TimeTable({np.shape(self.table)[-1]} values{'' if self.times is None else ' at knots'})"
-
-
-def _times(times: Any, count: int) -> np.ndarray:
-    try:
-        found = np.asarray(times, np.float64)
-    except (TypeError, ValueError):
-        found = np.asarray(np.nan)
-    if found.shape != (count,):
-        raise InputError(f"A TimeTable of {count} values needs {count} times, not {quoted(times)}.")
-    if not (np.isfinite(found).all() and (np.diff(found) > 0).all()):
-        raise InputError(f"The times of a TimeTable must be finite and increase, not {quoted(found.tolist())}.")
-    return found
 
 
 class FunctionControl(Control):
@@ -163,8 +87,8 @@ class FunctionControl(Control):
         self.function, self.weights = function, variables("a FunctionControl", weights)
         check_takes("A control", function, "time", "state", *[f"weight_{i}" for i in range(len(weights))])
 
-    def values(self, flow: System, when: When, arrays: Arrays, parameters: Arrays) -> Any:
-        state, time = state_of(flow, arrays, parameters), when[1]
+    def values(self, flow: System, name: str, when: When, arrays: Arrays, parameters: Arrays) -> Any:
+        state, time = state_of(flow, arrays, parameters), when.time
         with math.precision(time.dtype.size * 8):
             return self.function(tensor_of(time, state.batch_shape), state, *tensors(self.weights, time.dtype))
 
@@ -220,7 +144,7 @@ class NeuralControl(Control):
     def known(self) -> dict:
         return {n: np.array(ends) for n, ends in self.ranges.items()}
 
-    def on(self, flow: System):
+    def on(self, flow: System, name: str):
         for name in self.ranges:
             check_parameter(repr(self), flow, name)
         if not isinstance(self.sees, Probes):
@@ -255,8 +179,8 @@ class NeuralControl(Control):
                 parts.append(values)
         return tf.stack(parts, -1)
 
-    def values(self, flow: System, when: When, arrays: Arrays, parameters: Arrays) -> dict:
-        seen, dtype = tf.cast(self._seen(flow, arrays), self.model.compute_dtype), when[1].dtype
+    def values(self, flow: System, name: str, when: When, arrays: Arrays, parameters: Arrays) -> dict:
+        seen, dtype = tf.cast(self._seen(flow, arrays), self.model.compute_dtype), when.time.dtype
         fixed, own = ([tf.convert_to_tensor(v) for v in w] for w in (self.model.non_trainable_variables, self.weights))
         output, _ = self.model.stateless_call(own, fixed, seen)
         parts, result = tf.unstack(tf.sigmoid(tf.cast(output, dtype)), axis=1), {}

@@ -1,6 +1,6 @@
 """What functions of the user's give between steps: values of parameters and fields, checked and made native."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,10 @@ from phi.math import Tensor, batch, reshaped_tensor, spatial
 
 from ..errors import LARGEST, InputError, is_real, quoted, suggestion
 from ..files import checksum
+from ..flows.bodies import free_numbers
 from ..flows.definition import describe
 from ..flows.parameters import SEED
+from ..flows.profile import profile_values
 from ..grids.layout import native_of
 from ..kernels.compiled import Arrays
 from ..stepping.arrays import unpack
@@ -35,8 +37,13 @@ def rehearsed(flow: System) -> tuple[Arrays, Arrays]:
 
 
 def controllable(flow: System) -> list[str]:
-    """Names of the parameters that may change from step to step: all but the one that random numbers are drawn from."""
-    return [n for n in flow.parameters if n != SEED]
+    """What may change from step to step: parameters but the one that random numbers are drawn from, and profiles."""
+    return [*(n for n in flow.parameters if n != SEED), *flow.profiles]
+
+
+def faces_of(flow: System, name: str) -> tuple[int, ...]:
+    """The shape of the values of a profile; () of a parameter."""
+    return tuple(flow.profiles.get(name, {}).values())
 
 
 def check_parameter(what: str, flow: System, name: Any):
@@ -52,7 +59,7 @@ def check_parameter(what: str, flow: System, name: Any):
 def check_values(what: str, flow: System, name: str, values: Any):
     """Raises InputError if known values of a parameter are not possible."""
     found = np.ravel(np.asarray(values, np.float64))
-    signed = name in getattr(flow, "signed", ())
+    signed = name in flow.profiles or name in getattr(flow, "signed", ())
     wrong = ~np.isfinite(found) | (np.abs(found) > LARGEST)
     wrong |= False if signed else found <= 0
     if wrong.any():
@@ -60,11 +67,28 @@ def check_values(what: str, flow: System, name: str, values: Any):
         raise InputError(f"{what} gives {name}={found[wrong][0]:g}, but it must be {kind}.")
 
 
-def parameter_values(what: str, name: str, value: Any, count: int, dtype: tf.DType) -> tf.Tensor:
+def check_places(flow: Any, given: Mapping[str, Any]):
+    """Raises InputError where known values of parameters put a body outside of the domain."""
+    if bodies := getattr(flow, "bodies", ()):
+        own = {n: math.wrap(f.value) for n, f in free_numbers(bodies).items()}
+        flow.inside(own | {n: math.wrap(np.ravel(v), batch("known")) for n, v in given.items() if n in own})
+
+
+def parameter_values(what: str, flow: System, name: str, value: Any, count: int, dtype: tf.DType) -> tf.Tensor:
     """
     A value of a parameter as a tensor of shape (count,): a number, a tensor of PhiML with or without batch dimensions,
-    or one of TensorFlow or NumPy of shape () or (count,). Raises InputError for anything else.
+    or one of TensorFlow or NumPy of shape () or (count,). That of a profile has the shape (count, *faces), of what
+    `initial_state` takes for it. Raises InputError for anything else.
     """
+    if faces := flow.profiles.get(name):
+        try:
+            values = profile_values(name, value, faces)
+        except InputError as err:
+            raise InputError(f"{what}: {err}") from None
+        if values.shape.batch.volume not in (1, count):
+            raise InputError(f"{what} gives {name} of {values.shape.batch.volume} simulations, but there are {count}.")
+        native = native_of(values, values.shape.batch, list(faces))
+        return tf.broadcast_to(tf.cast(native, dtype), [count, *faces.values()])
     needed = f"a number, or one for each of {count} simulations"
     if isinstance(value, Tensor):
         if value.shape.non_batch:

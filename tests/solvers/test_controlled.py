@@ -209,7 +209,7 @@ def test_wrong_parts_are_refused():
     for wrong, message in [
         (lambda: TimeTable([1, 2], [0]), "of 2 values needs 2 times"),
         (lambda: TimeTable([1, 2], [1, 1]), "must be finite and increase"),
-        (lambda: TimeTable(np.ones((2, 2, 2))), "numbers of shape"),
+        (lambda: TimeTable(np.ones((2, 2, 2, 2, 2))), "numbers of shape"),
         (lambda: FunctionControl(lambda time: 1), "function of"),
         (lambda: FunctionControl(lambda time, state: 1, [3]), "list of variables"),
         (lambda: NeuralControl(small((2,)), {}, "velocity"), "needs the ranges"),

@@ -91,10 +91,8 @@ class Design(Search):
         return f"Design({', '.join(u.name for u in self.unknowns)} of {self.solver})"
 
     def cost(self, x: np.ndarray, show: Callable[[int, int], None]) -> tuple[float, np.ndarray]:
-        names = [n for f in self.solver.output.fields for n in self.solver.output.layouts[f].arrays]
-
         def of_frames(frames: list[int], kept: dict, parameters: dict):
-            values = self._quantity(*flattened({n: kept[n] for n in names}, parameters))
+            values = self._quantity(*flattened(kept, parameters))
             if values.shape[1] != 1:
                 raise InputError(f"The quantity of a design is one number, not {values.shape[1]}.")
             return tf.reduce_mean(tf.cast(values, tf.float64)) * (len(frames) / len(self._frames))

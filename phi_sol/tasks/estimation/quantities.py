@@ -29,7 +29,8 @@ class Quantity:
 
     def __call__(self, arrays: Arrays, parameters: Arrays) -> tf.Tensor:
         """
-        The numbers of each state, shape (states, numbers), or (1, numbers) where they depend on none.
+        The numbers of each state, shape (states, numbers), or (1, numbers) where they depend on none. Parameters that
+        are among the arrays, since a control has set them, take the place of the others.
 
         Raises:
             InputError: if the function gives something else.
@@ -37,6 +38,8 @@ class Quantity:
         return self._compiled(arrays, parameters)
 
     def _values(self, arrays: Arrays, parameters: Arrays) -> tf.Tensor:
+        names = (*self.flow.parameters, *self.flow.profiles)
+        parameters = parameters | {n: arrays[n] for n in names if n in arrays}  # what controls have set
         first = next(iter(arrays.values()))
         with math.precision(first.dtype.size * 8):
             states = batch(batch=int(first.shape[0]))

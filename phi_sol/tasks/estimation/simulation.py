@@ -119,7 +119,7 @@ class Simulation:
             tape.watch(point)
             arrays, parameters = self.start(point)
         value, *found, by_variable = self._adjoint(arrays, parameters, steps, cost, show)
-        ends = [(g[n], d[n]) for g, d in zip((arrays, parameters), found, strict=True) for n in d]
+        ends = [(g[n], d[n]) for g, d in zip((arrays, parameters), found, strict=True) for n in d if n in g]
         upstream = [d for _, d in ends]
         gradient = tape.gradient([a for a, _ in ends], point, upstream, unconnected_gradients="zero").numpy()[0]
         rest = iter(by_variable)
