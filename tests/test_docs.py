@@ -58,6 +58,7 @@ def test_scene_copied_as_the_docs_say(tmp_path):
     assert os.path.exists(REPOSITORY / "docs" / "getting-started.md")
 
 
+@pytest.mark.slow
 def test_flow_of_the_extending_page(tmp_path, monkeypatch, few_numerics):
     """The very code of the page, as a scene file, on a smaller grid and with fewer frames, through all commands."""
     from phi_sol.cli import main
@@ -145,6 +146,7 @@ def test_gradients_of_the_gradients_page():
     assert found["losses"][-1] < 0.5 * found["losses"][0]
 
 
+@pytest.mark.slow
 def test_python_in_the_discovery_page(capsys):
     """The first and the last example find what the page says; all for fewer steps."""
     page = (REPOSITORY / "docs" / "discovery.md").read_text()
@@ -210,6 +212,7 @@ def test_every_scene_has_a_page():
         assert f"../images/{name}" in page and f"phi-sol generate {name}" in page
 
 
+@pytest.mark.slow
 def test_geometries_of_the_geometry_page(tmp_path, monkeypatch):
     """Every flow of the page starts; the scene at its end is generated, and evaluated obstacle by obstacle."""
     from phi import math
@@ -289,6 +292,7 @@ def test_the_page_on_extending_the_training(tmp_path, monkeypatch, capsys):
     np.testing.assert_allclose(my_parts.enstrophy(one, two), expected, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_python_in_the_closures_page(tmp_path, monkeypatch, capsys):
     page = (REPOSITORY / "docs" / "closures.md").read_text()
     monkeypatch.chdir(tmp_path)
@@ -300,6 +304,7 @@ def test_python_in_the_closures_page(tmp_path, monkeypatch, capsys):
     assert 0.2 < float(capsys.readouterr().out.split()[-1]) < 0.8  # after a tenth of the iterations
 
 
+@pytest.mark.slow
 def test_python_in_the_page_on_bodies():
     """As it is: 64x32 and a few steps."""
     names: dict = {}
@@ -309,6 +314,7 @@ def test_python_in_the_page_on_bodies():
     assert abs(float(names["slope"])) > 0
 
 
+@pytest.mark.slow
 def test_python_in_the_page_on_inverse_problems(capsys):
     """On smaller grids: the truth is within four standard errors, and the start of a box is found."""
     page, names = (REPOSITORY / "docs" / "inverse.md").read_text(), {}
@@ -323,6 +329,7 @@ def test_python_in_the_page_on_inverse_problems(capsys):
     assert names["error"] < 0.05
 
 
+@pytest.mark.slow
 def test_python_in_the_page_on_chains(capsys):
     """On smaller grids: the slope is that of differences, the design is reached, and the estimate found."""
     page, names = (REPOSITORY / "docs" / "chains.md").read_text(), {}
@@ -342,6 +349,7 @@ def test_python_in_the_page_on_chains(capsys):
     assert abs(found.estimates["wake_reynolds"] - 150) < 4 * found.errors["wake_reynolds"]
 
 
+@pytest.mark.slow
 def test_python_in_the_page_on_controls(capsys):
     """On a smaller grid, with fewer iterations: the controller gets better."""
     page, names = (REPOSITORY / "docs" / "control.md").read_text(), {}

@@ -6,7 +6,7 @@ import tensorflow as tf
 from phi import math
 
 from ..arguments import checked
-from ..errors import InputError, check_takes, is_real, quoted, suggestion
+from ..errors import InputError, check_name, check_takes, is_real, quoted, suggestion
 from ..flows.bodies import SPEEDS
 from ..grids.layout import tensor_of
 from ..kernels.compiled import Arrays
@@ -43,7 +43,7 @@ class Motion(Control):
         Raises:
             InputError: for other keys, and what is neither a function nor a table with times.
         """
-        self.body, self.path = body, dict(path)
+        self.body, self.path = check_name("The name of a body", body), dict(path)
         if not path:
             raise InputError(f"The motion of {body!r} says nothing: give a path, such as y=lambda t: 50 + 0.5 * t.")
         for key, given in path.items():

@@ -12,6 +12,8 @@ SCENE = """from dataclasses import replace
 
 from phi_sol import Schedule, load_experiment
 
+pytestmark = pytest.mark.slow
+
 experiment = replace(
     load_experiment("decaying_2d"), name="box", source=dict(y=8, x=8), ratio=2, frames=4, keep_reference_every=2,
     train=dict(seed=(0, 1), viscosity=(0.01,)), test=dict(seed=(100, 101), viscosity=(0.01,)),

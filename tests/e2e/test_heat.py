@@ -15,6 +15,8 @@ from phi.physics import diffuse
 
 from phi_sol import Experiment, Flow, Schedule, State
 
+pytestmark = pytest.mark.slow
+
 
 class Heat(Flow):
     fields, incompressible, parameters = ("temperature",), False, ("conductivity",)

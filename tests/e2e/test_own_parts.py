@@ -133,6 +133,7 @@ def test_the_scene_says_what_is_trained(here):
         assert float(list(csv.DictReader(file))[-1]["learning_rate"]) == pytest.approx(0.5e-3)
 
 
+@pytest.mark.slow
 def test_all_commands_find_what_a_network_is_made_of(here, forget, capsys):
     """And all data and all runs that they are given."""
     both = ["--data", "data/own", "--data", "more"]
@@ -191,6 +192,7 @@ def test_parts_by_the_command(here, capsys):
     assert "network is Sequential instead of build" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_start_from_a_run(here, capfd):
     """Its weights and normalisation; what it was trained on is not for tests."""
     common = ["train", "mine/scene.py", "--from", "runs/own/sol", "--steps", "1"]

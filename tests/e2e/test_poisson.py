@@ -19,6 +19,8 @@ from phi_sol.viewer.live import CORRECTED, Live
 SCENE = """from dataclasses import replace
 from phi_sol import Schedule, load_experiment
 
+pytestmark = pytest.mark.slow
+
 experiment = replace(
     load_experiment("poisson_2d"), source=dict(y=16, x=16), frames=4, keep_reference_every=4,
     train=dict(seed=(0, 1), buoyancy=(0.1,)), test=dict(seed=(100, 101), buoyancy=(0.1,)),

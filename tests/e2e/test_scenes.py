@@ -54,6 +54,7 @@ def test_all_scenes_are_covered():
     assert set(TINY) | {"poisson_2d"} == set(scene_names())  # which has tests of its own, test_poisson.py
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in TINY])
 def test_the_whole_way(name, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
@@ -193,6 +194,7 @@ def test_data_of_another_configuration_stay_as_they_are(tmp_path, monkeypatch, c
     assert {p: p.read_bytes() for p in (tmp_path / "data").rglob("*") if p.is_file()} == before
 
 
+@pytest.mark.slow
 def test_closures_by_command(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     scene = str(tiny_file("kolmogorov_2d", tmp_path))

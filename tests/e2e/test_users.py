@@ -63,6 +63,7 @@ def test_a_corrector_of_the_cylinder_is_refused_around_a_square(command, beside_
     assert "trained for another flow: type is WakeFlow instead of Square" in line and "--anyway" in line
 
 
+@pytest.mark.slow
 def test_it_is_evaluated_anyway_and_the_report_says_so(beside_the_square):
     given = ["square.py", "--data", "data", "--run", "cylinder", "--anyway", "--no-numerics", "--out", "evaluation"]
     assert main(["evaluate", *given]) == 0
@@ -82,6 +83,7 @@ def test_it_is_exported_and_filmed(beside_the_square, capsys):
     assert "another flow" in first and last.startswith("film.gif: 9 frames") and "corrector cylinder" in last
 
 
+@pytest.mark.slow
 def test_a_reynolds_number_is_found_from_noisy_observations():
     """One per cent of noise on the velocity of ten frames behind the cylinder, from a first guess of half of it."""
     import tensorflow as tf
@@ -108,6 +110,7 @@ def test_a_reynolds_number_is_found_from_noisy_observations():
     assert float(math.exp(found)) == pytest.approx(true, rel=0.1)
 
 
+@pytest.mark.slow
 def test_three_processes_share_a_folder(tiny_scene, tmp_path):
     """Each of them is told to generate all; together they leave what one alone leaves, bit by bit."""
     command = [sys.executable, "-m", "phi_sol", "generate", str(tiny_scene), "--split", "train", "--batch", "1"]

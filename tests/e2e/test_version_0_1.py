@@ -55,6 +55,7 @@ def test_an_interrupted_generation_goes_on_from_its_checkpoint(recorded):
     assert Generator(scene, "train", folder).plan()["steps"] == 2 * 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scene", ["wake", "box"])
 def test_runs_are_evaluated_and_compared_and_go_on(recorded, scene, few_numerics, capfd):
     run = recorded / "runs" / scene / "non"

@@ -11,6 +11,7 @@ from selenium.webdriver.common.keys import Keys
 pytestmark = pytest.mark.usefixtures("no_errors")
 
 
+@pytest.mark.slow
 def test_live(page, site):
     """Steps, gain 0 equals the source, parameters, actions; all panels in one colour scale."""
     page.open("/live")

@@ -97,6 +97,7 @@ def test_no_film_of_a_corrector_that_can_t_be_loaded(folder, tiny_data, capsys):
     assert "corrector.keras is damaged" in capsys.readouterr().err and not (folder / "a.gif").exists()
 
 
+@pytest.mark.slow
 def test_animate(folder, tiny_data, capsys):
     assert (
         main(

@@ -209,6 +209,7 @@ def test_two_correctors_of_one_training_are_no_seeds():
     assert trained_alike(twice, twice) == {"a": ["a"], "b": ["b"]}
 
 
+@pytest.mark.slow
 def test_without_a_run_and_in_memory(tiny, tiny_run, tiny_data, few_numerics):
     """SRC and the numerics alone; then a corrector and a solver that are in no folder. Nothing is written."""
     alone = evaluate(tiny, [], tiny_data, frames=3)

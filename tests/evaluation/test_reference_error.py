@@ -32,6 +32,7 @@ def restricted(fine: np.ndarray, component: str) -> np.ndarray:
     return fine[:, 1::2].reshape(24, 2, 11).mean(1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name, scheme, dt", [("half dt", "semi_lagrangian", 0.5), ("mac_cormack", "mac_cormack", 1.0)])
 def test_by_hand(found, data, name, scheme, dt):
     """The reference flow stepped from its stored frame 0, restricted and compared over four units of time."""

@@ -22,6 +22,7 @@ def calls_of_boxes(folder: Path, tiny, tiny_train, tiny_data, tiny_run) -> dict[
     estimation = {"solver": box, "state": start, "unknowns": ["viscosity"], "observations": seen}
     design = {"solver": box, "state": start, "unknowns": ["viscosity"], "steps": 1}
     design["quantity"] = lambda state: tf.reduce_mean(state.velocity.vector["y"].values.native("batch,y,x") ** 2)
+    quantity = lambda state: tf.reduce_mean(state.velocity.vector["y"].values.native("batch,y,x") ** 2, [1, 2])  # noqa: E731
     place = {"y": 3.0, "x": 3.0}
     own = phi_sol.Library(fields=("a",), order=1, degree=1)
     return {
@@ -98,6 +99,16 @@ def calls_of_boxes(folder: Path, tiny, tiny_train, tiny_data, tiny_run) -> dict[
             phi_sol.Observations, {"frames": frames, "every": 1},
             {"frames": "thing", "fields": "names", "every": "count", "region": "table", "noise": "positive or none"},
             {"fields": (NONE,), "region": (NONE,)},
+        ),
+        "Measurements": Call(
+            phi_sol.Measurements,
+            {"flow": box, "quantity": quantity, "values": [1.0, 1.0], "times": [box.dt, 2 * box.dt]},
+            {"flow": "thing", "quantity": "function", "values": "thing", "times": "list", "noise": "positive or none",
+             "name": "name"},
+        ),
+        "Measurements.of": Call(
+            phi_sol.Measurements.of, {"frames": frames, "quantity": quantity},
+            {"frames": "thing", "quantity": "function", "every": "count", "noise": "positive or none", "name": "name"},
         ),
         "Estimation": Call(
             phi_sol.Estimation, estimation,

@@ -52,6 +52,9 @@ def calls_of_chains(folder: Path, tiny, tiny_train, tiny_data, tiny_run) -> dict
             {"model": "thing", "ranges": "table", "sees": "thing"},
             {"sees": (str, list)},  # the flow knows its fields: `Controlled` says it
         ),
+        "Motion": Call(
+            phi_sol.Motion, {"body": "disc", "y": lambda t: 50 + t}, {"body": "name", "y": "function"},
+        ),
         "Probes": Call(
             phi_sol.Probes, {"fields": "velocity", "points": [{"y": 1.0, "x": 2.0}]},
             {"fields": "names", "points": "list"}, {"fields": (str, NONE)},

@@ -93,7 +93,10 @@ FLOWS = {
 }
 
 
-@pytest.mark.parametrize("name", FLOWS)
+SLOW = {"wake of fluxes", "wake in 3D", "plume", "box of smoke"}
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] if n in SLOW else []) for n in FLOWS])
 def test_compiled_and_phiflow_steps_agree_and_the_body_holds_its_velocity(name):
     kind, options, given = FLOWS[name]
     body = Disc("a", PLACE, 26.0 if "3D" in name else 18.0, spin=0.01, free=("x", "spin", "vy"))

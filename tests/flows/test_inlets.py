@@ -22,7 +22,9 @@ def largest(a, b) -> float:
     return max(float(np.abs(p.values.numpy("y,x") - q.values.numpy("y,x")).max()) for p, q in pairs)
 
 
-@pytest.mark.parametrize("advection", ["semi_lagrangian", "mac_cormack", "central"])
+@pytest.mark.parametrize(
+    "advection", ["semi_lagrangian", *(pytest.param(n, marks=pytest.mark.slow) for n in ("mac_cormack", "central"))]
+)
 def test_simulations_with_inlets_of_their_own(advection):
     """Against flows whose inlet is that of all simulations."""
     flow = WakeFlow(y=32, x=16, dt=0.5, advection=advection)

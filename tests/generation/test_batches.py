@@ -145,6 +145,7 @@ def test_batches_are_of_about_equal_size_and_do_not_depend_on_what_is_finished(t
     ]
 
 
+@pytest.mark.slow
 def test_automatic_batches(monkeypatch):
     """On a CPU 4 MiB of states: 393 kB for one of 256x128 with three arrays, 8.4 MB for 128x64x64 with four."""
     assert automatic_batch(WakeFlow(y=64, x=32)) == 8

@@ -134,6 +134,7 @@ def test_a_chain_is_a_solver(chain, tmp_path):
     np.testing.assert_array_equal(half.times, [1, 2])
 
 
+@pytest.mark.slow
 def test_diagnostics_and_outputs_of_the_parts():
     """An iterative solver says its iterations also in a chain, and a finer source shows the coarse grid."""
     box, pair = SmokeBox(y=8, x=8), SolverPair(WakeFlow, dict(y=16, x=8), 2, dt=1.0)

@@ -82,6 +82,7 @@ def test_functions_of_time_and_state():
     np.testing.assert_allclose(used(one), found, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_solvers_around_it_keep_its_counter():
     inner = Controlled(BOX, {"viscosity": [0.1, 0.2, 0.3]})
     np.testing.assert_allclose(used(WithTimeStep(inner, 0.05), 3)[:, 0], [0.1, 0.2, 0.3], rtol=1e-6)

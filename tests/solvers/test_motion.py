@@ -66,6 +66,7 @@ def test_what_enters_at_knots_for_all_faces_and_by_functions():
     np.testing.assert_allclose(found.diagnostics["inlet"][1, 0], 1 + 0.04 * np.sin(np.arange(8)), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_what_enters_in_space_and_time_is_found():
     true = 1 + 0.3 * np.sin(np.arange(3)[:, None] + np.linspace(0, 3, 8))
     with precision(64):
@@ -133,6 +134,7 @@ def test_speeds_are_derivatives_of_paths():
     assert np.allclose(told["paddle_spin"][[0, 3, 6, 9], 0], [0.01, 0.01, -0.005, -0.005])
 
 
+@pytest.mark.slow
 def test_a_path_is_found_and_has_a_gradient():
     """From the force on the body, which is where its control says, not where the state at the start had it."""
     disc = Disc("disc", dict(y=80, x=50), radius=12, free=("x", "vx"))

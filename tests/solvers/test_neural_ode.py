@@ -61,6 +61,7 @@ def test_order_in_time_with_steps_of_any_length(integrator, order):
     assert slopes[0] == pytest.approx(order, abs=0.35)
 
 
+@pytest.mark.slow
 def test_every_stage_sees_the_forcing_of_its_time():
     """With the forcing for the rate a classical Runge-Kutta step is Simpson's rule in time."""
     flow = ForcedAdvection(y=8, x=8, dt=0.1)

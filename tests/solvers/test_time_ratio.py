@@ -64,6 +64,7 @@ def test_substeps_are_steps(pair):
     np.testing.assert_array_equal(Substeps(pair.source, 1).rollout(pair.restrict(start), 2).times, [4, 8])
 
 
+@pytest.mark.slow
 def test_gradient_through_substeps():
     """Against central differences in float64, along a random direction."""
     flow = ForcedAdvection(y=8, x=8, dt=0.1)

@@ -50,6 +50,7 @@ def double():
         yield
 
 
+@pytest.mark.slow
 def test_a_wake_of_two_simulations_with_and_without_checkpoints(double):
     flow = WakeFlow(y=16, x=8, dt=4.0)
     state = flow.rollout(flow.initial_state(reynolds=[200.0, 400.0], inlet=np.ones(8)), 3, progress=False).last
@@ -67,6 +68,7 @@ def test_variables_of_terms(double):
     check(flow, flow.initial_state(seed=1, viscosity=0.02), [4], [drag], budget=1)
 
 
+@pytest.mark.slow
 def test_weights_of_a_corrector(tiny_run, tiny):
     from phi_sol import Corrector
 

@@ -135,6 +135,7 @@ def last(solver, state):
     return solver.rollout(state, 2, 2)
 
 
+@pytest.mark.slow
 def test_another_process():
     """A spawned process imports everything anew, as on another machine."""
     solver = IterativeFlow(BOX, "previous", tolerance=1e-4)

@@ -62,6 +62,7 @@ def test_a_missing_constant_is_found(data, known, tmp_path):
     np.testing.assert_array_equal(FitTerms.load(tmp_path)[0], weights[0])
 
 
+@pytest.mark.slow
 def test_a_network_takes_the_place_of_a_missing_law(data, known, tmp_path):
     def pointwise(layers, x, outputs):
         x = keras.layers.Conv2D(16, 1, activation="tanh")(x)

@@ -49,7 +49,7 @@ def loss_and_gradient(parts, name, looped, remat, **options):
 
 FORMS = [
     ("sol", {}),
-    ("sol", dict(truncate=2, push_forward=1, noise=0.1)),
+    pytest.param("sol", dict(truncate=2, push_forward=1, noise=0.1), marks=pytest.mark.slow),
     pytest.param("nog", {}, marks=pytest.mark.slow),
     pytest.param("pure", {}, marks=pytest.mark.slow),
     pytest.param("node", dict(integrator="heun"), marks=pytest.mark.slow),

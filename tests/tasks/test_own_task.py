@@ -51,6 +51,7 @@ def test_all_commands(place, monkeypatch, capsys):
     assert "its task compares no methods" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_interrupted_and_resumed(place, tmp_path, monkeypatch):
     """A task without a network has checkpoints, callbacks and validation as any other."""
     import keras

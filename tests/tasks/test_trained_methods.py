@@ -56,7 +56,7 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[] if n == "sol" else pytest.mark.slow) for n in CASES])
 def test_first_loss_is_that_of_the_source_and_training_lowers_it(data, tmp_path, name):
     """
     One batch is one epoch of windows, so that the first loss is the mean over all of them with a network that is zero.

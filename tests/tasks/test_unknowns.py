@@ -8,16 +8,21 @@ from noise import noisy, quiet
 from phi.math import precision, spatial, wrap
 
 from phi_sol import (
+    Controlled,
     Design,
+    Disc,
     Estimation,
     FunctionTerm,
     InitialField,
     InputError,
+    Motion,
     Observations,
+    Outline,
     Parameter,
     PeriodicBox,
     Profile,
     State,
+    TimeTable,
     WakeFlow,
     Weights,
 )
@@ -60,27 +65,74 @@ def test_a_mean_stays(wake):
     assert least.values["inlet"].std() > 0.01
 
 
-def test_gradients_of_all_kinds_of_unknowns(wake):
+def compared(task, rng, step=1e-5):
+    """Of each unknown the slopes of the cost in three directions by the gradient, and by differences."""
+    x = task.simulation.begin + 0.01 * rng.normal(size=task.size)
+    value, gradient = task.whole(x, quiet)
+    assert value == pytest.approx(np.sum(task.residuals(x[None]) ** 2) / 2, rel=1e-10)
+    ends, result = np.cumsum([len(u.begin(task.solver, task.simulation.arrays, task.simulation.parameters))
+                              for u in task.unknowns]), {}  # fmt: skip
+    for unknown, end, begin in zip(task.unknowns, ends, [0, *ends], strict=False):
+        along = np.zeros((3, len(x)))
+        along[:, begin:end] = rng.normal(size=(3, end - begin))
+        moved = np.concatenate([x + step * along, x - step * along])
+        costs = np.sum(task.residuals(moved) ** 2, 1) / 2
+        result[unknown.name] = along @ gradient, (costs[:3] - costs[3:]) / (2 * step)
+    return result
+
+
+def check_slopes(slopes):
+    for name, (found, expected) in slopes.items():
+        cosine = found @ expected / np.linalg.norm(found) / np.linalg.norm(expected)
+        assert cosine > 0.9999, (name, found, expected)
+        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max(), err_msg=name)
+
+
+@pytest.mark.parametrize("steps", [20, 200])
+def test_gradients_of_all_kinds_of_unknowns(wake, steps):
     """Profile, field, parameter and weights of a term together, against finite differences in double precision."""
+    rng = np.random.default_rng(1)
     with precision(64):
         drag = tf.Variable(0.02, dtype=tf.float64)
         flow = wake.with_terms(FunctionTerm(lambda s, c: {"velocity": -c * s.velocity}, [drag]))
         start = flow.rollout(flow.initial_state(reynolds=300.0, inlet=np.linspace(0.8, 1.2, 8)), 5, progress=False).last
-        frames = flow.rollout(start, 20, progress=False)
-        seen = Observations(noisy(frames, 0.1), "velocity", every=5, noise=0.1)
-        unknowns = [Parameter("reynolds", 200.0), Profile(), InitialField("marker"), Weights([drag], "drag")]
-        task = Estimation(flow, start, unknowns, seen)
-        x = task.simulation.begin + 0.01 * np.random.default_rng(0).normal(size=task.size)
-        value, gradient = task.whole(x, quiet)
-        assert value == pytest.approx(np.sum(task.residuals(x[None]) ** 2) / 2, rel=1e-10)
-        rng = np.random.default_rng(1)
-        for part in [rng.normal(size=x.shape), *np.eye(len(x))[[0, 3, -1]]]:
-            d = 1e-5 * part
-            difference = task.whole(x + d, quiet)[0] - task.whole(x - d, quiet)[0]
-            assert difference == pytest.approx(2 * gradient @ d, rel=1e-5, abs=1e-12)
-        operator = task.operator(x, task.residuals(x[None]).shape[1])
-        u, v = rng.normal(size=operator.shape[0]), rng.normal(size=len(x))
-        assert u @ operator.matvec(v) == pytest.approx(v @ operator.rmatvec(u), rel=1e-4)
+        frames = flow.rollout(start, steps, progress=False)
+        seen = Observations(noisy(frames, 0.1), "velocity", every=steps // 4, noise=0.1)
+        unknowns = [Parameter("reynolds", 200.0), Profile(), InitialField("velocity"), Weights([drag], "drag")]
+        slopes = compared(Estimation(flow, start, unknowns, seen), rng)
+        if steps == 200:  # what was at the start has left long ago
+            found, _ = slopes.pop("velocity")
+            assert np.abs(found).max() < 1e-4 * np.abs(slopes["inlet"][0]).max()
+        check_slopes(slopes)
+
+
+@pytest.mark.parametrize("steps", [20, 200])
+def test_gradients_of_an_initial_field(box, steps):
+    """In a periodic box nothing leaves."""
+    with precision(64):
+        start = box.initial_state(seed=3, viscosity=0.02)
+        seen = Observations(noisy(box.rollout(start, steps, progress=False), 0.1), every=steps // 4, noise=0.1)
+        check_slopes(compared(Estimation(box, start, InitialField("velocity"), seen), np.random.default_rng(1)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("steps", [20, pytest.param(200, marks=pytest.mark.slow)])
+def test_gradients_of_bodies_paths_and_what_enters_in_time(steps):
+    """Place, size, angle, outline and spin of a body, a second one's path, and an inlet in space and time."""
+    with precision(64):
+        wing = Outline("wing", dict(y=60, x=45), 14, a=(0.0, 0.2), free=("y", "x", "radius", "angle", "a2", "spin"))
+        disc = Disc("disc", dict(y=130, x=55), 13, free=("x", "vx"))
+        flow = WakeFlow(y=32, x=16, dt=3.0, bodies=[wing, disc])
+        knots = np.linspace(0, 3 * steps, 4)
+        path = tf.Variable(np.array([55.0, 58.0, 53.0, 56.0]))
+        inlet = tf.Variable(1 + 0.1 * np.random.default_rng(2).normal(size=(4, 16)))
+        controls = [Motion("disc", x=TimeTable(path, times=knots)), {"inlet": TimeTable(inlet, times=knots)}]
+        solver = Controlled(flow, controls)
+        start = solver.rollout(flow.initial_state(reynolds=120.0), 5, progress=False).last
+        frames = solver.rollout(start, steps, progress=False)
+        seen = Observations(noisy(frames, 0.1), "velocity", every=steps // 4, noise=0.1)
+        unknowns = [*(Parameter(f"wing_{k}") for k in wing.free), Weights(path, "path"), Weights(inlet, "inlet")]
+        check_slopes(compared(Estimation(solver, start, unknowns, seen), np.random.default_rng(1)))
 
 
 def test_weights_of_a_term_are_found_and_kept(box):
@@ -95,6 +147,7 @@ def test_weights_of_a_term_are_found_and_kept(box):
     assert abs(float(drag) - 0.3) < 4 * float(found.errors["drag"][0])
 
 
+@pytest.mark.slow
 def test_all_methods_find_the_same(box):
     start = box.initial_state(seed=3, viscosity=0.02)
     known = Observations(noisy(box.rollout(start, 10, progress=False), 0.02), every=5, noise=0.02)
@@ -108,6 +161,7 @@ def test_all_methods_find_the_same(box):
         assert other.estimates["viscosity"] == pytest.approx(best.estimates["viscosity"], rel=0.1)
 
 
+@pytest.mark.slow
 def test_errors_of_fields_are_those_of_the_whole_covariance(vortices):
     """The low-rank ones are at least as large as (JᵀJ + 1/p²)^-1 from the whole Jacobian, and close to it."""
     start = vortices.initial_state(viscosity=0.1)
@@ -121,6 +175,7 @@ def test_errors_of_fields_are_those_of_the_whole_covariance(vortices):
     assert found.rank == 60
 
 
+@pytest.mark.slow
 def test_errors_of_a_field_hold_the_truth_as_often_as_they_say(vortices):
     """Fields are drawn from the prior: 68 % of their values lie within one error."""
     start, inside = vortices.initial_state(viscosity=0.1), []

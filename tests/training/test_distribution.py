@@ -15,6 +15,8 @@ from distributed import train
 from phi_sol import Corrector, InputError
 from phi_sol.training.distribution import check_batch, is_chief, make_strategy
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = Path(__file__).with_name("distributed.py")
 
 

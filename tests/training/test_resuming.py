@@ -62,6 +62,7 @@ def test_interrupted_and_resumed_run_equals_an_uninterrupted_one(tiny_train, tmp
     assert trainer(tiny_train, tmp_path / "parts", resume=True, **how).progress == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["adam", "nadam", "lion"])
 def test_a_later_stage_takes_no_longer_steps_than_its_rate(tiny_train, tmp_path, monkeypatch, optimizer):
     """

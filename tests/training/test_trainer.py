@@ -64,6 +64,7 @@ def test_a_budget_starts_when_everything_is_compiled(tiny_train, tmp_path, monke
     assert int(rows[-1]["step"]) > 5 and rows[-1]["unroll"] == "4" and float(rows[-1]["seconds"]) < 4.0
 
 
+@pytest.mark.slow
 def test_seed_decides_the_result(tiny_train, tmp_path):
     a = trainer(tiny_train, tmp_path / "a", steps=2, seed=1).fit()
     b = trainer(tiny_train, tmp_path / "b", steps=2, seed=1).fit()
@@ -89,6 +90,7 @@ def test_nan_ends_the_run_and_keeps_the_last_checkpoint(tiny_train, tmp_path):
     assert trainer(tiny_train, tmp_path / "run", steps=60, resume=True).step == 50
 
 
+@pytest.mark.slow
 def test_keras_early_stopping_works(tiny_train, tmp_path):
     run = trainer(tiny_train, tmp_path / "run", steps=1000)
     run.fit([keras.callbacks.EarlyStopping(monitor="loss", min_delta=1e9, patience=0)])
@@ -136,6 +138,7 @@ def test_bad_methods_and_unrolls(tiny_train, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_supervised_trainings_are_validated_by_rollouts(tiny_train, tmp_path):
     chosen = (
         trainer(tiny_train, tmp_path / "run", steps=2, method=Method("pre"), validation=Validation(1, frames=2))

@@ -8,6 +8,8 @@ from phi import math
 from phi_sol import Disc, Outline, PeriodicBox, Rectangle, WakeFlow, metrics
 from phi_sol.stepping.arrays import pack
 
+pytestmark = pytest.mark.slow
+
 PLACE = dict(y=60.0, x=52.0)
 BODIES = {
     "disc": Disc("a", PLACE, 17.0, spin=0.05, free=("y", "x", "vy", "vx", "spin", "radius")),

@@ -21,6 +21,8 @@ from phi_sol import (
 )
 from phi_sol.stepping.arrays import array_names
 
+pytestmark = pytest.mark.slow
+
 STEPS, LEAST = 20, 0.999999
 
 

@@ -96,6 +96,7 @@ def test_source_adds_its_rate():
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("grid", GRIDS, ids=["2D", "3D"])
 def test_marker_of_a_closed_plume_stays_within_the_stated_bounds(grid):
     """

@@ -8,6 +8,8 @@ from phi_sol.evaluation.records import run_solver
 from phi_sol.metrics import dominant_frequency
 from phi_sol.storage.dataset import find_simulations
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def test_set(tmp_path_factory):

@@ -14,7 +14,7 @@ from phi_sol import Projection, State, WakeFlow
 sys.path.insert(0, str(Path(__file__).parent))
 from phiflow_wake import PhiFlowWake
 
-GRIDS = [dict(y=64, x=32), dict(y=256, x=128)]
+GRIDS = [dict(y=64, x=32), pytest.param(dict(y=256, x=128), marks=pytest.mark.slow)]
 
 
 def random_arrays(flow, rng, dtype, simulations=2):

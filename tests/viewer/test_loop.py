@@ -190,6 +190,7 @@ def use_many():
     page.close()
 
 
+@pytest.mark.slow
 def test_many_viewers_leave_nothing_behind(left_behind):
     use_many()
     assert left_behind() == {}

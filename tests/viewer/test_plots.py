@@ -156,6 +156,7 @@ def catalogue(tiny_run, tiny_data):
     return Catalogue([str(tiny_run)], data=tiny_data / "test")
 
 
+@pytest.mark.slow
 def test_films(catalogue, tmp_path):
     film = Film(catalogue, frames="0:8:4")
     assert film.frames == [0, 4, 8]

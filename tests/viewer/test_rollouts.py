@@ -126,12 +126,14 @@ print(comparison.progress(recording, None) or "done")
 """
 
 
+@pytest.mark.slow
 def test_rollouts_are_the_first_that_a_process_computes(place):
     """Nothing has used PhiML's TensorFlow backend before; it can't be started in a compiled function."""
     command = [sys.executable, "-c", FRESH, str(place / "data" / "test")]
     assert subprocess.run(command, capture_output=True, text=True, timeout=240).stdout.strip() == "done"
 
 
+@pytest.mark.slow
 def test_own_obstacles_come_from_the_scene_file(tiny_scene, tmp_path, monkeypatch):
     """Neither geometries nor functions can be made from their description: without the file this is said."""
     monkeypatch.chdir(tmp_path)

@@ -82,6 +82,7 @@ class Measurements(Observed):
             raise InputError(f"Nothing is measured: there is no finite value of {self.name!r}.")
 
     @classmethod
+    @checked
     def of(
         cls, frames: Rollout, quantity: Any, *, every: int = 1, noise: float | None = None, name: str = "measured"
     ) -> "Measurements":
