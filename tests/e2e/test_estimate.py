@@ -40,6 +40,17 @@ def test_parameters_of_recorded_simulations(place, tiny, tmp_path, capsys):
     assert "is of other estimates" in capsys.readouterr().err
 
 
+def test_probes(place, tmp_path, capsys):
+    given = ["estimate", *place, "--unknown", "reynolds", "--simulation", "0", "--noise", "0.01", "--out", "found"]
+    given += ["--bounds", "reynolds=50:5000", "--iterations", "3"]
+    assert main([*given, "--probe", "y=120,x=50", "--probe", "y=150,x=40"]) == 0
+    (entry,) = json.loads((tmp_path / "found" / "estimate.json").read_text())["simulations"].values()
+    frames = entry["observed"] // 4
+    assert entry["observed"] == 4 * frames and entry["noise"] == {"probes": 0.01}  # two components, two points
+    assert main([*given, "--resume", "--probe", "y=120,x=50"]) == 2
+    assert "is of other estimates" in capsys.readouterr().err
+
+
 def test_an_interrupted_command_goes_on(place, tmp_path, monkeypatch, capsys):
     given = ["estimate", *place, "--unknown", "reynolds", "--out", "found", "--simulation", "0"]
     jacobian = Estimation.jacobian
@@ -70,6 +81,11 @@ def test_an_interrupted_command_goes_on(place, tmp_path, monkeypatch, capsys):
         (["--unknown", "reynolds", "--bounds", "reynolds=5:4"], "must be in order"),
         (["--unknown", "reynolds", "--region", "z=1:2"], "has the axes y, x, not 'z'"),
         (["--unknown", "reynolds", "--observe", "pressure"], "'pressure' can't be observed"),
+        (["--unknown", "reynolds", "--probe", "y=100"], "A probe of WakeFlow"),
+        (["--unknown", "reynolds", "--probe", "y=100,x=900"], "lies at y in [0, 200], x in [0, 100]"),
+        (["--unknown", "reynolds", "--probe", "y=100,x=here"], "--probe x=here: 'here' is no number"),
+        (["--unknown", "reynolds", "--probe", "here"], "must have the form NAME=VALUE, e.g. y=100,x=50"),
+        (["--unknown", "reynolds", "--probe", "y=9,x=9", "--region", "y=1:2"], "by a region or by probes, not by both"),
         (["--unknown", "reynolds", "--every", "99"], "none is observed with every=99"),
         (["--unknown", "reynolds", "--simulation", "7"], "There is no simulation 7: the data hold"),
         (["--unknown", "reynolds", "--noise", "0"], "noise of observations must be positive"),

@@ -25,7 +25,7 @@ def table_of(results: Mapping[str, Any]) -> Table:
         for unknown, value in entry["estimates"].items():
             error, recorded = (entry["errors"] or {}).get(unknown), entry["recorded"].get(unknown)
             off = f"{100 * (value / recorded - 1):+.2f} %" if recorded and isinstance(value, float) else ""
-            shown = [f"{recorded:.6g}" if recorded is not None else "", _number(value), _number(error), off]
+            shown = [f"{recorded:.6g}" if recorded is not None else "", _number(value), _number(error, 2), off]
             rows.append([name, unknown, *shown, f"{entry['chi2']:.3g}", f"{entry['seconds']:.1f}"])
     note = (
         "Of fields and profiles the root mean square. chi² is 1 where the observations are followed within their noise."
@@ -33,12 +33,12 @@ def table_of(results: Mapping[str, Any]) -> Table:
     return Table(f"{results['scene']}: estimates from recorded frames", columns, rows, note)
 
 
-def _number(value: Any) -> str:
+def _number(value: Any, digits: int = 6) -> str:
     if value is None:
         return ""
     if isinstance(value, list):
         value = float(np.sqrt(np.mean(np.square(value))))
-    return f"{value:.6g}" if np.isfinite(value) else "not seen"
+    return f"{value:.{digits}g}" if np.isfinite(value) else "not seen"
 
 
 def verdicts_of(results: Mapping[str, Any]) -> list[str]:
@@ -48,7 +48,7 @@ def verdicts_of(results: Mapping[str, Any]) -> list[str]:
         parts = []
         for unknown, value in entry["estimates"].items():
             error = (entry["errors"] or {}).get(unknown)
-            parts.append(f"{unknown} {_number(value)}" + (f" ± {_number(error)}" if error is not None else ""))
+            parts.append(f"{unknown} {_number(value)}" + (f" ± {_number(error, 2)}" if error is not None else ""))
         text = f"{name}: {', '.join(parts)}."
         if results["wanted"]["noise"] is not None and entry["chi2"] > 2:
             text += (
