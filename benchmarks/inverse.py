@@ -3,7 +3,7 @@ Estimates through flows, against the truth: how far they are off, and how long t
 
     python benchmarks/inverse.py            # benchmarks/results/inverse.json
     python benchmarks/inverse.py --seeds 3
-    python benchmarks/inverse.py --tasks inlet cylinder
+    python benchmarks/inverse.py --tasks inlet cylinder --images docs/images
 
 reynolds: the Reynolds number of `wake_2d` from a region of its wake in ten of 50 frames, with 1 % noise (of the speed's
 deviation), the state at the start known, the search beginning at 200. On one grid the recording is the solver's own; on
@@ -76,10 +76,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=10, help="of the noise")
     parser.add_argument("--tasks", nargs="*", default=["reynolds", *TASKS], choices=["reynolds", *TASKS])
+    parser.add_argument("--images", type=Path, help="folder for the pictures of docs/inverse.md")
     given = parser.parse_args()
     place = Path(__file__).parent / "results" / "inverse.json"
     for task in given.tasks:
-        rows = reynolds(given.seeds) if task == "reynolds" else [TASKS[task](given.seeds)]
+        rows = reynolds(given.seeds) if task == "reynolds" else [TASKS[task](given.seeds, given.images)]
         show(task, rows)
         known = json.loads(place.read_text()) if place.is_file() else {}
         write_json(place, known | {task: rows, "versions": versions()})

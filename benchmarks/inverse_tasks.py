@@ -2,8 +2,11 @@
 
 import statistics
 import time
+from pathlib import Path
 
+import inverse_figures as figures
 import numpy as np
+from phi import math
 
 import phi_sol as ps
 
@@ -23,8 +26,8 @@ def noisy(frames, seed: int) -> tuple:
     return ps.Rollout(frames.flow, values, frames.parameters, frames.times), deviation
 
 
-def repeated(seeds: int, frames, see, task, off, **how) -> dict:
-    """Error and time over seeds of the noise."""
+def repeated(seeds: int, frames, see, task, off, draw=None, **how) -> dict:
+    """Error and time over seeds of the noise; what was found with the first is drawn."""
     errors, seconds = [], []
     for seed in range(seeds):
         values, deviation = noisy(frames, seed)
@@ -33,6 +36,8 @@ def repeated(seeds: int, frames, see, task, off, **how) -> dict:
         seconds.append(time.perf_counter() - begin)
         errors.append(off(found))
         print(seed, errors[-1], round(seconds[-1], 1), found, flush=True)
+        if draw is not None and seed == 0:
+            draw(found)
     spread = statistics.stdev(errors) if seeds > 1 else 0.0
     row = {"seeds": seeds, "off": statistics.mean(errors), "deviation": spread, "most": max(errors)}
     return row | {"seconds": statistics.median(seconds), "first_seconds": seconds[0]}
@@ -42,7 +47,7 @@ def relative(values: np.ndarray, true: np.ndarray) -> float:
     return float(np.linalg.norm(values - true) / np.linalg.norm(true))
 
 
-def inlet(seeds: int) -> dict:
+def inlet(seeds: int, images: Path | None = None) -> dict:
     """32 values that enter the wake, from its velocity in 0 to 100 along the stream, ten frames of 10 units of time."""
     from phi.math import spatial, wrap
 
@@ -57,10 +62,11 @@ def inlet(seeds: int) -> dict:
     frames = flow.rollout(truth, 50, progress=False)
     see = lambda f, s: ps.Observations(f, "velocity", every=5, region={"y": (0, 100)}, noise=s["velocity"])  # noqa: E731
     task = lambda seen: ps.Estimation(flow, start, ps.Profile("inlet"), seen)  # noqa: E731
-    return repeated(seeds, frames, see, task, lambda f: relative(f.estimates["inlet"], true))
+    draw = images and (lambda f: figures.inlet(images, 100 * x, true, f))
+    return repeated(seeds, frames, see, task, lambda f: relative(f.estimates["inlet"], true), draw)
 
 
-def field(seeds: int) -> dict:
+def field(seeds: int, images: Path | None = None) -> dict:
     """The initial velocity of 128x128 cells in a periodic box, from three later frames, without a prior."""
     box = ps.PeriodicBox(y=128, x=128, dt=0.025, advection="central", peak=4)
     start = box.initial_state(seed=1, viscosity=2e-3)
@@ -74,17 +80,16 @@ def field(seeds: int) -> dict:
 
     see = lambda f, s: ps.Observations(f, every=20, noise=s["velocity"])  # noqa: E731
     task = lambda seen: ps.Estimation(box, guess, ps.InitialField("velocity"), seen)  # noqa: E731
-    return repeated(seeds, frames, see, task, off, iterations=200, method="l-bfgs")
+    draw = images and (lambda f: figures.field(images, box, start, f))
+    return repeated(seeds, frames, see, task, off, draw, iterations=200, method="l-bfgs")
 
 
-def cylinder(seeds: int) -> dict:
+def cylinder(seeds: int, images: Path | None = None) -> dict:
     """Place and radius of a smooth cylinder, from its wake beyond y = 80; error of the worst one in cells."""
     body = ps.Disc("cylinder", center={"y": 50.0, "x": 50.0}, radius=10.0, free=("y", "x", "radius"))
     flow = ps.WakeFlow(y=64, x=32, dt=2.0, advection="mac_cormack", bodies=[body])
     start = flow.rollout(flow.initial_state(reynolds=100.0), 200, keep_every=200, progress=False).last
     true = {"cylinder_y": 53.1, "cylinder_x": 47.2, "cylinder_radius": 11.3}
-    from phi import math
-
     truth = ps.State(start.fields, start.parameters | {n: math.wrap(v) for n, v in true.items()})
     frames = flow.rollout(truth, 50, progress=False)
     see = lambda f, s: ps.Observations(f, "velocity", every=5, region={"y": (80, 180)}, noise=s["velocity"])  # noqa: E731
@@ -93,10 +98,11 @@ def cylinder(seeds: int) -> dict:
     task = lambda seen: ps.Estimation(flow, start, unknowns(), seen)  # noqa: E731
     cell = flow.spacing["y"]
     off = lambda f: max(abs(f.estimates[n] - v) for n, v in true.items()) / cell  # noqa: E731
-    return repeated(seeds, frames, see, task, off, windows=10)
+    draw = images and (lambda f: figures.cylinder(images, body, true, frames, f))
+    return repeated(seeds, frames, see, task, off, draw, windows=10)
 
 
-def plume(seeds: int) -> dict:
+def plume(seeds: int, images: Path | None = None) -> dict:
     """Buoyancy and rate of the source of a plume, from its smoke: how far off the worse one is, relative."""
     import tensorflow as tf
 
@@ -118,29 +124,73 @@ def plume(seeds: int) -> dict:
     return repeated(seeds, frames, see, task, off)
 
 
-def rotation(seeds: int) -> dict:
-    """The spin of a cylinder at Re = 100 by diameter of least drag, tried over ten periods of shedding."""
-    from phi import math
-
+def spinning() -> tuple:
+    """A cylinder that may spin at Re = 100 by diameter, its developed wake, and its drag coefficient."""
     body = ps.Disc("cylinder", center={"y": 50.0, "x": 50.0}, radius=10.0, free=("spin",))
     flow = ps.WakeFlow(y=128, x=64, dt=1.0, advection="mac_cormack", bodies=[body])
     start = flow.rollout(flow.initial_state(reynolds=50.0), 400, keep_every=400, progress=False).last
     half = 0.5 * flow.speed**2 * 2 * body.numbers["radius"]
+    return flow, start, lambda state: ps.metrics.body_forces(flow, state)["cylinder"]["y"] / half
 
-    def drag(state):
-        return ps.metrics.body_forces(flow, state)["cylinder"]["y"] / half
 
+def drags(solver, drag, start) -> tuple[np.ndarray, np.ndarray]:
+    """The drag over ten periods of shedding after 300 units of time, and the surface speed of the cylinder."""
+    settled = solver.rollout(start, 300, keep_every=300, progress=False).last
+    frames = solver.rollout(settled, int(10 * PERIOD), keep_every=10, progress=False)
+    spins = frames.diagnostics.get("cylinder_spin")
+    values = []
+    for k in range(len(frames)):
+        state = frames[k]
+        if spins is not None:
+            now = math.wrap(spins[k], math.batch("batch")) if state.batch_shape else math.wrap(spins[k, 0])
+            state = ps.State(state.fields, dict(state.parameters) | {"cylinder_spin": now})
+        values.append(drag(state).numpy("batch"))
+    speed = 10 * (np.asarray(frames.parameters["cylinder_spin"])[None] + np.zeros((len(frames), 1)))
+    return np.array(values), speed if spins is None else 10 * spins
+
+
+def rotation(seeds: int, images: Path | None = None) -> dict:
+    """The spin of a cylinder at Re = 100 by diameter of least drag, tried over ten periods of shedding."""
+    flow, start, drag = spinning()
     unknown = ps.Parameter("cylinder_spin", 0.05, bounds=(-0.3, 0.3), scale=0.1)
     begin = time.perf_counter()
     found = ps.Design(flow, start, unknown, drag, steps=100, every=10, after=30).fit(12, progress=False)
     seconds = time.perf_counter() - begin
     spins = math.wrap([0.0, found.values["cylinder_spin"]], math.batch("batch"))
-    both = ps.State(start.fields, start.parameters | {"cylinder_spin": spins})
-    settled = flow.rollout(both, 300, keep_every=300, progress=False).last
-    frames = flow.rollout(settled, int(10 * PERIOD), keep_every=10, progress=False)
-    means = np.mean([drag(frames[k]).numpy("batch") for k in range(len(frames))], 0)
+    both = drags(flow, drag, ps.State(start.fields, start.parameters | {"cylinder_spin": spins}))
+    if images:
+        figures.rotation(images, "inverse_rotation.png", ["at rest", "spinning"], *both)
     row = {"spin": found.values["cylinder_spin"], "surface speed": 10 * found.values["cylinder_spin"]}
+    means = both[0].mean(0)
     return row | {"at rest": float(means[0]), "spinning": float(means[1]), "seconds": seconds}
 
 
-TASKS = {f.__name__: f for f in (inlet, field, cylinder, plume, rotation)}
+def controller(seeds: int, images: Path | None = None) -> dict:
+    """
+    A network that sees the velocity at four probes in the wake and sets the spin of the cylinder, trained through 100
+    steps; tried over ten periods beside the cylinder at rest.
+    """
+    import keras
+
+    keras.utils.set_random_seed(0)
+    flow, start, drag = spinning()
+    model = keras.Sequential(
+        [keras.Input((8,)), keras.layers.Dense(8, "tanh"), keras.layers.Dense(1, kernel_initializer="zeros")]
+    )
+    seen = ps.Probes("velocity", [{"y": y, "x": x} for y in (70.0, 90.0) for x in (42.0, 58.0)])
+    solver = ps.Controlled(flow, ps.NeuralControl(model, {"cylinder_spin": (-0.3, 0.3)}, seen))
+    task = ps.Design(solver, start, ps.Weights(model), drag, steps=100, every=10, after=30)
+    begin = time.perf_counter()
+    found = task.fit(15, progress=False)
+    seconds = time.perf_counter() - begin
+    rest, controlled = drags(flow, drag, start), drags(solver, drag, start)
+    pairs = [np.concatenate([np.reshape(a, (len(a), -1)) for a in p], 1) for p in zip(rest, controlled, strict=True)]
+    if images:
+        figures.rotation(images, "inverse_controller.png", ["at rest", "controlled"], *pairs)
+    values, speeds = pairs
+    row = {"at rest": float(values[:, 0].mean()), "controlled": float(values[:, 1].mean())}
+    row |= {"mean surface speed": float(speeds[:, 1].mean()), "its deviation": float(speeds[:, 1].std())}
+    return row | {"over the horizon": [found.before, found.quantity], "seconds": seconds}
+
+
+TASKS = {f.__name__: f for f in (inlet, field, cylinder, plume, rotation, controller)}

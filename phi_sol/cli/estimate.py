@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 from . import common
-from .common import DataOption, OutOption, SceneArgument, option, say
+from .common import OutOption, SceneArgument, option, say
 
 
 def estimate(
@@ -13,7 +13,9 @@ def estimate(
         list[str] | None,
         option("A parameter, a field at the start, or a profile such as inlet; may be repeated.", False),
     ] = None,
-    data: DataOption = None,
+    data: Annotated[
+        list[Path] | None, option("Data folder; may be repeated. Default: data/SCENE.", False, "--data", "--from")
+    ] = None,
     simulation: Annotated[
         list[int] | None, option("Number of a simulation in the data; may be repeated. Default: all.", False)
     ] = None,

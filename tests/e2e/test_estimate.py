@@ -42,6 +42,7 @@ def test_parameters_of_recorded_simulations(place, tiny, tmp_path, capsys):
 
 def test_probes(place, tmp_path, capsys):
     given = ["estimate", *place, "--unknown", "reynolds", "--simulation", "0", "--noise", "0.01", "--out", "found"]
+    given[2:3] = ["--from"]
     given += ["--bounds", "reynolds=50:5000", "--iterations", "3"]
     assert main([*given, "--probe", "y=120,x=50", "--probe", "y=150,x=40"]) == 0
     (entry,) = json.loads((tmp_path / "found" / "estimate.json").read_text())["simulations"].values()

@@ -182,7 +182,7 @@ def estimate(
         begin = time.perf_counter()
         found[name] = task.fit(iterations, method, **how)
         seconds = time.perf_counter() - begin
-        results["simulations"][name] = _entry(found[name], recorded.simulations[number], len(seen), seconds)
+        results["simulations"][name] = _entry(found[name], recorded.simulations[number], seen, seconds)
         if place is not None:
             found[name].state.save(place / name / "state.npz")
             write_json(place / RESULT, results)
@@ -251,7 +251,7 @@ def _plain(wanted: Wanted) -> dict:
     } | tables
 
 
-def _entry(found: Estimate, recorded: Mapping[str, float], observed: int, seconds: float) -> dict[str, Any]:
+def _entry(found: Estimate, recorded: Mapping[str, float], seen: Observed, seconds: float) -> dict[str, Any]:
     """What `estimate.json` says of a simulation: of fields and profiles the root mean squares."""
 
     def number(value: Any) -> Any:
@@ -268,7 +268,7 @@ def _entry(found: Estimate, recorded: Mapping[str, float], observed: int, second
         "chi2": found.chi2,
         "noise": found.noise,
         "rank": found.rank,
-        "observed": observed,
+        "observed": len(seen),
         "history": found.history,
         "seconds": seconds,
         "message": found.message,
