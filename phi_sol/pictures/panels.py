@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from phi import math
@@ -11,6 +11,7 @@ from phi.math import channel, instance
 
 from ..errors import InputError
 from ..flows import Flow
+from ..flows.bodies import SPEEDS
 from ..pressure.obstacles import as_axes_of
 from .values import VORTICITY, Picture, Values, is_signed, label, picture, quantities
 
@@ -148,6 +149,7 @@ def make_rows(
     reference: str = "",
     flow: Flow | None = None,
     full: dict[str, Values] | None = None,
+    numbers: Mapping[str, float] | None = None,
 ) -> list[Row]:
     """
     Panels with one colour scale, and below their differences to the reference with another.
@@ -156,8 +158,9 @@ def make_rows(
         shown: Values, or the reason why there are none, by title.
         view, ranges: What is drawn, and fixed colour ranges.
         reference: Title of the panel that the others are compared with.
-        flow: Gives obstacles.
+        flow: Gives obstacles and bodies.
         full: Values that are drawn in the place of some of those shown, but not compared.
+        numbers: Parameters that all of them have, by which bodies are drawn.
     """
     wholes = {t: view.whole(v) for t, v in shown.items() if isinstance(v, Values)}
     drawn = wholes | {t: view.whole(v) for t, v in (full or {}).items()}
@@ -168,7 +171,7 @@ def make_rows(
         limits = given or colour_range([p for p in panels.values() if isinstance(p, Picture)], colours != PLAIN)
         rows.append(Row(panels, Scale(limits, colours, text), outline=outline))
 
-    outline = None if flow is None or view.is_volume else outline_of(flow, view)
+    outline = None if flow is None or view.is_volume else outline_of(flow, view, numbers or {})
     if view.show != DIFFERENCE or not reference:
         panels: dict = {t: view.flat(drawn[t]) if t in drawn else v for t, v in shown.items()}
         add(panels, ranges.fields, SIGNED if view.is_signed else PLAIN, name)
@@ -197,14 +200,18 @@ def in_one_scale(rows: list[Row]) -> list[Row]:
     return [replace(row, scale=replace(scale, limits=limits)) for row in rows]
 
 
-def outline_of(flow: Flow, view: View, cells: int = 200) -> Picture | None:
+def outline_of(flow: Flow, view: View, numbers: Mapping[str, float] | None = None, cells: int = 200) -> Picture | None:
     """
-    The cut of the obstacles themselves, on a raster finer than the grid: the distance to their surface, negative
-    inside, in the part of the drawn plane that holds them; None if there are none.
+    The cut of the obstacles and bodies themselves, on a raster finer than the grid: the distance to their surface,
+    negative inside, in the part of the drawn plane that holds them; None if there are none. Bodies whose place or shape
+    is a parameter are drawn if it is among `numbers`.
     """
     given = flow.obstacles if isinstance(flow.obstacles, list | tuple) else [flow.obstacles]
-    solids = [g for o in given if isinstance(g := getattr(o, "geometry", o), Geometry)]
-    if not solids:
+    solids: list[Any] = [g for o in given if isinstance(g := getattr(o, "geometry", o), Geometry)]
+    known = numbers or {}
+    every = getattr(flow, "bodies", ())
+    bodies = [b for b in every if all(n in known or k in SPEEDS.values() for k, n in b.parameters.items())]
+    if not (solids or bodies):
         return None
     across, longest = view.sliced, max(flow.size.values())
     horizontal, vertical = [d for d in view.drawn if d != across]
@@ -218,7 +225,12 @@ def outline_of(flow: Flow, view: View, cells: int = 200) -> Picture | None:
     points |= {d: np.full(points[vertical].shape, p) for d, p in others.items()}
     # PhiML's settings are those of all threads, and a simulation may run in another one: they stay as they are
     where = math.wrap(np.stack([points[d] for d in flow.size], -1), instance("points"), channel(vector=list(flow.size)))
-    distance = np.min([s.approximate_signed_distance(as_axes_of(s, where)).numpy("points") for s in solids], 0)
+    distances = [s.approximate_signed_distance(as_axes_of(s, where)).numpy("points") for s in solids]
+    for body in bodies:
+        own = dict(body.numbers) | {k: known.get(n, body.numbers[k]) for k, n in body.parameters.items()}
+        away = {d: where.vector[d] - own[d] for d in body.axes}
+        distances.append(body.distance(away, own).numpy("points"))
+    distance = np.min(distances, 0)
     distance = distance.reshape([len(c) for c in lines.values()])
     if not (distance <= 0).any():
         return None

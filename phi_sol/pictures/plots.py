@@ -1,6 +1,6 @@
 """`phi_sol.plot`: figures for notebooks."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, count, product
 from typing import Any, NamedTuple
@@ -58,7 +58,8 @@ def plot(
         reference: Title of what the others are compared with, in rows of their own.
         across: In 3D the axis that is sliced; default: the last.
         position: Where, from 0 to 1.
-        flow: Draws its obstacles, and in its directions: streams to the right, plumes upwards. Rollouts know theirs.
+        flow: Draws its obstacles and bodies, and in its directions: streams to the right, plumes upwards. Rollouts know
+            theirs. Bodies are drawn where they are the same in all that is shown.
 
     Returns:
         A Matplotlib figure, which notebooks show and `savefig` writes.
@@ -90,13 +91,27 @@ def plot(
     if known is not None and {d: (0.0, s) for d, s in known.size.items()} != first.bounds:
         raise InputError(f"The fields do not lie in the domain of {known}: {first.bounds}.")
     view = choice.view(first, drawn_axes(first.axes, () if known is None else known.drawn))
-    rows = _rows(panels, view, reference, known)
+    rows = _rows(panels, view, reference, known, _common(leaves))
     title = panels[0].title if len({p.title for p in panels}) == 1 < len(panels) and isinstance(what[0], dict) else ""
     size = min(4.0, LONGEST / len(rows), LONGEST / max(len(r.panels) for r in rows))
     return Drawing(rows, size, title=title).figure
 
 
-def _rows(panels: list[Panel], view: View, reference: str | None, flow: Flow | None) -> list[Row]:
+def _common(leaves: Sequence) -> dict[str, float]:
+    """Numbers that all states have, and all simulations and frames of them: where controls set them they may differ."""
+    found: dict[str, set] = {}
+    for item in leaves:
+        if not isinstance(item, State | Rollout):
+            continue
+        given = _parameters(item) if isinstance(item, State) else item.parameters | item.diagnostics
+        for name, values in given.items():
+            found.setdefault(name, set()).update(np.unique(np.asarray(values)).tolist())
+    return {n: values.pop() for n, values in found.items() if len(values) == 1}
+
+
+def _rows(
+    panels: list[Panel], view: View, reference: str | None, flow: Flow | None, numbers: Mapping[str, float]
+) -> list[Row]:
     """Titles in columns, simulations and times in rows; with one title times, or else simulations, in columns."""
     titles, times = list(dict.fromkeys(p.title for p in panels)), list(dict.fromkeys(p.time for p in panels))
     # what has no batch, or no time, stands beside all simulations, or times
@@ -123,7 +138,7 @@ def _rows(panels: list[Panel], view: View, reference: str | None, flow: Flow | N
     columns = dict.fromkeys(c for _, cells in table for c in cells)
     if reference is not None and reference not in columns:
         raise InputError(f"There is no panel {quoted(reference)} to compare with. Panels: {', '.join(columns)}.")
-    made = [make_rows(cells, view, reference=reference or "", flow=flow) for _, cells in table]
+    made = [make_rows(cells, view, reference=reference or "", flow=flow, numbers=numbers) for _, cells in table]
     named = [[replace(row, name=name) for row in rows] for (name, _), rows in zip(table, made, strict=True)]
     return [row for kind in zip(*named, strict=True) for row in in_one_scale(list(kind))]
 

@@ -201,3 +201,20 @@ def test_wrong_films(catalogue, tiny_data, tmp_path, monkeypatch):
     (tmp_path / "results.json").write_text("{}")
     with pytest.raises(MissingError, match="no recorded simulation"):
         Film(Catalogue([str(tmp_path)]))
+
+
+def test_bodies_are_drawn_where_all_have_them():
+    disc = phi_sol.Disc("disc", dict(y=50, x=50), radius=12, free=("y", "spin"))
+    flow = phi_sol.WakeFlow(y=32, x=16, bodies=disc)
+    with math.NUMPY:
+        states = [flow.initial_state(reynolds=100.0, disc_y=y) for y in (50.0, 90.0)]
+        (one, other), both = (
+            [phi_sol.plot(s, flow=flow) for s in states],
+            phi_sol.plot({"a": states[0], "b": states[1]}, flow=flow),
+        )
+    lows = [f.axes[0].collections[-1].get_datalim(f.axes[0].transData).x0 for f in (one, other)]
+    assert lows == pytest.approx([38, 78], abs=2)
+    assert all(len(a.collections) == 0 for a in both.axes[:2])  # in different places
+    spinning = phi_sol.WakeFlow(y=32, x=16, bodies=phi_sol.Disc("disc", dict(y=50, x=50), radius=12, free=("spin",)))
+    with math.NUMPY:
+        assert len(phi_sol.plot(spinning.initial_state(reynolds=100.0), flow=spinning).axes[0].collections) == 2
