@@ -174,17 +174,20 @@ class Soap:
                 base.assign(tf.linalg.qr(product @ base)[0])
 
 
-def fit(seen: ps.Observations, start: ps.State, seed: int, begin: float, exact: float | None = None) -> dict:
+def fit(
+    seen: ps.Observations, start: ps.State, seed: int, begin: float, exact: float | None = None, longer: int = 1
+) -> dict:
     """
     The Reynolds number that a network finds, what it leaves of data and equations, and the time it took. With `exact`
-    the values are those of decaying vortices of this Reynolds number instead, at the same times and places.
+    the values are those of decaying vortices of this Reynolds number instead, at the same times and places. `longer`:
+    how many times as many iterations.
     """
     began, worked = time.perf_counter(), time.process_time()
     faces, half, noise = observed_faces(seen, start)
     if exact is not None:
         wrong = noise * np.random.default_rng(seed).normal(size=len(faces))
         faces[:, 6] = vortices(faces.astype(np.float64), half, exact) + wrong
-    found = train(faces, half, noise, seed, begin)
+    found = train(faces, half, noise, seed, begin, longer * ITERATIONS)
     return found | {"seconds": time.perf_counter() - began, "processor_seconds": time.process_time() - worked}
 
 
@@ -200,7 +203,7 @@ def vortices(faces: np.ndarray, half: np.ndarray, reynolds: float) -> np.ndarray
     return (psi(t, y_end, x_end) - psi(t, y, x)) / length
 
 
-def train(faces: np.ndarray, half: np.ndarray, noise: np.ndarray, seed: int, begin: float) -> dict:
+def train(faces: np.ndarray, half: np.ndarray, noise: np.ndarray, seed: int, begin: float, iterations: int) -> dict:
     """See `fit` and `observed_faces`."""
     known, deviations = tf.constant(faces), tf.constant(noise, tf.float32)
     weights, log = [tf.Variable(w) for w in initial_weights(seed)], tf.Variable(np.float32(np.log(begin)))
@@ -209,7 +212,7 @@ def train(faces: np.ndarray, half: np.ndarray, noise: np.ndarray, seed: int, beg
 
     @tf.function(jit_compile=True)
     def step(number):
-        drawn, done = tf.stack([number, seed]), tf.cast(number, tf.float32) / ITERATIONS
+        drawn, done = tf.stack([number, seed]), tf.cast(number, tf.float32) / iterations
         chosen = tf.random.stateless_uniform([VALUES], drawn, 0, len(faces), tf.int32)
         places = tf.random.stateless_uniform([POINTS, 3], drawn + tf.constant([0, 1000]), -1.0, 1.0) * half
         tolerance = TOLERANCE[0] * (TOLERANCE[1] / TOLERANCE[0]) ** done
@@ -223,7 +226,7 @@ def train(faces: np.ndarray, half: np.ndarray, noise: np.ndarray, seed: int, beg
         soap.step(tape.gradient(loss, variables), count, rate)
 
     turn = tf.function(soap.turn)
-    for number in range(ITERATIONS):
+    for number in range(iterations):
         if number % TURN == 1:
             turn()
         step(tf.constant(number))
@@ -232,3 +235,33 @@ def train(faces: np.ndarray, half: np.ndarray, noise: np.ndarray, seed: int, beg
     chi2 = float(np.mean((data_errors(weights, known).numpy() / noise) ** 2))
     residual = float(np.sqrt(np.mean(np.square(left))))
     return {"reynolds": float(np.exp(log.numpy())), "chi2": chi2, "residual": residual}
+
+
+# --- the reference, as the equations see it ---
+
+
+def differences(values: np.ndarray, axis: int, spacing: float) -> tuple[np.ndarray, np.ndarray]:
+    """First and second derivative, of fourth order within, wrong in the two layers at each end."""
+    a, b, c, d = (np.roll(values, -n, axis) for n in (-2, -1, 1, 2))
+    return (a - 8 * b + 8 * c - d) / (12 * spacing), (16 * (b + c) - a - d - 30 * values) / (12 * spacing**2)
+
+
+def followed(reference: ps.WakeFlow, states: list, region: dict, frames: int = 30) -> float:
+    """
+    The Reynolds number at which the equation ∂ω/∂t + u·∇ω = ∇²ω / Re fits best what a 2D solver did itself, on its own
+    grid and with its own steps, in a region of some frames from each of the states.
+    """
+    products = squares = 0.0
+    for state in states:
+        arrays = reference.rollout(state, frames, progress=False).arrays
+        v, u = (arrays[f"velocity.{d}"][:, 0].astype(np.float64) for d in "yx")
+        v, (h_y, h_x) = v[:, : u.shape[1] - 1], reference.spacing.values()  # faces that have cells of u on both sides
+        vorticity = (v[:, :, 1:] - v[:, :, :-1]) / h_x - (u[:, 1:] - u[:, :-1]) / h_y
+        in_time, _ = differences(vorticity, 0, reference.dt)
+        (along, twice), (across, twice_across) = differences(vorticity, 1, h_y), differences(vorticity, 2, h_x)
+        change = in_time + (v[:, :, 1:] + v[:, :, :-1]) / 2 * along + (u[:, 1:] + u[:, :-1]) / 2 * across
+        y, x = ((np.arange(n) + 1) * h for n, h in zip(vorticity.shape[1:], (h_y, h_x), strict=True))
+        inside = [(p >= low) & (p <= high) for p, (low, high) in ((y, region["y"]), (x, region["x"]))]
+        change, smoothing = (a[2:-2][:, inside[0]][:, :, inside[1]] for a in (change, twice + twice_across))
+        products, squares = products + np.sum(change * smoothing), squares + np.sum(smoothing**2)
+    return reference.speed * reference.radius * squares / products
