@@ -209,7 +209,7 @@ def test_windows_grow(vortices, monkeypatch):
     used, find = [], task._find
 
     def noted(*given):
-        used.append(task._used)
+        used.append(task.seen.used)
         return find(*given)
 
     monkeypatch.setattr(task, "_find", noted)
@@ -257,7 +257,7 @@ def test_a_design_follows_a_target(vortices):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda f, s: Design(f, s, "viscosity", lambda s: s.velocity.values, steps=2).fit(1), "one number, not values"),
+        (lambda f, s: Design(f, s, "viscosity", lambda s: s.velocity.values, steps=2).fit(1), "is one number, not 128"),
         (
             lambda f, s: Design(f, s, "viscosity", lambda s: "low", steps=2).fit(1),
             "not of type string",
