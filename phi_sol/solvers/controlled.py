@@ -113,7 +113,7 @@ class Controlled(Wrapped):
         count, dtype = int(example.shape[0]), example.dtype
         time = tf.cast(step, dtype) * tf.cast(dt, dtype)
         for name, control in self.controls:
-            found = control.values(self.flow, name, When(step, time, tf.cast(dt, dtype)), arrays, parameters)
+            found = control.values(self.flow, When(step, time, tf.cast(dt, dtype), name), arrays, parameters)
             if not name and not isinstance(found, dict):
                 raise InputError(f"{control} must return a dictionary of parameters, not {quoted(found)}.")
             for n, value in ({name: found} if name else found).items():

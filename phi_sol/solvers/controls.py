@@ -22,11 +22,20 @@ from .values import check_parameter, described, name_of, rehearsed, state_of, te
 
 
 class When(NamedTuple):
-    """Number of a step, from 0, the time at its start, and its length: shape (batch,), (batch,), ()."""
+    """
+    A step, and what a control of one parameter is asked for.
+
+    Attributes:
+        step: Its number, from 0, shape (batch,).
+        time: At its start, shape (batch,).
+        dt: Its length.
+        name: Of the parameter; "" for a control that names its own.
+    """
 
     step: tf.Tensor
     time: tf.Tensor
     dt: Any
+    name: str
 
 
 class Control(ABC):
@@ -42,15 +51,14 @@ class Control(ABC):
     network = False
 
     @abstractmethod
-    def values(self, flow: System, name: str, when: When, arrays: Arrays, parameters: Arrays) -> Any:
+    def values(self, flow: System, when: When, arrays: Arrays, parameters: Arrays) -> Any:
         """
         The parameters of one step by name, or of a control of one parameter its value: numbers, tensors of PhiML, or
         native ones of shape () or (batch,); of a profile also along its faces.
 
         Args:
             flow: The flow.
-            name: Of the parameter, for a control of one; else "".
-            when: The step.
+            when: The step, and which parameter.
             arrays: The state, shape (batch, *spatial) each.
             parameters: Those of the simulation, shape (batch,) each.
         """
@@ -87,7 +95,7 @@ class FunctionControl(Control):
         self.function, self.weights = function, variables("a FunctionControl", weights)
         check_takes("A control", function, "time", "state", *[f"weight_{i}" for i in range(len(weights))])
 
-    def values(self, flow: System, name: str, when: When, arrays: Arrays, parameters: Arrays) -> Any:
+    def values(self, flow: System, when: When, arrays: Arrays, parameters: Arrays) -> Any:
         state, time = state_of(flow, arrays, parameters), when.time
         with math.precision(time.dtype.size * 8):
             return self.function(tensor_of(time, state.batch_shape), state, *tensors(self.weights, time.dtype))
@@ -179,7 +187,7 @@ class NeuralControl(Control):
                 parts.append(values)
         return tf.stack(parts, -1)
 
-    def values(self, flow: System, name: str, when: When, arrays: Arrays, parameters: Arrays) -> dict:
+    def values(self, flow: System, when: When, arrays: Arrays, parameters: Arrays) -> dict:
         seen, dtype = tf.cast(self._seen(flow, arrays), self.model.compute_dtype), when.time.dtype
         fixed, own = ([tf.convert_to_tensor(v) for v in w] for w in (self.model.non_trainable_variables, self.weights))
         output, _ = self.model.stateless_call(own, fixed, seen)

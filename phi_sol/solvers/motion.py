@@ -75,14 +75,14 @@ class Motion(Control):
                     raise InputError(f"{self} sets {needed!r}: name it in free=(...) of {body}.")
                 check_parameter(repr(self), flow, f"{self.body}_{needed}")
 
-    def values(self, flow: System, name: str, when: When, arrays: Arrays, parameters: Arrays) -> dict:
+    def values(self, flow: System, when: When, arrays: Arrays, parameters: Arrays) -> dict:
         end, result = when.time + when.dt, {}
         for key, given in self.path.items():
             place = f"{self.body}_{key}"
             with tf.GradientTape() as tape:
                 tape.watch(end)
                 if isinstance(given, TimeTable):
-                    value: Any = given.values(flow, place, When(when.step, end, when.dt), arrays, parameters)
+                    value: Any = given.values(flow, When(when.step, end, when.dt, place), arrays, parameters)
                 else:
                     with math.precision(end.dtype.size * 8):
                         value = self._number(given(tensor_of(end, math.batch(batch=int(end.shape[0])))))

@@ -77,8 +77,8 @@ class TimeTable(Control):
     def on(self, flow: System, name: str):
         self.simulations(flow, name)
 
-    def values(self, flow: System, name: str, when: When, arrays: Arrays, parameters: Arrays) -> tf.Tensor:
-        step, time, faces = when.step, when.time, faces_of(flow, name)
+    def values(self, flow: System, when: When, arrays: Arrays, parameters: Arrays) -> tf.Tensor:
+        step, time, name, faces = when.step, when.time, when.name, faces_of(flow, when.name)
         table, count = tf.cast(tf.convert_to_tensor(self.table), time.dtype), int(time.shape[0])
         if (several := self.simulations(flow, name)) not in (1, count):
             raise InputError(f"A TimeTable has values for {several} simulations, but there are {count}.")

@@ -8,11 +8,11 @@ import pytest
 from phi_sol import Corrector
 from phi_sol.cli import main
 
+pytestmark = pytest.mark.slow
+
 SCENE = """from dataclasses import replace
 
 from phi_sol import Schedule, load_experiment
-
-pytestmark = pytest.mark.slow
 
 experiment = replace(
     load_experiment("decaying_2d"), name="box", source=dict(y=8, x=8), ratio=2, frames=4, keep_reference_every=2,

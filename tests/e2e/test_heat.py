@@ -6,6 +6,8 @@ import pytest
 
 from phi_sol.cli import main
 
+pytestmark = pytest.mark.slow
+
 SCENE = '''"""Heat in a box, warm inside of a disc."""
 
 from phi.geom import Sphere
@@ -14,8 +16,6 @@ from phi.math.extrapolation import ZERO
 from phi.physics import diffuse
 
 from phi_sol import Experiment, Flow, Schedule, State
-
-pytestmark = pytest.mark.slow
 
 
 class Heat(Flow):

@@ -16,10 +16,10 @@ from phi_sol.viewer.catalogue import Catalogue
 from phi_sol.viewer.comparison import Comparison
 from phi_sol.viewer.live import CORRECTED, Live
 
+pytestmark = pytest.mark.slow
+
 SCENE = """from dataclasses import replace
 from phi_sol import Schedule, load_experiment
-
-pytestmark = pytest.mark.slow
 
 experiment = replace(
     load_experiment("poisson_2d"), source=dict(y=16, x=16), frames=4, keep_reference_every=4,
