@@ -208,6 +208,7 @@ def test_refused(make, message):
     assert "\n" not in str(found.value)
 
 
+@pytest.mark.slow
 def test_a_design_sees_a_body_where_it_is():
     """Energy that a paddle gives to a fluid at rest: least where it does not move."""
     paddle = Rectangle("paddle", dict(y=100, x=50), dict(y=20, x=60), free=("y", "vy"))

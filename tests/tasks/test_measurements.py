@@ -79,6 +79,7 @@ def test_a_viscosity_is_found_from_a_decaying_energy(vortices):
     assert found.noise == {"energy": 1e-3}
 
 
+@pytest.mark.slow
 def test_what_a_body_does_is_found_from_its_forces(turned):
     flow, start, frames = turned
     seen = Measurements.of(frames, pushed(flow), noise=0.01, name="forces")
