@@ -171,7 +171,7 @@ def make_rows(
         limits = given or colour_range([p for p in panels.values() if isinstance(p, Picture)], colours != PLAIN)
         rows.append(Row(panels, Scale(limits, colours, text), outline=outline))
 
-    outline = None if flow is None or view.is_volume else outline_of(flow, view, numbers or {})
+    outline = None if flow is None or view.is_volume else outline_of(flow, view, numbers)
     if view.show != DIFFERENCE or not reference:
         panels: dict = {t: view.flat(drawn[t]) if t in drawn else v for t, v in shown.items()}
         add(panels, ranges.fields, SIGNED if view.is_signed else PLAIN, name)

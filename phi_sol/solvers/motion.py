@@ -6,7 +6,7 @@ import tensorflow as tf
 from phi import math
 
 from ..arguments import checked
-from ..errors import InputError, check_name, check_takes, is_real, quoted, suggestion
+from ..errors import InputError, check_name, check_takes, quoted, suggestion
 from ..flows.bodies import SPEEDS
 from ..grids.layout import tensor_of
 from ..kernels.compiled import Arrays
@@ -85,14 +85,11 @@ class Motion(Control):
                     value: Any = given.values(flow, When(when.step, end, when.dt, place), arrays, parameters)
                 else:
                     with math.precision(end.dtype.size * 8):
-                        value = self._number(given(tensor_of(end, math.batch(batch=int(end.shape[0])))))
+                        value = given(tensor_of(end, math.batch(batch=int(end.shape[0]))))
                     value = parameter_values(repr(self), flow, place, value, int(end.shape[0]), end.dtype)
             result[place] = value
             result[f"{self.body}_{SPEEDS[key]}"] = tape.gradient(value, end, unconnected_gradients="zero")
         return result
-
-    def _number(self, value: Any) -> Any:
-        return float(value) if is_real(value) else value
 
     def config(self) -> dict:
         path = {k: g.config() if isinstance(g, TimeTable) else described(g, ()) for k, g in self.path.items()}

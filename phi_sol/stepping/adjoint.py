@@ -28,6 +28,13 @@ parameters: a scalar tensor, the sum of their costs.
 """
 
 
+def flattened(arrays: Arrays, parameters: Arrays) -> tuple[Arrays, Arrays]:
+    """Arrays of frames, shape (frames, batch, ...), and parameters, shape (batch, ...), of states along one axis."""
+    count = int(next(iter(arrays.values())).shape[0])
+    flat = {n: tf.reshape(a, [-1, *a.shape[2:]]) for n, a in arrays.items()}
+    return flat, {n: tf.tile(p, [count] + [1] * (len(p.shape) - 1)) for n, p in parameters.items()}
+
+
 class Adjoint:
     """
     The gradient of a sum of costs of frames with respect to the state at the start, parameters and variables:
@@ -127,9 +134,7 @@ class Adjoint:
         count = len(frames)
         with tf.GradientTape() as tape:
             tape.watch([*(seen[n] for n in names), *parameters.values()])
-            flat = {n: tf.reshape(a, [-1, *a.shape[2:]]) for n, a in seen.items()}
-            tiled = {n: tf.tile(p, [count] + [1] * (len(p.shape) - 1)) for n, p in parameters.items()}
-            kept = self.solver.keep(flat, tiled)
+            kept = self.solver.keep(*flattened(seen, parameters))
             value = cost(frames, {n: tf.reshape(a, [count, -1, *a.shape[1:]]) for n, a in kept.items()}, parameters)
         sources = [{n: seen[n] for n in names}, dict(parameters)]
         return float(value), *tape.gradient(value, sources, unconnected_gradients="zero")

@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from ...errors import InputError, quoted
 from ...kernels.compiled import Arrays
+from ...stepping.adjoint import flattened
 from .observations import Observed
-from .quantities import flattened
 from .simulation import Simulation
 
 

@@ -11,10 +11,11 @@ import tensorflow as tf
 from ...arguments import checked
 from ...errors import InputError, integer
 from ...progress import Show
+from ...stepping.adjoint import flattened
 from ...stepping.solver import Solver
 from ...stepping.state import State
 from .estimate import Found
-from .quantities import Quantity, flattened
+from .quantities import Quantity
 from .search import Search
 from .unknowns import Unknown
 

@@ -11,11 +11,12 @@ from ...errors import InputError, check_name, check_takes, quoted
 from ...kernels.compiled import Arrays
 from ...solvers.probes import Probes
 from ...solvers.values import rehearsed
+from ...stepping.adjoint import flattened
 from ...stepping.arrays import array_names
 from ...stepping.rollout import Rollout
 from ...stepping.system import System
 from .observations import Observed, noise_of, taken
-from .quantities import Quantity, flattened
+from .quantities import Quantity
 
 
 class Measurements(Observed):
@@ -59,7 +60,9 @@ class Measurements(Observed):
         """
         self.flow, self.name, self.quantity = flow, check_name("The name of measurements", name), quantity
         self.noise = noise_of([self.name], noise)
-        numbers = self._prepared(flow)
+        self._measure = _instrument(flow, quantity, name)
+        with tf.init_scope():
+            numbers = int(self._measure(*rehearsed(flow)).shape[1])
         try:
             self.times = np.array(times, np.float64)
             found = np.array(values, np.float64)
@@ -99,33 +102,14 @@ class Measurements(Observed):
             InputError: as for `Measurements`.
         """
         chosen, flow, times = taken(frames, every)
-        blank = np.zeros((len(times), 1, cls._count(flow, quantity)))
-        result = cls(flow, quantity, blank, times, noise=noise, name=name)
+        measure = _instrument(flow, quantity, check_name("The name of measurements", name))
         arrays = {n: tf.convert_to_tensor(np.asarray(a)[chosen]) for n, a in frames.arrays.items()}
         parameters = {n: tf.convert_to_tensor(np.asarray(p)) for n, p in frames.parameters.items()}
-        simulations = next(iter(arrays.values())).shape[1]
-        found = result.predicted(*flattened(arrays, parameters))[result.name]
+        states, of_states = flattened(arrays, parameters)
+        found, simulations = measure(states, of_states), next(iter(arrays.values())).shape[1]
+        found = tf.broadcast_to(found, [len(times) * simulations, found.shape[1]])
         values = np.asarray(found, np.float64).reshape(len(times), simulations, -1)
         return cls(flow, quantity, values, times, noise=noise, name=name)
-
-    @classmethod
-    def _count(cls, flow: System, quantity: Any) -> int:
-        blank = cls.__new__(cls)
-        blank.quantity, blank.name = quantity, "measured"
-        return blank._prepared(flow)
-
-    def _prepared(self, flow: System) -> int:
-        """Makes ready to measure states of a flow; how many numbers."""
-        if isinstance(self.quantity, Probes):
-            bound = self.quantity.on(flow)
-            self._measure: Callable = lambda arrays, parameters: Probes.seen(bound, arrays)
-        else:
-            if not callable(self.quantity):
-                raise InputError(f"What is measured are Probes, or a function of a state, not {quoted(self.quantity)}.")
-            check_takes("What is measured", self.quantity, "state")
-            self._measure = Quantity(f"What {self.name!r} measures", flow, self.quantity)
-        with tf.init_scope():
-            return int(self._measure(*rehearsed(flow)).shape[1])
 
     def predicted(self, arrays: Arrays, parameters: Arrays) -> Arrays:
         found, states = self._measure(arrays, parameters), next(iter(arrays.values())).shape[0]
@@ -141,3 +125,14 @@ class Measurements(Observed):
         found = self.values[self.name].shape
         if found[1] != simulations:
             raise InputError(f"{self.name!r} was measured in {found[1]} simulations, but the state has {simulations}.")
+
+
+def _instrument(flow: System, quantity: Any, name: str) -> Callable:
+    """What makes numbers, shape (states, numbers), of native arrays and parameters of states of a flow."""
+    if isinstance(quantity, Probes):
+        bound = quantity.on(flow)
+        return lambda arrays, parameters: Probes.seen(bound, arrays)
+    if not callable(quantity):
+        raise InputError(f"What is measured are Probes, or a function of a state, not {quoted(quantity)}.")
+    check_takes("What is measured", quantity, "state")
+    return Quantity(f"What {name!r} measures", flow, quantity)

@@ -1,7 +1,6 @@
 """Numbers of states, computed of many at once."""
 
 from collections.abc import Callable
-from typing import Any
 
 import tensorflow as tf
 from phi import math
@@ -59,15 +58,3 @@ class Quantity:
             needed = f"({first.shape[0]},) or ({first.shape[0]}, numbers)"
             raise InputError(f"{self.what} has a value for each of {first.shape[0]} states, {needed}, not {shape}.")
         return tf.reshape(found, [shape[0] if shape else 1, -1])
-
-
-def tiled(parameters: Arrays, count: int) -> Arrays:
-    """Parameters of simulations, for so many frames of all of them, one after the other."""
-    return {n: tf.tile(p, [count] + [1] * (len(p.shape) - 1)) for n, p in parameters.items()}
-
-
-def flattened(arrays: Arrays, parameters: Arrays) -> tuple[Arrays, Arrays]:
-    """Arrays of frames, shape (frames, batch, ...), and parameters, shape (batch, ...), of states along one axis."""
-    count = int(next(iter(arrays.values())).shape[0])
-    flat: Any = {n: tf.reshape(a, [-1, *a.shape[2:]]) for n, a in arrays.items()}
-    return flat, tiled(parameters, count)
