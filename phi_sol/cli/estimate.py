@@ -66,16 +66,15 @@ def estimate(
     from ..experiment import load_experiment
     from ..storage.dataset import find_simulations
     from ..storage.shipped import shipped_or_own
+    from . import pairs
 
     experiment = load_experiment(scene)
     folders = common.data_folders(data, experiment.name)
-    numbers = {n: _one(n, v, "start") for n, v in _pairs(start, "start", "reynolds=200")}
-    known = {n: _one(n, v, "deviation") for n, v in _pairs(deviation, "deviation", "velocity=0.1")}
-    limits = {n: _range(n, v, "bounds") for n, v in _pairs(bounds, "bounds", "reynolds=100:1000")}
-    seen = {n: _range(n, v, "region") for n, v in _pairs(region.split(",") if region else None, "region", "y=100:150")}
-    points = [
-        {n: _one(n, v, "probe") for n, v in _pairs(text.split(","), "probe", "y=100,x=50")} for text in probe or []
-    ]
+    numbers = pairs.numbers(start, "start", "reynolds=200")
+    known = pairs.numbers(deviation, "deviation", "velocity=0.1")
+    limits = pairs.intervals(bounds, "bounds", "reynolds=100:1000")
+    seen = pairs.intervals(region.split(",") if region else None, "region", "y=100:150")
+    points = pairs.points(probe)
     if not unknown:
         raise InputError(
             "What shall be estimated? Name it by --unknown, e.g. --unknown " + experiment.flow.parameters[0]
@@ -95,35 +94,3 @@ def estimate(
     common.show_results([table_of(found.results)], verdicts_of(found.results))
     for file in found.files:
         say(str(file))
-
-
-def _pairs(given: list[str] | None, option: str, example: str) -> list[tuple[str, str]]:
-    """`["reynolds=200"]` -> `[("reynolds", "200")]`."""
-    from ..errors import InputError
-
-    pairs = [text.partition("=") for text in given or []]
-    for text, (name, equals, value) in zip(given or [], pairs, strict=True):
-        if not (name.strip() and equals and value.strip()):
-            raise InputError(f"--{option} {text!r} must have the form NAME=VALUE, e.g. {example}.")
-    names = [name.strip() for name, _, _ in pairs]
-    if twice := {n for n in names if names.count(n) > 1}:
-        raise InputError(f"--{option} says twice what {min(twice)} is.")
-    return [(name.strip(), value) for name, _, value in pairs]
-
-
-def _one(name: str, value: str, option: str) -> float:
-    from ..errors import InputError
-
-    try:
-        return float(value)
-    except ValueError:
-        raise InputError(f"--{option} {name}={value}: {value!r} is no number.") from None
-
-
-def _range(name: str, value: str, option: str) -> tuple[float, float]:
-    from ..errors import InputError
-
-    low, colon, high = value.partition(":")
-    if not colon:
-        raise InputError(f"--{option} {name}={value} must have the form {name}=FROM:TO.")
-    return _one(name, low, option), _one(name, high, option)

@@ -76,11 +76,12 @@ def evaluate(
     from ..experiment import load_experiment
     from ..storage.dataset import find_simulations
     from ..storage.shipped import shipped_or_own
+    from . import pairs
 
     experiment = load_experiment(scene)
     root = Path("runs") / experiment.name
     folders = common.data_folders(data, experiment.name)
-    points = [parse_point(p) for p in probe or []]
+    points = pairs.points(probe)
     find_simulations(folders, "test")
     common.quiet_tensorflow()
     from ..tasks import evaluate as carry_out
@@ -105,14 +106,3 @@ def evaluate(
     common.show_results(task.tables(result.results), task.verdicts(result.results), task.width)
     for file in result.files:
         say(str(file))
-
-
-def parse_point(text: str) -> dict[str, float]:
-    """`"y=100,x=50"` -> `{"y": 100.0, "x": 50.0}`; an InputError for a text of another form."""
-    from ..errors import InputError
-
-    try:
-        pairs = [part.split("=") for part in text.split(",")]
-        return {axis.strip(): float(value) for axis, value in pairs}
-    except ValueError:
-        raise InputError(f"--probe {text!r} must have the form AXIS=POSITION,..., e.g. y=100,x=50.") from None

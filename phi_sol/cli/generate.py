@@ -31,9 +31,10 @@ def generate(
     from ..errors import InputError, MissingError, quoted
     from ..experiment import SPLITS, load_experiment
     from ..files import visible
+    from . import pairs
 
     experiment = load_experiment(scene)
-    parameters = parse_parameters(param or [])
+    parameters = pairs.lists(param, "param", "reynolds=250,900")
     split = split or ("train" if parameters else "all")
     if split not in (*SPLITS, "all"):
         raise InputError(f"Unknown split {quoted(split)}. Known: train, test, all.")
@@ -71,19 +72,3 @@ def generate(
         generator.run()
     for s, generator in generators.items():
         say(f"{len(generator.jobs)} simulations with {generator.frames} frames in {folders[s]}")
-
-
-def parse_parameters(options: list[str]) -> dict[str, list[float]]:
-    """`["reynolds=250,900"]`, or both one by one -> `{"reynolds": [250.0, 900.0]}`; InputError for another form."""
-    from ..errors import InputError
-
-    result: dict[str, list[float]] = {}
-    for text in options:
-        name, equals, values = text.partition("=")
-        if not equals or not name or not values.strip():
-            raise InputError(f"--param {text!r} must have the form NAME=VALUE,VALUE, e.g. reynolds=250,900.")
-        try:
-            result.setdefault(name.strip(), []).extend(float(v) for v in values.split(","))
-        except ValueError:
-            raise InputError(f"--param {text!r}: {values!r} is not a comma-separated list of numbers.") from None
-    return result

@@ -148,7 +148,10 @@ def test_scenes_and_help(tmp_path):
         (["generate", "karman_2d", "--split", "test", "--out", "."], "not a phi_sol data folder: it holds 'empty.py'"),
         (["train", "karman_2d"], "no data folder data/karman_2d"),
         (["evaluate", "karman_2d"], "no data folder data/karman_2d"),
-        (["evaluate", "karman_2d", "--probe", "100,50"], "--probe '100,50' must have the form AXIS=POSITION"),
+        (
+            ["evaluate", "karman_2d", "--probe", "100,50"],
+            "--probe '100' must have the form NAME=VALUE",
+        ),
         (["train", "karman_2d", "--steps", "5", "--budget", "5m"], "either --steps or --budget"),
         (["simulate"], "No such command 'simulate'"),
         (["compare", "nowhere", "nowhere"], "There is no evaluation in nowhere"),
