@@ -29,6 +29,9 @@ def train(
         str | None,
         option("What the network gives: viscosity or stress of a closure, or increment.", SCENES),
     ] = None,
+    scale_free: Annotated[
+        bool, option("Channels without dimension: for other cells, speeds and steps, too.", True, "--scale-free")
+    ] = False,
     integrator: Annotated[
         str | None, option("Runge-Kutta method of a neural ODE (node): rk4, rk3 or heun.", "rk4")
     ] = None,
@@ -154,6 +157,7 @@ def train(
     how |= {"push_forward": push_forward, "loss_weights": loss_weights, "gradient_loss": gradient_loss}
     how |= {"spectral_loss": spectral_loss, "step_weights": step_weights, "remat": remat}
     how |= {"relative_loss": relative_loss, "form": closure, "integrator": integrator}
+    how |= {"scale_free": scale_free or None}
     plan: dict[str, Any] = {"batch": batch, "learning_rate": learning_rate, "ramp": ramp, "clip": clip, "ema": ema}
     checks: dict[str, Any] = {"simulations": validation, "frames": validation_frames}
     checks |= {"every": validate_every, "patience": patience}
@@ -171,6 +175,7 @@ def train(
     from ..training.validation import Validation
 
     prefix = f"{closure}-" if closure not in (None, experiment.schedule.form) else ""
+    prefix = f"sf-{prefix}" if scale_free else prefix
     prefix += "inc-" if placement == "inside" else ""
     prefix += f"{integrator}-" if integrator not in (None, INTEGRATOR) else ""
     folder = out or Path("runs") / experiment.name / f"{prefix}{method}"

@@ -22,14 +22,17 @@ from ..stepping.arrays import array_names
 from ..storage.schemas import CORRECTOR
 from . import elsewhere
 from .adapter import Adapter, periodic_axes
+from .described import Described
 from .files import Sent, check_trained_for, in_short, load_pair, network_fingerprint, save_pair
-from .forms import channels_of, check_form, closure
-from .statistics import Statistics
+from .forms import check_form, closure
+from .scale_free import TURNED, ScaleFree, channels_between, check_scale_free, turned_by
+from .statistics import Normalised, Statistics
+from .validity import Knowing
 
 NETWORK_FILE, DESCRIPTION_FILE = "corrector.keras", "corrector.json"
 
 
-class Corrector(Sent):
+class Corrector(Described, Knowing, Sent):
     """
     Maps a source state to an additive correction of it:
 
@@ -37,7 +40,8 @@ class Corrector(Sent):
 
     with the statistics of the training data; `scale` is the root mean square of the correction that one source step
     needs, so that the network works with numbers of order one on both sides. In place of the solver (placements
-    `instead` and `rate`) it is the whole change within a step.
+    `instead` and `rate`) it is the whole change within a step. A scale-free one sees and gives numbers without
+    dimension instead (`phi_sol.correctors.scale_free`), which mean the same in all flows.
 
     Attributes:
         network: Keras model, (batch, *resolution, input channels) -> (batch, *resolution, outputs).
@@ -47,6 +51,7 @@ class Corrector(Sent):
     """
 
     _flow: Flow | None = None
+    _channels: ScaleFree | None = None
 
     @checked
     def __init__(self, network: keras.Model, adapter: Adapter, statistics: Statistics, description: dict):
@@ -69,6 +74,7 @@ class Corrector(Sent):
         policy: str | None = None,
         form: str = "increment",
         integrator: str | None = None,
+        scale_free: bool = False,
     ) -> "Corrector":
         """
         An untrained corrector for `flow`. It corrects nothing yet: the last layer starts at zero. Its network continues
@@ -86,6 +92,8 @@ class Corrector(Sent):
             form: What the network gives, see `phi_sol.correctors.forms`: `increment`, or as a closure `viscosity` or
                 `stress`.
             integrator: With the placement `rate` the Runge-Kutta method, `rk4` (default), `rk3` or `heun`.
+            scale_free: Whether its channels have no dimension, see `phi_sol.correctors.scale_free`, so that it runs on
+                other cells, speeds and time steps, too. Such a corrector corrects the velocity.
 
         Raises:
             InputError: for an unknown network, policy, form or integrator, other channels, and fields that are missing
@@ -99,43 +107,30 @@ class Corrector(Sent):
             raise InputError(f"Of {type(flow).__name__} {', '.join(free)} can be corrected, {what}.")
         names = tuple(n for n in array_names(flow) if n.partition(".")[0] in correct)
         seen = tuple(n for n in array_names(flow) if n in names or n.partition(".")[0] in flow.inputs)
-        adapter = Adapter(tuple(flow.resolution.values()), seen, names, flow.seen_parameters)
+        grid, parameters = tuple(flow.resolution.values()), flow.seen_parameters
         check_form(form, placement, correct)
-        axes = len(adapter.resolution)
-        shape = adapter.input_channels, channels_of(form, len(names), axes), axes
+        if scale_free:
+            check_scale_free(flow, correct)
+            seen, parameters = tuple(array_names(flow)), ()
+        adapter = Adapter(grid, seen, names, parameters)
+        shape = (*channels_between(scale_free, form, adapter), len(grid))
         how: dict = dict(seed=seed, periodic=periodic_axes(flow), policy=policy, grid=adapter.resolution)
         model = build_network(network, *shape, **how)
         description = {"flow": flow.config(), "network": model.name, "placement": placement, "project": project}
         description |= {"form": form} if form != "increment" else {}
+        description |= {"scale_free": True} if scale_free else {}
         description |= {"integrator": integrator or INTEGRATOR} if placement == "rate" else {}
         return Corrector(model, adapter, statistics, description).on(flow)
 
-    @property
-    def placement(self) -> str:
-        """Where the correction enters, see `HybridSolver`."""
-        return self.description.get("placement", "after")
-
-    @property
-    def project(self) -> bool:
-        """Whether the corrected velocity is made divergence-free."""
-        return self.description.get("project", False)
-
-    @property
-    def integrator(self) -> str:
-        """The Runge-Kutta method of the placement `rate`."""
-        return self.description.get("integrator", INTEGRATOR)
-
-    @property
-    def form(self) -> str:
-        """What the network gives, see `phi_sol.correctors.forms`."""
-        return self.description.get("form", "increment")
-
     def on(self, flow: Flow) -> "Corrector":
-        """The same corrector with the grid of a flow, which a closure needs."""
-        if self.form == "increment":
+        """The same corrector with the grid of a flow, which a closure needs, and one that is scale-free."""
+        if self.form == "increment" and not self.scale_free:
             return self
         bound = copy(self)
         bound._flow = flow
+        if self.scale_free:
+            bound._channels = ScaleFree(flow)
+            bound.adapter = replace(self.adapter, inputs=tuple(array_names(flow)))
         return bound
 
     @property
@@ -153,6 +148,8 @@ class Corrector(Sent):
         """Short hash of all that decides its corrections: placement, layers, weights, precision, statistics."""
         how = {"placement": self.placement, "project": self.project, "adapter": asdict(self.adapter)}
         how |= {"form": self.form} if self.form != "increment" else {}
+        if self.scale_free:  # nothing else of it is in its corrections
+            return network_fingerprint(self.network, {k: how[k] for k in how if k != "adapter"} | {"scale_free": True})
         how |= {"integrator": self.integrator} if self.placement == "rate" else {}
         return network_fingerprint(self.network, how | {"statistics": asdict(self.statistics)})
 
@@ -175,9 +172,12 @@ class Corrector(Sent):
         theirs, ours = (
             {**asdict(c.adapter), "placement": c.placement, "form": c.form, "resolution": 0} for c in (trained, self)
         )
+        if self.scale_free:  # whatever arrays its channels are made of
+            theirs["inputs"] = ours["inputs"]
         if difference := first_difference(theirs, ours):
             raise InputError(f"The training can't start from these weights, whose {difference} here.")
-        self.statistics = trained.statistics
+        if not self.scale_free:  # what is left of them scales losses
+            self.statistics = trained.statistics
 
     def weights(self) -> list[tf.Tensor]:
         """The values of the network's trainable weights, as tensors for loops and recomputed gradients."""
@@ -188,23 +188,35 @@ class Corrector(Sent):
         The correction of each corrected array of a state after a source step, of the same shape (batch, *spatial) and
         type; parameters have the shape (batch,). Weights, from `weights()`, take the place of the network's own.
         """
-        s, adapter = self.statistics, self.adapter
-        normalised = {n: (arrays[n] - s.mean[n]) / s.std[n] for n in adapter.inputs}
-        logs = {n: (tf.math.log(parameters[n]) - s.log_mean[n]) / s.log_std[n] for n in adapter.parameters}
-        channels = adapter.to_channels(normalised, logs)
-        output = tf.cast(channels, self.network.compute_dtype)
+        channels, mirrored = self.channels, parameters.get(TURNED) if self.scale_free else None
+        seen = channels.to_channels(arrays, parameters)
+        dims = [n.rpartition(".")[2] for n in self.outputs]
+        output = tf.cast(seen if mirrored is None else turned_by(seen, dims, mirrored), self.network.compute_dtype)
         if weights is None:
             output = self.network(output)
         else:
             fixed = [tf.convert_to_tensor(v) for v in self.network.non_trainable_variables]
             output, _ = self.network.stateless_call(weights, fixed, output)
+        output = tf.cast(output, seen.dtype)
+        output = output if mirrored is None else turned_by(output, dims, mirrored, self.form)
         if self.form != "increment":
-            if self._flow is None:
-                raise InputError(f"A closure ({self.form}) needs the grid of its flow: corrector.on(flow).")
-            scale = sum(s.correction[n] ** 2 for n in adapter.outputs) ** 0.5 / len(adapter.outputs) ** 0.5
-            return closure(self.form, self._flow)(tf.cast(output, channels.dtype), arrays, scale)
-        correction = adapter.from_channels(tf.cast(output, channels.dtype), arrays)
-        return {n: c * s.correction[n] for n, c in correction.items()}
+            return closure(self.form, self._bound)(output, arrays, channels.scale)
+        return channels.from_channels(output, arrays)
+
+    @property
+    def _bound(self) -> Flow:
+        """The flow that `on` has named."""
+        if self._flow is None:
+            kind = "A scale-free corrector" if self.scale_free else f"A closure ({self.form})"
+            raise InputError(f"{kind} needs the grid of its flow: corrector.on(flow).")
+        return self._flow
+
+    @property
+    def channels(self) -> Normalised | ScaleFree:  # type: ignore[override]
+        """What the network sees, `to_channels`, and how what it gives is read, `from_channels`."""
+        if self.scale_free:
+            return self._channels or ScaleFree(self._bound)
+        return Normalised(self.adapter, self.statistics)
 
     def __repr__(self):
         corrected = ", ".join(self.description.get("correct", self.outputs))
@@ -239,7 +251,7 @@ class Corrector(Sent):
         return elsewhere.distances(self, arrays, parameters)
 
     def remark(self, flow: Flow, arrays: Mapping, parameters: Mapping) -> str:
-        """A line for a flow that it was not trained for: what differs, and `distances` of inputs; else nothing."""
+        """A line for a flow, or states, that it was not trained for: what differs, how far they are; else nothing."""
         return elsewhere.remark(self, flow, arrays, parameters)
 
     @checked
@@ -273,8 +285,8 @@ class Corrector(Sent):
         adapter = Adapter(**{k: tuple(v) for k, v in content.pop("adapter").items()})
         statistics = Statistics(**content.pop("statistics"))
         channels = network.input_shape[-1], network.output_shape[-1]
-        gives = channels_of(content.get("form", "increment"), len(adapter.outputs), len(adapter.resolution))
-        if channels != (adapter.input_channels, gives):
-            said = f"{DESCRIPTION_FILE} beside it says {adapter.input_channels} to {gives}"
+        takes, gives = channels_between(content.get("scale_free", False), content.get("form", "increment"), adapter)
+        if channels != (takes, gives):
+            said = f"{DESCRIPTION_FILE} beside it says {takes} to {gives}"
             raise InputError(f"{folder / NETWORK_FILE} maps {channels[0]} to {channels[1]} channels, but {said}.")
         return Corrector(network, adapter, statistics, content)

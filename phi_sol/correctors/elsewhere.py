@@ -9,10 +9,12 @@ from ..errors import InputError
 from ..flows import Flow
 from ..flows.comparison import differences
 from ..stepping.arrays import array_names
+from .scale_free import check_scale_free
 
 if TYPE_CHECKING:
     from .corrector import Corrector
 
+STRANGE = 0.02  # share of cells outside from which on it is said of the flow of the training, too
 SHOWN, LONG = 3, 90  # differences that are named, and characters of each
 
 
@@ -21,8 +23,13 @@ def check_fits(corrector: "Corrector", flow: Flow):
     trained = corrector.description["flow"]
     size, cells = trained["size"], trained["resolution"]
     spacing = {d: size[d] / n for d, n in cells.items()}
-    reason, network = "", corrector.network
-    if list(spacing) != list(flow.resolution) or not np.allclose([*spacing.values()], [*flow.spacing.values()], 1e-6):
+    reason = ""
+    if corrector.scale_free:
+        check_scale_free(flow, ("velocity",))
+        missing = [d for d in spacing if d not in flow.resolution] or [d for d in flow.resolution if d not in spacing]
+        reason = f"it is for {len(spacing)} axes" if missing else ""
+        reason = reason or _fixed_grid(corrector, flow)
+    elif list(spacing) != list(flow.resolution) or not np.allclose([*spacing.values()], [*flow.spacing.values()], 1e-6):
         reason = f"its cells have the size {_sizes(spacing)}, not {_sizes(flow.spacing)}"
     elif not np.isclose(trained["dt"], flow.dt, 1e-6):
         reason = f"its time step is {trained['dt']:g}, not {flow.dt:g}"
@@ -31,12 +38,17 @@ def check_fits(corrector: "Corrector", flow: Flow):
     elif missing := [n for n in corrector.adapter.parameters if n not in flow.parameters]:
         reason = f"it needs the parameter {missing[0]!r}, which {type(flow).__name__} does not have"
     else:
-        grid = tuple(flow.resolution.values())
-        takes = network.input_shape[1:-1]
-        if any(n not in (None, m) for n, m in zip(takes, grid, strict=True)):
-            reason = f"its network is for {'x'.join(map(str, takes))} cells only, not for {'x'.join(map(str, grid))}"
+        reason = _fixed_grid(corrector, flow)
     if reason:
         raise InputError(f"The corrector can't be used for {flow}: {reason}.")
+
+
+def _fixed_grid(corrector: "Corrector", flow: Flow) -> str:
+    """What a network that is made for one grid says about another one."""
+    grid, takes = tuple(flow.resolution.values()), corrector.network.input_shape[1:-1]
+    if all(n in (None, m) for n, m in zip(takes, grid, strict=True)):
+        return ""
+    return f"its network is for {'x'.join(map(str, takes))} cells only, not for {'x'.join(map(str, grid))}"
 
 
 def differing(trained: dict, flow: dict) -> str:
@@ -62,10 +74,21 @@ def distances(corrector: "Corrector", arrays: Mapping, parameters: Mapping) -> d
 
 
 def remark(corrector: "Corrector", flow: Flow, arrays: Mapping, parameters: Mapping) -> str:
-    """One line where the corrector was trained for another flow: the differences, and the `distances` of inputs."""
+    """
+    One line where the corrector was trained for another flow, or for other states of it: what differs, and how far the
+    inputs are from those of the training, see `Validity`; of correctors that don't know them the `distances`.
+    """
     different = differing(corrector.description["flow"], flow.config())
+    known = corrector.validity
+    if known is not None:
+        seen = corrector.look_at(flow, arrays, parameters)
+        if different:
+            return f"The corrector was trained for another flow ({different}). {known.words(seen)}."
+        return f"{known.words(seen)}." if known.outside(seen).mean() > STRANGE else ""
     if not different:
         return ""
+    if corrector.scale_free:
+        return f"The corrector was trained for another flow ({different}), and does not know on what."
     far = ", ".join(f"{n} {z:.2g}" for n, z in distances(corrector, arrays, parameters).items())
     ranges = corrector.description.get("parameters", {})
     outside = [

@@ -3,9 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
+import tensorflow as tf
 
 from ..errors import InputError
 from ..flows.base import SEED
+from ..kernels.compiled import Arrays
+from .adapter import Adapter
 
 
 @dataclass(frozen=True)
@@ -50,3 +53,26 @@ class Statistics:
             log_mean={n: float(v.mean()) for n, v in logs.items()},
             log_std={n: float(v.std()) if v.std() > 1e-6 else 1.0 for n, v in logs.items()},
         )
+
+
+class Normalised:
+    """What a network sees and gives by the statistics of its training data: `Corrector` has the equation."""
+
+    def __init__(self, adapter: Adapter, statistics: Statistics):
+        self.adapter, self.statistics = adapter, statistics
+        self.names = [*adapter.inputs, *adapter.parameters]
+
+    def to_channels(self, arrays: Arrays, parameters: Arrays) -> tf.Tensor:
+        s, adapter = self.statistics, self.adapter
+        normalised = {n: (arrays[n] - s.mean[n]) / s.std[n] for n in adapter.inputs}
+        logs = {n: (tf.math.log(parameters[n]) - s.log_mean[n]) / s.log_std[n] for n in adapter.parameters}
+        return adapter.to_channels(normalised, logs)
+
+    def from_channels(self, channels: tf.Tensor, like: Arrays) -> Arrays:
+        correction = self.statistics.correction
+        return {n: c * correction[n] for n, c in self.adapter.from_channels(channels, like).items()}
+
+    @property
+    def scale(self) -> float:
+        """Of a stress, see `forms.closure`: the root mean square of what is corrected."""
+        return float(np.mean([self.statistics.correction[n] ** 2 for n in self.adapter.outputs])) ** 0.5

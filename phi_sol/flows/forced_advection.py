@@ -165,6 +165,10 @@ class ForcedAdvection(Flow):
         if seed >= KNOWN_SEEDS:
             raise InputError(f"seed={seed:g} is not possible: forced advection knows the seeds 0 to {KNOWN_SEEDS - 1}.")
 
+    def acceleration(self, state: State) -> Field:
+        """f."""
+        return state.forcing
+
     def physics(self, state: State, dt: Tensor, correction: Fields | None = None) -> State:
         velocity = self.advect(state.velocity, state.velocity, dt) + state.forcing * dt
         velocity = self.corrected("velocity", velocity, correction)

@@ -284,14 +284,17 @@ class PeriodicBox(Flow):
             total = by_component(add, total, self.forcing.values)
         return by_component(lambda f, u: f - self.drag * u, total, velocity.values) if self.drag else total
 
+    def acceleration(self, state: State) -> Field | None:
+        """f - μ u."""
+        return -self.drag * state.velocity + (0.0 if self.forcing is None else self.forcing)
+
     def rates(self, state: State) -> Fields:
         velocity = state.velocity
         change = by_component(add, self.transport(velocity, velocity).values, self.forces(velocity, state.viscosity))
         return {"velocity": velocity.with_values(change)}
 
     def physics(self, state: State, dt: Tensor, correction: Fields | None = None) -> State:
-        velocity = state.velocity
-        forces = self.forces(velocity, state.viscosity)
+        velocity, forces = state.velocity, self.forces(state.velocity, state.viscosity)
         moved = by_component(lambda u, f: u + dt * f, self.advect(velocity, velocity, dt).values, forces)
         velocity = self.corrected("velocity", velocity.with_values(moved), correction)
         return state.with_fields(velocity=self.projection(velocity)[0])

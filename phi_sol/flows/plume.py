@@ -129,6 +129,10 @@ class BuoyantPlume(Flow):
         direction = math.vec(**{d: float(d == "y") for d in self.size})
         return resample(marker * (buoyancy * direction), self.templates["velocity"])
 
+    def acceleration(self, state: State) -> Field:
+        """b d e_y."""
+        return self.buoyant_acceleration(state.marker, state.buoyancy)
+
     def before_projection(self, state: State, dt: Tensor, correction: Fields | None = None) -> tuple[Field, Field]:
         """Velocity and marker after advection and buoyancy; the velocity is not divergence-free yet."""
         marker = state.marker.with_values(state.marker.values + self.source.values * dt)

@@ -65,6 +65,13 @@ class Steps:
         """
         raise NotImplementedError
 
+    def acceleration(self, state: State) -> Field | None:
+        """
+        What pushes the velocity besides advection, diffusion, pressure, bodies and terms, on its faces, for networks
+        that see it (`phi_sol.correctors.scale_free`); here: nothing.
+        """
+        return None
+
     # --- what every flow can do ---
 
     def advect(self, field: Field, velocity: Field, dt: Tensor) -> Field:

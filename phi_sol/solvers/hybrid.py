@@ -64,7 +64,7 @@ class Correction(Protocol):
         """The corrector with the grid of a flow."""
 
     def remark(self, flow, arrays: Arrays, parameters: Arrays) -> str:
-        """A line about such a flow and inputs; nothing for the flow that it was trained for."""
+        """A line about such a flow and inputs; nothing for those that it was trained for."""
 
     def __call__(self, arrays: Arrays, parameters: Arrays, weights: list[tf.Tensor] | None = None) -> Arrays:
         """The correction of each corrected array."""
@@ -144,8 +144,8 @@ class HybridSolver(Wrapped, Generic[Corrects]):
         return super().config() | {"corrector": self.corrector.fingerprint}
 
     def remark(self, arrays: Arrays, parameters: Arrays) -> str:
-        """Where the corrector was trained for another flow, what differs, and how far such inputs are from it."""
-        return "" if self.strict else self.corrector.remark(self.flow, arrays, parameters)
+        """Where the corrector was trained for another flow, or on other states: what differs, and how far they are."""
+        return self.corrector.remark(self.flow, arrays, parameters)
 
     def check_dt(self, dt: float | None):
         """Raises InputError for another time step than the one that the corrector was trained with, but for a rate."""

@@ -122,7 +122,7 @@ def calls_of_scenes(folder: Path, tiny, tiny_train, tiny_data, tiny_run) -> dict
             phi_sol.Method, {"name": "sol", "unroll": 2},
             {"name": "choice", "unroll": "count", "truncate": "count or none", "push_forward": "natural",
              "noise": "weight", "placement": "choice", "project": "flag", "loss": "choice", "temporal": "weight",
-             "form": "choice", "integrator": "choice",
+             "form": "choice", "integrator": "choice", "scale_free": "flag",
              "seed": "natural", "looped": "flag"},
             {"looped": (NONE,), "loss": (type,), "integrator": (NONE,)},
         ),
@@ -248,7 +248,7 @@ def calls_of_parts(folder: Path, tiny, tiny_train, tiny_data, tiny_run) -> dict[
         "Corrector.create": Call(
             phi_sol.Corrector.create, {"flow": flow, "network": "small", "statistics": corrector.statistics},
             {**network, "statistics": "thing", "correct": "list", "placement": "choice", "project": "flag",
-             "form": "choice", "integrator": "choice"},
+             "form": "choice", "integrator": "choice", "scale_free": "flag"},
             {"integrator": (NONE,)},
         ),
         "Corrector.load": Call(

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from ...arguments import check_fields
 from ...correctors.forms import check_known
+from ...correctors.scale_free import TURNED
 from ...errors import InputError, integer, is_real, quoted, suggestion
 from ...kernels.compiled import Arrays
 from ...solvers.hybrid import INTEGRATOR, HybridSolver, check_placement
@@ -64,6 +65,8 @@ class Method:
         form: What the network gives: `increment`, or as a closure inside of the step `viscosity` or `stress`, see
             `phi_sol.correctors.forms`.
         integrator: Of NODE, a Runge-Kutta method: `rk4`, `rk3` or `heun`; None: `rk4`.
+        scale_free: Whether channels have no dimension, see `phi_sol.correctors.scale_free`; every window is
+            then seen in a mirror drawn for it, of those along all axes.
         loss: What predictions are compared by; a function (predicted, target), or several, are added to the plain loss.
         temporal: Weight of the temporal regularisation of precomputed corrections.
         seed: Seed of the noise.
@@ -80,6 +83,7 @@ class Method:
     project: bool = False
     form: str = "increment"
     integrator: str | None = None
+    scale_free: bool = False
     loss: Any = SQUARES
     temporal: float = 0.0
     seed: int = 0
@@ -125,7 +129,7 @@ class Method:
         if self.form != "increment" and (self.supervised or solverless):
             raise InputError(f"{self.name.upper()} trains no closure: take sol, nog or non for the form {self.form}.")
         if self.supervised:
-            given = [n for n in ("truncate", "push_forward", "noise", "project") if getattr(self, n)]
+            given = [n for n in ("truncate", "push_forward", "noise", "project", "scale_free") if getattr(self, n)]
             given += ["placement"] if self.placement != "after" else []
             if given:
                 names = ", ".join(n.replace("_", "-") for n in given)
@@ -151,7 +155,7 @@ class Method:
 
     def to_dict(self) -> dict:
         """JSON-ready: all that defines the training of one stage."""
-        new = {"form": "increment", "integrator": None}  # earlier runs have none of these
+        new = {"form": "increment", "integrator": None, "scale_free": False}  # earlier runs have none of these
         left_out = ("looped", "seed", *(n for n, v in new.items() if getattr(self, n) == v))
         content = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in left_out}
         return content | {"loss": self.loss.to_dict()}
@@ -159,6 +163,7 @@ class Method:
     def __str__(self):
         steps = "" if self.name in SINGLE else f"-{self.unroll}"
         kind = f"{self.form}-" if self.form != "increment" else "INC-" if self.placement == "inside" else ""
+        kind = f"SF-{kind}" if self.scale_free else kind
         kind += f"{self.integrator}-" if self.integrator not in (None, INTEGRATOR) else ""
         return f"{kind}{self.name.upper()}{steps}"
 
@@ -187,6 +192,8 @@ class Method:
         if self.supervised:
             return self._supervised(hybrid, window, parameters)
         weights = hybrid.corrector.weights()
+        if self.scale_free:
+            parameters = parameters | {TURNED: self._mirrors(hybrid, numbers)}
         arrays = self._noisy({n: window[n][:, 0] for n in hybrid.names}, hybrid, numbers)
         for _ in range(self.push_forward):
             arrays = fixed(hybrid.advance(fixed(arrays), parameters, dt, weights))
@@ -231,6 +238,15 @@ class Method:
 
         state, how = (1, arrays, losses), {"maximum_iterations": self.unroll, "parallel_iterations": 1}
         return tf.transpose(tf.while_loop(lambda i, *_: i <= self.unroll, body, state, **how)[2].stack())
+
+    def _mirrors(self, hybrid: HybridSolver, numbers: tf.Tensor) -> tf.Tensor:
+        """By window the mirrors that its network looks through, see `TURNED`."""
+
+        def draw(number):
+            seed = tf.stack([tf.cast(number, tf.int64), tf.constant(1000 * self.seed + 999, tf.int64)])
+            return tf.random.stateless_uniform([], seed, 0, 2 ** len(hybrid.flow.size), tf.int32)
+
+        return tf.map_fn(draw, numbers, fn_output_signature=tf.int32)
 
     def _noisy(self, arrays: Arrays, hybrid: HybridSolver, numbers: tf.Tensor) -> Arrays:
         if not self.noise:

@@ -86,6 +86,13 @@ class Correction(NetworkTask):
                     f"{type(self.flow).__name__} has no {quoted(field)} to correct, but {', '.join(free)}."
                 )
         self.method.loss.check_fields(self.correct)
+        if self.start is not None and self.start.scale_free != self.method.scale_free:
+            kind, advice = (
+                ("a scale-free", "ask for one") if self.start.scale_free else ("no scale-free", "leave it out")
+            )
+            raise InputError(
+                f"The training can't start from these weights, of {kind} corrector: {advice} (scale_free)."
+            )
 
     def set_up(self, setting: Setting):
         self.method = replace(self.method, seed=self.method.seed or setting.seed)
@@ -104,12 +111,14 @@ class Correction(NetworkTask):
         statistics = Statistics.of(data.moments(used), corrections, parameters)
         how: dict = dict(seed=setting.seed, policy=setting.precision, correct=self.correct)
         how |= dict(placement=method.placement, project=method.project, form=method.form)
-        how |= dict(integrator=method.integrator)
+        how |= dict(integrator=method.integrator, scale_free=method.scale_free)
         with setting.scope():
             network = self.begun(setting.precision)
             self.corrector = self.trained = Corrector.create(self.flow, network, statistics, **how)
         if self.start:
             self.corrector.take_over(self.start)
+        if not setting.rehearsal:
+            self.corrector.watch(self.flow, data.arrays, data.parameters, used)
         remat = setting.longest >= REMAT_FROM if self.remat is None else self.remat
         self.hybrid = HybridSolver(self.flow, self.trained, remat)
 

@@ -1,0 +1,102 @@
+"""
+How far a corrector of `wake_2d` carries: the error of the corrected source relative to the source's, in flows that it
+was not trained for, over 200 units of time from a developed wake.
+
+    python benchmarks/foundation.py --run one-flow=runs/wake_2d/sol --run scale-free=runs/wake_2d/sf-sol
+
+A corrector that can't be used in a flow (other cells, another time step) has no number there. `outside`: the share of
+cells, in percent, that look like nothing in the training of the last run (`Corrector.outside`).
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+from common import show, versions, write_json
+from phi.geom import Box, Sphere
+
+import phi_sol as ps
+
+STEPS, WARMUP, DT, RATIO, TIME_RATIO = 20, 60, 10.0, 4, 20  # as wake_2d; a developed wake after 600 units of time
+RANGE = (150.0, 400.0, 800.0)
+
+
+def ellipse(y: float, x: float) -> np.ndarray:
+    """Cells of a grid of 512x256 within half axes y and x around (50, 50)."""
+    places = [(np.arange(n) + 0.5) * size / n for n, size in ((512, 200), (256, 100))]
+    return ((places[0][:, None] - 50) / y) ** 2 + ((places[1] - 50) / x) ** 2 < 1
+
+
+def flows() -> dict[str, tuple[dict, tuple[float, ...]]]:
+    """Options beside those of the trained flow, and Reynolds numbers."""
+    two = [Sphere(y=50.0, x=30.0, radius=8.0), Sphere(y=50.0, x=70.0, radius=8.0)]
+    return {
+        "as trained": ({}, RANGE),
+        "square": ({"obstacles": Box(y=(41, 59), x=(41, 59))}, RANGE),
+        "ellipse": ({"obstacles": ellipse(16, 8)}, RANGE),
+        "two cylinders": ({"obstacles": two}, RANGE),
+        "off the centre": ({"center": {"y": 50.0, "x": 62.0}}, RANGE),
+        "twice as long": ({"size": {"y": 400.0, "x": 100.0}, "center": {"y": 50.0, "x": 50.0}, "y": 128}, RANGE),
+        "half the speed": ({"speed": 0.5}, RANGE),
+        "twice the speed": ({"speed": 2.0}, RANGE),
+        "1.5 times the cells": ({"y": 96, "x": 48, "dt": DT / 1.5}, RANGE),
+        "half the least Re": ({}, (50.0,)),
+        "twice the greatest Re": ({}, (2000.0,)),
+    }
+
+
+def pair_of(options: dict) -> ps.SolverPair:
+    options = {"dt": DT, "y": 64, "x": 32} | options
+    cells = {d: options.pop(d) for d in "yx"}
+    how = {"ratio": RATIO, "time_ratio": TIME_RATIO, "reference_options": {"advection": "mac_cormack"}}
+    return ps.SolverPair(ps.WakeFlow, cells, **how, **options)
+
+
+def off(frames, right) -> float:
+    """MAE of the velocity over all frames."""
+    return float(np.mean([np.abs(frames.arrays[n] - right.arrays[n]).mean() for n in ("velocity.y", "velocity.x")]))
+
+
+def outside(solver, right, reynolds: tuple[float, ...]) -> float:
+    """Share of the cells of all frames, of the first Reynolds number, that the corrector has seen nothing like."""
+    first = {n: a[:, 0] for n, a in right.arrays.items()}
+    parameters = {"reynolds": np.full(len(right), reynolds[0], np.float32)}
+    return float(solver.corrector.outside(solver.flow, first, parameters).mean())
+
+
+def measured(name: str, options: dict, reynolds: tuple[float, ...], correctors: dict) -> dict:
+    pair = pair_of(options)
+    begin = pair.reference.initial_state(reynolds=list(reynolds))
+    warm = int(WARMUP * DT / pair.source.dt / getattr(pair.source, "speed", 1.0))
+    fine = pair.fine.rollout(begin, warm, keep_every=warm, progress=False).last
+    steps = round(STEPS * DT / pair.source.dt)
+    right, start = pair.restrict(pair.fine.rollout(fine, steps, progress=False)), pair.restrict(fine)
+    row = {"flow": name, "SRC": off(pair.source.rollout(start, steps, progress=False), right)}
+    for label, corrector in correctors.items():
+        try:
+            solver = ps.HybridSolver(pair.source, corrector, strict=False)
+        except ps.InputError:
+            row[label] = None
+            continue
+        row[label] = off(solver.rollout(start, steps, progress=False), right) / row["SRC"]
+        if solver.corrector.validity is not None:
+            row["outside"] = 100 * outside(solver, right, reynolds)
+    print(row, flush=True)
+    return row
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--run", action="append", required=True, help="NAME=FOLDER of a run of wake_2d")
+    given = parser.parse_args()
+    correctors = {n: ps.Corrector.load(folder) for n, _, folder in (r.partition("=") for r in given.run)}
+    rows = [measured(name, *flow, correctors) for name, flow in flows().items()]
+    show("error relative to SRC", [{n: "-" if v is None else v for n, v in r.items()} for r in rows])
+    place = Path(__file__).parent / "results" / "foundation.json"
+    known = json.loads(place.read_text()) if place.is_file() else {}
+    write_json(place, known | {"wake_2d": rows, "versions": versions()})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,152 @@
+"""Where a corrector is at home: the distribution of what its network saw in its training, and what is beyond it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from ..errors import InputError
+from ..flows import Flow
+
+SEEN = "seen"  # the entry of descriptions
+FLOOR = 0.03  # deviation that channels have at least, in their own units of order one
+SHARE = 1e-3  # of the cells of the training that count as outside
+FRAMES, CELLS = 24, 200_000  # that the distribution is taken of
+
+
+@dataclass(frozen=True)
+class Validity:
+    """
+    The distribution of the input channels x of cells,
+
+        d² = (x - mean)ᵀ (covariance + 0.03²)^-1 (x - mean) / channels,
+
+    about 1 in the training. A cell is outside where d is beyond `limit`, that of all but a thousandth of the training's
+    cells: a value that never came up, or values that never came up together.
+
+    Attributes:
+        names: Of the channels.
+        mean: Of each channel.
+        covariance: Of all pairs.
+        limit: Of d.
+        low: Of each channel what a thousandth of the cells was below.
+        high: Likewise above.
+    """
+
+    names: list[str]
+    mean: list[float]
+    covariance: list[list[float]]
+    limit: float
+    low: list[float]
+    high: list[float]
+
+    @staticmethod
+    def of(names: Sequence[str], channels: np.ndarray) -> "Validity":
+        """From channels of shape (..., channels)."""
+        cells = np.reshape(channels, (-1, channels.shape[-1])).astype(np.float64)
+        if len(cells) > CELLS:
+            cells = cells[np.random.default_rng(0).choice(len(cells), CELLS, replace=False)]
+        low, high = np.quantile(cells, (SHARE, 1 - SHARE), axis=0)
+        mean, covariance = cells.mean(0), np.atleast_2d(np.cov(cells.T, bias=True))
+        ends = {"low": low.tolist(), "high": high.tolist()}
+        found = Validity(list(names), mean.tolist(), covariance.tolist(), 0.0, **ends)
+        return Validity(**asdict(found) | {"limit": float(np.quantile(found.distances(cells), 1 - SHARE))})
+
+    @staticmethod
+    def parse(content: Mapping) -> "Validity":
+        """What `to_dict` gave. Raises InputError for anything else."""
+        try:
+            found = Validity(**content)
+            count = len(found.names)
+            shapes = [np.shape(found.mean), np.shape(found.low), np.shape(found.high), np.shape(found.covariance)]
+            if shapes != [(count,)] * 3 + [(count, count)] or not np.isfinite(found.covariance).all():
+                raise ValueError
+        except (TypeError, ValueError):
+            raise InputError("What a corrector has seen in its training can't be read: train it again.") from None
+        return found
+
+    def to_dict(self) -> dict:
+        return asdict(self)
+
+    def distances(self, channels: np.ndarray) -> np.ndarray:
+        """d of each cell, shape (...)."""
+        off = np.asarray(channels, np.float64) - np.asarray(self.mean)
+        covariance = np.asarray(self.covariance) + FLOOR**2 * np.eye(len(self.mean))
+        white = np.linalg.solve(np.linalg.cholesky(covariance), off.reshape(-1, len(self.mean)).T)
+        return np.sqrt(np.mean(white**2, 0)).reshape(off.shape[:-1])
+
+    def outside(self, channels: np.ndarray) -> np.ndarray:
+        """Which cells are outside, boolean, shape (...)."""
+        return self.distances(channels) > self.limit
+
+    def beyond(self, channels: np.ndarray) -> dict[str, float]:
+        """By channel the share of cells beyond what was seen, by more than the floor; those of none are left out."""
+        cells = np.reshape(channels, (-1, len(self.mean)))
+        strange = (cells < np.asarray(self.low) - FLOOR) | (cells > np.asarray(self.high) + FLOOR)
+        return {n: float(s) for n, s in zip(self.names, strange.mean(0), strict=True) if s > 2 * SHARE}
+
+    def words(self, channels: np.ndarray) -> str:
+        """A sentence on such channels."""
+        share, far = float(self.outside(channels).mean()), float(self.distances(channels).max() / self.limit)
+        text = f"{100 * share:.3g} % of the cells are outside of what the corrector saw in its training (there 0.1 %)"
+        text += f", by up to {far:.2g} times" if share > 2 * SHARE else ""
+        strange = sorted(self.beyond(channels).items(), key=lambda item: -item[1])[:3]
+        return text + (": " + ", ".join(f"{n} in {100 * s:.3g} %" for n, s in strange) if strange else "")
+
+
+class Knowing:
+    """A corrector that knows what it was trained on; `phi_sol.Corrector` has the rest."""
+
+    description: dict
+    channels: Any
+
+    @property
+    def validity(self) -> Validity | None:
+        """The distribution of what the network saw in its training, if that is known."""
+        seen = self.description.get(SEEN)
+        return None if seen is None else Validity.parse(seen)
+
+    def watch(self, flow: Flow, arrays: Mapping, parameters: Mapping, simulations: Sequence[int] | None = None):
+        """
+        Takes states for those of the training, of shape (batch, *spatial), or with frames behind the batch; of some
+        simulations only.
+        """
+        seen = self.look_at(flow, arrays, parameters, simulations=simulations)
+        self.description[SEEN] = Validity.of(self.channels.names, seen).to_dict()
+
+    def outside(self, flow: Flow, arrays: Mapping, parameters: Mapping) -> np.ndarray:
+        """
+        Which cells look like nothing that the network saw in its training, boolean, shape (batch, *resolution), see
+        `Validity`; of arrays with frames behind the batch (batch · frames, *resolution). Raises InputError where what
+        it saw is not known.
+        """
+        if self.validity is None:
+            raise InputError("This corrector does not know what it was trained on: train it again.")
+        return self.validity.outside(self.look_at(flow, arrays, parameters, most=None))
+
+    def look_at(
+        self,
+        flow: Flow,
+        arrays: Mapping,
+        parameters: Mapping,
+        *,
+        most: int | None = FRAMES,
+        simulations: Sequence[int] | None = None,
+    ) -> np.ndarray:
+        """The channels of states, of at most so many frames of a simulation, and as many simulations."""
+        found, first = [], next(iter(arrays.values()))
+        chosen = list(range(len(first)) if simulations is None else simulations)
+        for i in (chosen[k] for k in _some(len(chosen), most)):
+            frames = _some(first.shape[1], most) if first.ndim > 1 + len(flow.resolution) else [slice(None)]
+            states = {n: np.stack([np.asarray(a[i, k]) for k in frames]) for n, a in arrays.items()}
+            given = {n: np.repeat(np.asarray(p)[i : i + 1], len(frames), 0) for n, p in parameters.items()}
+            tensors = ({n: tf.convert_to_tensor(a) for n, a in group.items()} for group in (states, given))
+            found.append(np.asarray(self.channels.to_channels(*tensors)))
+        return np.concatenate(found)
+
+
+def _some(count: int, most: int | None) -> list[int]:
+    """So many of a number of things, evenly spread."""
+    return sorted(set(np.linspace(0, count - 1, min(count, most or count)).astype(int).tolist()))
