@@ -5,7 +5,8 @@ was not trained for, over 200 units of time from a developed wake.
     python benchmarks/foundation.py --run one-flow=runs/wake_2d/sol --run scale-free=runs/wake_2d/sf-sol
 
 A corrector that can't be used in a flow (other cells, another time step) has no number there. `outside`: the share of
-cells, in percent, that look like nothing in the training of the last run (`Corrector.outside`).
+cells, in percent, that look like nothing in the training of the last run, and `shift`: how far all of them together are
+from its distribution, in deviations (`Validity`).
 """
 
 import argparse
@@ -58,11 +59,12 @@ def off(frames, right) -> float:
     return float(np.mean([np.abs(frames.arrays[n] - right.arrays[n]).mean() for n in ("velocity.y", "velocity.x")]))
 
 
-def outside(solver, right, reynolds: tuple[float, ...]) -> float:
-    """Share of the cells of all frames, of the first Reynolds number, that the corrector has seen nothing like."""
+def strangeness(solver, right, reynolds: tuple[float, ...]) -> dict:
+    """What the corrector says of all frames of the first Reynolds number, see `Validity`."""
     first = {n: a[:, 0] for n, a in right.arrays.items()}
     parameters = {"reynolds": np.full(len(right), reynolds[0], np.float32)}
-    return float(solver.corrector.outside(solver.flow, first, parameters).mean())
+    seen, known = solver.corrector.look_at(solver.flow, first, parameters), solver.corrector.validity
+    return {"outside": 100 * float(known.outside(seen).mean()), "shift": max(known.shifts(seen).values())}
 
 
 def measured(name: str, options: dict, reynolds: tuple[float, ...], correctors: dict) -> dict:
@@ -81,7 +83,7 @@ def measured(name: str, options: dict, reynolds: tuple[float, ...], correctors: 
             continue
         row[label] = off(solver.rollout(start, steps, progress=False), right) / row["SRC"]
         if solver.corrector.validity is not None:
-            row["outside"] = 100 * outside(solver, right, reynolds)
+            row |= strangeness(solver, right, reynolds)
     print(row, flush=True)
     return row
 

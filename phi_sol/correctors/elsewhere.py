@@ -14,7 +14,6 @@ from .scale_free import check_scale_free
 if TYPE_CHECKING:
     from .corrector import Corrector
 
-STRANGE = 0.02  # share of cells outside from which on it is said of the flow of the training, too
 SHOWN, LONG = 3, 90  # differences that are named, and characters of each
 
 
@@ -84,7 +83,7 @@ def remark(corrector: "Corrector", flow: Flow, arrays: Mapping, parameters: Mapp
         seen = corrector.look_at(flow, arrays, parameters)
         if different:
             return f"The corrector was trained for another flow ({different}). {known.words(seen)}."
-        return f"{known.words(seen)}." if known.outside(seen).mean() > STRANGE else ""
+        return f"{known.words(seen)}." if known.strange(seen) else ""
     if not different:
         return ""
     if corrector.scale_free:

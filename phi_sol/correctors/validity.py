@@ -13,6 +13,8 @@ from ..flows import Flow
 SEEN = "seen"  # the entry of descriptions
 FLOOR = 0.03  # deviation that channels have at least, in their own units of order one
 SHARE = 1e-3  # of the cells of the training that count as outside
+MANY, MOST = 0.02, 0.5  # shares of cells that are remarked on: outside of the training, beyond it in one channel
+LEVELS, SHIFTED = 33, 0.2  # quantiles; deviations that a distribution is off by before it is remarked on
 FRAMES, CELLS = 24, 200_000  # that the distribution is taken of
 
 
@@ -33,6 +35,7 @@ class Validity:
         limit: Of d.
         low: Of each channel what a thousandth of the cells was below.
         high: Likewise above.
+        quantiles: Of each channel, in the middle of `LEVELS` equal shares of the cells.
     """
 
     names: list[str]
@@ -41,6 +44,7 @@ class Validity:
     limit: float
     low: list[float]
     high: list[float]
+    quantiles: list[list[float]]
 
     @staticmethod
     def of(names: Sequence[str], channels: np.ndarray) -> "Validity":
@@ -50,7 +54,7 @@ class Validity:
             cells = cells[np.random.default_rng(0).choice(len(cells), CELLS, replace=False)]
         low, high = np.quantile(cells, (SHARE, 1 - SHARE), axis=0)
         mean, covariance = cells.mean(0), np.atleast_2d(np.cov(cells.T, bias=True))
-        ends = {"low": low.tolist(), "high": high.tolist()}
+        ends = {"low": low.tolist(), "high": high.tolist(), "quantiles": _quantiles(cells).tolist()}
         found = Validity(list(names), mean.tolist(), covariance.tolist(), 0.0, **ends)
         return Validity(**asdict(found) | {"limit": float(np.quantile(found.distances(cells), 1 - SHARE))})
 
@@ -60,8 +64,10 @@ class Validity:
         try:
             found = Validity(**content)
             count = len(found.names)
-            shapes = [np.shape(found.mean), np.shape(found.low), np.shape(found.high), np.shape(found.covariance)]
-            if shapes != [(count,)] * 3 + [(count, count)] or not np.isfinite(found.covariance).all():
+            parts = found.mean, found.low, found.high, found.covariance, found.quantiles
+            if [np.shape(p) for p in parts] != [(count,)] * 3 + [(count, count), (count, LEVELS)] or not np.isfinite(
+                found.covariance
+            ).all():
                 raise ValueError
         except (TypeError, ValueError):
             raise InputError("What a corrector has seen in its training can't be read: train it again.") from None
@@ -87,13 +93,33 @@ class Validity:
         strange = (cells < np.asarray(self.low) - FLOOR) | (cells > np.asarray(self.high) + FLOOR)
         return {n: float(s) for n, s in zip(self.names, strange.mean(0), strict=True) if s > 2 * SHARE}
 
+    def shifts(self, channels: np.ndarray) -> dict[str, float]:
+        """
+        How differently all cells together are distributed, by channel that varies in the training: the earth mover's
+        distance ∫ |Q(p) - Q_training(p)| dp of the quantiles Q, in deviations of the training. What stands in the flow
+        and its sides are left out: in a larger domain there is less of them everywhere.
+        """
+        cells = np.reshape(channels, (-1, len(self.mean)))
+        deviation = np.sqrt(np.diag(self.covariance))
+        apart = np.abs(_quantiles(cells) - np.asarray(self.quantiles)).mean(1) / np.maximum(deviation, FLOOR)
+        varies = np.ptp(cells, axis=0) > FLOOR
+        found = zip(self.names, apart.tolist(), (deviation > FLOOR) & varies, strict=True)
+        return {n: far for n, far, counts in found if counts and not n.startswith(("solid", "side"))}
+
+    def strange(self, channels: np.ndarray) -> bool:
+        """Whether to remark on such channels: many cells are outside, a channel nearly everywhere, or all together."""
+        shares = self.outside(channels).mean(), max(self.beyond(channels).values(), default=0.0)
+        return bool(shares[0] > MANY or shares[1] > MOST or max(self.shifts(channels).values(), default=0.0) > SHIFTED)
+
     def words(self, channels: np.ndarray) -> str:
         """A sentence on such channels."""
         share, far = float(self.outside(channels).mean()), float(self.distances(channels).max() / self.limit)
         text = f"{100 * share:.3g} % of the cells are outside of what the corrector saw in its training (there 0.1 %)"
         text += f", by up to {far:.2g} times" if share > 2 * SHARE else ""
         strange = sorted(self.beyond(channels).items(), key=lambda item: -item[1])[:3]
-        return text + (": " + ", ".join(f"{n} in {100 * s:.3g} %" for n, s in strange) if strange else "")
+        text += ": " + ", ".join(f"{n} in {100 * s:.3g} %" for n, s in strange) if strange else ""
+        name, far = max(self.shifts(channels).items(), key=lambda item: item[1], default=("", 0.0))
+        return text + (f"; all together are distributed otherwise, {name} by {far:.2g} deviations" * (far > SHIFTED))
 
 
 class Knowing:
@@ -145,6 +171,11 @@ class Knowing:
             tensors = ({n: tf.convert_to_tensor(a) for n, a in group.items()} for group in (states, given))
             found.append(np.asarray(self.channels.to_channels(*tensors)))
         return np.concatenate(found)
+
+
+def _quantiles(cells: np.ndarray) -> np.ndarray:
+    """Those in the middle of `LEVELS` equal shares, shape (channels, LEVELS)."""
+    return np.quantile(cells, (np.arange(LEVELS) + 0.5) / LEVELS, axis=0).T
 
 
 def _some(count: int, most: int | None) -> list[int]:

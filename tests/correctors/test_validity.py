@@ -70,3 +70,29 @@ def test_a_corrector_finds_the_cells(scale_free, tmp_path):
     outside = corrector.outside(flow, state, {n: np.asarray(p) for n, p in parameters.items()})
     assert outside.shape == (2, 32, 16) and outside[1, 20:24, 7:10].all()
     assert outside.mean() < 0.05 and not outside[0].any()
+
+
+def test_what_is_remarked_on():
+    """Many strange cells, or a channel that is beyond its range everywhere, however little that is."""
+    known = Validity.of(["a", "b", "c"], cells())
+    assert not known.strange(cells(seed=2))
+    few, many, everywhere = (cells(1000, seed=3) for _ in range(3))
+    few[:10, 1], many[:50, 1] = 20.0, 20.0
+    everywhere[:, 2] = 0.7 + 1.5 * FLOOR
+    assert not known.strange(few) and known.strange(many)
+    assert known.outside(everywhere).mean() < 0.02 and known.strange(everywhere)
+
+
+def test_shifts_are_distances_of_distributions():
+    known = Validity.of(["a", "b", "c"], cells())
+    assert max(known.shifts(cells(seed=5)).values()) < 0.05 and "c" not in known.shifts(cells())
+    other = cells(seed=6)
+    other[:, 0] += 0.7  # every cell of its own is nothing new
+    assert abs(known.shifts(other)["a"] - 0.7) < 0.03
+    narrow = 0.5 * (cells(seed=7) - cells().mean(0)) + cells().mean(0)
+    # two normal distributions of one mean: E|x| (1 - 0.5) = 0.5 sqrt(2 / π)
+    assert abs(known.shifts(narrow)["a"] - 0.5 * (2 / np.pi) ** 0.5) < 0.03
+    assert known.outside(narrow).mean() < 0.001 and known.strange(narrow)
+    nearly = 0.9 * (cells(seed=7) - cells().mean(0)) + cells().mean(0)
+    assert not known.strange(nearly)
+    assert "all together are distributed otherwise, a by" in known.words(other)
