@@ -146,12 +146,11 @@ class Corrector(Described, Knowing, Sent):
     @property
     def fingerprint(self) -> str:
         """Short hash of all that decides its corrections: placement, layers, weights, precision, statistics."""
-        how = {"placement": self.placement, "project": self.project, "adapter": asdict(self.adapter)}
+        how: dict = {"placement": self.placement, "project": self.project}
         how |= {"form": self.form} if self.form != "increment" else {}
-        if self.scale_free:  # nothing else of it is in its corrections
-            return network_fingerprint(self.network, {k: how[k] for k in how if k != "adapter"} | {"scale_free": True})
         how |= {"integrator": self.integrator} if self.placement == "rate" else {}
-        return network_fingerprint(self.network, how | {"statistics": asdict(self.statistics)})
+        normalised = {"adapter": asdict(self.adapter), "statistics": asdict(self.statistics)}
+        return network_fingerprint(self.network, how | ({"scale_free": True} if self.scale_free else normalised))
 
     def in_precision(self, policy: str) -> "Corrector":
         """
