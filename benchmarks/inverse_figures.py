@@ -23,7 +23,7 @@ def inlet(images: Path, x: np.ndarray, true: np.ndarray, found):
     right.fill_between(x, -2 * errors, 2 * errors, color="tab:blue", alpha=0.2, label="two standard errors")
     right.plot(x, values - true, "o", markersize=3.5, color="tab:blue", label="found - true")
     right.set(xlabel="x", ylabel="difference")
-    right.legend(fontsize=8)
+    right.legend(fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
     figure.savefig(images / "inverse_inlet.png", dpi=90)
 
 
