@@ -15,6 +15,7 @@ FLOOR = 0.03  # deviation that channels have at least, in their own units of ord
 SHARE = 1e-3  # of the cells of the training that count as outside
 MANY, MOST = 0.02, 0.5  # shares of cells that are remarked on: outside of the training, beyond it in one channel
 LEVELS, SHIFTED = 33, 0.2  # quantiles; deviations that a distribution is off by before it is remarked on
+STATES = 8  # that make a distribution
 FRAMES, CELLS = 24, 200_000  # that the distribution is taken of
 
 
@@ -35,6 +36,7 @@ class Validity:
         limit: Of d.
         low: Of each channel what a thousandth of the cells was below.
         high: Likewise above.
+        local: Of each channel whether it varies within states.
         quantiles: Of each channel, in the middle of `LEVELS` equal shares of the cells.
     """
 
@@ -45,16 +47,19 @@ class Validity:
     low: list[float]
     high: list[float]
     quantiles: list[list[float]]
+    local: list[bool]
 
     @staticmethod
     def of(names: Sequence[str], channels: np.ndarray) -> "Validity":
-        """From channels of shape (..., channels)."""
+        """From the channels of states, shape (states, ..., channels)."""
+        states = np.reshape(channels, (len(channels), -1, channels.shape[-1])) if channels.ndim > 2 else channels[None]
         cells = np.reshape(channels, (-1, channels.shape[-1])).astype(np.float64)
         if len(cells) > CELLS:
             cells = cells[np.random.default_rng(0).choice(len(cells), CELLS, replace=False)]
         low, high = np.quantile(cells, (SHARE, 1 - SHARE), axis=0)
         mean, covariance = cells.mean(0), np.atleast_2d(np.cov(cells.T, bias=True))
         ends = {"low": low.tolist(), "high": high.tolist(), "quantiles": _quantiles(cells).tolist()}
+        ends |= {"local": (states.std(1).mean(0) > FLOOR).tolist()}
         found = Validity(list(names), mean.tolist(), covariance.tolist(), 0.0, **ends)
         return Validity(**asdict(found) | {"limit": float(np.quantile(found.distances(cells), 1 - SHARE))})
 
@@ -64,8 +69,8 @@ class Validity:
         try:
             found = Validity(**content)
             count = len(found.names)
-            parts = found.mean, found.low, found.high, found.covariance, found.quantiles
-            if [np.shape(p) for p in parts] != [(count,)] * 3 + [(count, count), (count, LEVELS)] or not np.isfinite(
+            parts = found.mean, found.low, found.high, found.local, found.covariance, found.quantiles
+            if [np.shape(p) for p in parts] != [(count,)] * 4 + [(count, count), (count, LEVELS)] or not np.isfinite(
                 found.covariance
             ).all():
                 raise ValueError
@@ -95,21 +100,28 @@ class Validity:
 
     def shifts(self, channels: np.ndarray) -> dict[str, float]:
         """
-        How differently all cells together are distributed, by channel that varies in the training: the earth mover's
-        distance ∫ |Q(p) - Q_training(p)| dp of the quantiles Q, in deviations of the training. What stands in the flow
-        and its sides are left out: in a larger domain there is less of them everywhere.
+        How differently all cells together are distributed, by channel: the earth mover's distance
+        ∫ |Q(p) - Q_training(p)| dp of the quantiles Q, in deviations of the training. Channels that are the same all
+        over a state are left out, and what stands in the flow and its sides: in a larger domain there is less of them.
         """
         cells = np.reshape(channels, (-1, len(self.mean)))
-        deviation = np.sqrt(np.diag(self.covariance))
-        apart = np.abs(_quantiles(cells) - np.asarray(self.quantiles)).mean(1) / np.maximum(deviation, FLOOR)
-        varies = np.ptp(cells, axis=0) > FLOOR
-        found = zip(self.names, apart.tolist(), (deviation > FLOOR) & varies, strict=True)
-        return {n: far for n, far, counts in found if counts and not n.startswith(("solid", "side"))}
+        deviation = np.maximum(np.sqrt(np.diag(self.covariance)), FLOOR)
+        apart = np.abs(_quantiles(cells) - np.asarray(self.quantiles)).mean(1) / deviation
+        found = zip(self.names, apart.tolist(), self.local, strict=True)
+        return {n: far for n, far, local in found if local and not n.startswith(("solid", "side"))}
 
     def strange(self, channels: np.ndarray) -> bool:
-        """Whether to remark on such channels: many cells are outside, a channel nearly everywhere, or all together."""
+        """
+        Whether to remark on the channels of states: many cells are outside, a channel nearly everywhere, or, of several
+        states, all cells together.
+        """
         shares = self.outside(channels).mean(), max(self.beyond(channels).values(), default=0.0)
-        return bool(shares[0] > MANY or shares[1] > MOST or max(self.shifts(channels).values(), default=0.0) > SHIFTED)
+        return bool(shares[0] > MANY or shares[1] > MOST or self._shifted(channels)[1] > SHIFTED)
+
+    def _shifted(self, channels: np.ndarray) -> tuple[str, float]:
+        """The greatest of `shifts`; none of few states, which are no distribution: a flow begins somewhere."""
+        shifts = self.shifts(channels) if len(channels) >= STATES else {}
+        return max(shifts.items(), key=lambda item: item[1], default=("", 0.0))
 
     def words(self, channels: np.ndarray) -> str:
         """A sentence on such channels."""
@@ -118,7 +130,7 @@ class Validity:
         text += f", by up to {far:.2g} times" if share > 2 * SHARE else ""
         strange = sorted(self.beyond(channels).items(), key=lambda item: -item[1])[:3]
         text += ": " + ", ".join(f"{n} in {100 * s:.3g} %" for n, s in strange) if strange else ""
-        name, far = max(self.shifts(channels).items(), key=lambda item: item[1], default=("", 0.0))
+        name, far = self._shifted(channels)
         return text + (f"; all together are distributed otherwise, {name} by {far:.2g} deviations" * (far > SHIFTED))
 
 

@@ -92,7 +92,18 @@ def test_shifts_are_distances_of_distributions():
     narrow = 0.5 * (cells(seed=7) - cells().mean(0)) + cells().mean(0)
     # two normal distributions of one mean: E|x| (1 - 0.5) = 0.5 sqrt(2 / π)
     assert abs(known.shifts(narrow)["a"] - 0.5 * (2 / np.pi) ** 0.5) < 0.03
-    assert known.outside(narrow).mean() < 0.001 and known.strange(narrow)
+    assert known.outside(narrow).mean() < 0.001 and known.strange(narrow) and not known.strange(narrow[:7])
     nearly = 0.9 * (cells(seed=7) - cells().mean(0)) + cells().mean(0)
     assert not known.strange(nearly)
     assert "all together are distributed otherwise, a by" in known.words(other)
+
+
+def test_parameters_are_no_distribution():
+    """A few simulations have other values of a parameter than many: that is what ranges are for."""
+    rng = np.random.default_rng(0)
+    level = np.broadcast_to(np.linspace(-1, 1, 8)[:, None, None], (8, 16, 16))
+    training = np.stack([rng.normal(size=(8, 16, 16)), level], -1)
+    known = Validity.of(["velocity", "log reynolds"], training)
+    alone = np.stack([rng.normal(size=(1, 16, 16)), np.full((1, 16, 16), -0.9)], -1)
+    assert list(known.shifts(alone)) == ["velocity"] and not known.strange(alone)
+    assert known.strange(alone + np.array([0.0, 3.0]))
