@@ -4,7 +4,21 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from phi_sol import Correction, Corrector, HybridSolver, InputError, Method, Plan, Stage, Trainer, Validation
+from phi_sol import (
+    Correction,
+    Corrector,
+    Dataset,
+    Experiment,
+    Generator,
+    HybridSolver,
+    InputError,
+    Method,
+    Plan,
+    SmokeBox,
+    Stage,
+    Trainer,
+    Validation,
+)
 from phi_sol.correctors.scale_free import TURNED
 
 PLAN = Plan((Stage(2, 1.0),), steps=6, batch=2, learning_rate=1e-3)
@@ -74,3 +88,28 @@ def test_it_goes_on_from_a_scale_free_one_only(run, tiny_train, tmp_path):
 def test_it_is_refused_outside_of_the_loop():
     with pytest.raises(InputError, match="PRE trains outside of the solver's loop, without scale-free"):
         Method("pre", scale_free=True)
+
+
+def test_it_goes_on_in_another_flow(run, tmp_path):
+    """From a wake to smoke: other arrays, another step, other cells; the weights go along."""
+    scene = Experiment(
+        name="smoke",
+        flow=SmokeBox,
+        source={"y": 16, "x": 20},
+        ratio=2,
+        train={"seed": (0.0, 1.0), "buoyancy": (0.1,)},
+        test={"seed": (5.0,), "buoyancy": (0.1,)},
+        warmup=1,
+        frames=5,
+    )
+    Generator(scene, "train", tmp_path / "data").run(progress=False)
+    data = Dataset.load(scene.pair, tmp_path / "data")
+    _, corrector = run
+    before = [w.copy() for w in corrector.network.get_weights()]
+    task = Correction(data, Method("sol", 2, scale_free=True), corrector)
+    still = Plan((Stage(2, 1.0),), steps=1, batch=2, learning_rate=1e-12)
+    again = Trainer(task, still, tmp_path / "run", validation=NONE).fit(progress=False)
+    for old, new in zip(before, again.network.get_weights(), strict=True):
+        np.testing.assert_allclose(old, new, atol=1e-6)
+    assert again.description["flow"]["type"] == "SmokeBox" and again.validity is not None
+    HybridSolver(scene.pair.source, again).rollout(scene.pair.source.initial_state(seed=3), 2, progress=False)
