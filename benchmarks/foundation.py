@@ -70,7 +70,7 @@ def strangeness(solver, right, reynolds: tuple[float, ...]) -> dict:
 def measured(name: str, options: dict, reynolds: tuple[float, ...], correctors: dict) -> dict:
     pair = pair_of(options)
     begin = pair.reference.initial_state(reynolds=list(reynolds))
-    warm = int(WARMUP * DT / pair.source.dt / getattr(pair.source, "speed", 1.0))
+    warm = int(WARMUP * DT / pair.source.dt / pair.source.speed)
     fine = pair.fine.rollout(begin, warm, keep_every=warm, progress=False).last
     steps = round(STEPS * DT / pair.source.dt)
     right, start = pair.restrict(pair.fine.rollout(fine, steps, progress=False)), pair.restrict(fine)

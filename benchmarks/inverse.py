@@ -127,7 +127,6 @@ def main():
     place = Path(__file__).parent / "results" / "inverse.json"
     for task in given.tasks:
         rows = wakes[task](given.seeds) if task in wakes else TASKS[task](given.seeds, given.images)
-        rows = rows if isinstance(rows, list) else [rows]
         show(task, rows)
         known = json.loads(place.read_text()) if place.is_file() else {}
         write_json(place, known | {task: rows, "versions": versions()})

@@ -208,7 +208,7 @@ def drags(solver, drag, start) -> tuple[np.ndarray, np.ndarray]:
     return np.array(values), speed if spins is None else 10 * spins
 
 
-def rotation(seeds: int, images: Path | None = None) -> dict:
+def rotation(seeds: int, images: Path | None = None) -> list[dict]:
     """The spin of a cylinder at Re = 100 by diameter of least drag, tried over ten periods of shedding."""
     flow, start, drag = spinning()
     unknown = ps.Parameter("cylinder_spin", 0.05, bounds=(-0.3, 0.3), scale=0.1)
@@ -221,10 +221,10 @@ def rotation(seeds: int, images: Path | None = None) -> dict:
         figures.rotation(images, "inverse_rotation.png", ["at rest", "spinning"], *both)
     row = {"spin": found.values["cylinder_spin"], "surface speed": 10 * found.values["cylinder_spin"]}
     means = both[0].mean(0)
-    return row | {"at rest": float(means[0]), "spinning": float(means[1]), "seconds": seconds}
+    return [row | {"at rest": float(means[0]), "spinning": float(means[1]), "seconds": seconds}]
 
 
-def controller(seeds: int, images: Path | None = None) -> dict:
+def controller(seeds: int, images: Path | None = None) -> list[dict]:
     """
     A network that sees the velocity at four probes in the wake and sets the spin of the cylinder, trained through 100
     steps, first from the wake of the cylinder at rest, then from where the control has led by then, four times;
@@ -252,7 +252,7 @@ def controller(seeds: int, images: Path | None = None) -> dict:
     values, speeds = pairs
     row = {"at rest": float(values[:, 0].mean()), "controlled": float(values[:, 1].mean())}
     row |= {"mean surface speed": float(speeds[:, 1].mean()), "its deviation": float(speeds[:, 1].std())}
-    return row | {"over the horizon": [found.before, found.quantity], "seconds": seconds}
+    return [row | {"over the horizon": [found.before, found.quantity], "seconds": seconds}]
 
 
 TASKS = {f.__name__: f for f in (inlet, field, cylinder, plume, rotation, controller)}

@@ -22,7 +22,6 @@ from itertools import combinations
 import numpy as np
 import tensorflow as tf
 from phi import math
-from phi.field import Field
 from phi.math import batch
 
 from ..errors import InputError
@@ -82,11 +81,8 @@ class ScaleFree:
     def __init__(self, flow: Flow):
         """Raises InputError for a flow without a velocity on faces."""
         check_scale_free(flow, ("velocity",))
-        self.flow, self.layout, self.names = (
-            flow,
-            flow.layouts["velocity"],
-            channel_names(flow.layouts["velocity"].dims),
-        )
+        self.flow, self.layout = flow, flow.layouts["velocity"]
+        self.names = channel_names(self.layout.dims)
         self.units = {d: flow.spacing[d] / flow.dt for d in self.layout.dims}
 
     def to_channels(self, arrays: Arrays, parameters: Arrays) -> tf.Tensor:
@@ -156,7 +152,7 @@ class ScaleFree:
         for d in layout.dims:
             axis, covered = layout.axis(d), 0.0
             if self.flow.obstacles:
-                cells = self._blocked.astype(np.float32)
+                cells = self._blocked
                 ends = [_part(cells, axis, s) for s in (slice(None, 1), slice(-1, None))]
                 wide = [ends[1], cells, ends[0]] if layout.is_periodic(d) else [ends[0], cells, ends[1]]
                 cells = np.concatenate(wide, axis)
@@ -175,7 +171,7 @@ class ScaleFree:
         if self.flow.terms:
             more = term_rates(self.flow, self.flow.terms, state, None).get("velocity")  # type: ignore[arg-type]
             if more is not None:
-                total = more if total is None else Field(total.geometry, total.values + more.values, total.boundary)
+                total = more if total is None else self.flow.corrected("velocity", total, {"velocity": more})
         if total is None:
             sizes = {d: [count] + [n + (e == d) for e, n in layout.resolution.items()] for d in layout.dims}
             return {d: tf.zeros(sizes[d]) for d in layout.dims}

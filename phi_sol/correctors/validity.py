@@ -125,7 +125,8 @@ class Validity:
 
     def words(self, channels: np.ndarray) -> str:
         """A sentence on such channels."""
-        share, far = float(self.outside(channels).mean()), float(self.distances(channels).max() / self.limit)
+        distances = self.distances(channels)
+        share, far = float((distances > self.limit).mean()), float(distances.max() / self.limit)
         text = f"{100 * share:.3g} % of the cells are outside of what the corrector saw in its training (there 0.1 %)"
         text += f", by up to {far:.2g} times" if share > 2 * SHARE else ""
         strange = sorted(self.beyond(channels).items(), key=lambda item: -item[1])[:3]
@@ -160,9 +161,10 @@ class Knowing:
         `Validity`; of arrays with frames behind the batch (batch · frames, *resolution). Raises InputError where what
         it saw is not known.
         """
-        if self.validity is None:
+        known = self.validity
+        if known is None:
             raise InputError("This corrector does not know what it was trained on: train it again.")
-        return self.validity.outside(self.look_at(flow, arrays, parameters, most=None))
+        return known.outside(self.look_at(flow, arrays, parameters, most=None))
 
     def look_at(
         self,
