@@ -28,7 +28,6 @@ from ..errors import InputError
 from ..flows import Flow
 from ..flows.terms import term_rates
 from ..grids.layout import OPEN, PERIODIC, Layout
-from ..grids.sides import at_side
 from ..kernels.compiled import Arrays
 from ..stepping.arrays import unpack
 from .adapter import Adapter
@@ -212,7 +211,8 @@ def side_kind(layout: Layout, dim: str, upper: bool) -> str:
     with math.NUMPY:
         values = layout.pad(np.zeros((1, *layout.shape(dim))), dim)
         entering = _part(values, layout.axis(dim), slice(-1, None) if upper else slice(None, 1))
-        along = [at_side(layout.boundary, dim, upper, c) for c in layout.dims if c != dim]
+        side = 2 * layout.dims.index(dim) + int(upper)
+        along = [layout.leaves(c)[side] for c in layout.dims if c != dim]
     if np.any(np.asarray(entering) != 0) or layout.missing(dim)[int(upper)] == 0:
         return "inlet"
     return "sticking" if all(e == math.extrapolation.ZERO for e in along) else "slipping"
