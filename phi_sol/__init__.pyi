@@ -58,6 +58,7 @@ from .storage.restart import Restart as Restart
 from .tasks import evaluate as evaluate
 from .tasks.correction.losses import Loss as Loss
 from .tasks.correction.methods import Method as Method
+from .tasks.correction.shared import SharedCorrection as SharedCorrection
 from .tasks.correction.task import Correction as Correction
 from .tasks.estimation.design import Design as Design
 from .tasks.estimation.estimation import Estimation as Estimation

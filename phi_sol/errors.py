@@ -184,3 +184,8 @@ def user_error(err: BaseException) -> InputError | None:
     (file, line), here = frames[-1], Path.cwd()
     file = str(Path(file).relative_to(here)) if Path(file).is_relative_to(here) else file
     return InputError(f"{file}, line {line}: {one_line(err)}")
+
+
+def article(noun: str) -> str:
+    """`a corrector`, `an initial guess`."""
+    return f"a{'n' if noun[:1] in 'aeiou' else ''} {noun}"

@@ -6,14 +6,18 @@ from math import inf
 from pathlib import Path
 from typing import Annotated, Any
 
-from .common import DataOption, OutOption, SceneArgument, data_folders, named, option, quiet_tensorflow, say
+import typer
+
+from .common import DataOption, OutOption, data_folders, named, option, quiet_tensorflow, say
+from .pairs import numbers
 
 SCENES = "the scene's"
+SEVERAL = "Name of a known scene, or path of a scene file; several for one corrector of all of them."
 OF_SCENE = ("batch", "learning_rate", "decay", "ramp", "clip", "steps", "optimizer")  # of its schedule
 
 
 def train(
-    scene: SceneArgument,
+    scenes: Annotated[list[str], typer.Argument(metavar="SCENE...", help=SEVERAL)],
     data: DataOption = None,
     method: Annotated[
         str, option("pre, pre-sr, non, nog, sol, pure, node or pinn; for poisson_2d non, phy, sol or sol-phy.")
@@ -28,6 +32,9 @@ def train(
     closure: Annotated[
         str | None,
         option("What the network gives: viscosity or stress of a closure, or increment.", SCENES),
+    ] = None,
+    weights: Annotated[
+        str | None, option("Of several scenes, how often each is drawn, e.g. wake_2d=2,smoke_2d=1.", "all 1")
     ] = None,
     scale_free: Annotated[
         bool, option("Channels without dimension: for other cells, speeds and steps, too.", True, "--scale-free")
@@ -71,6 +78,9 @@ def train(
         Path | None,
         option("Run to start from: its network, weights and normalisation; or pretrained.", False, "--from"),
     ] = None,
+    frozen: Annotated[
+        bool, option("With --from: train the last layer only, on features as they are.", True, "--frozen")
+    ] = False,
     steps: Annotated[
         int | None, option("Training iterations in all; with --resume more of them make a run longer.", SCENES)
     ] = None,
@@ -139,6 +149,7 @@ def train(
     """
     Train a corrector inside the loop of the source solver, or what else the scene trains.
 
+    With several scenes one scale-free corrector is trained for all of them, with schedule and network of the first.
     Default output: runs/SCENE/METHOD. Interrupt with Ctrl-C at any time and go on with --resume.
     """
     from ..errors import InputError
@@ -146,7 +157,9 @@ def train(
     from ..storage.dataset import Dataset, find_simulations
     from ..tasks import split_of, task_of
 
-    experiment = load_experiment(scene)
+    experiments = [load_experiment(s) for s in scenes]
+    experiment, several = experiments[0], len(scenes) > 1
+    _check_several(experiments, data, weights, out)
     exclusive: Any = {"steps": steps, "budget": budget}, {"unroll": unroll, "stages": stages}
     exclusive += ({"from": start, "network": network},)
     exclusive += ({"closure": None if closure == "increment" else closure, "placement": placement},)
@@ -157,11 +170,13 @@ def train(
     how |= {"push_forward": push_forward, "loss_weights": loss_weights, "gradient_loss": gradient_loss}
     how |= {"spectral_loss": spectral_loss, "step_weights": step_weights, "remat": remat}
     how |= {"relative_loss": relative_loss, "form": closure, "integrator": integrator}
-    how |= {"scale_free": scale_free or None}
+    how |= {"scale_free": scale_free or None, "frozen": frozen or None}
     plan: dict[str, Any] = {"batch": batch, "learning_rate": learning_rate, "ramp": ramp, "clip": clip, "ema": ema}
     checks: dict[str, Any] = {"simulations": validation, "frames": validation_frames}
     checks |= {"every": validate_every, "patience": patience}
-    folders = find_simulations(data_folders(data, experiment.name), split_of(method))
+    places = [[d] for d in data] if several and data else [data] * len(experiments)
+    split = split_of(method)
+    folders = [find_simulations(data_folders(p, e.name), split) for p, e in zip(places, experiments, strict=True)]
     quiet_tensorflow(device)
     from ..training.distribution import is_chief, make_strategy
 
@@ -204,12 +219,18 @@ def train(
     trained: Any = named(network)
     if start is not None:
         start = shipped_or_own(start, experiment.name)
-        kind.require(start, scene)
+        kind.require(start, scenes[0])
         trained = kind.load(start)
     with showing(is_chief(devices), "frames/s") as show:
-        recorded = Dataset(experiment.pair, folders, progress=partial(show, "unpacking frames"))
-    task = kind.create(experiment, recorded, method=method, unroll=longest, network=trained, **how)
-    common = {"seed": seed, "scene": experiment.name, "resume": resume, "strategy": devices}
+        unpacking = partial(show, "unpacking frames")
+        recorded = [Dataset(e.pair, f, progress=unpacking) for e, f in zip(experiments, folders, strict=True)]
+    how |= {"method": method, "unroll": longest, "network": trained}
+    if several:
+        often = None if weights is None else numbers(weights.split(","), "weights", "wake_2d=2")
+        task = kind.together(experiments, recorded, weights=often, **how)
+    else:
+        task = kind.create(experiment, recorded[0], **how)
+    common = {"seed": seed, "scene": "+".join(e.name for e in experiments), "resume": resume, "strategy": devices}
     with showing(is_chief(devices), "frames/s") as show:
         beforehand = partial(show, "computing beforehand")
         trainer = Trainer(task, chosen, folder, validation=checked, show=beforehand, **common)
@@ -222,3 +243,25 @@ def train(
     trainer.fit(tensorboard=tensorboard)
     if trainer.chief:
         say(f"{trainer.step} iterations, {trainer.outcome} in {folder}")
+
+
+def _check_several(experiments: list, data: list[Path] | None, weights: str | None, out: Path | None):
+    """Raises InputError for several scenes that can't be trained together, or for options that are not for one."""
+    from ..errors import InputError
+    from ..flows.common_ground import check_together
+
+    names = [e.name for e in experiments]
+    if len(names) == 1:
+        if weights is not None:
+            raise InputError("--weights says how often each of several scenes is drawn: for one leave it out.")
+        return
+    if twice := sorted({n for n in names if names.count(n) > 1}):
+        raise InputError(f"The scene {twice[0]} is there twice: name each once, and --weights for how often it counts.")
+    if out is None:
+        raise InputError("A training on several scenes needs a folder: --out, e.g. --out runs/foundation.")
+    if data and len(data) != len(names):
+        raise InputError(f"{len(names)} scenes need --data {len(names)} times, in their order, not {len(data)} times.")
+    for other in experiments[1:]:
+        if other.task != experiments[0].task:
+            raise InputError(f"{names[0]} and {other.name} can't be trained together: their tasks differ.")
+    check_together({e.name: e.pair.source for e in experiments})

@@ -12,9 +12,10 @@ import tensorflow as tf
 from ..arguments import checked
 from ..errors import InputError, quoted
 from ..flows import Flow
+from ..flows.common_ground import check_scale_free
 from ..flows.comparison import first_difference
 from ..kernels.compiled import Arrays
-from ..networks import build_network, in_precision
+from ..networks import build_network, continued, in_precision
 from ..networks.timing import architecture
 from ..places import check_place
 from ..solvers.hybrid import INTEGRATOR, check_placement
@@ -25,7 +26,7 @@ from .adapter import Adapter, periodic_axes
 from .described import Described
 from .files import Sent, check_trained_for, in_short, load_pair, network_fingerprint, save_pair
 from .forms import check_form, closure
-from .scale_free import TURNED, ScaleFree, channels_between, check_scale_free, turned_by
+from .scale_free import TURNED, ScaleFree, channels_between, turned_by
 from .statistics import Normalised, Statistics
 from .validity import Knowing
 
@@ -115,6 +116,7 @@ class Corrector(Described, Knowing, Sent):
         adapter = Adapter(grid, seen, names, parameters)
         shape = (*channels_between(scale_free, form, adapter), len(grid))
         how: dict = dict(seed=seed, periodic=periodic_axes(flow), policy=policy, grid=adapter.resolution)
+        how |= dict(apart=scale_free)
         model = build_network(network, *shape, **how)
         description = {"flow": flow.config(), "network": model.name, "placement": placement, "project": project}
         description |= {"form": form} if form != "increment" else {}
@@ -129,7 +131,7 @@ class Corrector(Described, Knowing, Sent):
         bound = copy(self)
         bound._flow = flow
         if self.scale_free:
-            bound._channels = ScaleFree(flow)
+            bound._channels, bound.network = ScaleFree(flow), continued(self.network, periodic_axes(flow))
             bound.adapter = replace(self.adapter, inputs=tuple(array_names(flow)))
         return bound
 
@@ -226,7 +228,7 @@ class Corrector(Described, Knowing, Sent):
     def check_flow(self, flow: Flow):
         """Raises InputError if the corrector was trained for another flow or grid."""
         advice = " It can be tried with anyway=True (of a HybridSolver, strict=False)."
-        check_trained_for(flow, self.description, "corrector", advice)
+        check_trained_for(flow, self.at_home(flow), "corrector", advice)
 
     @checked
     def for_flow(self, flow: Flow) -> "Corrector":

@@ -1,6 +1,10 @@
 """What the description of a corrector says about it."""
 
+from ..flows import Flow
+from ..flows.comparison import differences, same_config
 from ..solvers.hybrid import INTEGRATOR
+
+FLOWS = "flows"  # the entry of descriptions with what was trained on each of several flows, by name
 
 
 class Described:
@@ -10,6 +14,14 @@ class Described:
     """
 
     description: dict
+
+    def at_home(self, flow: Flow) -> dict:
+        """
+        What is described of the training in a flow; with several, of the one that is this flow, or most like it.
+        """
+        config, known = flow.config(), list(self.description.get(FLOWS, {}).values()) or [self.description]
+        found = [d for d in known if same_config(d["flow"], config)]
+        return (found or sorted(known, key=lambda d: sum(1 for _ in differences(d["flow"], config))))[0]
 
     @property
     def placement(self) -> str:

@@ -7,9 +7,9 @@ import numpy as np
 
 from ..errors import InputError
 from ..flows import Flow
+from ..flows.common_ground import check_scale_free
 from ..flows.comparison import differences
 from ..stepping.arrays import array_names
-from .scale_free import check_scale_free
 
 if TYPE_CHECKING:
     from .corrector import Corrector
@@ -77,7 +77,7 @@ def remark(corrector: "Corrector", flow: Flow, arrays: Mapping, parameters: Mapp
     One line where the corrector was trained for another flow, or for other states of it: what differs, and how far the
     inputs are from those of the training, see `Validity`; of correctors that don't know them the `distances`.
     """
-    different = differing(corrector.description["flow"], flow.config())
+    different = differing(corrector.at_home(flow)["flow"], flow.config())
     known = corrector.validity
     if known is not None:
         seen = corrector.look_at(flow, arrays, parameters)

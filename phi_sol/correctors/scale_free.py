@@ -15,7 +15,7 @@ the mean of what its two cells say. Nothing here depends on a data set, so that 
 flows, at any size, speed, viscosity and resolution. In a mirror the lower face of a cell is its upper one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 from itertools import combinations
 
@@ -24,8 +24,8 @@ import tensorflow as tf
 from phi import math
 from phi.math import batch
 
-from ..errors import InputError
 from ..flows import Flow
+from ..flows.common_ground import check_scale_free
 from ..flows.terms import term_rates
 from ..grids.layout import OPEN, PERIODIC, Layout
 from ..kernels.compiled import Arrays
@@ -39,16 +39,6 @@ REACH = 4.0  # cells that a side is felt across
 SIDES = ("sticking", "slipping", "inlet", "open")
 TURNED = "mirrored"
 """A parameter that simulations may have: axes that the network sees in a mirror, as a sum of 2^axis."""
-
-
-def check_scale_free(flow: Flow, correct: Sequence[str]):
-    """Raises InputError for a flow without a velocity on faces, or a correction of anything else."""
-    if "velocity" not in flow.staggered:
-        raise InputError(
-            f"A scale-free corrector needs a velocity on faces, which {type(flow).__name__} does not have."
-        )
-    if tuple(correct) != ("velocity",):
-        raise InputError(f"A scale-free corrector corrects the velocity, not {', '.join(correct)}.")
 
 
 def channels_between(scale_free: bool, form: str, adapter: Adapter) -> tuple[int, int]:
@@ -86,6 +76,7 @@ class ScaleFree:
 
     def to_channels(self, arrays: Arrays, parameters: Arrays) -> tf.Tensor:
         """Shape (batch, *resolution, channels), of the type of the arrays."""
+        arrays, parameters = ({n: tf.convert_to_tensor(a) for n, a in g.items()} for g in (arrays, parameters))
         layout, example = self.layout, arrays[self.layout.arrays[0]]
         like, count = example.dtype, example.shape[0]
         own = {n: arrays[n] for n in arrays if n.partition(".")[0] in self.flow.fields}

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow as tf
@@ -64,10 +64,12 @@ class Validity:
         return Validity(**asdict(found) | {"limit": float(np.quantile(found.distances(cells), 1 - SHARE))})
 
     @staticmethod
-    def parse(content: Mapping) -> "Validity":
-        """What `to_dict` gave. Raises InputError for anything else."""
+    def parse(content: Mapping | Sequence) -> "Validity | Validities":
+        """What `to_dict` gave, of one flow or of several. Raises InputError for anything else."""
+        if isinstance(content, list) and content:
+            return Validities([Validity.parse(c) for c in content])  # type: ignore[misc]
         try:
-            found = Validity(**content)
+            found = Validity(**content)  # type: ignore[arg-type]
             count = len(found.names)
             parts = found.mean, found.low, found.high, found.local, found.covariance, found.quantiles
             if [np.shape(p) for p in parts] != [(count,)] * 4 + [(count, count), (count, LEVELS)] or not np.isfinite(
@@ -135,6 +137,60 @@ class Validity:
         return text + (f"; all together are distributed otherwise, {name} by {far:.2g} deviations" * (far > SHIFTED))
 
 
+@dataclass(frozen=True)
+class Validities:
+    """
+    Of a training on several flows, the `Validity` of each. A cell is outside where it is outside of all of them;
+    distances are relative to the limit of the nearest. What is said of all cells together is by the flow that they are
+    most like.
+
+    Attributes:
+        parts: Of the flows.
+    """
+
+    parts: list[Validity]
+    limit: ClassVar[float] = 1.0
+
+    @property
+    def names(self) -> list[str]:
+        """Of the channels."""
+        return self.parts[0].names
+
+    def distances(self, channels: np.ndarray) -> np.ndarray:
+        """The least d / limit of each cell, shape (...)."""
+        return np.min([p.distances(channels) / p.limit for p in self.parts], 0)
+
+    def outside(self, channels: np.ndarray) -> np.ndarray:
+        """Which cells are outside, boolean, shape (...)."""
+        return self.distances(channels) > self.limit
+
+    def nearest(self, channels: np.ndarray) -> Validity:
+        """Of the flow that all cells are most like: with the least cells outside, then the least shift."""
+
+        def off(part: Validity) -> tuple[bool, float]:
+            return part.strange(channels), part.outside(channels).mean() + max(
+                part.shifts(channels).values(), default=0
+            )
+
+        return min(self.parts, key=off)
+
+    def beyond(self, channels: np.ndarray) -> dict[str, float]:
+        """See `Validity`, of the nearest flow."""
+        return self.nearest(channels).beyond(channels)
+
+    def shifts(self, channels: np.ndarray) -> dict[str, float]:
+        """See `Validity`, of the nearest flow."""
+        return self.nearest(channels).shifts(channels)
+
+    def strange(self, channels: np.ndarray) -> bool:
+        """Whether to remark on the channels of states: they are strange to every flow."""
+        return all(p.strange(channels) for p in self.parts)
+
+    def words(self, channels: np.ndarray) -> str:
+        """A sentence on such channels."""
+        return self.nearest(channels).words(channels)
+
+
 class Knowing:
     """A corrector that knows what it was trained on; `phi_sol.Corrector` has the rest."""
 
@@ -142,7 +198,7 @@ class Knowing:
     channels: Any
 
     @property
-    def validity(self) -> Validity | None:
+    def validity(self) -> Validity | Validities | None:
         """The distribution of what the network saw in its training, if that is known."""
         seen = self.description.get(SEEN)
         return None if seen is None else Validity.parse(seen)

@@ -20,7 +20,7 @@ from .coarse import fast, faster, fastest
 from .convolutional import convnet, dilated, resnet, small
 from .facts import NetworkFacts, describe
 from .fourier import fno
-from .layers import Layers
+from .layers import Layers, continued
 from .unet import deep_unet, unet
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "NetworkFacts",
     "build_network",
     "check_policy",
+    "continued",
     "describe",
     "in_precision",
     "network_name",
@@ -73,6 +74,7 @@ def build_network(
     policy: str | None = None,
     mirrored: bool = False,
     grid: Sequence[int] | None = None,
+    apart: bool = False,
 ) -> keras.Model:
     """
     A network by name, by a builder, or of a Keras model of one's own, as a functional model. The random states of
@@ -93,6 +95,7 @@ def build_network(
         mirrored: Whether fields continue by their mirror image instead of zeros beyond ends that are not periodic, as
             those do whose normal derivative is zero there.
         grid: Cells per axis that it will be used on, if they are known.
+        apart: Whether layers of their own continue fields at all ends, so that `continued` can change that later.
 
     Raises:
         InputError: for an unknown name or policy, a dimension other than 1 to 3, flags for another number of axes, and
@@ -109,7 +112,9 @@ def build_network(
     if len(flags) != rank:
         needed = f"needs to know of {rank} axes whether they are periodic"
         raise InputError(f"A network in {rank}D {needed}, not of {len(flags)}.")
-    layers = Layers(flags, keras.config.dtype_policy() if policy is None else keras.DTypePolicy(policy), mirrored)
+    layers = Layers(
+        flags, keras.config.dtype_policy() if policy is None else keras.DTypePolicy(policy), mirrored, apart
+    )
     with _drawn_from(seed):
         if isinstance(network, keras.Model):
             start, end = _applied(network, name, layers, inputs)

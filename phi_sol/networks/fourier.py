@@ -137,11 +137,11 @@ def fno(layers: Layers, x, outputs: int):
     (which would break the symmetry under shifts; zeros tell where the sides are), and with a relative padding.
     """
     x = layers.conv(x, WIDTH, 1)
-    if not all(layers.periodic):
+    if layers.apart or not all(layers.periodic):
         inside, x = x, Extend(layers.periodic, dtype=layers.policy)(x)
     for _ in range(4):
         spectral = SpectralConv(WIDTH, MODES[layers.rank], dtype=layers.policy)(x)
         x = layers.activate(layers.add(layers.conv(x, WIDTH, 1), spectral))
-    if not all(layers.periodic):
+    if layers.apart or not all(layers.periodic):
         x = Crop(dtype=layers.policy)([x, inside])
     return layers.last(layers.activate(layers.conv(x, 64, 1)), outputs, 1)

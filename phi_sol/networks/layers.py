@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import keras
 import tensorflow as tf
 
+CONTINUED = "periodic"  # what layers have that continue fields
 SLOPE = 0.2  # the one slope that TensorFlow's fused kernels get right behind an addition, see stepping.py
 
 
@@ -37,6 +38,26 @@ class Pad(keras.layers.Layer):
 
     def get_config(self):
         return super().get_config() | {"width": self.width, "periodic": list(self.periodic), "mirrored": self.mirrored}
+
+
+def continued(network: keras.Model, periodic: Sequence[bool]) -> keras.Model:
+    """
+    A network whose layers, with their weights, are the same ones, but for those that continue fields: on other axes
+    periodically. The network itself where nothing is to be changed.
+    """
+    flags = tuple(map(bool, periodic))
+    layers = network._flatten_layers(include_self=False, recursive=True)
+    if all(x.periodic == flags for x in layers if hasattr(x, CONTINUED)):
+        return network
+
+    def shared(layer):
+        if isinstance(layer, keras.Model):
+            return continued(layer, flags)
+        if not hasattr(layer, CONTINUED):
+            return layer
+        return type(layer).from_config(layer.get_config() | {CONTINUED: flags})
+
+    return keras.models.clone_model(network, clone_function=shared, recursive=False)
 
 
 def wrapped(x: tf.Tensor, axis: int, width: int) -> tf.Tensor:
@@ -82,11 +103,13 @@ class Layers:
         periodic: For each axis whether it is periodic. Convolutions continue the field accordingly, else by zeros.
         policy: Types of variables and computations.
         mirrored: Whether they continue it by its mirror image instead of zeros.
+        apart: Whether layers of their own continue fields everywhere, so that `continued` can change that.
     """
 
     periodic: tuple[bool, ...]
     policy: keras.DTypePolicy
     mirrored: bool = False
+    apart: bool = False
 
     @property
     def rank(self) -> int:
@@ -103,7 +126,7 @@ class Layers:
     def conv(self, x, filters: int, kernel: int, dilation: int = 1, **options):
         """Convolution that keeps the size of the grid."""
         options = {"dtype": self.policy, "dilation_rate": dilation} | options
-        if not (any(self.periodic) or self.mirrored) or kernel == 1:
+        if not (any(self.periodic) or self.mirrored or self.apart) or kernel == 1:
             return self.of_rank("Conv")(filters, kernel, padding="same", **options)(x)
         x = Pad(dilation * (kernel // 2), self.periodic, self.mirrored, dtype=options["dtype"])(x)
         return self.of_rank("Conv")(filters, kernel, padding="valid", **options)(x)

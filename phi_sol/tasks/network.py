@@ -20,6 +20,7 @@ class NetworkTask(Task):
     Attributes:
         method: How to train: has `at(unroll)`, `name`, `unroll` and `to_dict()`.
         network: Name of the network, or the network itself.
+        frozen: Whether all layers but the last with weights keep theirs.
         start: What was trained before, whose weights and normalisation the training starts from, or None.
         correct: Fields that its product gives.
         trained: What has the network that is being trained.
@@ -28,6 +29,7 @@ class NetworkTask(Task):
     method: Any
     network: Any
     start: Any = None
+    frozen: bool = False
     correct: tuple[str, ...]
     trained: Any
 
@@ -55,7 +57,11 @@ class NetworkTask(Task):
 
     @property
     def variables(self) -> list:
-        return self.model.trainable_variables
+        if not self.frozen:
+            return self.model.trainable_variables
+        return [x for x in self.model._flatten_layers(include_self=False) if x.trainable_variables][
+            -1
+        ].trainable_variables
 
     @property
     def model(self) -> keras.Model:
@@ -79,6 +85,7 @@ class NetworkTask(Task):
         method = self.method.at(unroll)
         facts = {"method": method.name, "unroll": method.unroll, "training": method.to_dict()}
         facts |= {"network": network_name(self.network), "correct": list(self.correct)}
+        facts |= {"frozen": True} if self.frozen else {}
         return facts | ({"from": self._from} if self.start else {})
 
     def note(self, facts: dict):
@@ -89,4 +96,5 @@ class NetworkTask(Task):
         about = f"{network_name(self.network)}: {describe(self.model, tuple(self.flow.resolution.values()))}"
         frozen = sum(int(np.prod(w.shape)) for w in self.model.non_trainable_variables)
         about += f", {frozen} of them fixed" if frozen else ""
+        about += ", all but the last layer fixed" if self.frozen else ""
         return about + (f", from {self._from['label'] or 'trained weights'}" if self.start else "")

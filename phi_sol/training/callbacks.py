@@ -6,6 +6,7 @@ import importlib.util
 import io
 import logging
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -24,14 +25,14 @@ LOG = logging.getLogger(__name__)
 
 class Log(keras.callbacks.Callback):
     """
-    One line per epoch in a CSV file, with `val_error` (empty without a validation) if `validated`. Lines after the
+    One line per epoch in a CSV file, with what a validation measures (empty in epochs without one). Lines after the
     `step` at which a training goes on are dropped: they come again.
     """
 
-    def __init__(self, path: Path, step: int, validated: bool):
+    def __init__(self, path: Path, step: int, validated: Sequence[str] = ()):
         super().__init__()
         self.path, self.step = path, step
-        self.columns = (*COLUMNS, "val_error") if validated else COLUMNS
+        self.columns = (*COLUMNS, *validated)
 
     def on_train_begin(self, logs=None):
         self.rewind(self.step)

@@ -1,6 +1,6 @@
 """What a training optimises, as the trainer sees it."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +10,12 @@ from typing import Any, ClassVar
 import numpy as np
 import tensorflow as tf
 
-from ..errors import InputError, MissingError
+from ..errors import InputError, MissingError, article
 from ..kernels.compiled import Arrays
 from ..stepping.arrays import array_names
 from ..stepping.solver import Solver
 from ..storage.dataset import Dataset
+from .members import Members
 from .plan import Stage
 
 Show = Callable[[int, int], None]
@@ -55,7 +56,7 @@ class Cost:
     seconds: float
 
 
-class Task(ABC):
+class Task(Members):
     """
     One thing to be optimised over recorded simulations: its variables, its windows and loss, its validation error, how
     it is saved, and how what was trained is evaluated and tabulated. Trainer, commands and viewer know nothing else.
@@ -174,7 +175,7 @@ class Task(ABC):
         """JSON-ready facts that define the training, beside data and plan; resumed only where they are the same."""
         return {"task": self.name, "unroll": unroll}
 
-    def note(self, facts: dict):  # noqa: B027  nothing to note is a valid answer
+    def note(self, facts: dict):
         """Takes facts about the run (`run.json`) for what `save` writes."""
 
     @property
@@ -293,8 +294,3 @@ class Task(ABC):
 
 def _refuse(task: type[Task], experiment: Any, option: str):
     raise InputError(f"{option} is not for {experiment.name}, which trains {article(task.product)}: leave it out.")
-
-
-def article(noun: str) -> str:
-    """`a corrector`, `an initial guess`."""
-    return f"a{'n' if noun[:1] in 'aeiou' else ''} {noun}"

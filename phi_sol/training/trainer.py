@@ -26,10 +26,10 @@ from .optimization import Optimization
 from .plan import Plan, Stage
 from .recovery import LOWER, go_back, go_on
 from .runs import RUN_FILE, Course, check_unused, configuration, read_run
+from .streams import Streams
 from .summaries import outcome, summary
 from .task import Setting, Task
 from .validation import Validation, Validator
-from .windows import Windows
 
 LAST = "last"
 
@@ -98,7 +98,7 @@ class Trainer:
             more = self.course.wanted(plan, validation, self.folder)
             self.plan, self.validation = self.course.plan, self.course.validation
             check_batch(self.strategy, self.plan.batch, task.frames(longest) * data.frame_bytes)
-            held_out = self.validation.held_out(len(data))
+            held_out = task.held_out(self.validation)
             self.simulations = [i for i in range(len(data)) if i not in held_out]
             task.set_up(Setting(self.simulations, longest, self.seed, self.plan.precision, self.strategy, show))
             if not task.variables:
@@ -107,7 +107,7 @@ class Trainer:
             validated = asdict(self.validation) | {"held_out": self.held_out}
             self._facts = config | {"validation": validated, "versions": versions(), "label": task.label(longest)}
             self.optimization = Optimization(self.strategy, task.variables, self.plan)
-            self._traced: tuple[int, Callable] = (-1, lambda *given: None)
+            self._streams: tuple[int, Any] = (-1, None)
             self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
             self._clock = tf.Variable(0.0, dtype=tf.float64, trainable=False)
             self.validator = Validator(self, self.validation, held_out) if held_out else None
@@ -194,7 +194,8 @@ class Trainer:
 
     def _fit(self, callbacks: Sequence[keras.callbacks.Callback], tensorboard: bool) -> Any:
         own = [self.validator] if self.validator else []
-        log = Log(self.folder / "log.csv", self.step, self.validator is not None)
+        more = [f"val_error:{n}" for n in self.task.member_names]
+        log = Log(self.folder / "log.csv", self.step, ["val_error", *more] if self.validator else [])
         if self.chief:
             own.append(log)
             own += [TensorBoard(self.folder / "tensorboard", self.optimization.optimizer)] if tensorboard else []
@@ -235,34 +236,30 @@ class Trainer:
 
     def _fit_stage(self, index: int, calls: keras.callbacks.CallbackList, interruption: Interruption):
         task, optimization, unroll, start = self.task, self.optimization, self.plan.stages[index].unroll, self.step
-        if self._traced[0] != index:  # it is the same again where the training was taken up
-            self._traced = index, optimization.gradients(lambda *given: task.losses(unroll, *given))
-        gradients_of = self._traced[1]
-        # the stream of each stage is numbered by the iterations of the whole run, so that it can start anywhere
-        seed, length = self.seed + 1000 * index, task.frames(unroll) + 1
-        stream = Windows(self.data, length, seed, task.arrays, task.extra, self.simulations)
-        batches = self.strategy.distribute_datasets_from_function(
-            lambda part: stream.batches(self.plan.batch, start, 2**31, part)
-        )
+        if self._streams[0] != index:  # it is the same again where the training was taken up
+            # the stream of each stage is numbered by the iterations of the whole run, so that it can start anywhere
+            self._streams = index, Streams(task, unroll, self.seed + 1000 * index, self.simulations, optimization)
+        streams: Streams = self._streams[1]
         epoch, shown = self.step // self.epoch_length, task.unrolled(unroll)
         self.losses, norms = [], []
         calls.on_epoch_begin(epoch)
         begin = None
-        for window, parameters, numbers in batches:
-            if begin is None:  # what is compiled counts for no budget
-                optimization.compile(gradients_of, window, parameters, numbers)
+        for k, given in streams.batches(self.plan.batch, start):
+            if begin is None or not streams.compiled[k]:  # what is compiled counts for no budget
+                streams.gradients_of(k, given)
                 begin = time.perf_counter()
+            gradients_of, member = streams.gradients_of(k, given), streams.tasks[k]
             calls.on_train_batch_begin(self.step)
             rate = self.plan.rate(self.progress) * LOWER ** len(self.course.recoveries)
             optimization.optimizer.learning_rate = rate
             now = time.perf_counter()
             seconds, begin = tf.constant(now - begin, tf.float64), now
-            loss, norm, seconds, gradients, parts = gradients_of(window, parameters, numbers, seconds)
-            loss, norm = float(loss) / task.terms(unroll), float(norm) / optimization.scale
+            loss, norm, seconds, gradients, parts = gradients_of(*given, seconds)
+            loss, norm = float(loss) / member.terms(unroll), float(norm) / optimization.scale
             # too large a scale is float16's own affair
             if not np.isfinite(loss) or (not np.isfinite(norm) and optimization.scale <= 1):
-                parts, numbers = (np.asarray(self.strategy.gather(v, axis=0)) for v in (parts, numbers))
-                raise NotFinite(cause(loss, parts, numbers, task, unroll, stream, self.step + 1))
+                parts, numbers = (np.asarray(self.strategy.gather(v, axis=0)) for v in (parts, given[-1]))
+                raise NotFinite(cause(loss, parts, numbers, member, unroll, streams.windows[k], self.step + 1))
             optimization.apply(gradients)
             self._clock.assign_add(seconds)
             self._step.assign_add(1)
@@ -294,7 +291,8 @@ class Trainer:
     def save_best(self):
         """Writes the model as it is now as the best one."""
         if self.chief:
-            self._save(self.folder, "best on validation", val_error=float(self.validator.best))
+            facts = {"val_errors": dict(self.task.errors)} if self.task.errors else {}
+            self._save(self.folder, "best on validation", val_error=float(self.validator.best), **facts)
 
     def _save(self, folder: Path, kind: str, **facts):
         self.task.save(folder, chosen={"kind": kind, "step": self.step, "averaged": self.plan.ema is not None} | facts)

@@ -100,7 +100,7 @@ class Validator(keras.callbacks.Callback):
         if since >= (1 if trainer.progress >= 1 else every):
             error = self.validate()
             if logs is not None:
-                logs["val_error"] = error
+                logs |= {"val_error": error} | {f"val_error:{n}": e for n, e in trainer.task.errors.items()}
 
     def validate(self) -> float:
         """The error now; keeps the corrector if it is the best so far."""

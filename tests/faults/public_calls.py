@@ -129,8 +129,15 @@ def calls_of_scenes(folder: Path, tiny, tiny_train, tiny_data, tiny_run) -> dict
         "PoissonMethod": Call(phi_sol.PoissonMethod, {"name": "sol"}, {"name": "choice", "unroll": "count"}),
         "Correction": Call(
             phi_sol.Correction, {"data": tiny_train},
-            {"data": "thing", "method": "choice", "network": "choice", "correct": "list", "remat": "flag"},
+            {"data": "thing", "method": "choice", "network": "choice", "correct": "list", "remat": "flag",
+             "frozen": "flag"},
             {"remat": (NONE,), "network": (type,)},
+        ),
+        "SharedCorrection": Call(
+            phi_sol.SharedCorrection, {"data": {"tiny": tiny_train}},
+            {"data": "thing", "method": "choice", "network": "choice", "weights": "thing", "remat": "flag",
+             "frozen": "flag"},
+            {"remat": (NONE,), "network": (type,), "weights": (NONE,)},
         ),
         "Trainer": Call(
             phi_sol.Trainer, {"task": task, "plan": plan, "folder": folder / "run"},

@@ -25,11 +25,11 @@ def logs(step):
 
 
 def test_log_goes_on_after_the_step_it_is_given(tmp_path):
-    log = Log(tmp_path / "log.csv", 0, validated=False)
+    log = Log(tmp_path / "log.csv", 0, validated=())
     log.on_train_begin()
     for step in (50, 100, 150):
         log.on_epoch_end(0, logs(step))
-    again = Log(tmp_path / "log.csv", 100, validated=False)
+    again = Log(tmp_path / "log.csv", 100, validated=())
     again.on_train_begin()
     again.on_epoch_end(0, logs(117))
     lines = (tmp_path / "log.csv").read_text().splitlines()
@@ -37,7 +37,7 @@ def test_log_goes_on_after_the_step_it_is_given(tmp_path):
 
 
 def test_column_of_validated_trainings(tmp_path):
-    log = Log(tmp_path / "log.csv", 0, validated=True)
+    log = Log(tmp_path / "log.csv", 0, validated=["val_error"])
     log.on_train_begin()
     log.on_epoch_end(0, logs(50))
     log.on_epoch_end(1, logs(100) | {"val_error": 0.125, "other": 1})

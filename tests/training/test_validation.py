@@ -98,7 +98,7 @@ def scripted(tiny_train):
         given = iter(errors)
         kept, network = [], SimpleNamespace(stop_training=False)
         task = SimpleNamespace(
-            model=network, unrolled=lambda unroll: unroll, error=lambda simulations, frames: next(given)
+            errors={}, model=network, unrolled=lambda unroll: unroll, error=lambda simulations, frames: next(given)
         )
         run = SimpleNamespace(data=tiny_train, task=task, step=0, progress=0.0, epoch_length=1, stage=Stage(1, 1.0))
         run.plan, run.strategy, run.optimization = (

@@ -61,6 +61,7 @@ class Correction(NetworkTask):
         *,
         correct: Sequence[str] = ("velocity",),
         remat: bool | None = None,
+        frozen: bool = False,
     ):
         """
         Args:
@@ -70,6 +71,7 @@ class Correction(NetworkTask):
                 `Corrector`, whose network is trained on, with its weights and its normalisation.
             correct: Fields that the corrector corrects.
             remat: Whether gradients compute the network's activations again (see `HybridSolver`); None: from SOL-64 on.
+            frozen: Whether only the last layer of a trained network is trained, on features that stay as they are.
 
         Raises:
             InputError: for an unknown method, fields that can't be corrected, or a loss that weighs other fields. In
@@ -78,7 +80,9 @@ class Correction(NetworkTask):
         super().__init__(data)
         self.method = Method(method) if isinstance(method, str) else method
         self.take(network, Corrector)
-        self.correct, self.remat = tuple(correct), remat
+        self.correct, self.remat, self.frozen = tuple(correct), remat, frozen
+        if frozen and self.start is None:
+            raise InputError("Only a network that was trained before can be frozen: give a corrector to start from.")
         free = [f for f in self.flow.fields if f not in self.flow.prescribed]
         for field in self.correct:
             if field not in free:
@@ -158,7 +162,10 @@ class Correction(NetworkTask):
         loss = Loss.of(how.pop("loss", None) or experiment.schedule.loss, experiment.schedule.relative)
         loss = replace(loss, gradient=loss.gradient or experiment.schedule.gradient_loss)
         loss = replace(loss, **{n: getattr(Loss.parse(**given), n) for n in given})
-        remat = how.pop("remat", None)
+        remat, frozen = how.pop("remat", None), how.pop("frozen", None) or False
+        network = network or experiment.schedule.network
+        if isinstance(network, Corrector):  # it goes on as what it is
+            how = {"scale_free": network.scale_free, "form": network.form} | how
         known = {n: how.pop(n) for n in list(how) if n in Method.__dataclass_fields__}
         cls.refuse(experiment, how)
         if method in CLOSED and "placement" not in known:
@@ -167,7 +174,17 @@ class Correction(NetworkTask):
             usual = Method("sol", experiment.schedule.unroll, push_forward=experiment.schedule.push_forward)
             known.setdefault("push_forward", usual.at(unroll).push_forward)
         chosen = Method(method, unroll, loss=loss, **known)
-        return cls(data, chosen, network or experiment.schedule.network, correct=experiment.correct, remat=remat)
+        return cls(data, chosen, network, correct=experiment.correct, remat=remat, frozen=frozen)
+
+    @classmethod
+    def together(cls, experiments, data, *, weights=None, **how) -> "Correction":
+        from .shared import SharedCorrection
+
+        given = {"scale_free": True, "relative_loss": True} | how
+        first = cls.create(replace(experiments[0], correct=("velocity",)), data[0], **given)
+        more: dict = {"weights": weights, "remat": first.remat, "frozen": first.frozen}
+        parts = {e.name: d for e, d in zip(experiments, data, strict=True)}
+        return SharedCorrection(parts, first.method, first.start or first.network, **more)
 
     @classmethod
     def stages(cls, method: str, unroll: int, shorter_first: bool = True) -> tuple[Stage, ...]:

@@ -1,0 +1,28 @@
+"""What the wakes of these flows have in common: grids and steps of `wake_2d`, fewer and shorter simulations."""
+
+from phi_sol import Experiment, Schedule, WakeFlow
+
+REYNOLDS = (100.0, 160.0, 260.0, 400.0, 640.0, 1000.0)
+TESTED = (130.0, 500.0)
+SCHEDULE = Schedule(network="faster", unroll=4, steps=6000, batch=8, learning_rate=2e-3, clip=1.0, relative=True)
+
+
+def wake(name: str, train: dict | None = None, **options) -> Experiment:
+    """Six simulations of 40 frames to train on, and two to test; parameters of bodies are the first ones there."""
+    train = train or dict(reynolds=REYNOLDS)
+    others = {n: v[:2] for n, v in train.items() if n != "reynolds"}
+    return Experiment(
+        name=name,
+        flow=WakeFlow,
+        source=dict(y=64, x=32),
+        ratio=4,
+        time_ratio=20,
+        options=dict(dt=10.0, **options),
+        reference_options=dict(advection="mac_cormack"),
+        train=train,
+        test=dict(reynolds=TESTED, **others),
+        warmup=60,
+        frames=40,
+        keep_reference_every=40,
+        schedule=SCHEDULE,
+    )
