@@ -1,4 +1,4 @@
-"""Two shear layers in a periodic box, which roll up (Kelvin-Helmholtz): u_x = ±tanh(30 (y / L ∓ 1/4)), and waves."""
+"""Two shear layers in a periodic box, which roll up (Kelvin-Helmholtz): u_x = tanh((y - L/4) / 0.2) - tanh((y - 3L/4) / 0.2) - 1, and waves."""
 
 import numpy as np
 from boxes import box

@@ -16,6 +16,7 @@ from ..flows.common_ground import check_scale_free
 from ..flows.comparison import first_difference
 from ..kernels.compiled import Arrays
 from ..networks import build_network, continued, in_precision
+from ..networks.front import Front
 from ..networks.timing import architecture
 from ..places import check_place
 from ..solvers.hybrid import INTEGRATOR, check_placement
@@ -24,7 +25,7 @@ from ..storage.schemas import CORRECTOR
 from . import elsewhere
 from .adapter import Adapter, periodic_axes
 from .described import Described
-from .files import Sent, check_trained_for, in_short, load_pair, network_fingerprint, save_pair
+from .files import COMPILED, Sent, check_trained_for, in_short, load_pair, network_fingerprint, save_pair
 from .forms import check_form, closure
 from .scale_free import TURNED, ScaleFree, channels_between, turned_by
 from .statistics import Normalised, Statistics
@@ -130,6 +131,7 @@ class Corrector(Described, Knowing, Sent):
             return self
         bound = copy(self)
         bound._flow = flow
+        vars(bound).pop(COMPILED, None)
         if self.scale_free:
             bound._channels, bound.network = ScaleFree(flow), continued(self.network, periodic_axes(flow))
             bound.adapter = replace(self.adapter, inputs=tuple(array_names(flow)))
@@ -193,16 +195,20 @@ class Corrector(Described, Knowing, Sent):
         seen = channels.to_channels(arrays, parameters)
         dims = [n.rpartition(".")[2] for n in self.outputs]
         output = tf.cast(seen if mirrored is None else turned_by(seen, dims, mirrored), self.network.compute_dtype)
-        if weights is None:
-            output = self.network(output)
-        else:
-            fixed = [tf.convert_to_tensor(v) for v in self.network.non_trainable_variables]
-            output, _ = self.network.stateless_call(weights, fixed, output)
-        output = tf.cast(output, seen.dtype)
+        output = tf.cast(self._front(output, weights), seen.dtype)
         output = output if mirrored is None else turned_by(output, dims, mirrored, self.form)
         if self.form != "increment":
             return closure(self.form, self._bound)(output, arrays, channels.scale)
         return channels.from_channels(output, arrays)
+
+    @property
+    def _front(self) -> Front:
+        """The network as it is applied."""
+        known = vars(self).get(COMPILED)
+        if known is None or known.network is not self.network:
+            known = Front(self.network, self.channels.varying if self.scale_free else 0)  # type: ignore[union-attr]
+            vars(self)[COMPILED] = known
+        return known
 
     @property
     def _bound(self) -> Flow:

@@ -24,6 +24,7 @@ from .objects import find, needed, objects_of
 
 Trained = TypeVar("Trained")
 WEIGHTS, BEFORE = "weights", "before"  # entries of descriptions
+COMPILED = "compiled"  # the attribute of what is made anew wherever it is needed
 TRIES, PAUSE = 4, 0.2  # seconds, for those who read while a pair is being written
 LOG = logging.getLogger(__name__)
 LARGEST = 1 << 29  # bytes that a network's file may unpack to: 134 million parameters
@@ -137,7 +138,7 @@ class Sent:
 
     def __getstate__(self) -> dict[str, Any]:
         network = self.__dict__["network"]
-        kept = {n: v for n, v in self.__dict__.items() if n != "compiled"}
+        kept = {n: v for n, v in self.__dict__.items() if n != COMPILED}
         return kept | {"network": pickle.dumps(network), "objects": objects_of(network)}
 
     def __setstate__(self, state: dict[str, Any]):

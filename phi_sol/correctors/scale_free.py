@@ -94,6 +94,12 @@ class ScaleFree:
         channels = [*self._ends(speed), *self._ends(push), level, *self._ends(solid), self._covered(solid), *fixed]
         return tf.stack([tf.cast(c, like) for c in channels], -1)
 
+    @property
+    def varying(self) -> int:
+        """How many channels, the first ones, differ from step to step: velocity, and what accelerates it where anything does."""
+        driven = self.flow.terms or type(self.flow).acceleration is not Flow.acceleration
+        return (4 if driven else 2) * len(self.layout.dims)
+
     def from_channels(self, channels: tf.Tensor, like: Mapping[str, tf.Tensor]) -> Arrays:
         """Increments of the velocity, one array per component, from (batch, *resolution, two per axis)."""
         layout, found = self.layout, {}
