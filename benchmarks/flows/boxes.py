@@ -4,11 +4,11 @@ from wakes import SCHEDULE
 
 from phi_sol import Experiment, Flow, PeriodicBox
 
-SEEDS, TESTED = tuple(range(6)), (100, 101)
+SEEDS, TESTED = tuple(range(16)), (100, 101)
 
 
 def box(name: str, dt: float, viscosity: float, warmup: int = 0, flow: type[Flow] = PeriodicBox, **options):
-    """Six simulations of 40 frames to train on, and two to test."""
+    """Sixteen simulations of 40 frames to train on, and two to test."""
     return Experiment(
         name=name,
         flow=flow,

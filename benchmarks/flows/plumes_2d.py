@@ -12,7 +12,7 @@ experiment = Experiment(
     time_ratio=16,
     options=dict(dt=8.0),
     reference_options=dict(advection="mac_cormack"),
-    train=dict(seed=tuple(range(6)), buoyancy=(0.03,)),
+    train=dict(seed=tuple(range(16)), buoyancy=(0.03,)),
     test=dict(seed=(1000, 1001), buoyancy=(0.03,)),
     warmup=0,
     frames=40,

@@ -1,4 +1,4 @@
-"""Two shear layers in a periodic box, which roll up (Kelvin-Helmholtz): u_x = tanh((y - L/4) / 0.2) - tanh((y - 3L/4) / 0.2) - 1, and waves."""
+"""Two shear layers in a periodic box, which roll up (Kelvin-Helmholtz), and small waves that a seed defines."""
 
 import numpy as np
 from boxes import box
@@ -11,7 +11,7 @@ POKE = 0.05
 
 class ShearLayers(PeriodicBox):
     def _waves(self, rng, component, where):
-        """Small waves that a seed defines, and along x the two layers, the means over the faces."""
+        """Small waves, and u_x = tanh((y - L/4) / 0.2) - tanh((y - 3L/4) / 0.2) - 1, the means over the faces."""
         poke = POKE * super()._waves(rng, component, where)
         if component != "x":
             return poke

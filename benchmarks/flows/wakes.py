@@ -2,13 +2,13 @@
 
 from phi_sol import Experiment, Schedule, WakeFlow
 
-REYNOLDS = (100.0, 160.0, 260.0, 400.0, 640.0, 1000.0)
-TESTED = (130.0, 500.0)
+REYNOLDS = tuple(round(100 * 10 ** (i / 15), 1) for i in range(16))
+TESTED = (130.0, 520.0)
 SCHEDULE = Schedule(network="faster", unroll=4, steps=6000, batch=8, learning_rate=2e-3, clip=1.0, relative=True)
 
 
 def wake(name: str, train: dict | None = None, **options) -> Experiment:
-    """Six simulations of 40 frames to train on, and two to test; parameters of bodies are the first ones there."""
+    """Sixteen simulations of 40 frames to train on, and two to test; parameters of bodies are the first ones there."""
     train = train or dict(reynolds=REYNOLDS)
     others = {n: v[:2] for n, v in train.items() if n != "reynolds"}
     return Experiment(

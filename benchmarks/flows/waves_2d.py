@@ -12,7 +12,7 @@ experiment = Experiment(
     time_ratio=16,
     options=dict(dt=1.6),
     reference_options=dict(advection="mac_cormack"),
-    train=dict(seed=tuple(range(6)), viscosity=(0.1,), amplitude=(0.15,)),
+    train=dict(seed=tuple(range(16)), viscosity=(0.1,), amplitude=(0.15,)),
     test=dict(seed=(100, 101), viscosity=(0.1,), amplitude=(0.15,)),
     warmup=5,
     frames=40,

@@ -27,14 +27,16 @@ from .adapter import Adapter, periodic_axes
 from .described import Described
 from .files import COMPILED, Sent, check_trained_for, in_short, load_pair, network_fingerprint, save_pair
 from .forms import check_form, closure
-from .scale_free import TURNED, ScaleFree, channels_between, turned_by
+from .mirrors import TURNED, turned_back, turned_by
+from .scale_free import ScaleFree, channels_between
 from .statistics import Normalised, Statistics
+from .symmetric import SYMMETRIC, Symmetric
 from .validity import Knowing
 
 NETWORK_FILE, DESCRIPTION_FILE = "corrector.keras", "corrector.json"
 
 
-class Corrector(Described, Knowing, Sent):
+class Corrector(Described, Knowing, Symmetric, Sent):
     """
     Maps a source state to an additive correction of it:
 
@@ -117,11 +119,9 @@ class Corrector(Described, Knowing, Sent):
         adapter = Adapter(grid, seen, names, parameters)
         shape = (*channels_between(scale_free, form, adapter), len(grid))
         how: dict = dict(seed=seed, periodic=periodic_axes(flow), policy=policy, grid=adapter.resolution)
-        how |= dict(apart=scale_free)
-        model = build_network(network, *shape, **how)
+        model = build_network(network, *shape, apart=scale_free, **how)
         description = {"flow": flow.config(), "network": model.name, "placement": placement, "project": project}
-        description |= {"form": form} if form != "increment" else {}
-        description |= {"scale_free": True} if scale_free else {}
+        description |= ({"form": form} if form != "increment" else {}) | ({"scale_free": True} if scale_free else {})
         description |= {"integrator": integrator or INTEGRATOR} if placement == "rate" else {}
         return Corrector(model, adapter, statistics, description).on(flow)
 
@@ -153,6 +153,7 @@ class Corrector(Described, Knowing, Sent):
         how: dict = {"placement": self.placement, "project": self.project}
         how |= {"form": self.form} if self.form != "increment" else {}
         how |= {"integrator": self.integrator} if self.placement == "rate" else {}
+        how |= {SYMMETRIC: True} if self.is_symmetric else {}
         normalised = {"adapter": asdict(self.adapter), "statistics": asdict(self.statistics)}
         return network_fingerprint(self.network, how | ({"scale_free": True} if self.scale_free else normalised))
 
@@ -191,12 +192,14 @@ class Corrector(Described, Knowing, Sent):
         The correction of each corrected array of a state after a source step, of the same shape (batch, *spatial) and
         type; parameters have the shape (batch,). Weights, from `weights()`, take the place of the network's own.
         """
+        if self.is_symmetric and TURNED not in parameters:
+            return self.averaged(arrays, parameters, weights)
         channels, mirrored = self.channels, parameters.get(TURNED) if self.scale_free else None
         seen = channels.to_channels(arrays, parameters)
         dims = [n.rpartition(".")[2] for n in self.outputs]
-        output = tf.cast(seen if mirrored is None else turned_by(seen, dims, mirrored), self.network.compute_dtype)
-        output = tf.cast(self._front(output, weights), seen.dtype)
-        output = output if mirrored is None else turned_by(output, dims, mirrored, self.form)
+        given = seen if mirrored is None else turned_by(seen, dims, mirrored)
+        output = tf.cast(self._front(tf.cast(given, self.network.compute_dtype), weights), seen.dtype)
+        output = output if mirrored is None else turned_back(output, dims, mirrored, self.form)
         if self.form != "increment":
             return closure(self.form, self._bound)(output, arrays, channels.scale)
         return channels.from_channels(output, arrays)

@@ -17,7 +17,6 @@ flows, at any size, speed, viscosity and resolution. In a mirror the lower face 
 
 from collections.abc import Mapping
 from functools import cached_property
-from itertools import combinations
 
 import numpy as np
 import tensorflow as tf
@@ -32,13 +31,11 @@ from ..kernels.compiled import Arrays
 from ..stepping.arrays import unpack
 from .adapter import Adapter
 from .forms import channels_of
+from .mirrors import SIDES, TURNED
 
 ACCELERATION, CORRECTION = 10.0, 0.05
 DIFFUSIVE, LEAST = 1.5, 1e-6  # decades
 REACH = 4.0  # cells that a side is felt across
-SIDES = ("sticking", "slipping", "inlet", "open")
-TURNED = "mirrored"
-"""A parameter that simulations may have: axes that the network sees in a mirror, as a sum of 2^axis."""
 
 
 def channels_between(scale_free: bool, form: str, adapter: Adapter) -> tuple[int, int]:
@@ -96,7 +93,7 @@ class ScaleFree:
 
     @property
     def varying(self) -> int:
-        """How many channels, the first ones, differ from step to step: velocity, and what accelerates it where anything does."""
+        """How many channels, the first ones, differ from step to step: velocity, and what accelerates it."""
         driven = self.flow.terms or type(self.flow).acceleration is not Flow.acceleration
         return (4 if driven else 2) * len(self.layout.dims)
 
@@ -213,39 +210,6 @@ def side_kind(layout: Layout, dim: str, upper: bool) -> str:
     if np.any(np.asarray(entering) != 0) or layout.missing(dim)[int(upper)] == 0:
         return "inlet"
     return "sticking" if all(e == math.extrapolation.ZERO for e in along) else "slipping"
-
-
-def turned(channels: tf.Tensor, dims: list[str], axis: int, form: str | None = None) -> tf.Tensor:
-    """Input channels (or what a network gives, in a form) as seen in a mirror across an axis."""
-    order, signs = _mirror(tuple(dims), axis, form)
-    channels = tf.reverse(channels, [1 + axis])
-    return tf.gather(channels, order, axis=-1) * tf.constant(signs, channels.dtype)
-
-
-def turned_by(channels: tf.Tensor, dims: list[str], bits: tf.Tensor, form: str | None = None) -> tf.Tensor:
-    """Each simulation in the mirrors that its number says, see `TURNED`."""
-    for axis in range(len(dims)):
-        seen = tf.cast(bits, tf.int32) // 2**axis % 2 == 1
-        column = tf.reshape(seen, [-1] + [1] * (len(dims) + 1))
-        channels = tf.where(column, turned(channels, dims, axis, form), channels)
-    return channels
-
-
-def _mirror(dims: tuple[str, ...], axis: int, form: str | None) -> tuple[list[int], list[float]]:
-    if form == "viscosity":
-        return [0], [1.0]
-    if form == "stress":
-        mixed = list(combinations(dims, 2))  # in the order of `grids.strain.pairs_of`
-        signs = [1.0] * len(dims) + [-1.0 if dims[axis] in pair else 1.0 for pair in mixed]
-        return list(range(len(signs))), signs
-    count = 2 * len(dims)
-    faces = [2 * axis + 1 if k == 2 * axis else 2 * axis if k == 2 * axis + 1 else k for k in range(count)]
-    flips = [-1.0 if k // 2 == axis else 1.0 for k in range(count)]
-    if form == "increment":
-        return faces, flips
-    order = [*faces, *(count + k for k in faces), 2 * count, *(2 * count + 1 + k for k in faces)]
-    rest = list(range(3 * count + 1, 3 * count + 2 + len(SIDES)))
-    return [*order, *rest], [*flips, *flips, 1.0, *[1.0] * count, *[1.0] * len(rest)]
 
 
 def _part(array, axis: int, where: slice):

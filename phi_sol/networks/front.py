@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from .coarse import Fold
@@ -75,8 +74,13 @@ def _beginning(network: keras.Model) -> tuple[keras.layers.Layer | None, list[ke
             path.append(layer)
             continue
         plain = type(layer) in (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D)
-        if plain and layer.activation is keras.activations.linear and layer.groups == 1:
-            if np.all(np.array([*layer.strides, *layer.dilation_rate]) == 1) and len(layer._inbound_nodes) == 1:
-                return layer, path
+        if plain and _is_linear(layer) and len(layer._inbound_nodes) == 1:
+            return layer, path
         break
     return None, path
+
+
+def _is_linear(conv) -> bool:
+    """Whether a convolution neither leaves out cells nor mixes only some channels, and has no activation."""
+    steps = {*conv.strides, *conv.dilation_rate, conv.groups}
+    return steps == {1} and conv.activation is keras.activations.linear

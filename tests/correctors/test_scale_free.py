@@ -6,14 +6,12 @@ import tensorflow as tf
 
 from phi_sol import BuoyantPlume, Corrector, Disc, HybridSolver, InputError, PeriodicBox, WakeFlow
 from phi_sol.correctors.adapter import Adapter
+from phi_sol.correctors.mirrors import TURNED, turned, turned_by
 from phi_sol.correctors.scale_free import (
     CORRECTION,
-    TURNED,
     ScaleFree,
     channels_between,
     side_kind,
-    turned,
-    turned_by,
 )
 from phi_sol.correctors.statistics import Statistics
 from phi_sol.stepping.arrays import array_names, pack

@@ -19,7 +19,7 @@ from phi_sol import (
     Trainer,
     Validation,
 )
-from phi_sol.correctors.scale_free import TURNED
+from phi_sol.correctors.mirrors import TURNED
 
 PLAN = Plan((Stage(2, 1.0),), steps=6, batch=2, learning_rate=1e-3)
 NONE = Validation(simulations=0)

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from ...arguments import check_fields
 from ...correctors.forms import check_known
-from ...correctors.scale_free import TURNED
+from ...correctors.mirrors import TURNED, turns
 from ...errors import InputError, integer, is_real, quoted, suggestion
 from ...kernels.compiled import Arrays
 from ...solvers.hybrid import INTEGRATOR, HybridSolver, check_placement
@@ -244,7 +244,7 @@ class Method:
 
         def draw(number):
             seed = tf.stack([tf.cast(number, tf.int64), tf.constant(1000 * self.seed + 999, tf.int64)])
-            return tf.random.stateless_uniform([], seed, 0, 2 ** len(hybrid.flow.size), tf.int32)
+            return tf.random.stateless_uniform([], seed, 0, turns(hybrid.flow), tf.int32)
 
         return tf.map_fn(draw, numbers, fn_output_signature=tf.int32)
 
