@@ -163,9 +163,8 @@ class Corrector(Described, Knowing, Symmetric, Sent):
         `mixed_float16` (16 bits in all layers but the last; the solver keeps its own). On processors and GPUs with
         instructions for 16 bits it is faster, elsewhere slower. Errors are those of `phi_sol.networks.in_precision`.
         """
-        description = self.description | {"precision": policy}
         other = copy(self)
-        other.network, other.description = in_precision(self.network, policy), description
+        other.network, other.description = in_precision(self.network, policy), self.description | {"precision": policy}
         return other
 
     def take_over(self, trained: "Corrector"):
@@ -209,8 +208,7 @@ class Corrector(Described, Knowing, Symmetric, Sent):
         """The network as it is applied."""
         known = vars(self).get(COMPILED)
         if known is None or known.network is not self.network:
-            known = Front(self.network, self.channels.varying if self.scale_free else 0)  # type: ignore[union-attr]
-            vars(self)[COMPILED] = known
+            known = vars(self)[COMPILED] = Front(self.network, self.channels.varying if self.scale_free else 0)  # type: ignore[union-attr]
         return known
 
     @property

@@ -1,6 +1,7 @@
 """Networks as functions of their weights, whose first convolution leaves out what stays the same over many steps."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -26,6 +27,7 @@ class Front:
 
     def __init__(self, network: keras.Model, varying: int = 0):
         self.network, channels = network, network.input_shape[-1]
+        self._conv: Any
         self._conv, self._path = _beginning(network)
         self._parts = (0, varying), (varying, channels)  # XLA sees through slices, but not through gathers
         self.splits = self._conv is not None and 0 < varying < channels
@@ -37,7 +39,7 @@ class Front:
         """What the network gives of x, (batch, *n, channels), with these weights in the place of its own."""
         if not self.splits:
             return _applied(self.network, x, weights)
-        found = [self._convolved(x, *part, weights) for part in self._parts]
+        found = [self._convolved(x, first, last, weights) for first, last in self._parts]
         total = found[0] + found[1]
         if self._conv.use_bias:
             total += tf.cast(self._value(self._conv.bias, weights), total.dtype)
