@@ -10,6 +10,7 @@ from .discovery.samples import Samples as Samples
 from .errors import DivergedError as DivergedError
 from .errors import InputError as InputError
 from .errors import MissingError as MissingError
+from .evaluation.ensemble import Ensemble as Ensemble
 from .evaluation.evaluator import Evaluation as Evaluation
 from .evaluation.write import write as write
 from .experiment import Experiment as Experiment

@@ -16,7 +16,7 @@ from .catalogue import Catalogue, Run
 from .live import CORRECTED, REFERENCE, SOLVERS, SOURCE
 from .reading import reason
 from .recording import Recording
-from .rollouts import Computed, Rollouts
+from .rollouts import OUTSIDE, Computed, Rollouts
 
 RECORDED = "recorded"
 SAMPLES = 9  # frames that a fixed colour range is taken from
@@ -86,13 +86,14 @@ class Comparison:
         """Names of the fields to choose from."""
         if self._is_saved(recording):
             return list(dict.fromkeys(n.partition("_")[2] for n in recording.fields))
-        return recording.fields
+        return [*recording.fields, *([OUTSIDE] if self.runs(recording) else [])]
 
     def values(self, recording: Recording, run: str | None, field: str, frame: int) -> Shown:
         """What the panels show of a frame."""
         if self._is_saved(recording):
             return {s: self._read(recording, f"{s}_{field}", frame) for s in SOLVERS}
-        rollouts, stored = self.requested(recording, run), self._read(recording, field, frame)
+        rollouts = self.requested(recording, run)
+        stored = self._read(recording, field, frame) if field != OUTSIDE else "choose a corrector: it is said of that"
         return {n: r.value(field, frame) for n, r in rollouts.items()} | {REFERENCE if rollouts else RECORDED: stored}
 
     def requested(self, recording: Recording, run: str | None) -> dict[str, Computed]:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock, RLock, Thread
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from ..metrics.metric import compared_arrays
 from ..pictures.values import Values, flow_values
 from .recording import Recording
 
+OUTSIDE = "distance from the training"  # a field of corrected solvers: 1 and more is outside of it
 LOG = logging.getLogger(__name__)
 MEMORY = 1 << 30  # bytes of frames that are kept, all rollouts together
 COMPUTING = RLock()  # held by whoever uses PhiML or TensorFlow: PhiML's settings are shared by all threads
@@ -45,6 +47,7 @@ class Computed:
     error: str = ""  # why it ended early, in one line
     remark: str = ""  # about what was trained for another flow
     message: str = "waiting"  # what is being done before the first frame
+    solver: Any = None  # once it is there
 
     @property
     def done(self) -> bool:
@@ -63,9 +66,25 @@ class Computed:
 
     def value(self, field: str, frame: int) -> Values | str:
         """A field of a frame, or why it is not there (yet)."""
+        if field == OUTSIDE and (self.run is None or frame < len(self.frames)):
+            return self._distance(frame)
         if frame < len(self.frames):
             return flow_values(self.flow, self.frames[frame]).get(field, f"no field {field} here")
         return self.error or (f"{self.progress} computed" if self.frames else self.progress)
+
+    def _distance(self, frame: int) -> Values | str:
+        """How far each cell is from what the corrector saw in its training, in units of the limit, see `Validity`."""
+        corrector: Any = getattr(self.solver, "corrector", None)
+        if self.run is None:
+            return "the source has no corrector"
+        if getattr(corrector, "validity", None) is None:
+            return "what is trained here does not know its training: train it again"
+        with COMPUTING:
+            arrays = tensors({n: a[None] for n, a in self.frames[frame].items()})
+            parameters = tensors({n: [self.recording.parameters[n]] for n in self.flow.parameters})
+            known = corrector.validity
+            seen = known.distances(corrector.look_at(self.flow, arrays, parameters)[0]) / known.limit
+        return Values({d: (0.0, size) for d, size in self.flow.size.items()}, {"": seen}, False)
 
 
 class Rollouts:
@@ -130,7 +149,7 @@ class Rollouts:
 
             rollout.message = "compiling"
             solver = flow if rollout.run is None else solver_of(rollout.run, flow, strict=self._strict)
-            start = recording.arrays(flow, recording.frames[0])
+            rollout.solver, start = solver, recording.arrays(flow, recording.frames[0])
             flow_values(flow, start)  # fills caches
             first = tensors({n: a[None] for n, a in start.items()})
             parameters = tensors({n: [recording.parameters[n]] for n in flow.parameters})

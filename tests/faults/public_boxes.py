@@ -34,6 +34,7 @@ def calls_of_boxes(folder: Path, tiny, tiny_train, tiny_data, tiny_run) -> dict[
              "spread": "positive or none", "integrator": "choice", "bodies": "thing"},
             {"drag": (NONE,), "forcing": (type,)},
         ),
+        "Ensemble": Call(phi_sol.Ensemble, {"solvers": [box, box]}, {"solvers": "thing"}),
         "PeriodicBox.initial_state": Call(
             box.initial_state, {}, {"seed": "natural", "viscosity": "positive", "velocity": "thing"},
             {"seed": MANY, "viscosity": MANY, "velocity": (NONE,)},

@@ -267,7 +267,7 @@ def calls_of_parts(folder: Path, tiny, tiny_train, tiny_data, tiny_run) -> dict[
         "build_network": Call(
             phi_sol.networks.build_network, {"network": "small", "inputs": 2, "outputs": 1, "rank": 2},
             {"network": "choice", "inputs": "count", "outputs": "count", "rank": "count", "seed": "natural",
-             "periodic": "axes", "policy": "choice", "mirrored": "flag", "grid": "list"},
+             "periodic": "axes", "policy": "choice", "mirrored": "flag", "apart": "flag", "grid": "list"},
         ),
         "in_precision": Call(
             phi_sol.networks.in_precision, {"network": corrector.network, "policy": "float32"},

@@ -14,13 +14,14 @@ from phi_sol import Dataset, Generator, HybridSolver, InputError, load_experimen
 from phi_sol.correctors import Corrector
 from phi_sol.correctors.statistics import Statistics
 from phi_sol.evaluation.records import run_solver
-from phi_sol.pictures.panels import View
+from phi_sol.pictures.panels import Choice, View
 from phi_sol.pictures.values import Values, picture
 from phi_sol.storage.frames import read_frame
 from phi_sol.viewer.catalogue import Catalogue
 from phi_sol.viewer.comparison import Comparison
 from phi_sol.viewer.films import Film
 from phi_sol.viewer.live import CORRECTED, REFERENCE, SOURCE
+from phi_sol.viewer.rollouts import OUTSIDE
 
 SIM = "data/test/sim_000000"
 
@@ -60,6 +61,22 @@ def test_rollouts_are_those_of_the_evaluation(comparison, tiny, tiny_data, place
         for n, a in expected.kept[12].items():
             np.testing.assert_allclose(rollout.frames[12][n], a[0], atol=1e-5)
     assert list(comparison.errors(recording)) == [SOURCE, "run"]
+
+
+def test_where_a_corrector_is_out_of_its_training(comparison, tiny, tiny_data, place):
+    """The viewer's field is the distance of the cells in units of the limit, as the corrector says it."""
+    recording = computed(comparison)
+    assert OUTSIDE in comparison.fields(recording)
+    shown = comparison.values(recording, "run", OUTSIDE, 4)
+    assert "no corrector" in shown[SOURCE] and "said of" in shown[REFERENCE]
+    corrector, flow = Corrector.load(place / "run"), tiny.pair.source
+    frames = comparison.requested(recording, "run")[CORRECTED].frames
+    arrays = {n: a[None] for n, a in frames[4].items()}
+    known = corrector.validity
+    seen = corrector.look_at(flow, arrays, {"reynolds": np.array([300.0], np.float32)})
+    np.testing.assert_allclose(shown[CORRECTED].parts[""], known.distances(seen)[0] / known.limit, rtol=1e-4)
+    view, *_ = comparison.look(recording, "run", shown, Choice(OUTSIDE))
+    assert picture(shown[CORRECTED], view.quantity).values.shape == (24, 12)
 
 
 def test_panels(comparison, tiny, tiny_data):
