@@ -2,7 +2,10 @@
 How far a corrector of `wake_2d` carries: the error of the corrected source relative to the source's, in flows that it
 was not trained for, over 200 units of time from a developed wake.
 
-    python benchmarks/foundation.py --run one-flow=runs/wake_2d/sol --run scale-free=runs/wake_2d/sf-sol
+    python benchmarks/foundation.py --run one-flow=runs/wake_2d/sol --run foundation=runs/foundation --data data
+
+With `--data`, a folder with the test data of the flows in `benchmarks/flows` by name, also the error relative to the
+source's in each of those, over 20 steps and over 40, and what a step costs.
 
 A corrector that can't be used in a flow (other cells, another time step) has no number there. `outside`: the share of
 cells, in percent, that look like nothing in the training of the last run, and `shift`: how far all of them together are
@@ -18,6 +21,9 @@ from common import show, versions, write_json
 from phi.geom import Box, Sphere
 
 import phi_sol as ps
+from phi_sol.evaluation.timing import runner, time_alternately
+from phi_sol.stepping.arrays import pack
+from phi_sol.tasks.correction.validation import rollout_error
 
 STEPS, WARMUP, DT, RATIO, TIME_RATIO = 20, 60, 10.0, 4, 20  # as wake_2d; a developed wake after 600 units of time
 RANGE = (150.0, 400.0, 800.0)
@@ -88,16 +94,54 @@ def measured(name: str, options: dict, reynolds: tuple[float, ...], correctors: 
     return row
 
 
+def recorded(folder: Path, correctors: dict) -> list[dict]:
+    """The error relative to the source's on the test simulations of every flow, over 20 steps and all 40."""
+    rows = []
+    for file in sorted((Path(__file__).parent / "flows").glob("*_2d.py")):
+        scene = ps.load_experiment(str(file))
+        data, source = ps.Dataset.load(scene.pair, folder / file.stem, "test"), scene.pair.source
+        chosen = list(range(len(data)))
+        for frames in (20, 40):
+            names = [n for n in data.arrays if n.startswith("velocity")]
+            plain = rollout_error(source, data, chosen, frames, names)
+            row = {"flow": file.stem, "steps": frames, "SRC": plain}
+            for label, corrector in correctors.items():
+                try:
+                    solver = ps.HybridSolver(source, corrector, strict=False)
+                except ps.InputError:
+                    row[label] = None
+                    continue
+                row[label] = rollout_error(solver, data, chosen, frames, names) / plain
+            print(row, flush=True)
+            rows.append(row)
+    return rows
+
+
+def costs(correctors: dict) -> dict[str, float]:
+    """Of a step of the wake, with and without corrections, all in turn, in milliseconds."""
+    source = pair_of({}).source
+    state = source.initial_state(reynolds=[RANGE[0]])
+    arrays, parameters, _ = pack(source, state)
+    solvers = {"SRC": source} | {n: ps.HybridSolver(source, c, strict=False) for n, c in correctors.items()}
+    return time_alternately({n: runner(s, arrays, parameters, choose=True) for n, s in solvers.items()})
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--run", action="append", required=True, help="NAME=FOLDER of a run of wake_2d")
+    parser.add_argument("--run", action="append", required=True, help="NAME=FOLDER of a run")
+    parser.add_argument("--data", type=Path, help="folder of the test data of the flows in benchmarks/flows")
     given = parser.parse_args()
     correctors = {n: ps.Corrector.load(folder) for n, _, folder in (r.partition("=") for r in given.run)}
     rows = [measured(name, *flow, correctors) for name, flow in flows().items()]
     show("error relative to SRC", [{n: "-" if v is None else v for n, v in r.items()} for r in rows])
+    found = {"wake_2d": rows}
+    if given.data:
+        found |= {"flows": recorded(given.data, correctors), "ms per step": costs(correctors)}
+        show("error relative to SRC in recorded flows", found["flows"])
+        show("ms per step", [found["ms per step"]])
     place = Path(__file__).parent / "results" / "foundation.json"
     known = json.loads(place.read_text()) if place.is_file() else {}
-    write_json(place, known | {"wake_2d": rows, "versions": versions()})
+    write_json(place, known | found | {"versions": versions()})
 
 
 if __name__ == "__main__":

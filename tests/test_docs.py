@@ -362,3 +362,22 @@ def test_python_in_the_page_on_controls(capsys):
     np.testing.assert_allclose(names["frames"].diagnostics["viscosity"][:, 0], [0.0244, 0.0404, 0.05], rtol=1e-3)
     assert np.abs(names["gradient"][0]).min() > 0
     assert names["error"] < 0.7 * names["constant"], (names["error"], names["constant"])
+
+
+def test_python_in_the_page_on_foundation_models(tiny_scene, tmp_path, monkeypatch):
+    """On two tiny flows: trained on both, run in a third, with a forecast of two members."""
+    monkeypatch.chdir(tmp_path)
+    box = '"box", flow=PeriodicBox, source=dict(y=8, x=8), ratio=2, train=dict(seed=(0, 1), viscosity=(0.05,))'
+    rest = "test=dict(seed=(2,), viscosity=(0.05,)), warmup=1, frames=12, options=dict(dt=0.05)"
+    Path("box.py").write_text(
+        f"from phi_sol import Experiment, PeriodicBox\n\nexperiment = Experiment({box}, {rest})\n"
+    )
+    page, names = (REPOSITORY / "docs" / "foundation.md").read_text(), {}
+    smaller = {'("wake_2d", "decaying_2d")': f'("{tiny_scene}", "box.py")', '{"wake_2d": 2.0}': '{"tiny": 2.0}'}
+    smaller |= {'"sol", 4': '"sol", 2', "curriculum(4)": "curriculum(2)", "batch=8": "batch=2", "steps=6000": "steps=2"}
+    smaller |= {"y=96, x=48": "y=24, x=12", '"faster"': '"fastest"', "steps=10": "steps=3"}
+    for code in re.findall(r"```python\n(.*?)```", page, re.S):
+        for old, new in smaller.items():
+            code = code.replace(old, new)
+        exec(compile(code, "foundation.md", "exec"), names)
+    assert names["corrector"].scale_free and len(names["frames"]) == 3 and names["off"].shape[0] == 3
