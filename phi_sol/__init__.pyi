@@ -55,6 +55,8 @@ from .stepping.solver import rollout as rollout
 from .stepping.state import State as State
 from .stepping.stored import load_state as load_state
 from .storage.dataset import Dataset as Dataset
+from .storage.inspection import inspect_data as inspect_data
+from .storage.inspection import repair_data as repair_data
 from .storage.restart import Restart as Restart
 from .tasks import evaluate as evaluate
 from .tasks.correction.losses import Loss as Loss

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from .check import check
 from .common import Command, Lines, QuietImport, say
 from .compare import compare
 from .estimate import estimate
@@ -51,7 +52,21 @@ def about(
         say(context.get_help())
 
 
-COMMANDS = scenes, generate, train, evaluate, estimate, compare, export, reproduce, networks, pretrained, view, animate
+COMMANDS = (
+    scenes,
+    generate,
+    check,
+    train,
+    evaluate,
+    estimate,
+    compare,
+    export,
+    reproduce,
+    networks,
+    pretrained,
+    view,
+    animate,
+)
 for command in COMMANDS:
     app.command(cls=Command)(command)
 

@@ -86,7 +86,7 @@ class Body(ABC):
             raise InputError(f"The velocity of {self._words} is by axis ({', '.join(center)}), not {quoted(velocity)}.")
         given = {**center, **{f"v{d}": velocity.get(d, 0.0) for d in center}, "spin": spin, **shape}
         self.numbers = {key: self._number(key, value) for key, value in given.items()}
-        if isinstance(free, str) or not isinstance(free, Iterable):
+        if isinstance(free, str | bytes | Mapping) or not isinstance(free, Iterable):
             raise InputError(f"free of {self._words} must be a list of names, such as ('radius',), not {quoted(free)}.")
         self.free = tuple(free)
         for key in self.free:

@@ -127,6 +127,13 @@ def calls_of_scenes(folder: Path, tiny, tiny_train, tiny_data, tiny_run) -> dict
             {"looped": (NONE,), "loss": (type,), "integrator": (NONE,)},
         ),
         "PoissonMethod": Call(phi_sol.PoissonMethod, {"name": "sol"}, {"name": "choice", "unroll": "count"}),
+        "inspect_data": Call(
+            phi_sol.inspect_data, {"folder": folder / "data"}, {"folder": "path", "progress": "function"}
+        ),
+        "repair_data": Call(
+            phi_sol.repair_data, {"inspection": phi_sol.inspect_data(tiny_data)},
+            {"inspection": "thing", "show": "function"},
+        ),
         "Correction": Call(
             phi_sol.Correction, {"data": tiny_train},
             {"data": "thing", "method": "choice", "network": "choice", "correct": "list", "remat": "flag",
@@ -137,7 +144,7 @@ def calls_of_scenes(folder: Path, tiny, tiny_train, tiny_data, tiny_run) -> dict
             phi_sol.SharedCorrection, {"data": {"tiny": tiny_train}},
             {"data": "thing", "method": "choice", "network": "choice", "weights": "thing", "remat": "flag",
              "frozen": "flag"},
-            {"remat": (NONE,), "network": (type,), "weights": (NONE,)},
+            {"remat": (NONE,), "network": (type,), "weights": (NONE, dict)},
         ),
         "Trainer": Call(
             phi_sol.Trainer, {"task": task, "plan": plan, "folder": folder / "run"},
