@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from ..errors import InputError
 from ..kernels.compiled import Arrays
+from ..networks.front import node_of
 from ..networks.layers import CONTINUED
 from ..stepping.arrays import pack
 from ..stepping.state import State
@@ -85,8 +86,11 @@ def trunk(network: keras.Model) -> keras.Model:
     layers = [x for x in network.layers if x.weights]
     if len(layers) < 2:
         raise InputError(f"The network {network.name!r} has no features: it is a single layer.")
-    end = layers[-1].input
+    node = node_of(network, layers[-1])
+    if node is None:
+        raise InputError(f"The network {network.name!r} has no features: its last layer is used more than once.")
+    (end,) = node.input_tensors
     source = end._keras_history.operation
     if hasattr(source, CONTINUED):  # the cells that a convolution adds at the ends
-        end = source.input
+        (end,) = node_of(network, source).input_tensors
     return keras.Model(network.input, end)

@@ -32,7 +32,7 @@ class Front:
         self._parts = (0, varying), (varying, channels)  # XLA sees through slices, but not through gathers
         self.splits = self._conv is not None and 0 < varying < channels
         if self.splits:
-            self._rest = keras.Model([network.input, self._conv.output], network.output)
+            self._rest = keras.Model([network.input, node_of(network, self._conv).outputs[0]], network.output)
             self._place = {id(v): i for i, v in enumerate(network.trainable_variables)}
 
     def __call__(self, x: tf.Tensor, weights: Weights = None) -> tf.Tensor:
@@ -76,10 +76,17 @@ def _beginning(network: keras.Model) -> tuple[keras.layers.Layer | None, list[ke
             path.append(layer)
             continue
         plain = type(layer) in (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D)
-        if plain and _is_linear(layer) and len(layer._inbound_nodes) == 1:
+        if plain and _is_linear(layer) and node_of(network, layer) is not None:
             return layer, path
         break
     return None, path
+
+
+def node_of(network: keras.Model, layer: keras.layers.Layer) -> Any:
+    """Where a functional network applies a layer, which others may share; None if it does so more than once."""
+    applied = getattr(network, "_nodes_by_depth", {}).values()
+    found = [n for nodes in applied for n in nodes if n.operation is layer]
+    return found[0] if len(found) == 1 else None
 
 
 def _is_linear(conv) -> bool:

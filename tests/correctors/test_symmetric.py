@@ -99,8 +99,10 @@ def test_it_is_kept_and_runs(tmp_path):
         ).symmetric()
 
 
-def test_features_are_what_the_last_layer_sees():
-    corrector = wild(BOX)
+@pytest.mark.parametrize("shared", [False, True])
+def test_features_are_what_the_last_layer_sees(shared):
+    """Also of a network that was built for a wake, whose layers a box shares."""
+    corrector = wild(WakeFlow(y=16, x=8)).for_flow(BOX) if shared else wild(BOX)
     start = BOX.initial_state(seed=[1, 2], viscosity=0.01)
     seen = corrector.features(start)
     assert seen.shape == (2, 8, 8, 32)

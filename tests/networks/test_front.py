@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from phi_sol.networks import NETWORKS, build_network
+from phi_sol.networks import NETWORKS, build_network, continued
 from phi_sol.networks.front import Front
 
 
@@ -28,6 +28,18 @@ def test_two_parts_give_the_same(name):
     doubled = [2 * v for v in values]
     other = network.stateless_call(doubled, network.non_trainable_variables, x)[0]
     np.testing.assert_allclose(front(x, doubled), other, rtol=1e-3, atol=1e-4 * np.abs(other).max())
+
+
+def test_layers_that_others_share():
+    """A network and its continuation have one set of layers; each is split where it applies them itself."""
+    network, x = built("faster", (False, False))
+    other = continued(network, (True, True))
+    for each in (network, other):
+        front = Front(each, 3)
+        assert front.splits
+        expected = each(x)
+        np.testing.assert_allclose(front(x), expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
+    assert np.any(network(x) != other(x))
 
 
 def test_gradients_reach_all_weights():
