@@ -32,7 +32,9 @@ class Front:
         self._parts = (0, varying), (varying, channels)  # XLA sees through slices, but not through gathers
         self.splits = self._conv is not None and 0 < varying < channels
         if self.splits:
-            self._rest = keras.Model([network.input, node_of(network, self._conv).outputs[0]], network.output)
+            # of a copy with the same layers: a model from the middle of another one leaves that unfit to be saved
+            other = keras.models.clone_model(network, clone_function=lambda layer: layer, recursive=False)
+            self._rest = keras.Model([other.input, node_of(other, self._conv).outputs[0]], other.output)
             self._place = {id(v): i for i, v in enumerate(network.trainable_variables)}
 
     def __call__(self, x: tf.Tensor, weights: Weights = None) -> tf.Tensor:

@@ -42,6 +42,21 @@ def test_layers_that_others_share():
     assert np.any(network(x) != other(x))
 
 
+@pytest.mark.parametrize("name", sorted(NETWORKS))
+def test_the_network_can_be_saved_and_continued_as_before(name, tmp_path):
+    network, x = built(name)
+    expected = network(x)
+    Front(network, 3)(x)
+    network.save(tmp_path / "a.keras")
+    again = keras.models.load_model(tmp_path / "a.keras", compile=False)
+    np.testing.assert_allclose(again(x), expected, rtol=1e-4, atol=1e-5)
+    other = continued(network, (True, True))
+    Front(other, 3)(x)
+    for each in (network, other, keras.models.clone_model(network)):
+        each.save(tmp_path / "b.keras")
+    np.testing.assert_array_equal(network(x), expected)
+
+
 def test_gradients_reach_all_weights():
     network, x = built("faster")
     gradients = []
