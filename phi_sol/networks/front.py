@@ -26,11 +26,14 @@ class Front:
     """
 
     def __init__(self, network: keras.Model, varying: int = 0):
-        self.network, channels = network, network.input_shape[-1]
-        self._conv: Any
-        self._conv, self._path = _beginning(network)
+        self.network = network
+        self._conv: Any = None
+        self._path: list = []
+        channels = network.input_shape[-1] if varying else 0
+        if 0 < varying < channels:
+            self._conv, self._path = _beginning(network)
         self._parts = (0, varying), (varying, channels)  # XLA sees through slices, but not through gathers
-        self.splits = self._conv is not None and 0 < varying < channels
+        self.splits = self._conv is not None
         if self.splits:
             # of a copy with the same layers: a model from the middle of another one leaves that unfit to be saved
             other = keras.models.clone_model(network, clone_function=lambda layer: layer, recursive=False)
