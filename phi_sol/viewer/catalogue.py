@@ -51,6 +51,13 @@ class Run:
         return self.config.get("pair", {})
 
     @property
+    def pairs(self) -> list[dict]:
+        """Those of all flows that it was trained for."""
+        members = self.config.get("members")
+        others = [m.get("pair") for m in members.values() if isinstance(m, dict)] if isinstance(members, dict) else []
+        return [self.pair, *(p for p in others if isinstance(p, dict))]
+
+    @property
     def state(self) -> str:
         """How far the training is, in words."""
         if self.config.get("complete"):
@@ -260,7 +267,7 @@ class Catalogue:
         """The runs with something trained for a pair, by key; without `strict` all that have the same axes."""
         trained = {k: r for k, r in self.runs.items() if r.is_trained}
         if self.strict:
-            return {k: r for k, r in trained.items() if same_config(r.pair, pair)}
+            return {k: r for k, r in trained.items() if any(same_config(p, pair) for p in r.pairs)}
         return {k: r for k, r in trained.items() if _axes(r.pair) == _axes(pair)}
 
     def save_folder(self) -> Path:

@@ -95,3 +95,14 @@ def test_what_is_refused(place, refused_here, monkeypatch, arguments, message):
     scene(place, "deep", **DEEP)
     scene(place, "other", **BOX)
     assert message in refused_here("train", *arguments)
+
+
+def test_it_is_offered_in_the_viewer_for_each(place, monkeypatch):
+    from phi_sol.viewer.catalogue import Catalogue
+    from phi_sol.viewer.comparison import Comparison
+
+    monkeypatch.chdir(place)
+    comparison = Comparison(Catalogue(["runs/all", "data/wake/test", "data/box/test"]))
+    assert len(comparison.catalogue.recordings) == 2
+    for recording in comparison.catalogue.recordings.values():
+        assert list(comparison.runs(recording)) == ["all"]
