@@ -93,7 +93,12 @@ class Comparison:
         if self._is_saved(recording):
             return {s: self._read(recording, f"{s}_{field}", frame) for s in SOLVERS}
         rollouts = self.requested(recording, run)
-        stored = self._read(recording, field, frame) if field != OUTSIDE else "choose a corrector: it is said of that"
+        if field == OUTSIDE:
+            stored: Values | str = (
+                "not corrected" if CORRECTED in rollouts else "choose a corrector, whose field this is"
+            )
+        else:
+            stored = self._read(recording, field, frame)
         return {n: r.value(field, frame) for n, r in rollouts.items()} | {REFERENCE if rollouts else RECORDED: stored}
 
     def requested(self, recording: Recording, run: str | None) -> dict[str, Computed]:

@@ -76,7 +76,7 @@ class Computed:
         """How far each cell is from what the corrector saw in its training, in units of the limit, see `Validity`."""
         corrector: Any = getattr(self.solver, "corrector", None)
         if self.run is None:
-            return "the source has no corrector"
+            return "not corrected"
         if getattr(corrector, "validity", None) is None:
             return "what is trained here does not know its training: train it again"
         with COMPUTING:

@@ -68,7 +68,8 @@ def test_where_a_corrector_is_out_of_its_training(comparison, tiny, tiny_data, p
     recording = computed(comparison)
     assert OUTSIDE in comparison.fields(recording)
     shown = comparison.values(recording, "run", OUTSIDE, 4)
-    assert "no corrector" in shown[SOURCE] and "said of" in shown[REFERENCE]
+    assert shown[SOURCE] == shown[REFERENCE] == "not corrected"
+    assert "choose a corrector" in comparison.values(recording, None, OUTSIDE, 4)[REFERENCE]
     corrector, flow = Corrector.load(place / "run"), tiny.pair.source
     frames = comparison.requested(recording, "run")[CORRECTED].frames
     arrays = {n: a[None] for n, a in frames[4].items()}

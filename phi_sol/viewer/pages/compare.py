@@ -9,6 +9,7 @@ from ...pictures.panels import Choice, make_rows
 from ..comparison import RECORDED, example
 from ..figures import curves, notice, panels
 from ..live import CORRECTED, REFERENCE
+from ..rollouts import OUTSIDE
 from . import parts
 from .parts import FIXED, PER_FRAME
 
@@ -85,7 +86,8 @@ def register(site):
             shown = comparison.values(recording, run, choice.field, frame)
             look = comparison.look(recording, run, shown, choice, scale == FIXED)
             figure = panels(make_rows(shown, *look))
-            said = [v for t, v in shown.items() if isinstance(v, str) and t in (REFERENCE, RECORDED)]
+            stored = (REFERENCE, RECORDED) if choice.field != OUTSIDE else ()
+            said = [v for t, v in shown.items() if isinstance(v, str) and t in stored]
         except InputError as err:
             figure, said = notice(""), str(err)
         axis, dt = ("frame", 1.0) if flow is None else ("time", flow.dt)
