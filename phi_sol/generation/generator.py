@@ -1,7 +1,6 @@
 """Generation of reference simulations: resumable, atomic, and several simulations at a time."""
 
 import logging
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -19,7 +18,7 @@ from ..progress import showing
 from ..stepping.arrays import array_names
 from ..stepping.state import State
 from ..storage.files import read_json, write_json
-from ..storage.frames import DESCRIPTION, as_stored, read_description, sim_folder, stored_checksums
+from ..storage.frames import DESCRIPTION, as_stored, is_simulation, read_description, sim_folder, stored_checksums
 from ..storage.locks import LOCK, held
 from .checkpoint import Checkpoint, clear
 from .simulator import WRITERS, Job, Simulator, automatic_batch
@@ -113,7 +112,7 @@ class Generator:
             check_place(self.folder, advice)
         present = visible(self.folder)
         for path in present:
-            if not (path.is_dir() and re.fullmatch(r"sim_\d{6}", path.name)):
+            if not is_simulation(path):
                 raise InputError(f"{self.folder} is not a phi_sol data folder: it holds {path.name!r}. {advice}")
             if int(path.name[4:]) >= len(configs):
                 found = f"{len(present)} simulations of another configuration ({len(configs)} asked for)"

@@ -1,6 +1,7 @@
 """Simulations on disk, in PhiFlow's scene format: one folder each, one file per field and frame."""
 
 import os
+import re
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from .schemas import DESCRIPTION as DESCRIBED
 
 DESCRIPTION, REFERENCE = "description.json", "reference"
 FACTS = ("versions", "fingerprint", "checksums", "complete")  # what a description holds beside the configuration
+SIMULATION = re.compile(r"sim_\d{6}")
 DATA = "data"  # entry of a file that holds the values
 AGAIN = "delete it and run 'phi-sol generate' again"
 
@@ -51,6 +53,11 @@ def as_stored(checksums: Checksums) -> dict[str, str]:
 def of_frame(checksums: Checksums | None, names: Iterable[str], index: int) -> dict[str, str] | None:
     """The checksum of each field in its how-manyth file; None if they are not known."""
     return None if checksums is None else {n: next(iter(checksums.get(n, ())[index : index + 1]), "") for n in names}
+
+
+def is_simulation(path: Path) -> bool:
+    """Whether a path is the folder of a simulation, by its name."""
+    return path.is_dir() and bool(SIMULATION.fullmatch(path.name))
 
 
 def sim_folder(root: Path, index: int) -> Path:

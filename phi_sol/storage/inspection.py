@@ -11,13 +11,12 @@ from pathlib import Path
 from ..arguments import checked
 from ..errors import InputError, MissingError
 from ..files import visible
-from .frames import DESCRIPTION, REFERENCE, checksum_in, frame_file, read_description, stored_checksums
+from .frames import DESCRIPTION, REFERENCE, checksum_in, frame_file, is_simulation, read_description, stored_checksums
 from .locks import LOCK, held
 
 DAMAGED, MISSING, FOREIGN, UNFINISHED = "damaged", "missing", "foreign", "unfinished"
 SPLITS = ("train", "test")
 READERS = min(4, os.cpu_count() or 1)
-SIMULATION = re.compile(r"sim_\d{6}")
 FRAME = re.compile(r"(.+)_(\d{6})\.npz")
 
 
@@ -78,9 +77,9 @@ def inspect_data(folder: str | Path, progress: Callable[[int, int], None] = lamb
     folder, findings, files = Path(folder), [], 0
     places = _places(folder)
     for place in places:
-        findings += [_foreign(p, place, "is no simulation") for p in visible(place) if not _is_simulation(p)]
-    simulations = [p for place in places for p in visible(place) if _is_simulation(p)]
-    if _is_simulation(folder):
+        findings += [_foreign(p, place, "is no simulation") for p in visible(place) if not is_simulation(p)]
+    simulations = [p for place in places for p in visible(place) if is_simulation(p)]
+    if is_simulation(folder):
         simulations = [folder]
     for done, simulation in enumerate(simulations, 1):
         found, count = _inspected(simulation)
@@ -122,16 +121,12 @@ def _places(folder: Path) -> list[Path]:
     """The folders of simulations in a folder."""
     if not folder.is_dir():
         raise MissingError(f"There is no folder {folder}: name one with data, such as data/wake_2d.")
-    if _is_simulation(folder):
+    if is_simulation(folder):
         return []
-    places = [p for p in (folder, *(folder / s for s in SPLITS)) if any(map(_is_simulation, visible(p)))]
+    places = [p for p in (folder, *(folder / s for s in SPLITS)) if any(map(is_simulation, visible(p)))]
     if not places:
         raise MissingError(f"There are no simulations (sim_000000, ...) in {folder}: name a folder that has some.")
     return places
-
-
-def _is_simulation(path: Path) -> bool:
-    return path.is_dir() and bool(SIMULATION.fullmatch(path.name))
 
 
 def _foreign(path: Path, simulation: Path, why: str) -> Finding:
@@ -193,7 +188,7 @@ def _wrong(path: Path, checksum: str, folder: Path) -> Finding | None:
 
 
 def _is_busy(folder: Path) -> bool:
-    if not _is_simulation(folder) or not (folder / LOCK).exists():
+    if not is_simulation(folder) or not (folder / LOCK).exists():
         return False
     with held([folder / LOCK], wait=False) as ours:
         return not ours
@@ -201,7 +196,7 @@ def _is_busy(folder: Path) -> bool:
 
 def _aside(finding: Finding) -> Path:
     """Where something foreign goes: a place of its own, beside the folder that holds the simulations."""
-    data = finding.simulation.parent if _is_simulation(finding.simulation) else finding.simulation
+    data = finding.simulation.parent if is_simulation(finding.simulation) else finding.simulation
     place = data.with_name(f"{data.resolve().name}-foreign") / finding.path.relative_to(data)
     number = 1
     while place.exists():
