@@ -8,6 +8,7 @@ from .discovery.discover import discover as discover
 from .discovery.library import Library as Library
 from .discovery.samples import Samples as Samples
 from .errors import DivergedError as DivergedError
+from .errors import FailedError as FailedError
 from .errors import InputError as InputError
 from .errors import MissingError as MissingError
 from .evaluation.ensemble import Ensemble as Ensemble

@@ -47,6 +47,10 @@ class DivergedError(ArithmeticError):
     """A simulation or a training no longer has finite values."""
 
 
+class FailedError(RuntimeError):
+    """Some of the work that was given to several processes failed; all else is done. The message names each of them."""
+
+
 def suggestion(name: Any, known: Iterable[str]) -> str:
     """` Did you mean 'x'?` with the nearest known name, or nothing if none is near."""
     close = get_close_matches(name, list(known), 1, 0.4) if isinstance(name, str) else None

@@ -13,6 +13,7 @@ import numpy as np
 
 from .arguments import check_fields, checked
 from .errors import MOST, InputError, MissingError, check_name, instance, integer, plain, quoted, suggestion
+from .files import resolved
 from .flows import Flow
 from .flows.bodies import as_bodies, free_numbers
 from .flows.parameters import check_names, kind_of, possible
@@ -50,6 +51,7 @@ class Experiment:
         paper: The training schedule of the paper, for `phi-sol reproduce`; None where it is not known.
         options: Further arguments of the flow, e.g. `dict(dt=0.5)`.
         task: What is trained: `correction`, `guess`, or a `phi_sol.Task` of one's own.
+        origin: Name of the scene, or path of its file, that `load_experiment` has it from; None for another one.
     """
 
     name: str
@@ -70,6 +72,7 @@ class Experiment:
     paper: Schedule | None = None
     options: dict[str, Any] = field(default_factory=dict)
     task: str | type = "correction"
+    origin: str | None = field(default=None, init=False, repr=False, compare=False)
 
     def __repr__(self):
         grid, counts = self.source or self.reference or {}, [len(self.simulations(s)) for s in SPLITS]
@@ -197,7 +200,7 @@ def load_experiment(scene: str | Path) -> Experiment:
         InputError: if the file can't be executed or defines no experiment.
     """
     scene = str(scene)
-    if scene.endswith(".py") or "/" in scene:
+    if is_file := scene.endswith(".py") or "/" in scene:
         module = load_file(scene)
     else:
         if scene not in scene_names():
@@ -207,4 +210,5 @@ def load_experiment(scene: str | Path) -> Experiment:
     if not isinstance(experiment := getattr(module, "experiment", None), Experiment):
         needed = "it must contain 'experiment = Experiment(...)', as phi_sol/scenes/karman_2d.py does"
         raise InputError(f"The scene file {scene!r} defines no experiment: {needed}.")
+    _set(experiment, "origin", str(resolved(scene)) if is_file else scene)
     return experiment

@@ -23,6 +23,7 @@ LAYERS = [
     "texts",
     "places",
     "progress",
+    "quiet",
     "files",
     "scene_files",
     "kernels",
@@ -38,6 +39,7 @@ LAYERS = [
     "correctors",
     "schedule",
     "experiment",
+    "workers",
     "generation",
     "evaluation",
     "discovery",
@@ -50,6 +52,8 @@ LAYERS = [
 ]
 WITHOUT_TENSORFLOW = {
     "errors",
+    "quiet",
+    "workers",
     "arguments",
     "limits",
     "texts",

@@ -8,7 +8,10 @@ SCHEDULE = Schedule(network="faster", unroll=4, steps=6000, batch=8, learning_ra
 
 
 def wake(name: str, train: dict | None = None, **options) -> Experiment:
-    """Sixteen simulations of 40 frames to train on, and two to test; parameters of bodies are the first ones there."""
+    """
+    Sixteen simulations of 40 frames to train on, and two to test; parameters of bodies are the first ones there. The
+    first frame is of a developed wake, whatever the inflow's speed.
+    """
     train = train or dict(reynolds=REYNOLDS)
     others = {n: v[:2] for n, v in train.items() if n != "reynolds"}
     return Experiment(
@@ -21,7 +24,7 @@ def wake(name: str, train: dict | None = None, **options) -> Experiment:
         reference_options=dict(advection="mac_cormack"),
         train=train,
         test=dict(reynolds=TESTED, **others),
-        warmup=60,
+        warmup=round(60 / options.get("speed", 1.0)),
         frames=40,
         keep_reference_every=40,
         schedule=SCHEDULE,

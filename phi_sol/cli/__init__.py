@@ -9,8 +9,9 @@ from typing import Annotated
 
 import typer
 
+from ..quiet import quiet_import
 from .check import check
-from .common import Command, Lines, QuietImport, say
+from .common import Command, Lines, say
 from .compare import compare
 from .estimate import estimate
 from .evaluate import evaluate
@@ -77,7 +78,7 @@ def main(arguments: list[str]) -> int:
 
     A mistake in the user's own code is one line, too; with `PHI_SOL_DEBUG=1` in the environment all of its traceback.
     """
-    from ..errors import DivergedError, InputError, printable, user_error
+    from ..errors import DivergedError, FailedError, InputError, printable, user_error
 
     def fail(err: Exception, code: int) -> int:
         """One line on stderr."""
@@ -91,14 +92,13 @@ def main(arguments: list[str]) -> int:
     notes.setFormatter(Lines("phi-sol: %(message)s"))
     logging.getLogger("phi_sol").handlers[:] = [notes]
     command = typer.main.get_command(app)
-    if "tensorflow" not in sys.modules:
-        sys.meta_path.insert(0, QuietImport())  # type: ignore[arg-type]
+    quiet_import()
     try:
         for text in arguments:
             if text != printable(text):
                 raise InputError(f"An argument has control characters, or what is not UTF-8: {text}.")
         return command.main(arguments or ["--help"], prog_name="phi-sol", standalone_mode=False) or 0
-    except (InputError, DivergedError) as err:
+    except (InputError, DivergedError, FailedError) as err:
         return fail(err, 2 if isinstance(err, InputError) else 1)
     except Exception as err:
         if type(err).__name__ == "Abort":  # what typer makes of Ctrl-C, and of a file that ends too early

@@ -1,16 +1,15 @@
 """What the commands share: arguments, tables, and how TensorFlow is started."""
 
-import importlib.util
 import logging
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand
+
+from ..quiet import start_tensorflow
 
 
 def option(help: str, default: str | bool = True, *names: str):
@@ -89,37 +88,6 @@ def command_line() -> str:
     return " ".join(["phi-sol", *sys.argv[1:]])
 
 
-@contextmanager
-def silenced() -> Iterator[None]:
-    """Within it nothing comes on stderr, from C++ neither."""
-    sys.stderr.flush()
-    keep = os.dup(2)
-    try:
-        with open(os.devnull, "w") as null:
-            os.dup2(null.fileno(), 2)
-            yield
-    finally:
-        os.dup2(keep, 2)
-        os.close(keep)
-
-
-class QuietImport:
-    """
-    A finder of modules for `sys.meta_path`: TensorFlow is imported without the notes that it prints before its own log
-    filter is in place, whoever imports it first, such as a scene file.
-    """
-
-    def find_spec(self, name, path=None, target=None):
-        if name != "tensorflow":
-            return None
-        sys.meta_path.remove(self)  # type: ignore[arg-type]
-        spec = importlib.util.find_spec(name)
-        if spec is not None and spec.loader is not None:
-            execute = spec.loader.exec_module
-            spec.loader.exec_module = silenced()(execute)  # type: ignore[method-assign]
-        return spec
-
-
 def quiet_tensorflow(device: str = "auto"):
     """
     Imports TensorFlow and looks for devices, without the notes of that.
@@ -135,10 +103,6 @@ def quiet_tensorflow(device: str = "auto"):
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it takes first traces of several solvers for retracing
-    with silenced():
-        import tensorflow as tf
-
-        gpus = tf.config.list_physical_devices("GPU")
-    if device == "gpu" and not gpus:
+    if not start_tensorflow() and device == "gpu":
         advice = "install phi_sol[gpu] and NVIDIA's driver, or leave out --device gpu."
         raise InputError(f"TensorFlow finds no GPU: {advice}")

@@ -1,5 +1,6 @@
 """`phi-sol generate`."""
 
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,12 @@ def generate(
         Path | None, option("File of a reference state (State.save) to begin from.", "the flow's initial state")
     ] = None,
     out: OutOption = None,
+    workers: Annotated[int | None, option("Processes that compute, each a batch at a time.", "this one alone")] = None,
+    scheduler: Annotated[str | None, option("Address of a Dask scheduler, whose workers compute.", False)] = None,
+    cluster: Annotated[
+        Path | None, option("YAML file of a cluster to start, e.g. `cluster: slurm`, `workers: 8`, ...", False)
+    ] = None,
+    part: Annotated[str | None, option("i/n: only the i-th of n shares of the batches, for job arrays.", False)] = None,
     dry_run: Annotated[bool, option("Print what would be written, and write nothing.", True, "--dry-run")] = False,
 ):
     """
@@ -27,6 +34,9 @@ def generate(
     Default output: data/SCENE/train and data/SCENE/test. With --out DIR, one split goes right into DIR, both into
     DIR/train and DIR/test. With --start all simulations begin from that state, before their warm-up. A run that was
     interrupted goes on where it stopped; what is finished is skipped.
+
+    With --workers, --scheduler or --cluster, or the same command in several processes or an array of jobs (--part) on
+    one folder, each batch is computed once, and the bytes are the same whoever computes it.
     """
     from ..errors import InputError, MissingError, quoted
     from ..experiment import SPLITS, load_experiment
@@ -53,6 +63,10 @@ def generate(
             raise InputError(f"{out} is not a phi_sol data folder: it holds {foreign[0]!r}. {advice}")
     if start is not None and not start.is_file():
         raise MissingError(f"{start} is missing.")
+    share = None if part is None else _share(part)
+    given = {"workers": workers, "scheduler": scheduler, "cluster": cluster, "part": part}
+    if len(several := [n for n, v in given.items() if v is not None]) > 1:
+        raise InputError(f"--{several[0]} and --{several[1]} exclude each other.")
     quiet_tensorflow()
     from ..generation.generator import Generator
 
@@ -67,8 +81,37 @@ def generate(
                 f"reference steps to compute, {plan['batch']} simulations at a time"
             )
         return
-    Generator.check_room([*generators.values()])
-    for generator in generators.values():
-        generator.run()
+    if share is None:
+        Generator.check_room([*generators.values()])
+    with _client(scheduler, cluster) as client:
+        found = {s: g.run(workers=workers, client=client, part=share) for s, g in generators.items()}
     for s, generator in generators.items():
-        say(f"{len(generator.jobs)} simulations with {generator.frames} frames in {folders[s]}")
+        of = "" if share is None else f" of {len(generator.jobs)}"
+        say(f"{len(found[s])}{of} simulations with {generator.frames} frames in {folders[s]}")
+
+
+def _share(text: str) -> tuple[int, int]:
+    from ..errors import InputError, quoted
+
+    numbers = text.split("/")
+    if len(numbers) != 2 or not all(n.isascii() and n.isdigit() for n in numbers):
+        raise InputError(f"--part must have the form i/n, e.g. 1/4, not {quoted(text)}.")
+    i, n = map(int, numbers)
+    if not 1 <= i <= n:
+        raise InputError(f"--part {text}: the first number must be between 1 and the second.")
+    return i, n
+
+
+@contextmanager
+def _client(scheduler: str | None, file: Path | None):
+    """A client of the cluster that is given, or None."""
+    from ..workers.cluster import connected, started
+
+    if scheduler is not None:
+        with connected(scheduler) as cluster:
+            yield cluster.client
+    elif file is not None:
+        with started(file) as cluster:
+            yield cluster.client
+    else:
+        yield None

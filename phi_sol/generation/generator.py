@@ -5,32 +5,33 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from math import ceil
 from pathlib import Path
+from typing import Any
 
 from ..arguments import checked
-from ..errors import MOST, DivergedError, InputError, MissingError, integer
+from ..errors import MOST, DivergedError, InputError, integer
 from ..experiment import FRAMES, Experiment
 from ..files import checksum, visible
-from ..flows.comparison import first_difference
 from ..places import check_place, check_room
 from ..progress import showing
-from ..stepping.arrays import array_names
 from ..stepping.state import State
-from ..storage.files import read_json, write_json
-from ..storage.frames import DESCRIPTION, as_stored, is_simulation, read_description, sim_folder, stored_checksums
-from ..storage.locks import LOCK, held
-from .checkpoint import Checkpoint, clear
+from ..storage.frames import is_simulation, sim_folder
+from ..workers.cluster import Cluster
+from ..workers.items import Engine
+from ..workers.local import Workers
+from .batches import Batches
+from .checkpoint import clear
 from .simulator import WRITERS, Job, Simulator, automatic_batch
 from .start import starts
 from .verification import Verification
+from .work import spread
 
 LOG = logging.getLogger(__name__)
 LESS = "make room, or choose fewer frames, fewer simulations or another folder"
 START = "start"  # entry of a configuration whose simulations don't begin from the flow's initial state
 
 
-class Generator:
+class Generator(Batches):
     """
     Runs the reference flow of an experiment and writes PhiFlow scenes.
 
@@ -78,6 +79,7 @@ class Generator:
                 simulations of this very configuration. Nothing has been written then.
         """
         self.experiment, self.split, self.folder = experiment, split, Path(folder)
+        self.given: dict = {"parameters": parameters, "frames": frames, "warmup": warmup, "start": start}
         self.pair = experiment.pair
         self.frames = experiment.frames if frames is None else frames
         self.warmup = experiment.warmup if warmup is None else warmup
@@ -119,24 +121,6 @@ class Generator:
                 raise InputError(f"{self.folder} holds {found}. {advice}")
         return [self._job(sim_folder(self.folder, i), config, advice) for i, config in enumerate(configs)]
 
-    def _job(self, folder: Path, config: dict, advice: str) -> Job:
-        try:
-            description, stored = read_description(folder)
-        except MissingError:
-            if visible(folder):
-                raise InputError(f"{folder} has files but no {DESCRIPTION}: it is not ours. {advice}") from None
-            return Job(folder, config, done=False)
-        if difference := first_difference(stored, config):
-            raise InputError(f"{folder} holds another configuration: {difference}. {advice}")
-        return Job(folder, stored, description["complete"], checksums=stored_checksums(description))
-
-    def _verified(self, job: Job) -> Job:
-        """A simulation that counts as done only if all of its frames are there as they were generated."""
-        if job.done and (wrong := self._verification.wrong(job.folder, self.frames + 1, job.checksums)):
-            LOG.warning("%s: the simulation is computed again.", wrong)
-            return replace(job, done=False)
-        return job
-
     def __repr__(self):
         what = f"{len(self.jobs)} simulations of {self.frames} frames"
         return f"Generator({self.experiment.name} {self.split}: {what}, in {self.folder})"
@@ -149,8 +133,8 @@ class Generator:
             `simulations` in all, `finished` ones, `steps` to compute, `batch`: how many simulations together at most,
             `files` of fields per simulation, and the `bytes` of all of these files before compression.
         """
-        self.jobs = [self._verified(job) for job in self.jobs]
-        batches, files = [b for p in self._parts() for b in self._batches(p)], self._simulator.files
+        self.jobs = [self.verified(job) for job in self.jobs]
+        batches, files = [b for p in self.parts() for b in self._batches(p)], self._simulator.files
         return {
             "simulations": len(self.jobs),
             "finished": sum(job.done for job in self.jobs),
@@ -169,110 +153,93 @@ class Generator:
             sizes[size] += max(0, count - sum(1 for _ in job.folder.glob(pattern)))
         check_room("What is to be generated", generators[0].folder, sizes, LESS)
 
-    def _parts(self) -> list[list[Job]]:
-        """What is computed together if nothing is finished yet."""
-        size = ceil(len(self.jobs) / ceil(len(self.jobs) / self.batch))  # whatever is finished: the same batches again
-        return [self.jobs[first : first + size] for first in range(0, len(self.jobs), size)]
-
-    def _batches(self, part: list[Job]) -> list[tuple[int, list[Job]]]:
-        """What of a part is computed together, and from which step on."""
-        starts: dict[int, list[Job]] = {}
-        if left := [job for job in part if not job.done]:
-            entries = self._checkpoint(left).entries
-            for job in left:
-                step = entries[job.key].step if job.key in entries else 0
-                starts.setdefault(step, []).append(job)
-        return list(starts.items())
-
-    def _checkpoint(self, jobs: list[Job]) -> Checkpoint:
-        """What there is of these simulations to go on from, where their frames are as they were written."""
-        keys, verification = [job.key for job in jobs], self._verification
-        checkpoint = Checkpoint(self.folder, jobs[0].folder.name, array_names(self.pair.reference), keys)
-        for job in jobs:
-            if entry := checkpoint.entries.pop(job.key, None):
-                frames = max(0, entry.step - self.warmup + 1)
-                if not verification.wrong(job.folder, frames, entry.checksums):
-                    checksums = entry.checksums or verification.checksums(job.folder, frames)
-                    checkpoint.entries[job.key] = replace(entry, checksums=checksums)
-        return checkpoint
-
-    def run(self, progress: bool | Callable[[int, int], None] = True) -> list[Path]:
+    @checked
+    def run(
+        self,
+        progress: bool | Callable[[int, int], None] = True,
+        *,
+        workers: int | None = None,
+        client: Any = None,
+        part: tuple[int, int] | None = None,
+    ) -> list[Path]:
         """
         Computes what is not there yet, and returns the folders of all simulations. Of several processes that do this in
         one folder at the same time, also on several machines, each takes batches that no other one has begun, and waits
-        at the end for theirs.
+        at the end for theirs. Whoever computes a batch writes the same bytes.
 
         Args:
             progress: Whether progress is shown; or a function that is called with (steps done, steps in all) of all
                 simulations together, every few steps.
+            workers: So many processes of this machine do it, which share its cores, a batch each at a time. One that is
+                killed is replaced, and its batch goes on from its checkpoint.
+            client: The workers of a Dask cluster do it, a `distributed.Client`. Scene and folder must be on a file
+                system that they share with this process.
+            part: (i, n): only the i-th of n shares of the batches, i = 1, ..., n, as for arrays of jobs; it does not
+                wait for the others.
 
         Raises:
             DivergedError: if simulations diverged. All others are complete then.
-            InputError: if the disk has not the room for what is still to be written.
+            FailedError: if batches failed for other reasons. All others are complete then.
+            InputError: if the disk has not the room for what is still to be written; of workers also if other ones are
+                at work in this folder, have another version of phi_sol, don't see the folder, or the experiment was not
+                loaded from a scene file, which is where they have it from.
         """
+        several = [n for n, v in (("workers", workers), ("client", client), ("part", part)) if v is not None]
+        if len(several) > 1:
+            raise InputError(f"{several[0]}= and {several[1]}= exclude each other.")
+        if part is not None:
+            integer("The number of parts", part[1], 1)
+            integer("The number of the part", part[0], 1, part[1])
+        engine = Workers(workers) if workers is not None else Cluster(client) if client is not None else None
         with showing(progress, "steps/s") as show:
-            return self._run(progress if callable(progress) else partial(show, f"{self.experiment.name} {self.split}"))
+            tell = progress if callable(progress) else partial(show, f"{self.experiment.name} {self.split}")
+            return self._run(tell, engine, part)
 
-    def _run(self, progress: Callable[[int, int], None]) -> list[Path]:
-        self.jobs = [self._verified(job) for job in self.jobs]
+    def _run(self, progress: Callable[[int, int], None], engine: Engine | None, part: tuple[int, int] | None):
+        chosen = list(enumerate(self.parts()))
+        if part is not None:
+            chosen = chosen[part[0] - 1 :: part[1]]
+        jobs = [self.verified(job) for _, jobs in chosen for job in jobs]
+        new = {job.folder: job for job in jobs}
+        self.jobs = [new.get(job.folder, job) for job in self.jobs]
+        parts = {i: [new[job.folder] for job in jobs] for i, jobs in chosen}
         self.check_room([self])
         self.folder.mkdir(parents=True, exist_ok=True)
-        total, diverged = len(self.jobs) * self.steps, {}
-        parts = [(part, self._missing_steps(part)) for part in self._parts()]
-        done = total - sum(missing for _, missing in parts)
+        missing = {i: self.missing_steps(jobs) for i, jobs in parts.items()}
+        total = len(jobs) * self.steps
+        done = total - sum(missing.values())
         progress(done, total)
-
-        def advanced(steps: int):
-            nonlocal done
-            done += steps
-            if steps:
-                progress(done, total)
-
-        left = [(part, missing) for part, missing in parts if missing]
-        for wait in (False, True):
-            taken = []
-            for part, missing in left:
-                with held([job.folder / LOCK for job in part if not job.done], wait) as ours:
-                    if ours:
-                        diverged |= self._compute(part, missing, advanced)
-                    else:
-                        taken.append((part, missing))
-            if left := taken:
-                count = sum(len(part) for part, _ in left)
-                LOG.warning("Another process computes %d simulations of %s: waiting for it.", count, self.folder)
+        left = {i: steps for i, steps in missing.items() if steps}
+        if engine is not None:
+            diverged = spread(self, engine, left, lambda more: progress(done + int(more), total))
+        else:
+            diverged = self._alone(left, lambda more: progress(done + int(more), total))
         if diverged:
             names = "; ".join(f"{name} by step {step}" for name, step in diverged.items())
             advice = "Use a smaller time step or a finer grid."
-            raise DivergedError(f"{len(diverged)} of {len(self.jobs)} simulations diverged: {names}. {advice}")
-        clear(self.folder)
-        self._add_checksums([job for job in self.jobs if job.done and job.checksums is None])
-        return [job.folder for job in self.jobs]
+            raise DivergedError(f"{len(diverged)} of {len(jobs)} simulations diverged: {names}. {advice}")
+        if part is None:
+            clear(self.folder)
+        self.add_checksums([job for job in jobs if job.done and job.checksums is None])
+        return [job.folder for job in jobs]
 
-    def _missing_steps(self, part: list[Job]) -> int:
-        return sum(len(jobs) * (self.steps - start) for start, jobs in self._batches(part))
-
-    def _compute(self, part: list[Job], missing: int, advanced: Callable[[int], None]) -> dict[str, int]:
-        """
-        Computes what of a part is still missing, now that no other process works at it: so many steps were, when that
-        was looked up last. Returns what `Simulator.run` returns.
-        """
-        part, diverged = [self._verified(self._looked_up(job)) for job in part], {}
-        advanced(missing - self._missing_steps(part))
-        for start, jobs in self._batches(part):
-            diverged |= self._simulator.run(jobs, start, self._checkpoint(jobs), advanced)
-        for job in map(self._looked_up, part):
-            if job.done:  # else another process may wait for this very file
-                (job.folder / LOCK).unlink(missing_ok=True)
+    def _alone(self, left: dict[int, int], progress: Callable[[float], None]) -> dict[str, int]:
+        """Computes batches in this process, by their numbers and steps; last those that other processes have begun."""
+        diverged, finished = {}, 0
+        for wait in (False, True):
+            taken = {}
+            for number, steps in left.items():
+                found = self.compute(number, partial(_after, finished, progress), wait)
+                if found is None:
+                    taken[number] = steps
+                else:
+                    diverged |= found
+                    finished += steps
+            if left := taken:
+                count = sum(len(self.parts()[i]) for i in left)
+                LOG.warning("Another process computes %d simulations of %s: waiting for it.", count, self.folder)
         return diverged
 
-    def _add_checksums(self, jobs: list[Job]):
-        """Of finished simulations from earlier versions, which had none."""
-        for job in jobs:
-            found, path = self._verification.checksums(job.folder, self.frames + 1), job.folder / DESCRIPTION
-            write_json(path, read_json(path) | {"checksums": as_stored(found)})
-        if jobs:
-            LOG.warning("%d simulations of %s had no checksums, and have them now.", len(jobs), self.folder)
 
-    def _looked_up(self, job: Job) -> Job:
-        """What there is of a simulation now."""
-        return replace(self._job(job.folder, job.config, "Remove it."), start=job.start)
+def _after(before: float, progress: Callable[[float], None], done: float):
+    progress(before + done)

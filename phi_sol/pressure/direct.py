@@ -8,6 +8,7 @@ import scipy.sparse as sp
 from phi.math import DType, Tensor, precision, reshaped_tensor
 from phi.math.backend import Backend, choose_backend
 from scipy.linalg import lapack
+from threadpoolctl import threadpool_limits
 
 from ..arguments import checked
 from ..errors import InputError, integer, positive, quoted
@@ -145,7 +146,11 @@ class DirectPoisson:
 
     @cached_property
     def capacitance(self) -> np.ndarray:
-        """`C S⁺ Cᵀ` between the cut cells."""
+        """`C S⁺ Cᵀ` between the cut cells, with the same bits however many cores there are."""
+        with threadpool_limits(1, "blas"):
+            return self._capacitance()
+
+    def _capacitance(self) -> np.ndarray:
         C = self._free.columns()
         S = -(C.T @ (C.T @ self._free_inverse()).T)  # C is sparse
         S[np.diag_indices_from(S)] += 1

@@ -128,7 +128,7 @@ def test_a_checkpoint_of_another_configuration_is_not_used(tmp_path):
 
 def batches_of(generator):
     generator.plan()  # looks at what is there
-    return [batch for part in generator._parts() for batch in generator._batches(part)]
+    return [batch for part in generator.parts() for batch in generator._batches(part)]
 
 
 def test_batches_are_of_about_equal_size_and_do_not_depend_on_what_is_finished(tmp_path):
