@@ -52,7 +52,6 @@ LAYERS = [
 ]
 WITHOUT_TENSORFLOW = {
     "errors",
-    "quiet",
     "workers",
     "arguments",
     "limits",

@@ -229,7 +229,7 @@ class Generator(Batches):
         for wait in (False, True):
             taken = {}
             for number, steps in left.items():
-                found = self.compute(number, partial(_after, finished, progress), wait)
+                found = self.compute(number, partial(_after, finished, progress), wait, steps)
                 if found is None:
                     taken[number] = steps
                 else:
