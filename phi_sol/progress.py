@@ -16,6 +16,7 @@ from .texts import for_html
 LINES_EVERY = 30.0  # seconds between lines where there is neither a terminal nor a notebook
 DRAW_EVERY = 0.2  # and between changes of a bar in a notebook
 
+_elsewhere: list[Callable[..., None]] = []  # see `sent_to`
 Show = Callable[..., None]
 """Called with (part, done, total), and by name `info`, what to say besides, and `title`, if it is not the part."""
 
@@ -180,8 +181,21 @@ def showing(progress: bool | Show, unit: str = "", after: float = 0.0) -> Iterat
     if not progress:
         yield lambda *args, **options: None
         return
+    if _elsewhere:
+        yield _elsewhere[-1]
+        return
     shown = (Notebook if _in_notebook() else Terminal if sys.stderr.isatty() else Lines)(unit, after)
     try:
         yield shown
     finally:
         shown.close()
+
+
+@contextmanager
+def sent_to(show: Callable[..., None]) -> Iterator[None]:
+    """Within it, progress that would be shown goes to this function instead: of a process that others wait for."""
+    _elsewhere.append(show)
+    try:
+        yield
+    finally:
+        _elsewhere.pop()

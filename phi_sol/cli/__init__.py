@@ -20,6 +20,7 @@ from .generate import generate
 from .lists import networks, scenes
 from .pretrained import pretrained
 from .reproduce import reproduce
+from .sweep import sweep
 from .train import train
 from .view import animate, view
 
@@ -62,6 +63,7 @@ COMMANDS = (
     estimate,
     compare,
     export,
+    sweep,
     reproduce,
     networks,
     pretrained,

@@ -1,10 +1,10 @@
 """`phi-sol generate`."""
 
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 from .common import OutOption, SceneArgument, option, quiet_tensorflow, say
+from .engines import ClusterOption, SchedulerOption, WorkersOption, client_of, one_of
 
 
 def generate(
@@ -20,11 +20,9 @@ def generate(
         Path | None, option("File of a reference state (State.save) to begin from.", "the flow's initial state")
     ] = None,
     out: OutOption = None,
-    workers: Annotated[int | None, option("Processes that compute, each a batch at a time.", "this one alone")] = None,
-    scheduler: Annotated[str | None, option("Address of a Dask scheduler, whose workers compute.", False)] = None,
-    cluster: Annotated[
-        Path | None, option("YAML file of a cluster to start, e.g. `cluster: slurm`, `workers: 8`, ...", False)
-    ] = None,
+    workers: WorkersOption = None,
+    scheduler: SchedulerOption = None,
+    cluster: ClusterOption = None,
     part: Annotated[str | None, option("i/n: only the i-th of n shares of the batches, for job arrays.", False)] = None,
     dry_run: Annotated[bool, option("Print what would be written, and write nothing.", True, "--dry-run")] = False,
 ):
@@ -64,9 +62,7 @@ def generate(
     if start is not None and not start.is_file():
         raise MissingError(f"{start} is missing.")
     share = None if part is None else _share(part)
-    given = {"workers": workers, "scheduler": scheduler, "cluster": cluster, "part": part}
-    if len(several := [n for n, v in given.items() if v is not None]) > 1:
-        raise InputError(f"--{several[0]} and --{several[1]} exclude each other.")
+    one_of(workers=workers, scheduler=scheduler, cluster=cluster, part=part)
     quiet_tensorflow()
     from ..generation.generator import Generator
 
@@ -83,7 +79,7 @@ def generate(
         return
     if share is None:
         Generator.check_room([*generators.values()])
-    with _client(scheduler, cluster) as client:
+    with client_of(scheduler, cluster) as client:
         found = {s: g.run(workers=workers, client=client, part=share) for s, g in generators.items()}
     for s, generator in generators.items():
         of = "" if share is None else f" of {len(generator.jobs)}"
@@ -100,18 +96,3 @@ def _share(text: str) -> tuple[int, int]:
     if not 1 <= i <= n:
         raise InputError(f"--part {text}: the first number must be between 1 and the second.")
     return i, n
-
-
-@contextmanager
-def _client(scheduler: str | None, file: Path | None):
-    """A client of the cluster that is given, or None."""
-    from ..workers.cluster import connected, started
-
-    if scheduler is not None:
-        with connected(scheduler) as cluster:
-            yield cluster.client
-    elif file is not None:
-        with started(file) as cluster:
-            yield cluster.client
-    else:
-        yield None

@@ -14,7 +14,7 @@ from typing import Any
 from ..arguments import checked
 from ..errors import InputError, integer, one_line, quoted, suggestion
 from ..files import reading
-from .items import Item, Outcome, carry_out, check_versions, cores, outcome, packed
+from .items import Item, Outcome, carry_out, check_versions, cores, outcome, packed, unheard
 from .local import DEATHS, MOST
 
 LOG = logging.getLogger(__name__)
@@ -63,8 +63,13 @@ class Cluster:
         except ImportError as err:
             raise InputError(f"The cluster's workers have no phi_sol ({one_line(err)}): install it there.") from None
 
-    def run(self, items: Sequence[Item], progress: Callable[[float], None] = lambda done: None) -> list[Outcome]:
-        """What came of each item, in order. `progress` is called with how much of all is done."""
+    def run(
+        self,
+        items: Sequence[Item],
+        progress: Callable[[float], None] = unheard,
+        ended: Callable[[Outcome], None] = unheard,
+    ) -> list[Outcome]:
+        """As `Engine.run`; both functions are called in the thread that calls this."""
         from distributed import KilledWorker, as_completed
 
         topic, done, found = f"phi-sol-{uuid.uuid4().hex}", [0.0] * len(items), {}
@@ -100,6 +105,7 @@ class Cluster:
                         left.add(submit(i))
                         continue
                     found[i] = _outcome(items[i], future)
+                    ended(found[i])
                     with lock:
                         done[i] = items[i].total
                 with lock:

@@ -50,9 +50,18 @@ class Outcome:
 class Engine(Protocol):
     """Something with processes, which carries out items."""
 
-    def run(self, items: Sequence[Item], progress: Callable[[float], None]) -> list[Outcome]:
-        """What came of each of them, in order; an item that fails does not stop the others. `progress`: of all."""
+    def run(
+        self, items: Sequence[Item], progress: Callable[[float], None], ended: Callable[[Outcome], None] = ...
+    ) -> list[Outcome]:
+        """
+        What came of each item, in order; one that fails does not stop the others. `progress` is called with how much of
+        all is done, `ended` with each as it comes.
+        """
         ...
+
+
+def unheard(_: object):
+    """Called by an engine where nobody wants to know."""
 
 
 def packed(item: Item, threads: int) -> dict:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 from ..arguments import checked
 from ..errors import integer
-from .items import THREADS, Item, Outcome, cores, outcome, packed
+from .items import THREADS, Item, Outcome, cores, outcome, packed, unheard
 
 LOG = logging.getLogger(__name__)
 MOST = 1024  # processes
@@ -34,14 +34,19 @@ class Workers:
     def __repr__(self):
         return f"{type(self).__name__}({self.count})"
 
-    def run(self, items: Sequence[Item], progress: Callable[[float], None] = lambda done: None) -> list[Outcome]:
-        """What came of each item, in order. `progress` is called with how much of all is done."""
-        return _Run(items, min(self.count, len(items)), progress).outcomes()
+    def run(
+        self,
+        items: Sequence[Item],
+        progress: Callable[[float], None] = unheard,
+        ended: Callable[[Outcome], None] = unheard,
+    ) -> list[Outcome]:
+        """As `Engine.run`; both functions are called in the thread that calls this."""
+        return _Run(items, min(self.count, len(items)), progress, ended).outcomes()
 
 
 class _Run:
-    def __init__(self, items: Sequence[Item], count: int, progress: Callable[[float], None]):
-        self.items, self.progress = list(items), progress
+    def __init__(self, items: Sequence[Item], count: int, progress: Callable[[float], None], ended: Callable):
+        self.items, self.progress, self.heard_of, self.told = list(items), progress, ended, set[int]()
         self.threads = max(1, cores() // max(count, 1))
         self.left: queue.SimpleQueue[int] = queue.SimpleQueue()
         for index in range(len(self.items)):
@@ -75,6 +80,9 @@ class _Run:
         """In the thread of whoever waits: a progress bar and notes come from there alone."""
         while not self.notes.empty():
             LOG.warning("%s", self.notes.get())
+        for index in [*self.found.keys() - self.told]:
+            self.told.add(index)
+            self.heard_of(self.found[index])
         self.progress(sum(self.done))
 
     def _master(self):

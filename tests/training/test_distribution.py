@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from distributed import train
+from replicas import train
 
 from phi_sol import Corrector, InputError
 from phi_sol.training.distribution import check_batch, is_chief, make_strategy
 
 pytestmark = pytest.mark.slow
 
-SCRIPT = Path(__file__).with_name("distributed.py")
+SCRIPT = Path(__file__).with_name("replicas.py")
 
 
 def start(strategy, scene, data, folder, result, *more, **environment):

@@ -1,0 +1,94 @@
+"""`phi-sol sweep`."""
+
+import csv
+from pathlib import Path
+from typing import Annotated
+
+from . import common
+from .common import DataOption, OutOption, SceneArgument, option, say
+from .engines import ClusterOption, SchedulerOption, WorkersOption, engine_of, one_of
+
+
+def sweep(
+    scene: SceneArgument,
+    set_: Annotated[
+        list[str] | None, option("Values of an option of train, e.g. unroll=4,8; may be repeated.", False, "--set")
+    ] = None,
+    file: Annotated[
+        Path | None, option("TOML or YAML file with a table `set` of such values, `seeds` and `frames`.", False)
+    ] = None,
+    seeds: Annotated[int | None, option("Training seeds 0, 1, ... of each combination.", "1")] = None,
+    frames: Annotated[int | None, option("Frames of the evaluation.", "all")] = None,
+    data: DataOption = None,
+    workers: WorkersOption = None,
+    scheduler: SchedulerOption = None,
+    cluster: ClusterOption = None,
+    out: OutOption = None,
+    dry_run: Annotated[bool, option("Print the trainings, and do nothing.", True, "--dry-run")] = False,
+):
+    """
+    Train with all combinations of settings, and evaluate them together.
+
+    Default output: runs/SCENE/sweep, with a folder for each training, the evaluation of all, sweep.csv, and log.jsonl
+    for programs that watch. The same command goes on where it was interrupted; with more values or seeds it trains
+    those that are new.
+    """
+    from ..errors import FailedError, InputError, MissingError
+    from ..experiment import load_experiment
+    from ..progress import showing
+    from ..storage.dataset import find_simulations
+    from . import pairs, sweeps
+
+    experiment = load_experiment(scene)
+    one_of(workers=workers, scheduler=scheduler, cluster=cluster)
+    if file is not None and not file.is_file():
+        raise MissingError(f"{file} is missing.")
+    content = {} if file is None else sweeps.content_of(file)
+    values = sweeps.settings(pairs.pairs(set_, "set", "unroll=4,8"), file)
+    if not values:
+        raise InputError("There is nothing to vary: give values with --set, e.g. --set unroll=4,8, or a --file.")
+    folders = data or [Path("data") / experiment.name]
+    for split in ("train", "test"):
+        find_simulations(common.data_folders(data, experiment.name), split)
+    common.quiet_tensorflow()
+    seeds = content.get("seeds", 1) if seeds is None else seeds
+    frames = content.get("frames") if frames is None else frames
+    plan = sweeps.Sweep(experiment, values, seeds, out or Path("runs") / experiment.name / "sweep", folders)
+    if dry_run:
+        for run in plan.runs:
+            say(f"{run.name}{' (finished)' if plan.is_trained(run) else ''}: {' '.join(run.arguments())}")
+        return
+    with engine_of(workers, scheduler, cluster) as engine, showing(True) as show:
+        outcomes = plan.train(engine, lambda *n: show(f"{experiment.name} sweep", *n))
+        results = plan.evaluate(engine, frames, lambda *n: show("evaluation", *n))
+    rows = plan.rows(results)
+    with open(plan.folder / "sweep.csv", "w", newline="") as table:
+        names = list(dict.fromkeys(n for row in rows for n in row))
+        writer = csv.DictWriter(table, names)
+        writer.writeheader()
+        writer.writerows(rows)
+    _show(rows)
+    say(str(plan.folder / "sweep.csv"))
+    say(str(plan.folder / "evaluation" / "report.html"))
+    if failed := [o for o in outcomes if o.failure]:
+        reasons = "; ".join(f"{o.item.label}: {o.failure}" for o in failed)
+        raise FailedError(f"{len(failed)} of {len(outcomes)} trainings failed. {reasons}")
+
+
+def _show(rows: list[dict]):
+    from rich.table import Table
+
+    table, names = Table(), list(dict.fromkeys(n for row in rows for n in row))
+    for name in names:
+        table.add_column(
+            name.replace("_", " "), justify="left" if name in rows[0] and _is_text(rows, name) else "right"
+        )
+    for row in rows:
+        table.add_row(
+            *(f"{v:.4g}" if isinstance(v := row.get(n), float) else "" if v is None else str(v) for n in names)
+        )
+    common.wide_console().print(table)
+
+
+def _is_text(rows: list[dict], name: str) -> bool:
+    return all(isinstance(r.get(name, ""), str) for r in rows)
