@@ -99,7 +99,8 @@ def main(arguments: list[str]) -> int:
         for text in arguments:
             if text != printable(text):
                 raise InputError(f"An argument has control characters, or what is not UTF-8: {text}.")
-        return command.main(arguments or ["--help"], prog_name="phi-sol", standalone_mode=False) or 0
+        given = arguments or ["--help"]
+        return command.main(given, prog_name="phi-sol", standalone_mode=False, obj=given) or 0
     except (InputError, DivergedError, FailedError) as err:
         return fail(err, 2 if isinstance(err, InputError) else 1)
     except Exception as err:

@@ -19,6 +19,7 @@ def command(arguments: dict, report: Callable[[float], None]) -> dict:
         report(done / total if total and part == arguments.get("part", part) else 0.0)
 
     with sent_to(show):
-        code = typer.main.get_command(app).main(arguments["command"], prog_name="phi-sol", standalone_mode=False)
+        given = arguments["command"]
+        code = typer.main.get_command(app).main(given, prog_name="phi-sol", standalone_mode=False, obj=given)
     gc.collect()  # of a worker's many trainings
     return {"code": code or 0}

@@ -15,7 +15,8 @@ def export(
         list[Path] | None, option("Folder of a corrector; may be repeated.", False, "--run", "--runs")
     ] = None,
     format: Annotated[
-        str, option("netcdf (for xarray and ParaView), vtk (ParaView), zarr, or phiflow (PhiFlow scenes).")
+        str,
+        option("netcdf (for xarray and ParaView), vtk (ParaView), zarr, well (The Well), or phiflow (PhiFlow scenes)."),
     ] = "netcdf",
     frames: Annotated[int | None, option("Steps.", "as recorded")] = None,
     every: Annotated[int, option("Export every so many frames.")] = 1,

@@ -21,7 +21,17 @@ from ..workers.items import Engine, Item, Outcome
 
 PLAN_FILE, LOG_FILE = "sweep.json", "log.jsonl"
 TRAINED, EVALUATED = "run.json", "results.json"
-NOT_SET = ("scenes", "out", "data", "resume", "seed", "device", "help")  # what a sweep says itself
+NOT_SET = (
+    "scenes",
+    "out",
+    "data",
+    "resume",
+    "seed",
+    "device",
+    "workers",
+    "context",
+    "help",
+)  # what a sweep says itself
 WORK = "phi_sol.cli.errands:command"
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from .common import DataOption, OutOption, data_folders, named, option, quiet_tensorflow, say
+from .launch import launch
 from .pairs import numbers
 
 SCENES = "the scene's"
@@ -140,11 +141,15 @@ def train(
             "Compute activations again instead of keeping them: less memory.", "from SOL-64 on", "--remat/--no-remat"
         ),
     ] = None,
+    workers: Annotated[
+        int | None, option("Processes of this machine that share every batch; one that is killed is replaced.", False)
+    ] = None,
     resume: Annotated[
         bool,
         option("Go on with an interrupted run, or with more --steps or --budget a finished one.", True, "--resume"),
     ] = False,
     out: OutOption = None,
+    context: typer.Context = None,  # type: ignore[assignment]
 ):
     """
     Train a corrector inside the loop of the source solver, or what else the scene trains.
@@ -194,6 +199,10 @@ def train(
     prefix += "inc-" if placement == "inside" else ""
     prefix += f"{integrator}-" if integrator not in (None, INTEGRATOR) else ""
     folder = out or Path("runs") / experiment.name / f"{prefix}{method}"
+    if workers is not None:
+        if strategy != "none":
+            raise InputError("--workers and --strategy exclude each other: workers have the strategy multi-worker.")
+        return launch(context.obj, workers, folder)
     how |= {"loss": named(loss)}
     plan |= {"steps": steps, "precision": precision, "optimizer": named(optimizer), "decay": named(decay)}
     how, plan, checks = (

@@ -40,9 +40,9 @@ class Exporter:
         """
         Args:
             trained: Solvers to export beside reference and source, by name.
-            out: Folder; gets `SOLVER/sim_000000.nc` (or `.zarr`, or `.pvd` with its `.vti` files), or for PhiFlow the
+            out: Folder; gets `SOLVER/sim_000000.nc` (or `.zarr`, `.hdf5`, or `.pvd` with its `.vti` files), or for PhiFlow the
                 scenes `SOLVER/sim_000000`, which have the fields of the flow alone.
-            kind: `netcdf`, `vtk`, `zarr` or `phiflow`.
+            kind: `netcdf`, `vtk`, `zarr`, `well` (HDF5 in the layout of The Well) or `phiflow`.
             frames: Steps; default: as many as recorded.
             every: Exports every so many frames.
 

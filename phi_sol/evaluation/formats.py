@@ -20,7 +20,7 @@ HIDDEN = ("time",)  # a field that is the same in every cell, and has the name o
 PRESSURE, OBSTACLE = "pressure", "obstacle"
 PRESSURE_FACTS = {"units": "(length / time)^2", "long_name": "pressure per density of the step from this state"}
 OBSTACLE_FACTS = {"long_name": "1 in cells whose centre lies in an obstacle"}
-NEEDED = {"netcdf": ("xarray", "h5netcdf"), "zarr": ("xarray", "zarr"), "vtk": ()}
+NEEDED = {"netcdf": ("xarray", "h5netcdf"), "zarr": ("xarray", "zarr"), "vtk": (), "well": ("h5py",)}
 
 
 def check_installed(kind: str):
@@ -124,11 +124,16 @@ def write_netcdf(frames: Rollout, path: Path, **attributes):
 
 
 def write_zarr(frames: Rollout, path: Path, **attributes):
-    """One Zarr store, a folder, see `to_xarray`. Raises InputError if there is one already."""
+    """
+    One Zarr store, a folder, see `to_xarray`, a chunk for each frame: Dask reads one without the others. Raises
+    InputError if there is one already.
+    """
     if path.exists():
         raise InputError(f"{path} is there already: remove it, or give another name.")
     with replacing(path) as part:
-        to_xarray(frames, **attributes).to_zarr(part, mode="w", consolidated=False)
+        content = to_xarray(frames, **attributes)
+        chunks = {n: {"chunks": (1, *v.shape[1:])} for n, v in content.data_vars.items() if v.dims[0] == "time"}
+        content.to_zarr(part, mode="w", consolidated=False, encoding=chunks)
 
 
 def _fixed_length_texts(content):

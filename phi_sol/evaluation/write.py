@@ -16,11 +16,13 @@ from ..stepping.state import State
 from .film import write_film_of
 from .formats import check_installed, write_netcdf, write_zarr
 from .vtk import write_vtk
+from .well import write_well
 
 WRITERS: dict[str, tuple[str, Callable]] = {
     "netcdf": (".nc", write_netcdf),
     "vtk": (".vti", write_vtk),
     "zarr": (".zarr", write_zarr),
+    "well": (".hdf5", write_well),
 }
 
 
@@ -30,6 +32,8 @@ def write(frames: Rollout | State | Sequence[State], path: str | Path, flow: Sol
 
     - `wake.nc`: NetCDF for xarray and ParaView; `wake.zarr`: a Zarr store with the same content, see
       `phi_sol.evaluation.formats.to_xarray`. Of a batch the variables have its dimensions behind the time;
+    - `wake.hdf5`: HDF5 in the layout of The Well, see `phi_sol.evaluation.well.write_well`; of a batch the simulations
+      are its trajectories;
     - `wake.vti`: VTK image data for ParaView, one file a frame and a `.pvd` series, see
       `phi_sol.evaluation.vtk.write_vtk`. Of a batch each simulation is a series of its own;
     - `wake.mp4`, `wake.gif`, `wake.html`: a film; of a batch all simulations side by side.

@@ -24,9 +24,8 @@ def test_all_combinations_with_what_a_method_has_no_use_for_left_out(tmp_path, t
     assert [r.name for r in runs] == [
         f"{name}_seed{seed}" for name in ("method-non", "method-sol_unroll-4", "method-sol_unroll-8") for seed in (0, 1)
     ]
-    assert runs[3].arguments() == (
-        ["--seed", "1", "--method", "sol", "--unroll", "4", "--learning-rate", "1e-3", "--no-curriculum"]
-    )
+    expected = ["--seed", "1", "--method", "sol", "--unroll", "4", "--learning-rate", "1e-3", "--no-curriculum"]
+    assert runs[3].arguments() == expected
 
 
 def test_values_with_commas_and_names_of_folders(tmp_path, tiny_scene):
