@@ -61,6 +61,7 @@ def evaluate(
     series: Annotated[
         bool, option("Also write all measures over time as CSV files, into the folder series.", True, "--series")
     ] = False,
+    parquet: Annotated[bool, option("The series as Parquet files.", True, "--parquet")] = False,
     probe: Annotated[
         list[str] | None, option("A point where the series have all fields, e.g. y=100,x=50; may be repeated.", False)
     ] = None,
@@ -97,7 +98,7 @@ def evaluate(
     options |= {"anyway": True} if anyway else {}
     options |= {"reference_error": True} if reference_error else {}
     options |= {} if reference_simulations is None else {"reference_simulations": reference_simulations}
-    options |= {"series": True} if series or probe else {}
+    options |= {"series": "parquet" if parquet else True} if series or probe or parquet else {}
     options |= {"probes": points} if points else {}
     task.check_evaluation(experiment, options)
     options |= {"frames": frames, "command": common.command_line()}

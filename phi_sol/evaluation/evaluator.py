@@ -14,7 +14,7 @@ from ..correctors.files import load_runs
 from ..errors import InputError, integer
 from ..experiment import Experiment
 from ..metrics import Metric
-from ..metrics.series import probe_metric
+from ..metrics.series import check_ending, probe_metric
 from ..networks import check_policy
 from ..places import check_place
 from ..solvers.hybrid import HybridSolver
@@ -92,7 +92,7 @@ def evaluate_corrections(
     reference_error: bool = False,
     reference_simulations: int | None = None,
     metrics: Iterable[Metric] = (),
-    series: bool = False,
+    series: bool | str = False,
     probes: Iterable[Mapping[str, float]] = (),
 ) -> Evaluation:
     """
@@ -115,7 +115,8 @@ def evaluate_corrections(
             with another scheme: see `phi_sol.evaluation.reference_error`.
         reference_simulations: Over how many test simulations; default: 2.
         metrics: Further metrics of one's own.
-        series: Whether all measures over time are written as CSV files, into the folder `series` of `out`.
+        series: Whether all measures over time are written, into the folder `series` of `out`: as CSV files (True), or
+            `"parquet"`.
         probes: Points at which these have all fields, too, by their positions along all axes.
     """
     if frames is not None:
@@ -136,6 +137,8 @@ def evaluate_corrections(
     if (points and not series) or (series and out is None):
         missing = "series, which have them" if points and not series else "a folder for the series"
         raise InputError(f"Series need a place, and probes series: ask for {missing}, too.")
+    ending = "csv" if isinstance(series, bool) else series
+    check_ending(Path(f"series.{ending}"))
     trained, descriptions = trained_solvers(runs, experiment, precision, strict=not anyway, load=load)
     test = Dataset(experiment.pair, find_simulations(data, "test"), frames)
     test.check_unseen(descriptions.values(), "corrector")
@@ -182,7 +185,7 @@ def evaluate_corrections(
     shown = [g for g in groups if g.first.is_full]
     pictures = write_pictures(shown, measures, results, out, draw)
     reports = write_reports(flow_report(results, pictures), out)
-    curves = write_all_series(records, measures, out) if series else []
+    curves = write_all_series(records, measures, out, ending) if series else []
     progress("report", len(pictures) + 1, len(pictures) + 1)
     return Evaluation(results, records, [out / "results.json", *reports, *pictures, *curves])
 

@@ -40,8 +40,8 @@ class Exporter:
         """
         Args:
             trained: Solvers to export beside reference and source, by name.
-            out: Folder; gets `SOLVER/sim_000000.nc` (or `.zarr`, `.hdf5`, or `.pvd` with its `.vti` files), or for PhiFlow the
-                scenes `SOLVER/sim_000000`, which have the fields of the flow alone.
+            out: Folder; gets `SOLVER/sim_000000.nc` (or `.zarr`, `.hdf5`, or `.pvd` with its `.vti` files), or for
+                PhiFlow the scenes `SOLVER/sim_000000`, which have the fields of the flow alone.
             kind: `netcdf`, `vtk`, `zarr`, `well` (HDF5 in the layout of The Well) or `phiflow`.
             frames: Steps; default: as many as recorded.
             every: Exports every so many frames.

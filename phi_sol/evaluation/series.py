@@ -1,4 +1,4 @@
-"""What an evaluation measured, over time, as CSV files."""
+"""What an evaluation measured, over time, as CSV or Parquet files."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +12,7 @@ from .records import Record
 FOLDER = "series"
 
 
-def write_all_series(records: Mapping[str, Record], measures: Measures, out: Path) -> list[Path]:
+def write_all_series(records: Mapping[str, Record], measures: Measures, out: Path, ending: str = "csv") -> list[Path]:
     """
     One file per solver, and one of the reference (`REF.csv`), in the folder `series`: a row per simulation and frame,
     with the simulation, its parameters, the time since frame 0, and all measures that are one number. Of plain numerics
@@ -24,7 +24,7 @@ def write_all_series(records: Mapping[str, Record], measures: Measures, out: Pat
     for name, (values, every) in known.items():
         numbers = single(values, 2)
         count = len(next(iter(numbers.values())))
-        file = out / FOLDER / f"{name.replace('/', '_')}.csv"
+        file = out / FOLDER / f"{name.replace('/', '_')}.{ending}"
         write_series({"time": dt * every * np.arange(1, count + 1)} | numbers, file, simulations)
         files.append(file)
     return files

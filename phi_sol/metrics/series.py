@@ -1,4 +1,4 @@
-"""Measures over time: of a rollout as arrays, and in CSV files."""
+"""Measures over time: of a rollout as arrays, and in CSV or Parquet files."""
 
 import csv
 import io
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import InputError, is_real, quoted
+from ..errors import InputError, MissingError, is_real, quoted
 from ..files import write_atomic
 from ..flows import Flow
 from ..stepping.rollout import Rollout
@@ -17,6 +17,7 @@ from .wakes import probe
 
 TOGETHER = 50  # frames that are measured at once
 EACH = "_per_obstacle"
+PARQUET = ".parquet"
 Point = Mapping[str, float]
 
 
@@ -101,26 +102,55 @@ def probe_metric(flow: Flow, at: Point) -> Metric:
 
 def write_series(series: dict, path: str | Path, simulations: Sequence[Mapping] | None = None):
     """
-    Series as CSV, one row per time and simulation: what tells simulations apart, `time`, and the measures.
+    Series as CSV or Parquet, by the ending of the file: one row per time and simulation, what tells simulations apart,
+    `time`, and the measures, in Parquet as float64.
 
     Args:
         series: As `series` returns them.
-        path: File; its folder is made.
+        path: File, `.csv` or `.parquet`; its folder is made.
         simulations: Facts of each simulation, such as its parameters, for the first columns; default: of a batch its
             number, `simulation`.
+
+    Raises:
+        InputError: for another ending.
+        MissingError: for Parquet without pyarrow.
     """
+    path = Path(path)
+    check_ending(path)
     time = np.asarray(series["time"])
     columns = {n: np.asarray(v).reshape(len(time), -1) for n, v in series.items() if n != "time"}
     count = max((v.shape[1] for v in columns.values()), default=1)
     if simulations is None:
         simulations = [{"simulation": i} if count > 1 else {} for i in range(count)]
+    table = {n: [facts[n] for facts in simulations for _ in time] for n in simulations[0]}
+    table |= {"time": np.tile(time, count)} | {n: v.T.ravel() for n, v in columns.items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, (_parquet if path.suffix == PARQUET else _csv)(table))
+
+
+def check_ending(path: Path):
+    """Raises InputError for an ending that series don't have, MissingError without what Parquet needs."""
+    if path.suffix == PARQUET:
+        try:
+            import pyarrow.parquet  # noqa: F401
+        except ImportError:
+            raise MissingError("Parquet needs pyarrow: pip install 'phi_sol[parquet]'.") from None
+    elif path.suffix != ".csv":
+        raise InputError(f"Series are written as .csv or {PARQUET}, not as {path.name}.")
+
+
+def _csv(table: dict) -> bytes:
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
-    rows.writerow([*simulations[0], "time", *columns])
-    for i, facts in enumerate(simulations):
-        for t, when in enumerate(time):
-            numbers = [when, *(v[t, i] for v in columns.values())]
-            rows.writerow([*facts.values(), *(f"{v:.9g}" for v in numbers)])
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, text.getvalue().encode())
+    rows.writerow(table)
+    for values in zip(*table.values(), strict=True):
+        rows.writerow([f"{v:.9g}" if isinstance(v, np.floating) else v for v in values])
+    return text.getvalue().encode()
+
+
+def _parquet(table: dict) -> bytes:
+    import pyarrow
+    import pyarrow.parquet
+
+    pyarrow.parquet.write_table(pyarrow.table(table), image := io.BytesIO())
+    return image.getvalue()

@@ -123,7 +123,7 @@ def test_other_formats(kind, tiny, test_set, tmp_path):
 
 
 def test_refused(test_set, tmp_path):
-    with pytest.raises(InputError, match="Unknown format 'hdf'. Known: netcdf, vtk, zarr, phiflow"):
+    with pytest.raises(InputError, match="Unknown format 'hdf'. Known: netcdf, vtk, zarr, well, phiflow"):
         Exporter(test_set, {}, tmp_path, "hdf")
     with pytest.raises(InputError, match="Frames 1 to 12 can be exported"):
         Exporter(test_set, {}, tmp_path, frames=13)

@@ -109,7 +109,7 @@ def test_films(frames, tmp_path, suffix):
 def test_refused(frames, tmp_path, monkeypatch):
     path = tmp_path / "wake.nc"
     cases = {
-        r"wake.hdf must end with one of .nc, .vti, .zarr, .mp4, .gif, .html": (frames, "wake.hdf", FLOW),
+        r"wake.hdf must end with one of .nc, .vti, .zarr, .hdf5, .mp4, .gif, .html": (frames, "wake.hdf", FLOW),
         r"A state does not know its flow: write\(states, path, flow\)": (frames, "wake.nc", None),
         "There is no frame to write": ([], "wake.nc", FLOW),
         "takes a State .*, not int": (5, "wake.nc", FLOW),

@@ -117,3 +117,26 @@ def test_csv(frames, tmp_path):
     np.testing.assert_allclose([float(r[2]) for r in rows], series["kinetic_energy"].T.ravel(), rtol=1e-8)
     metrics.write_series({"time": [0.0], "drag": [np.nan]}, tmp_path / "one.csv", [{"reynolds": 150.0}])
     assert (tmp_path / "one.csv").read_text() == "reynolds,time,drag\n150.0,0,nan\n"
+
+
+def test_parquet_has_what_csv_has_as_numbers(frames, tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed: pip install phi_sol[parquet]")
+    found = metrics.series(frames, probes=[dict(y=50.0, x=50.0)])
+    for name in ("s.csv", "s.parquet"):
+        metrics.write_series(found, tmp_path / "new" / name)
+    table = parquet.read_table(tmp_path / "new" / "s.parquet").to_pydict()
+    with open(tmp_path / "new" / "s.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(table) == list(rows[0]) and len(rows) == len(table["time"])
+    for name, values in table.items():
+        np.testing.assert_allclose(values, [float(r[name]) for r in rows], rtol=1e-8)
+    with pytest.raises(InputError, match="written as .csv or .parquet, not as s.txt"):
+        metrics.write_series(found, tmp_path / "s.txt")
+
+
+def test_parquet_without_pyarrow(frames, tmp_path, monkeypatch):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    with pytest.raises(FileNotFoundError, match=r"pip install 'phi_sol\[parquet\]'"):
+        metrics.write_series({"time": np.arange(2.0)}, tmp_path / "s.parquet")
