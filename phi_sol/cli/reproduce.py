@@ -8,6 +8,7 @@ import typer
 
 from . import common
 from .common import OutOption, option, say
+from .engines import ClusterOption, SchedulerOption, WorkersOption, engine_of, one_of
 
 
 def reproduce(
@@ -22,6 +23,9 @@ def reproduce(
         option("Time of all trainings of a scene together, e.g. 2h, instead of the paper's schedule.", False),
     ] = None,
     seeds: Annotated[int, option("Training seeds.")] = 3,
+    workers: WorkersOption = None,
+    scheduler: SchedulerOption = None,
+    cluster: ClusterOption = None,
     data: Annotated[Path | None, option("Data folder. Default: data/SCENE.", False)] = None,
     out: OutOption = None,
     dry_run: Annotated[bool, option("Measure and print what it will cost, and do nothing.", True, "--dry-run")] = False,
@@ -32,7 +36,8 @@ def reproduce(
     Trains PRE, NON and SOL, or NON, PHY, SOL and SOL-PHY for Poisson problems.
 
     Default output: runs/SCENE/reproduction. States what it will cost on this machine, by timing a little of it.
-    Interrupt with Ctrl-C at any time; the same command goes on where it stopped.
+    Interrupt with Ctrl-C at any time; the same command goes on where it stopped. With --workers, --scheduler or
+    --cluster simulations and trainings are computed side by side.
     """
     from ..errors import InputError
     from ..experiment import load_experiment, scene_names
@@ -41,6 +46,7 @@ def reproduce(
     experiments = [e for e in experiments if scene or e.paper is not None]
     if len(experiments) > 1 and (data is not None or out is not None):
         raise InputError("--data and --out are for one scene: name it, or leave them out.")
+    one_of(workers=workers, scheduler=scheduler, cluster=cluster)
     common.quiet_tensorflow()
     from ..reproduce.reproduction import Reproduction
     from ..training.plan import parse_duration
@@ -54,8 +60,29 @@ def reproduce(
         for cost in costs:
             say(f"  {duration(cost.seconds):>8}  {cost.text}")
         say(f"  {duration(sum(c.seconds for c in costs)):>8}  in all, as measured on this machine just now")
-        if not dry_run:
+        if dry_run:
+            continue
+        if workers is None and scheduler is None and cluster is None:
             carry_out(reproduction)
+            continue
+        with engine_of(workers, scheduler, cluster) as engine:
+            spread(reproduction, engine)
+        carry_out(reproduction)  # what is left: the evaluation
+
+
+def spread(reproduction, engine):
+    """Simulations and trainings of a reproduction by several processes; FailedError names what failed."""
+    from ..generation.work import check
+    from ..progress import showing
+    from ..reproduce.work import items
+
+    reproduction.generate(engine=engine)
+    left = items(reproduction)
+    done = len(reproduction.trainings) - len(left)
+    with showing(True) as show:
+        total, title = len(reproduction.trainings), f"{reproduction.experiment.name} trainings"
+        outcomes = engine.run(left, lambda more: show(title, done + more, total))
+    check(outcomes)
 
 
 def carry_out(reproduction):

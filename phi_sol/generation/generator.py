@@ -158,7 +158,7 @@ class Generator(Batches):
         self,
         progress: bool | Callable[[int, int], None] = True,
         *,
-        workers: int | None = None,
+        workers: int | Workers | Cluster | None = None,
         client: Any = None,
         part: tuple[int, int] | None = None,
     ) -> list[Path]:
@@ -190,7 +190,8 @@ class Generator(Batches):
         if part is not None:
             integer("The number of parts", part[1], 1)
             integer("The number of the part", part[0], 1, part[1])
-        engine = Workers(workers) if workers is not None else Cluster(client) if client is not None else None
+        engine: Engine | None = Workers(workers) if isinstance(workers, int) else workers
+        engine = Cluster(client) if client is not None else engine
         with showing(progress, "steps/s") as show:
             tell = progress if callable(progress) else partial(show, f"{self.experiment.name} {self.split}")
             return self._run(tell, engine, part)

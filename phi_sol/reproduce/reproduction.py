@@ -30,6 +30,8 @@ from ..training.runs import RUN_FILE
 from ..training.task import Cost, Setting, Task
 from ..training.trainer import Trainer
 from ..training.validation import Validation
+from ..workers.cluster import Cluster
+from ..workers.local import Workers
 
 PLAN_FILE = "reproduction.json"
 MOST_SEEDS = 1000
@@ -192,13 +194,16 @@ class Reproduction:
 
     # --- doing it ---
 
-    def generate(self, progress: bool = True):
-        """Computes the simulations that are missing, errors as `Generator.run`. Writes what this is, first."""
+    def generate(self, progress: bool = True, engine: Workers | Cluster | None = None):
+        """
+        Computes the simulations that are missing, by the processes of an engine if there is one, errors as
+        `Generator.run`. Writes what this is, first.
+        """
         Generator.check_room([*self.generators.values()])
         self.out.mkdir(parents=True, exist_ok=True)
         write_json(self.out / PLAN_FILE, self.config)
         for generator in self.generators.values():
-            generator.run(progress)
+            generator.run(progress, workers=engine)
 
     def train(self, training: Training, callbacks: Callable[[Trainer], Sequence] = lambda trainer: (), show=None):
         """
