@@ -31,6 +31,7 @@ from .flows import SmokeBox as SmokeBox
 from .flows import Term as Term
 from .flows import WakeFlow as WakeFlow
 from .generation.generator import Generator as Generator
+from .generation.imported import import_frames as import_frames
 from .grids.layout import Layout as Layout
 from .pictures.plots import plot as plot
 from .pressure import ConjugateGradients as ConjugateGradients

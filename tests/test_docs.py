@@ -3,6 +3,8 @@
 import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import matplotlib
@@ -381,3 +383,25 @@ def test_python_in_the_page_on_foundation_models(tiny_scene, tmp_path, monkeypat
             code = code.replace(old, new)
         exec(compile(code, "foundation.md", "exec"), names)
     assert names["corrector"].scale_free and len(names["frames"]) == 3 and names["off"].shape[0] == 3
+
+
+@pytest.mark.slow
+def test_code_of_the_clusters_page(tiny_scene, tmp_path):
+    """As a script, with two processes of Dask; the sweep of its file is read."""
+    pytest.importorskip("distributed")
+    page = (REPOSITORY / "docs" / "clusters.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.S)
+    (tmp_path / "script.py").write_text(code)
+    shutil.copy(tiny_scene, tmp_path / "my_wake.py")
+    found = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True)
+    assert found.returncode == 0, found.stderr
+    assert len(list((tmp_path / "data" / "my_wake" / "train").glob("sim_*/velocity_*.npz"))) == 2 * 13
+    (toml,) = re.findall(r"```toml\n(.*?)```", page, re.S)
+    (tmp_path / "sweep.toml").write_text(toml)
+    from phi_sol.cli.sweeps import settings
+
+    assert settings([], tmp_path / "sweep.toml") == {
+        "method": ["non", "sol"],
+        "unroll": ["4", "8"],
+        "budget": ["5m"],
+    }

@@ -17,6 +17,7 @@ from .estimate import estimate
 from .evaluate import evaluate
 from .export import export
 from .generate import generate
+from .import_ import import_
 from .lists import networks, scenes
 from .pretrained import pretrained
 from .reproduce import reproduce
@@ -57,6 +58,7 @@ def about(
 COMMANDS = (
     scenes,
     generate,
+    import_,
     check,
     train,
     evaluate,
@@ -71,7 +73,7 @@ COMMANDS = (
     animate,
 )
 for command in COMMANDS:
-    app.command(cls=Command)(command)
+    app.command(command.__name__.strip("_"), cls=Command)(command)
 
 
 def main(arguments: list[str]) -> int:

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from phi.math import batch
 
 from ..errors import InputError, quoted
 from ..experiment import Experiment
@@ -18,6 +19,7 @@ from ..grids.restriction import restrict_all
 from ..solvers.finer import FinerSource
 from ..solvers.pair import SolverPair
 from ..solvers.time_step import WithTimeStep
+from ..stepping.arrays import native_arrays, unpack
 from ..stepping.solver import Solver
 from ..storage.dataset import Dataset
 
@@ -156,8 +158,15 @@ class Starts:
 
     @cached_property
     def full(self) -> dict[str, np.ndarray]:
-        """Frame 0 at full resolution, shape (simulations, *spatial)."""
-        return self.data.reference_frames(0)
+        """
+        Frame 0 at full resolution, shape (simulations, *spatial); of imported data, which have none, the source's state
+        on the grid of the scene's reference, interpolated linearly.
+        """
+        if not self.data.imported:
+            return self.data.reference_frames(0)
+        pair, many = self.data.pair, batch(simulation=len(self.data))
+        state = unpack(pair.source, self.data.frame(0), self.data.parameters, many)
+        return {n: np.asarray(a) for n, a in native_arrays(pair.reference, pair.prolong(state), many).items()}
 
     def of(self, solver: Solver) -> dict[str, np.ndarray]:
         """Arrays of shape (simulations, *spatial)."""

@@ -169,7 +169,8 @@ def evaluate_corrections(
         "grids": grids | {"REF": experiment.pair.reference.resolution},
         "numerics": {n: p.facts for n, p in plain.items()} if numerics else None,
         "schemes": None if schemes is None else list(schemes),
-        "data": {"folder": folder_names(data), "sha256": data_hash(test, count), "fingerprints": test.fingerprints},
+        "data": {"folder": folder_names(data), "sha256": data_hash(test, count), "fingerprints": test.fingerprints}
+        | ({"imported": test.imported} if test.imported else {}),
         "versions": versions(),
         "command": command,
     }

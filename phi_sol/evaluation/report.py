@@ -72,11 +72,13 @@ def facts(results: dict) -> list[tuple[str, str]]:
     parameters = "; ".join(", ".join(f"{n} {v:g}" for n, v in p.items()) for p in results["parameters"])
     grids = ", ".join(f"{n} {'x'.join(map(str, g.values()))}" for n, g in results["grids"].items())
     solvers, correctors = results["solvers"], results["correctors"].items()
+    imported = results["data"].get("imported", [])
     low = [f"{n} {c['precision']}" for n, c in correctors if c.get("precision") not in (None, "float32")]
     return [
         ("Command", results["command"]),
         ("Test simulations", parameters),
         ("Data", f"{results['data']['folder']}, SHA-256 {results['data']['sha256'][:16]}"),
+        *([("Imported", ", ".join(imported))] if imported else []),
         ("Grids", grids),
         ("Time steps", ", ".join(f"{n} {solvers[n]['dt']:g}" for n in ("SRC", "REF") if "dt" in solvers[n])),
         ("Training seeds", ", ".join(f"{n} {c['seed']}" for n, c in correctors)),

@@ -6,6 +6,12 @@ from .cost_tables import judged
 from .milestones import duration, end_key
 from .table import compared, ratio, spread
 
+IMPORTED = (
+    "The data are imported: errors are against them. What they cost is not known; REF is the scene's own reference, "
+    "which did not make them, timed from the source's state interpolated to its grid, where numerics on finer grids "
+    "start, too."
+)
+
 
 def verdicts(results: dict) -> list[str]:
     """
@@ -18,6 +24,8 @@ def verdicts(results: dict) -> list[str]:
         lines = [*_without_network(results), "No corrector was evaluated: train one with "]
         lines[-1] += f"'phi-sol train {results['scene']}'."
     lines += [f"{n}: {c['remark']}" for n, c in results.get("correctors", {}).items() if c.get("remark")]
+    if results.get("data", {}).get("imported"):
+        lines.append(IMPORTED)
     return lines + _reference(results)
 
 

@@ -188,8 +188,8 @@ class Simulator:
         return known
 
 
-def describe(job: Job, complete: bool, checksums: Checksums | None = None):
-    """Leaves a folder without parts of files, and a description in it."""
+def describe(job: Job, complete: bool, checksums: Checksums | None = None, kept: bool = True):
+    """Leaves a folder without parts of files, and a description in it; `kept`: with a folder of the reference."""
     job.folder.mkdir(parents=True, exist_ok=True)
     for folder in (job.folder, job.folder / REFERENCE):
         tidy(folder)
@@ -197,7 +197,8 @@ def describe(job: Job, complete: bool, checksums: Checksums | None = None):
     if checksums is not None:
         facts["checksums"] = as_stored(checksums)
     write_json(job.folder / DESCRIPTION, job.config | facts)  # before all else, by which other processes know it
-    (job.folder / REFERENCE).mkdir(exist_ok=True)
+    if kept:
+        (job.folder / REFERENCE).mkdir(exist_ok=True)
 
 
 def _wait(writing: dict[int, Future], known: list[dict[str, list[str]]]):

@@ -60,6 +60,7 @@ class Dataset:
         fingerprints: Configuration fingerprint of each simulation.
         checksums: By field of each simulation those of its frames; None for one from before there were any.
         keep_reference_every: Every so many frames the full-resolution state was kept, too.
+        imported: Where simulations of other programs are from, which have no full-resolution states.
     """
 
     @checked
@@ -118,6 +119,7 @@ class Dataset:
         self.parameters = {p: np.array([g[p] for g in given], np.float32) for p in pair.source.parameters}
         self.fingerprints = [d["fingerprint"] for d in descriptions]
         self.keep_reference_every = descriptions[0]["keep_reference_every"]
+        self.imported = sorted({d["imported"]["from"] for d in descriptions if "imported" in d})
 
     @classmethod
     def load(
@@ -200,7 +202,10 @@ class Dataset:
         return {n: a[:, index] for n, a in self.arrays.items()}
 
     def reference_frame(self, simulation: int, index: int) -> dict[str, np.ndarray]:
-        """A full-resolution frame of one simulation. Raises a MissingError if it was not kept."""
+        """A full-resolution frame of one simulation. Raises a MissingError if it was not kept, as of imported data."""
+        if self.imported:
+            where = self.folders[simulation]
+            raise MissingError(f"{where} is imported ({self.imported[0]}): there are no states of a reference.")
         flow, every, known = self.pair.reference, self.keep_reference_every, self.checksums[simulation]
         if known is not None:
             known = {n: known.get(f"{REFERENCE}/{n}", ()) for n in flow.fields}

@@ -70,6 +70,7 @@ class Description(TypedDict):
     frames: PositiveInt
     keep_reference_every: PositiveInt
     start: NotRequired[str]
+    imported: NotRequired[dict[str, str]]
     versions: NotRequired[dict[str, str]]
     fingerprint: str
     checksums: NotRequired[dict[str, Annotated[str, Field(pattern="^[0-9a-f ]*$")]]]

@@ -1,0 +1,134 @@
+"""Frames of other programs as the simulations of a scene: what `generate` would have written."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from ..arguments import checked
+from ..errors import InputError, instance
+from ..experiment import FRAMES, Experiment
+from ..files import checksum, visible
+from ..places import check_place
+from ..storage.frames import FrameFormat, is_simulation, read_description, sim_folder, tidy
+from ..storage.locks import FolderLock
+from ..storage.others import TIME, Converted, Recorded, convert, frames_of
+from .simulator import Job, describe
+
+LOG = logging.getLogger(__name__)
+
+
+@checked
+def import_frames(
+    scene: Experiment,
+    arrays: Mapping[str, Any],
+    times: Sequence[float] | np.ndarray,
+    parameters: Mapping[str, float],
+    *,
+    folder: Path,
+    split: str = "train",
+    axes: Sequence[str] | None = None,
+    staggered: bool | None = None,
+    coordinates: Mapping[str, Any] | None = None,
+    name: str = "the arrays",
+) -> Path:
+    """
+    One simulation of another program, or an experiment, as data that correctors are trained on and evaluated with.
+
+        import_frames(scene, {"velocity": u}, times, {"reynolds": 300.0}, folder="data/my_wake/train",
+                      axes=("time", "x", "y", "vector"))
+
+    Args:
+        scene: Its source flow says which fields, which grid, and which steps; its reference is not used.
+        arrays: By field, see `phi_sol.storage.others.convert`: on the source grid or finer by a whole number.
+        times: Of the frames, evenly apart; those that are dt of the source apart are taken.
+        parameters: Of the flow, by name.
+        folder: Receives `sim_000000`, or the next number that is free.
+        split: `train` or `test`, for the record.
+        axes: Names of the axes of all arrays, in their order: `time`, those of space, `vector` for components (arrays
+            without components have the others); default: (time, *the flow's, vector).
+        staggered: Whether velocities are on faces; default: where there are n + 1 values across an axis.
+        coordinates: Of cell centres along axes, if they shall be compared with the flow's domain.
+        name: Where the data are from, for messages and the record.
+
+    Returns:
+        The folder of the simulation.
+
+    Raises:
+        InputError: as `convert`; for other parameters than the flow's, times that don't fit dt, or a folder that holds
+            something else, or the same simulation already.
+    """
+    dims = list(scene.pair.source.resolution)
+    instance("arrays", arrays, Mapping, "a dictionary of arrays by field")
+    order = tuple(axes) if axes is not None else (TIME, *dims, "vector")
+    names = {}
+    for field, values in arrays.items():
+        rank = np.ndim(values)
+        names[field] = order if rank == len(order) else tuple(a for a in order if a != "vector")
+    content = Recorded({n: np.asarray(a) for n, a in arrays.items()}, names, np.asarray(times, float), name=name)
+    content.coordinates |= {d: np.asarray(c) for d, c in (coordinates or {}).items()}
+    content.parameters |= {n: float(v) for n, v in parameters.items()}
+    return record(scene, content, Path(folder), split, staggered)
+
+
+def record(scene: Experiment, content: Recorded, folder: Path, split: str, staggered: bool | None = None) -> Path:
+    """Writes what a file holds as the next simulation of a data folder, see `import_frames`."""
+    pair, flow = scene.pair, scene.pair.source
+    if content.times is None:
+        raise InputError(f"{content.name} does not say when its frames are: give the time between them (dt=).")
+    given = {n: [v] for n, v in content.parameters.items() if n in flow.parameters}
+    if missing := [n for n in flow.parameters if n not in given]:
+        raise InputError(f"{content.name} needs values for {', '.join(missing)}: {flow} has these parameters.")
+    (values,) = scene.simulations(split, given)
+    chosen = frames_of(content.times, flow.dt, content.name)
+    if not 2 <= len(chosen) <= FRAMES:
+        raise InputError(f"{content.name} needs at least two frames that are {flow.dt:g} apart.")
+    found = convert(flow, content, staggered)
+    count = {len(a) for a in found.arrays.values()}
+    if count != {len(content.times)}:
+        raise InputError(f"{content.name} has {max(count)} frames, but {len(content.times)} times.")
+    if len(chosen) < len(content.times):
+        found.notes.append(f"every {chosen[1]}th frame was taken: these are {flow.dt:g} apart, as the source's steps")
+    _check_folder(folder)
+    with FolderLock(folder, "wait for it") as lock:
+        try:
+            facts = {"from": content.name, "values": checksum({n: a[chosen] for n, a in found.arrays.items()})}
+            config: dict = {"scene": scene.name, "split": split, "pair": pair.config, "warmup": 0}
+            config |= {"frames": len(chosen) - 1, "keep_reference_every": len(chosen), "parameters": values}
+            return _write(scene, config | {"imported": facts}, found, chosen, folder, content.name)
+        finally:
+            lock.release()
+
+
+def _check_folder(folder: Path):
+    check_place(folder, "Choose another folder.")
+    for path in visible(folder):
+        if not is_simulation(path):
+            raise InputError(f"{folder} is not a phi_sol data folder: it holds {path.name!r}. Choose another folder.")
+
+
+def _write(scene: Experiment, config: dict, found: Converted, chosen: list[int], folder: Path, name: str) -> Path:
+    flow, taken = scene.pair.source, [p for p in visible(folder) if is_simulation(p)]
+    for path in taken:
+        _, known = read_description(path)
+        if known.get("imported", {}).get("values") == config["imported"]["values"]:
+            raise InputError(f"{name} is there already, as {path}.")
+        if "imported" not in known:
+            raise InputError(f"{folder} holds simulations that were generated: import into another folder.")
+    place = sim_folder(folder, 1 + max((int(p.name[4:]) for p in taken), default=-1))
+    job, form = Job(place, config, done=False), FrameFormat(flow)
+    describe(job, complete=False, kept=False)
+    checksums: dict[str, list[str]] = {}
+    for i, frame in enumerate(chosen):
+        arrays = {n: tf.constant(a[None, frame]) for n, a in found.arrays.items()}
+        values = {n: np.asarray(x.to_file(arrays))[0] for n, x in flow.layouts.items()}
+        for field, value in form.write(place, i, values).items():
+            checksums.setdefault(field, []).append(value)
+    tidy(place)
+    describe(job, complete=True, checksums=checksums, kept=False)
+    for note in found.notes:
+        LOG.warning("%s: %s.", name, note)
+    return place

@@ -1,0 +1,142 @@
+"""Files of other programs, as other programs write them, or our exports, read back."""
+
+import h5py
+import numpy as np
+import pytest
+from phi import math
+from phi.field import Scene, StaggeredGrid
+
+from phi_sol import Dataset, InputError, PeriodicBox, write
+from phi_sol.storage.others import convert
+from phi_sol.storage.readers import read_recorded
+
+BOX = PeriodicBox(y=8, x=12, size={"y": 2.0, "x": 3.0}, dt=0.1)
+
+
+@pytest.fixture(scope="module")
+def frames():
+    start = BOX.initial_state(seed=[1, 2], viscosity=[0.01, 0.02])
+    return BOX.rollout(start, steps=3, progress=False)
+
+
+def simulation(frames, index: int) -> dict[str, np.ndarray]:
+    return {n: a[:, index] for n, a in frames.arrays.items()}
+
+
+@pytest.fixture(scope="module")
+def one(frames):
+    """The first simulation alone."""
+    start = BOX.initial_state(seed=1, viscosity=0.01)
+    return BOX.rollout(start, steps=3, progress=False)
+
+
+def test_netcdf_and_zarr_of_ours_are_exact(one, tmp_path):
+    """The faces that they have are taken, not the means at cell centres."""
+    for name in ("box.nc", "box.zarr"):
+        pytest.importorskip("xarray")
+        write(one, tmp_path / name)
+        (found,) = read_recorded(tmp_path / name)
+        converted = convert(BOX, found)
+        assert converted.notes == [] and found.parameters["viscosity"] == pytest.approx(0.01)
+        np.testing.assert_allclose(found.times, 0.1 * np.arange(1, 4))
+        for n, a in one.arrays.items():
+            np.testing.assert_allclose(converted.arrays[n], a.reshape(converted.arrays[n].shape), atol=1e-6)
+
+
+def test_the_wells_trajectories(frames, tmp_path):
+    write(frames, tmp_path / "box.hdf5")
+    found = read_recorded(tmp_path / "box.hdf5")
+    assert [f.parameters["viscosity"] for f in found] == pytest.approx([0.01, 0.02])
+    assert [f.name[-12:] for f in found] == ["trajectory 0", "trajectory 1"]
+    for i, content in enumerate(found):
+        u = content.fields["velocity"]
+        x = simulation(frames, i)["velocity.x"]
+        np.testing.assert_allclose(u[..., 1], (x + np.roll(x, -1, -1)) / 2, atol=1e-6)
+        assert convert(BOX, content).arrays["velocity.x"].shape == x.shape
+
+
+def test_another_hdf5(tmp_path):
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["u"] = np.zeros(3)
+    with pytest.raises(InputError, match="not in the layout of The Well: it has u"):
+        read_recorded(tmp_path / "x.h5")
+
+
+def test_numpy(tmp_path):
+    u, rng = {}, np.random.default_rng(0)
+    u = rng.normal(size=(3, 8, 12, 2)).astype(np.float32)
+    np.savez(tmp_path / "a.npz", velocity=u, time=[0.0, 0.5, 1.0], viscosity=0.1, p=u[..., 0])
+    (found,) = read_recorded(tmp_path / "a.npz")
+    assert found.axes == {"velocity": ("time", "y", "x", "vector"), "p": ("time", "y", "x")}
+    assert found.parameters == {"viscosity": 0.1} and found.times.tolist() == [0, 0.5, 1]
+    np.save(tmp_path / "b.npy", u.transpose(2, 1, 3, 0))
+    (found,) = read_recorded(tmp_path / "b.npy", ("x", "y", "vector", "time"))
+    np.testing.assert_array_equal(convert(BOX, found, staggered=True).arrays["velocity.y"], u[..., 1])
+    with pytest.raises(InputError, match=r"velocity has 4 axes, not 2 \(y, x\)"):
+        read_recorded(tmp_path / "b.npy", ("y", "x"))
+    np.save(tmp_path / "c.npy", np.zeros(3))
+    with pytest.raises(InputError, match="say what the 1 axes of velocity are"):
+        read_recorded(tmp_path / "c.npy")
+    np.save(tmp_path / "d.npy", np.array([{}], object))
+    with pytest.raises(InputError, match="d.npy is damaged"):
+        read_recorded(tmp_path / "d.npy")
+
+
+def test_scenes_of_phiflow(tmp_path):
+    """Written by PhiFlow itself, and as PhiFlow 1 has them: (batch, y, x, components), faces in one array."""
+    scene = Scene.create(str(tmp_path / "scenes"))
+    grid = StaggeredGrid(
+        lambda p: p * 2.0, math.extrapolation.PERIODIC, y=8, x=12, bounds=BOX.templates["velocity"].bounds
+    )
+    for frame in (0, 1):
+        scene.write({"velocity": grid * (frame + 1.0)}, frame=frame)
+    (found,) = read_recorded(scene.path)
+    assert found.times is None
+    converted = convert(BOX, found)
+    x = converted.arrays["velocity.x"]
+    np.testing.assert_allclose(x[0], np.broadcast_to(2 * np.arange(12) * 0.25, (8, 12)), atol=1e-5)
+    np.testing.assert_allclose(x[1], 2 * x[0], atol=1e-5)
+    old = tmp_path / "sim_000000"
+    old.mkdir()
+    values = np.zeros((1, 9, 13, 2), np.float32)
+    values[0, :, :, 1] = np.arange(13)
+    np.savez(old / "velocity_000000.npz", values)
+    np.savez(old / "density_000000.npz", np.ones((1, 8, 12, 1), np.float32))
+    (found,) = read_recorded(old)
+    assert found.fields["velocity.x"].shape == (1, 8, 13) and found.fields["density"].shape == (1, 8, 12)
+    np.testing.assert_array_equal(found.fields["velocity.x"][0, 0], np.arange(13))
+
+
+def test_data_of_ours_are_scenes_of_phiflow(tiny, tiny_data):
+    test = Dataset.load(tiny.pair, tiny_data, "test")
+    (found,) = read_recorded(test.folders[0])
+    converted = convert(tiny.pair.source, found)
+    assert converted.notes == []
+    for n, a in test.arrays.items():
+        np.testing.assert_array_equal(converted.arrays[n], a[0])
+
+
+def test_vtk_of_ours(one, tmp_path):
+    pytest.importorskip("vtkmodules", reason="vtk is not installed")
+    write(one, tmp_path / "box.vti")
+    (found,) = read_recorded(tmp_path / "box.pvd")
+    x = one.arrays["velocity.x"].reshape(-1, 8, 12)
+    assert found.axes["velocity"] == ("time", "x", "y", "vector")
+    np.testing.assert_allclose(
+        found.fields["velocity"][..., 0], ((x + np.roll(x, -1, -1)) / 2).swapaxes(1, 2), atol=1e-6
+    )
+    np.testing.assert_allclose(found.coordinates["x"], (np.arange(12) + 0.5) * 0.25, atol=1e-6)
+
+
+def test_what_can_not_be_read(tmp_path):
+    (tmp_path / "notes.txt").touch()
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "broken.npz").write_bytes(b"nothing")
+    for name, message in (
+        ("none.nc", "none.nc is missing"),
+        ("notes.txt", r"can't be read. Known: .npz, .npy, .nc"),
+        ("empty", "is a folder, but no scene of PhiFlow"),
+        ("broken.npz", "broken.npz is damaged"),
+    ):
+        with pytest.raises(InputError, match=message):
+            read_recorded(tmp_path / name)
