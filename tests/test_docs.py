@@ -385,6 +385,21 @@ def test_python_in_the_page_on_foundation_models(tiny_scene, tmp_path, monkeypat
     assert names["corrector"].scale_free and len(names["frames"]) == 3 and names["off"].shape[0] == 3
 
 
+def test_code_of_the_imports_page(tmp_path, monkeypatch):
+    """A closed form comes out on the source's grid: restricted from 32 to 16 cells, every second frame."""
+    from phi_sol import Dataset
+
+    (code,) = re.findall(r"```python\n(.*?)```", (REPOSITORY / "docs" / "imports.md").read_text(), re.S)
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    exec(compile(code, "imports.md", "exec"), names)
+    data = Dataset.load(names["scene"].pair, "data/others/train")
+    assert data.frames == 10 and data.imported == ["a Taylor-Green vortex"]
+    x, y = np.meshgrid(np.arange(16) / 16, (np.arange(16) + 0.5) / 16)  # of faces
+    exact = np.exp(-0.08 * np.pi**2 * 0.1 * 10) * np.sin(2 * np.pi * x) * np.cos(2 * np.pi * y)
+    assert np.abs(data.arrays["velocity.x"][0, 10] - exact).max() < 0.02
+
+
 @pytest.mark.slow
 def test_code_of_the_clusters_page(tiny_scene, tmp_path):
     """As a script, with two processes of Dask; the sweep of its file is read."""

@@ -16,7 +16,8 @@ def pretrained(
     """
     Show the trained correctors that come with phi_sol, or the card of one: error, cost, range of validity.
 
-    `phi-sol evaluate SCENE --run pretrained` measures one, `phi-sol view SCENE` shows it.
+    `phi-sol evaluate SCENE --run pretrained` measures one, `phi-sol view SCENE` shows it. One for many flows is
+    `pretrained:foundation_2d` in any scene, with --anyway where it was not trained.
     """
     from ..storage.shipped import card, pretrained_folder, pretrained_scenes
 
@@ -33,11 +34,19 @@ def pretrained(
     table = Table()
     for column in COLUMNS.values():
         table.add_column(column, justify="left" if column in ("scene", "network") else "right", no_wrap=True)
+    many = []
     for name in pretrained_scenes():
         facts = card(name)
-        table.add_row(*(_shown(facts.get(n, "")) for n in COLUMNS))
+        if "flows" in facts:
+            many.append(f"{name}: one corrector for {len(facts['flows'])} flows, see 'phi-sol pretrained {name}'")
+        else:
+            table.add_row(*(_shown(facts.get(n, "")) for n in COLUMNS))
     wide_console().print(table)
+    for line in many:
+        say(line)
 
 
 def _shown(value) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{n} {_shown(v)}" for n, v in value.items())
     return f"{value:.3g}" if isinstance(value, float) else str(value)

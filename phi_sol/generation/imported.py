@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..arguments import checked
-from ..errors import InputError, instance
+from ..errors import InputError, instance, is_real, plain, quoted, sequence
 from ..experiment import FRAMES, Experiment
 from ..files import checksum, visible
 from ..places import check_place
@@ -63,14 +63,19 @@ def import_frames(
     """
     dims = list(scene.pair.source.resolution)
     instance("arrays", arrays, Mapping, "a dictionary of arrays by field")
-    order = tuple(axes) if axes is not None else (TIME, *dims, "vector")
+    order = (TIME, *dims, "vector")
+    if axes is not None:
+        order = tuple(instance("An axis of the arrays", a, str, "a name") for a in sequence("axes", axes, "names"))
+    when = [real("A time of a frame", t) for t in sequence("times", times, "numbers, one for each frame")]
+    numbers = {n: real(f"The parameter {quoted(n)}", v) for n, v in parameters.items()}
+    places = instance("coordinates", coordinates or {}, Mapping, "a dictionary of positions by axis")
     names = {}
     for field, values in arrays.items():
         rank = np.ndim(values)
         names[field] = order if rank == len(order) else tuple(a for a in order if a != "vector")
-    content = Recorded({n: np.asarray(a) for n, a in arrays.items()}, names, np.asarray(times, float), name=name)
-    content.coordinates |= {d: np.asarray(c) for d, c in (coordinates or {}).items()}
-    content.parameters |= {n: float(v) for n, v in parameters.items()}
+    content = Recorded({n: np.asarray(a) for n, a in arrays.items()}, names, np.array(when, float), name=name)
+    content.coordinates |= {d: _positions(d, c) for d, c in places.items()}
+    content.parameters |= numbers
     return record(scene, content, Path(folder), split, staggered)
 
 
@@ -132,3 +137,14 @@ def _write(scene: Experiment, config: dict, found: Converted, chosen: list[int],
     for note in found.notes:
         LOG.warning("%s: %s.", name, note)
     return place
+
+
+def real(what: str, value: Any) -> float:
+    """A finite number; raises InputError for anything else."""
+    if not is_real(value):
+        raise InputError(f"{what} must be a finite number, not {quoted(value)}.")
+    return float(plain(value))
+
+
+def _positions(dim: str, given: Any) -> np.ndarray:
+    return np.array([real(f"A position along {dim}", p) for p in sequence(f"coordinates[{dim!r}]", given, "numbers")])

@@ -105,6 +105,9 @@ def repair_data(inspection: Inspection, show: Callable[[str], None] = lambda lin
         if _is_busy(finding.simulation):
             show(f"left as it is, another process is at work there: {finding.path}")
             continue
+        if finding.kind == DAMAGED and _is_imported(finding.simulation):
+            show(f"left as it is, 'generate' can't restore what was imported: import it again: {finding.path}")
+            continue
         if finding.kind == FOREIGN:
             place = _aside(finding)
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -115,6 +118,13 @@ def repair_data(inspection: Inspection, show: Callable[[str], None] = lambda lin
             show(f"removed: {finding.path}")
         gone.append(finding.path)
     return gone
+
+
+def _is_imported(simulation: Path) -> bool:
+    try:
+        return "imported" in read_description(simulation)[0]
+    except InputError:
+        return False
 
 
 def _places(folder: Path) -> list[Path]:

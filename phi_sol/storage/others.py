@@ -170,7 +170,7 @@ def _ratio(layout: Layout, component: str, shape: Sequence[int], staggered: bool
 
 
 def _to_faces(layout: Layout, component: str, values: np.ndarray) -> np.ndarray:
-    """Means of neighbouring cells on all n + 1 faces across an axis; at sides that are not periodic the nearest cell."""
+    """Means of neighbouring cells on all n + 1 faces across an axis; at sides, unless periodic, the nearest cell."""
     axis = layout.axis(component)
     first, last = (np.take(values, [i], axis) for i in (0, -1))
     before, after = (last, first) if layout.is_periodic(component) else (first, last)

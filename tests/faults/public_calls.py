@@ -161,6 +161,14 @@ def calls_of_scenes(folder: Path, tiny, tiny_train, tiny_data, tiny_run) -> dict
             {"experiment": "thing", "split": "choice", "folder": "path", "parameters": "table",
              "frames": "count or none", "warmup": "natural or none", "batch": "count or none", "start": "thing"},
         ),
+        "import_frames": Call(
+            phi_sol.import_frames,
+            {"scene": tiny, "arrays": {"marker": np.zeros((2, 24, 12))}, "times": [0.0, 1.0],
+             "parameters": {"reynolds": 100.0}, "folder": folder / "imported"},
+            {"scene": "thing", "arrays": "table", "times": "list", "parameters": "table", "folder": "path",
+             "split": "choice", "axes": "list", "staggered": "flag", "coordinates": "table", "name": "text"},
+            {"staggered": (NONE,), "coordinates": (NONE,)},
+        ),
         "HybridSolver": Call(
             phi_sol.HybridSolver, {"solver": flow, "corrector": corrector},
             {"solver": "thing", "corrector": "thing", "remat": "flag", "strict": "flag"},

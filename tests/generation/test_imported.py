@@ -16,6 +16,7 @@ from phi_sol import (
     import_frames,
     inspect_data,
     load_experiment,
+    repair_data,
     write,
 )
 from phi_sol.cli import main
@@ -121,6 +122,15 @@ def test_the_command(tiny, tiny_scene, fine, tmp_path, monkeypatch, capsys):
     a, b = (Dataset.load(tiny.pair, f) for f in "de")
     for n in a.arrays:
         np.testing.assert_allclose(a.arrays[n], b.arrays[n], atol=1e-6)
+
+
+def test_repairs_leave_what_generate_can_not_restore(tiny, fine, tmp_path):
+    how: dict = {"folder": tmp_path, "axes": ("time", "y", "x")}
+    place, told = import_frames(tiny, faces(tiny, fine), fine.times, {"reynolds": 200.0}, **how), []
+    frame = place / "velocity_000002.npz"
+    frame.write_bytes(frame.read_bytes()[:-40])
+    assert repair_data(inspect_data(tmp_path), told.append) == [] and frame.exists()
+    assert "'generate' can't restore what was imported: import it again" in told[0]
 
 
 @pytest.mark.parametrize(
