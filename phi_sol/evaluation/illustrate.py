@@ -70,7 +70,7 @@ def write_pictures(
     jobs["fields.png"] = lambda p: fields_figure(pictures, *shown, p, times, drawn)
     jobs["field_errors.png"] = lambda p: error_pictures(pictures, *shown, p, times, wrong)
     if "marker" in measures.fields and pictures.quantity != "marker":
-        marker = Pictures(measures.flow, "marker")
+        marker = Pictures(measures.flow, "marker", pictures.reference)
         jobs["marker.png"] = lambda p: fields_figure(marker, *shown, p, times, f"Marker, {parameters}")
     jobs["film.gif"] = lambda p: _film(pictures, panels, measures, simulation, p, f"{title}, {parameters}")
     if "spectrum" in measures.reference:
@@ -105,5 +105,6 @@ def _arrays(run: Record, measures: Measures, frame: int, simulation: int) -> dic
 def _film(pictures: Pictures, panels: dict[str, Record], measures: Measures, simulation: int, path: Path, title: str):
     frames = film_frames(measures.frames)
     content = {n: {f: pictures.of(_arrays(r, measures, f, simulation)) for f in frames} for n, r in panels.items()}
-    content["reference"] = {f: pictures.of(_recorded(measures, f, simulation)) for f in frames}
-    film_figure(pictures, content, "reference", path, {f: f"{title}, {_time(measures, f)}" for f in frames})
+    title_of = "imported data" if measures.data.imported else "reference"
+    content[title_of] = {f: pictures.of(_recorded(measures, f, simulation)) for f in frames}
+    film_figure(pictures, content, title_of, path, {f: f"{title}, {_time(measures, f)}" for f in frames})

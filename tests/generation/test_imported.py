@@ -103,6 +103,8 @@ def test_trained_and_evaluated_against_data_of_others(tiny_scene, fine, tmp_path
     assert found.results["data"]["imported"] == ["PIV"]
     report = (tmp_path / "evaluation" / "report.md").read_text()
     assert "The data are imported" in report and "- Imported: PIV\n" in report
+    images = {p.name: p for p in (tmp_path / "evaluation").glob("*.png")}
+    assert "fields.png" in images and "error_curves.png" in images
     assert found.results["solvers"]["SRC"]["mae"]["5"] > 0 and found.results["solvers"]["REF"]["ms_per_time"] > 0
 
 

@@ -9,7 +9,7 @@ from ...metrics.vortices import THRESHOLDS
 from ...texts import for_figure
 from ..groups import Group
 from ..measures import Measures
-from .style import REFERENCE_STYLE, line_styles, new_figure, save
+from .style import line_styles, new_figure, reference_style, save
 
 TIME = "time since start (domain units)"
 DECADES = 1e4  # of errors that are shown
@@ -38,7 +38,7 @@ def _over_time(groups: list[Group], measures: Measures, labels: dict[str, str], 
     times = _times(measures)
     for axis, (measure, label) in zip(axes[0], labels.items(), strict=True):
         if reference:
-            axis.plot(times, measures.reference[measure].mean(1), **REFERENCE_STYLE)
+            axis.plot(times, measures.reference[measure].mean(1), **reference_style(measures.data.imported))
         for group, style in _styled(groups):
             _banded(axis, times, group.mean(measure), group.deviation(measure), style, measure.startswith("mae"))
         axis.set(xlabel=TIME, ylabel=label, xlim=(0, times[-1]))
@@ -86,7 +86,9 @@ def spectrum_figure(groups: list[Group], measures: Measures, path: Path, title: 
     whole, k = metrics.resolved(measures.flow, measures.wave_numbers), measures.wave_numbers
     figure, axes = new_figure(6.2, 4.3)
     axis = axes[0, 0]
-    axis.loglog(k[whole], measures.reference["spectrum"].mean((0, 1))[whole] / k[1], **REFERENCE_STYLE)
+    axis.loglog(
+        k[whole], measures.reference["spectrum"].mean((0, 1))[whole] / k[1], **reference_style(measures.data.imported)
+    )
     for group, style in _styled(groups):
         spectra = [r.series["spectrum"].mean((0, 1))[whole] / k[1] for r in group.runs.values()]
         deviation = np.std(spectra, 0, ddof=1) if len(spectra) > 1 else None
@@ -104,7 +106,7 @@ def profile_figure(groups: list[Group], measures: Measures, path: Path, title: s
     places = measures.wake.profiles(measures.flow, measures.data.frame(0))
     stations = measures.wake.stations
     figure, axes = new_figure(4.1 * len(stations), 6.4, 2, len(stations), sharex=True, sharey="row")
-    solvers = [([measures.reference["profiles"]], REFERENCE_STYLE)]
+    solvers = [([measures.reference["profiles"]], reference_style(measures.data.imported))]
     solvers += [([r.series["profiles"] for r in g.runs.values()], style) for g, style in _styled(groups)]
     first = 0
     for (component, station), (positions, _) in places.items():
@@ -135,7 +137,7 @@ def force_figure(groups: list[Group], measures: Measures, path: Path, title: str
     figure, axes = new_figure(8.5, 7.2, 3, 1, sharex=True)
     times = _times(measures)
     for axis, (measure, label) in zip(axes[:, 0], labels.items(), strict=True):
-        axis.plot(times, measures.reference[measure][:, simulation], **REFERENCE_STYLE)
+        axis.plot(times, measures.reference[measure][:, simulation], **reference_style(measures.data.imported))
         for group, style in _styled(groups):
             axis.plot(times, group.first.series[measure][:, simulation], **style)
         axis.set(ylabel=label, xlim=(0, times[-1]))

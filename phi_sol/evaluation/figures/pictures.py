@@ -14,7 +14,7 @@ from ...pictures.values import MAGNITUDE, VALUE, VORTICITY, Picture, Values, flo
 from ..measures import Measures
 from .style import save
 
-REFERENCE = "reference, restricted"
+REFERENCE, IMPORTED = "reference, restricted", "imported data"
 FINE = 1024  # cells per axis that are drawn as they are
 FPS = 12
 
@@ -25,11 +25,14 @@ class Pictures:
 
     flow: Flow
     quantity: str = VORTICITY
+    reference: str = REFERENCE
+    """Title of what the others are compared with."""
 
     @classmethod
     def of_errors(cls, measures: Measures) -> "Pictures":
         """Of the vorticity where errors are those of the velocity, otherwise of the first compared field."""
-        return cls(measures.flow, VORTICITY if "velocity" in measures.fields else measures.fields[0])
+        title = IMPORTED if measures.data.imported else REFERENCE
+        return cls(measures.flow, VORTICITY if "velocity" in measures.fields else measures.fields[0], title)
 
     @property
     def field(self) -> str:
@@ -109,8 +112,8 @@ def fields_figure(
     A quantity of all solvers and of the reference, which sets the colour scale, at some times, in words. Arrays of one
     simulation, with the axis of it.
     """
-    drawn = {n: [pictures.of(a) for a in arrays] for n, arrays in (solvers | {REFERENCE: reference}).items()}
-    rows = pictures.rows(drawn, times, pictures.scale(drawn[REFERENCE]))
+    drawn = {n: [pictures.of(a) for a in arrays] for n, arrays in (solvers | {pictures.reference: reference}).items()}
+    rows = pictures.rows(drawn, times, pictures.scale(drawn[pictures.reference]))
     save(pictures.drawing(rows, f"{title}{pictures.place}").figure, path)
 
 

@@ -1,5 +1,6 @@
 """How figures look: told apart by line style, lightness and colour, so that they read in greyscale, too."""
 
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 
@@ -50,4 +51,9 @@ def line_styles(groups: list[Group]) -> dict[str, dict]:
     return result
 
 
-REFERENCE_STYLE = {"color": "k", "linestyle": (0, (1, 1.2)), "linewidth": 2.2, "label": "reference", "zorder": 5}
+_REFERENCE = {"color": "k", "linestyle": (0, (1, 1.2)), "linewidth": 2.2, "label": "reference", "zorder": 5}
+
+
+def reference_style(imported: Sequence[str]) -> dict:
+    """Of the reference's line, or of that of data that are imported, which no reference of the scene has made."""
+    return _REFERENCE | ({"label": "imported data"} if imported else {})
