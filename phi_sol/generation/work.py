@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -18,6 +19,7 @@ from ..workers.items import Engine, Item, Outcome, check_visible
 if TYPE_CHECKING:
     from .generator import Generator
 
+LOG = logging.getLogger(__name__)
 FUNCTION = f"{__name__}:compute"
 START = ".start.npz"  # in the data folder, while others read it: the state that simulations begin from
 
@@ -41,6 +43,9 @@ def spread(
         try:
             what = _described(generator, origin)
             items = [_item(generator, what, number, steps) for number, steps in batches.items()]
+            if (count := getattr(engine, "count", 0)) > len(items) and generator.batch > 1:
+                words = f"{len(items)} batch{'es' * (len(items) > 1)} of up to {generator.batch} simulations"
+                LOG.warning("%s for %d workers: a smaller batch= gives all of them something to do.", words, count)
             outcomes = engine.run(items, progress)
         finally:
             remove(generator.folder / START)

@@ -65,6 +65,28 @@ def test_workers_write_the_same_bytes_also_if_one_is_killed(made, tmp_path):
     assert generator.plan()["finished"] == 5
 
 
+@pytest.mark.slow
+def test_workers_of_a_scheduler_by_the_command(made, tmp_path, monkeypatch, capsys):
+    """Two processes of Dask, one of which is killed: the same bytes, and Dask replaces it."""
+    distributed = pytest.importorskip("distributed")
+    from phi_sol.cli import main
+
+    experiment, expected = made
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        victim = next(iter(cluster.workers.values()))
+
+        def kill():
+            while not list(tmp_path.glob("data/.checkpoints/*/state.npz")):
+                time.sleep(0.01)
+            os.kill(victim.pid, signal.SIGKILL)
+
+        threading.Thread(target=kill, daemon=True).start()
+        command = ["generate", experiment.origin, "--split", "train", "--batch", "2", "--out", str(tmp_path / "data")]
+        assert main([*command, "--scheduler", cluster.scheduler_address]) == 0
+    assert contents(tmp_path / "data") == expected
+    assert "5 simulations with 120 frames" in capsys.readouterr().out
+
+
 def test_parts_of_an_array_of_jobs_together_are_the_whole(made, tmp_path):
     experiment, expected = made
     sizes = []
@@ -79,7 +101,7 @@ def test_parts_of_an_array_of_jobs_together_are_the_whole(made, tmp_path):
     assert Generator(experiment, "train", tmp_path, batch=2).run(progress=False, part=(9, 9)) == []
 
 
-def test_workers_repair_and_begin_from_a_state(made, tmp_path):
+def test_workers_repair_and_begin_from_a_state(made, tmp_path, caplog):
     """What is damaged is computed again by workers, from the state that is given to them."""
     experiment, _ = made
     flow = experiment.pair.reference
@@ -89,9 +111,10 @@ def test_workers_repair_and_begin_from_a_state(made, tmp_path):
         Generator(experiment, "test", tmp_path / folder, start=start, warmup=0, frames=6).run(progress=False)
     damaged = tmp_path / "two" / "sim_000000" / "velocity_000003.npz"
     damaged.write_bytes(damaged.read_bytes()[:50])
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, caplog.at_level("WARNING"):
         patch.setattr(local, "DEATHS", 1)
-        Generator(experiment, "test", tmp_path / "two", start=start, warmup=0, frames=6).run(progress=False, workers=1)
+        Generator(experiment, "test", tmp_path / "two", start=start, warmup=0, frames=6).run(progress=False, workers=2)
+    assert "1 batch of up to 8 simulations for 2 workers: a smaller batch=" in caplog.text
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
     assert not list((tmp_path / "two").glob(".start*"))
 
