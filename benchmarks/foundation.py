@@ -2,7 +2,8 @@
 How far a corrector of `wake_2d` carries: the error of the corrected source relative to the source's, in flows that it
 was not trained for, over 200 units of time from a developed wake.
 
-    python benchmarks/foundation.py --run one-flow=runs/wake_2d/sol --run foundation=runs/foundation --data data
+    python benchmarks/foundation.py --run one-flow=phi_sol/correctors/shipped/wake_2d/pretrained \
+        --run foundation=phi_sol/correctors/shipped/foundation_2d/pretrained --data data
 
 With `--data`, a folder with the test data of the flows in `benchmarks/flows` by name, also the error relative to the
 source's in each of those, over 20 steps and over 40, and what a step costs.
@@ -47,6 +48,8 @@ def flows() -> dict[str, tuple[dict, tuple[float, ...]]]:
         "twice as long": ({"size": {"y": 400.0, "x": 100.0}, "center": {"y": 50.0, "x": 50.0}, "y": 128}, RANGE),
         "half the speed": ({"speed": 0.5}, RANGE),
         "twice the speed": ({"speed": 2.0}, RANGE),
+        "0.6 times the speed": ({"speed": 0.6}, RANGE),
+        "1.7 times the speed": ({"speed": 1.7}, RANGE),
         "1.5 times the cells": ({"y": 96, "x": 48, "dt": DT / 1.5}, RANGE),
         "half the least Re": ({}, (50.0,)),
         "twice the greatest Re": ({}, (2000.0,)),

@@ -5,8 +5,8 @@ cost, the write rate of each format, and a plan by calculation for a cluster.
     python benchmarks/workers.py
 
 64 wakes on 128x64 cells in batches of 4. The ideal is the time of one process with one thread, divided by as many
-processes as there are cores, or workers if there are fewer. All run one after the other; `start` is what a process needs
-before it computes, imports and compilation, measured with four simulations.
+processes as there are cores, or workers if there are fewer. All run one after the other; `start` is what a process
+needs before it computes, imports and compilation, measured with four simulations.
 """
 
 import argparse
