@@ -33,15 +33,16 @@ $(BENCH_VENV)/.installed: setup.cfg pyproject.toml
 bench: $(BENCH_VENV)/.installed
 	$(BENCH_VENV)/bin/python benchmarks/run.py $(PARTS)
 
-# In four parts, each in processes of its own: what XLA has compiled stays in a process, up to 14 GB in all of each of two.
+# In five parts, each in processes of its own: what XLA has compiled stays in a process, up to 14 GB in all of each of two.
 PART_1 := tests/e2e tests/viewer
 PART_2 := tests/evaluation tests/verification tests/tasks
 PART_3 := tests/flows tests/solvers tests/training
-REST := $(foreach folder,$(PART_1) $(PART_2) $(PART_3),--ignore=$(folder))
+PART_4 := tests/generation tests/workers tests/storage
+REST := $(foreach folder,$(PART_1) $(PART_2) $(PART_3) $(PART_4),--ignore=$(folder))
 PYTEST = $(BIN)/python -m pytest -m "not slow" -n $(TEST_PROCESSES) --dist loadfile
 
 test: $(VENV)/.installed
-	export PHI_SOL_TEST_SHARED=$$(mktemp -d); failed=0; for part in "$(PART_1)" "$(PART_2)" "$(PART_3)" "$(REST)"; do $(PYTEST) $$part || failed=1; done; \
+	export PHI_SOL_TEST_SHARED=$$(mktemp -d); failed=0; for part in "$(PART_1)" "$(PART_2)" "$(PART_3)" "$(PART_4)" "$(REST)"; do $(PYTEST) $$part || failed=1; done; \
 	rm -r $$PHI_SOL_TEST_SHARED; exit $$failed
 
 # each file in a process of its own: what XLA has compiled for all of them together needs more than 20 GB
