@@ -78,6 +78,13 @@ def is_real(value: Any) -> bool:
     return not isinstance(number, bool) and isinstance(number, int | float) and abs(number) <= LARGEST
 
 
+def real(what: str, value: Any) -> float:
+    """A finite number, as a float; raises InputError for others."""
+    if not is_real(value):
+        raise InputError(f"{what} must be a finite number, not {quoted(value)}.")
+    return float(plain(value))
+
+
 def is_positive(value: Any) -> bool:
     """Whether a value is a positive number that float32 tells from zero and infinity."""
     return is_real(value) and plain(value) >= SMALLEST

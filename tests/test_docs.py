@@ -413,9 +413,9 @@ def test_code_of_the_clusters_page(tiny_scene, tmp_path):
     assert len(list((tmp_path / "data" / "my_wake" / "train").glob("sim_*/velocity_*.npz"))) == 2 * 13
     (toml,) = re.findall(r"```toml\n(.*?)```", page, re.S)
     (tmp_path / "sweep.toml").write_text(toml)
-    from phi_sol.cli.sweeps import settings
+    from phi_sol.cli.sweeps import content_of
 
-    assert settings([], tmp_path / "sweep.toml") == {
+    assert content_of(tmp_path / "sweep.toml")["set"] == {
         "method": ["non", "sol"],
         "unroll": ["4", "8"],
         "budget": ["5m"],

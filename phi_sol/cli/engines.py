@@ -22,26 +22,16 @@ def one_of(**given: Any):
 
 
 @contextmanager
-def client_of(scheduler: str | None, file: Path | None) -> Iterator[Any]:
-    """A client of the cluster that is given, or None."""
+def engine_of(workers: int | None, scheduler: str | None, file: Path | None) -> Iterator[Any]:
+    """What carries out items of work; without any of these None."""
     from ..workers.cluster import connected, started
+    from ..workers.local import Workers
 
     if scheduler is not None:
         with connected(scheduler) as cluster:
-            yield cluster.client
+            yield cluster
     elif file is not None:
         with started(file) as cluster:
-            yield cluster.client
+            yield cluster
     else:
-        yield None
-
-
-@contextmanager
-def engine_of(workers: int | None, scheduler: str | None, file: Path | None) -> Iterator[Any]:
-    """What carries out items of work: without any of these one process of this machine."""
-    from ..workers.cluster import Cluster
-    from ..workers.local import Workers
-
-    one_of(workers=workers, scheduler=scheduler, cluster=file)
-    with client_of(scheduler, file) as client:
-        yield Workers(1 if workers is None else workers) if client is None else Cluster(client)
+        yield None if workers is None else Workers(workers)

@@ -4,7 +4,7 @@ import gc
 from collections.abc import Callable
 
 from ..progress import sent_to
-from ..quiet import start_tensorflow
+from ..quiet import quiet_import
 
 
 def command(arguments: dict, report: Callable[[float], None]) -> dict:
@@ -13,7 +13,7 @@ def command(arguments: dict, report: Callable[[float], None]) -> dict:
 
     from . import app
 
-    start_tensorflow()
+    quiet_import()
 
     def show(part: str, done: float, total: float, **_):
         report(done / total if total and part == arguments.get("part", part) else 0.0)

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 from .common import OutOption, SceneArgument, option, quiet_tensorflow, say
-from .engines import ClusterOption, SchedulerOption, WorkersOption, client_of, one_of
+from .engines import ClusterOption, SchedulerOption, WorkersOption, engine_of, one_of
 
 
 def generate(
@@ -79,8 +79,8 @@ def generate(
         return
     if share is None:
         Generator.check_room([*generators.values()])
-    with client_of(scheduler, cluster) as client:
-        found = {s: g.run(workers=workers, client=client, part=share) for s, g in generators.items()}
+    with engine_of(workers, scheduler, cluster) as engine:
+        found = {s: g.run(workers=engine, part=share) for s, g in generators.items()}
     for s, generator in generators.items():
         of = "" if share is None else f" of {len(generator.jobs)}"
         say(f"{len(found[s])}{of} simulations with {generator.frames} frames in {folders[s]}")

@@ -62,19 +62,17 @@ def reproduce(
         say(f"  {duration(sum(c.seconds for c in costs)):>8}  in all, as measured on this machine just now")
         if dry_run:
             continue
-        if workers is None and scheduler is None and cluster is None:
-            carry_out(reproduction)
-            continue
         with engine_of(workers, scheduler, cluster) as engine:
-            spread(reproduction, engine)
-        carry_out(reproduction)  # what is left: the evaluation
+            if engine is not None:
+                spread(reproduction, engine)
+        carry_out(reproduction)  # what is left: with an engine the evaluation
 
 
 def spread(reproduction, engine):
     """Simulations and trainings of a reproduction by several processes; FailedError names what failed."""
-    from ..generation.work import check
     from ..progress import showing
     from ..reproduce.work import items
+    from ..workers.items import check
 
     reproduction.generate(engine=engine)
     left = items(reproduction)

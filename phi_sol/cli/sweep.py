@@ -37,6 +37,7 @@ def sweep(
     from ..experiment import load_experiment
     from ..progress import showing
     from ..storage.dataset import find_simulations
+    from ..workers.local import Workers
     from . import pairs, sweeps
 
     experiment = load_experiment(scene)
@@ -44,7 +45,7 @@ def sweep(
     if file is not None and not file.is_file():
         raise MissingError(f"{file} is missing.")
     content = {} if file is None else sweeps.content_of(file)
-    values = sweeps.settings(pairs.pairs(set_, "set", "unroll=4,8"), file)
+    values = sweeps.settings(pairs.pairs(set_, "set", "unroll=4,8"), content.get("set", {}))
     if not values:
         raise InputError("There is nothing to vary: give values with --set, e.g. --set unroll=4,8, or a --file.")
     folders = data or [Path("data") / experiment.name]
@@ -58,7 +59,8 @@ def sweep(
         for run in plan.runs:
             say(f"{run.name}{' (finished)' if plan.is_trained(run) else ''}: {' '.join(run.arguments())}")
         return
-    with engine_of(workers, scheduler, cluster) as engine, showing(True) as show:
+    with engine_of(workers, scheduler, cluster) as given, showing(True) as show:
+        engine = given or Workers(1)
         outcomes = plan.train(engine, lambda *n: show(f"{experiment.name} sweep", *n))
         results = plan.evaluate(engine, frames, lambda *n: show("evaluation", *n))
     rows = plan.rows(results)
@@ -80,15 +82,10 @@ def _show(rows: list[dict]):
 
     table, names = Table(), list(dict.fromkeys(n for row in rows for n in row))
     for name in names:
-        table.add_column(
-            name.replace("_", " "), justify="left" if name in rows[0] and _is_text(rows, name) else "right"
-        )
+        is_text = all(isinstance(row.get(name, ""), str) for row in rows)
+        table.add_column(name.replace("_", " "), justify="left" if is_text else "right")
     for row in rows:
         table.add_row(
             *(f"{v:.4g}" if isinstance(v := row.get(n), float) else "" if v is None else str(v) for n in names)
         )
     common.wide_console().print(table)
-
-
-def _is_text(rows: list[dict], name: str) -> bool:
-    return all(isinstance(r.get(name, ""), str) for r in rows)

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -35,12 +36,12 @@ NOT_SET = (
 WORK = "phi_sol.cli.errands:command"
 
 
-def settings(given: Sequence[tuple[str, str]], file: Path | None) -> dict[str, list[str]]:
+def settings(given: Sequence[tuple[str, str]], known: dict[str, list[str]]) -> dict[str, list[str]]:
     """
     Values by option of `train`, from pairs (several are separated by commas, or by semicolons where values have commas
-    in them) and from a TOML or YAML file with a table `set`.
+    in them), beside those that are `known` from a file.
     """
-    result: dict[str, list[str]] = {} if file is None else _of_file(file)
+    result = {name: list(values) for name, values in known.items()}
     for name, text in given:
         values = [v.strip() for v in text.split(";" if ";" in text else ",")]
         result.setdefault(name.replace("-", "_"), []).extend(v for v in values if v)
@@ -56,7 +57,10 @@ def settings(given: Sequence[tuple[str, str]], file: Path | None) -> dict[str, l
 
 
 def content_of(file: Path) -> dict:
-    """The content of a TOML or YAML file; InputError if it holds something else than `set`, `seeds` and the like."""
+    """
+    The content of a TOML or YAML file, the values in `set` as texts; InputError if it holds something else than `set`,
+    `seeds` and the like.
+    """
     with reading(file):
         text = file.read_text()
         if file.suffix == ".toml":
@@ -76,25 +80,27 @@ def content_of(file: Path) -> dict:
             raise InputError(
                 f"{file}: unknown entry {quoted(name)}.{suggestion(name, known)} Known: {', '.join(known)}."
             )
-    return content
+    return content | {"set": {str(n).replace("-", "_"): _texts(file, n, v) for n, v in content["set"].items()}}
 
 
-def _of_file(file: Path) -> dict[str, list[str]]:
-    found = {}
-    for name, values in content_of(file)["set"].items():
-        values = values if isinstance(values, list) else [values]
-        if any(isinstance(v, dict | list) for v in values):
-            raise InputError(f"{file}: the values of {name} must be numbers, texts, true or false.")
-        found[str(name).replace("-", "_")] = [str(v).lower() if isinstance(v, bool) else str(v) for v in values]
-    return found
+def _texts(file: Path, name: str, given: Any) -> list[str]:
+    values = given if isinstance(given, list) else [given]
+    if any(isinstance(v, dict | list) for v in values):
+        raise InputError(f"{file}: the values of {name} must be numbers, texts, true or false.")
+    return [str(v).lower() if isinstance(v, bool) else str(v) for v in values]
+
+
+@cache
+def _train() -> Any:
+    """The command, as typer reads its arguments."""
+    from . import app
+
+    return typer.main.get_command(app).commands["train"]  # type: ignore[attr-defined]
 
 
 def _options() -> dict[str, Any]:
     """The options of `train` that a sweep can set, by name."""
-    from . import app
-
-    command = typer.main.get_command(app).commands["train"]  # type: ignore[attr-defined]
-    return {p.name: p for p in command.params if p.name not in NOT_SET}
+    return {p.name: p for p in _train().params if p.name not in NOT_SET}
 
 
 @dataclass(frozen=True)
@@ -180,11 +186,8 @@ class Sweep:
 
     def _parse(self, run: Run):
         """Raises InputError for what the command refuses to read."""
-        from . import app
-
-        command = typer.main.get_command(app).commands["train"]  # type: ignore[attr-defined]
         try:
-            command.make_context("phi-sol train", [self._scene, *run.arguments()])
+            _train().make_context("phi-sol train", [self._scene, *run.arguments()])
         except Exception as err:
             if not hasattr(err, "format_message"):
                 raise

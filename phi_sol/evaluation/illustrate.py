@@ -18,6 +18,7 @@ from .figures import (
     profile_figure,
     spectrum_figure,
 )
+from .figures.style import IMPORTED
 from .groups import Group
 from .measures import Measures
 from .milestones import time_key
@@ -105,6 +106,6 @@ def _arrays(run: Record, measures: Measures, frame: int, simulation: int) -> dic
 def _film(pictures: Pictures, panels: dict[str, Record], measures: Measures, simulation: int, path: Path, title: str):
     frames = film_frames(measures.frames)
     content = {n: {f: pictures.of(_arrays(r, measures, f, simulation)) for f in frames} for n, r in panels.items()}
-    title_of = "imported data" if measures.data.imported else "reference"
+    title_of = IMPORTED if measures.data.imported else "reference"
     content[title_of] = {f: pictures.of(_recorded(measures, f, simulation)) for f in frames}
     film_figure(pictures, content, title_of, path, {f: f"{title}, {_time(measures, f)}" for f in frames})

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from phi import math
 from phi.math import Tensor
 
-from ..errors import InputError, check_name, is_real, plain, positive, quoted, suggestion
+from ..errors import InputError, check_name, positive, quoted, real, suggestion
 
 Numbers = Mapping[str, Any]
 """The numbers of a body by key: floats, or PhiML tensors without spatial dimensions."""
@@ -103,11 +103,7 @@ class Body(ABC):
         return f"the body {self.name!r} ({type(self).__name__})"
 
     def _number(self, key: str, value: Any) -> float:
-        if key in self.positive:
-            return positive(f"{key} of {self._words}", value)
-        if not is_real(value):
-            raise InputError(f"{key} of {self._words} must be a finite number, not {quoted(value)}.")
-        return float(plain(value))
+        return (positive if key in self.positive else real)(f"{key} of {self._words}", value)
 
     @abstractmethod
     def distance(self, offset: dict[str, Tensor], numbers: Numbers) -> Tensor:

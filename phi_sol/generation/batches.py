@@ -94,24 +94,23 @@ class Batches:
         return sum(len(jobs) * (self.steps - start) for start, jobs in self._batches(part))
 
     def compute(
-        self, number: int, progress: Callable[[float], None], wait: bool = True, steps: int | None = None
+        self, number: int, steps: int, progress: Callable[[float], None], wait: bool = True
     ) -> dict[str, int] | None:
         """
-        Computes what is missing of a batch; `progress` is called with how many of `steps` are done, by default those
-        that are missing now. Returns what `Simulator.run` returns; None if another process is at it, and this one does
+        Computes what is missing of a batch, so many `steps` when that was looked up last; `progress` is called with how
+        many of them are done. Returns what `Simulator.run` returns; None if another process is at it, and this one does
         not `wait`.
         """
         part, diverged = [self.verified(job) for job in self.parts()[number]], {}
-        missing = self.missing_steps(part) if steps is None else steps
         with held([job.folder / LOCK for job in part if not job.done], wait) as ours:
             if not ours:
                 return None
             part = [self.verified(self._looked_up(job)) for job in part]  # now that no other process works at it
-            done = missing - self.missing_steps(part)
+            done = steps - self.missing_steps(part)
 
-            def advanced(steps: int):
+            def advanced(more: int):
                 nonlocal done
-                done += steps
+                done += more
                 progress(done)
 
             advanced(0)

@@ -11,11 +11,11 @@ from typing import Any
 from ..arguments import checked
 from ..errors import MOST, DivergedError, InputError, integer
 from ..experiment import FRAMES, Experiment
-from ..files import checksum, visible
+from ..files import checksum
 from ..places import check_place, check_room
 from ..progress import showing
 from ..stepping.state import State
-from ..storage.frames import is_simulation, sim_folder
+from ..storage.frames import sim_folder, simulations_in
 from ..workers.cluster import Cluster
 from ..workers.items import Engine
 from ..workers.local import Workers
@@ -112,10 +112,8 @@ class Generator(Batches):
         advice = "Choose another folder (folder=), or remove this one."
         if not self.folder.is_dir():
             check_place(self.folder, advice)
-        present = visible(self.folder)
+        present = simulations_in(self.folder, advice)
         for path in present:
-            if not is_simulation(path):
-                raise InputError(f"{self.folder} is not a phi_sol data folder: it holds {path.name!r}. {advice}")
             if int(path.name[4:]) >= len(configs):
                 found = f"{len(present)} simulations of another configuration ({len(configs)} asked for)"
                 raise InputError(f"{self.folder} holds {found}. {advice}")
@@ -158,7 +156,7 @@ class Generator(Batches):
         self,
         progress: bool | Callable[[int, int], None] = True,
         *,
-        workers: int | Workers | Cluster | None = None,
+        workers: int | Engine | None = None,
         client: Any = None,
         part: tuple[int, int] | None = None,
     ) -> list[Path]:
@@ -171,7 +169,7 @@ class Generator(Batches):
             progress: Whether progress is shown; or a function that is called with (steps done, steps in all) of all
                 simulations together, every few steps.
             workers: So many processes of this machine do it, which share its cores, a batch each at a time. One that is
-                killed is replaced, and its batch goes on from its checkpoint.
+                killed is replaced, and its batch goes on from its checkpoint. Or an engine that has them.
             client: The workers of a Dask cluster do it, a `distributed.Client`. Scene and folder must be on a file
                 system that they share with this process.
             part: (i, n): only the i-th of n shares of the batches, i = 1, ..., n, as for arrays of jobs; it does not
@@ -190,7 +188,7 @@ class Generator(Batches):
         if part is not None:
             integer("The number of parts", part[1], 1)
             integer("The number of the part", part[0], 1, part[1])
-        engine: Engine | None = Workers(workers) if isinstance(workers, int) else workers
+        engine = Workers(workers) if isinstance(workers, int) else workers
         engine = Cluster(client) if client is not None else engine
         with showing(progress, "steps/s") as show:
             tell = progress if callable(progress) else partial(show, f"{self.experiment.name} {self.split}")
@@ -230,7 +228,7 @@ class Generator(Batches):
         for wait in (False, True):
             taken = {}
             for number, steps in left.items():
-                found = self.compute(number, partial(_after, finished, progress), wait, steps)
+                found = self.compute(number, steps, partial(_after, finished, progress), wait)
                 if found is None:
                     taken[number] = steps
                 else:

@@ -9,16 +9,17 @@ import numpy as np
 import tensorflow as tf
 
 from ..arguments import checked
-from ..errors import InputError, instance, is_real, plain, quoted, sequence
+from ..errors import InputError, instance, quoted, real, sequence
 from ..experiment import FRAMES, Experiment
-from ..files import checksum, visible
+from ..files import checksum
 from ..places import check_place
-from ..storage.frames import FrameFormat, is_simulation, read_description, sim_folder, tidy
+from ..storage.frames import FrameFormat, read_description, sim_folder, simulations_in, tidy
 from ..storage.locks import FolderLock
 from ..storage.others import TIME, Converted, Recorded, convert, frames_of
 from .simulator import Job, describe
 
 LOG = logging.getLogger(__name__)
+ELSEWHERE = "Choose another folder."
 
 
 @checked
@@ -97,7 +98,8 @@ def record(scene: Experiment, content: Recorded, folder: Path, split: str, stagg
         raise InputError(f"{content.name} has {max(count)} frames, but {len(content.times)} times.")
     if len(chosen) < len(content.times):
         found.notes.append(f"every {chosen[1]}th frame was taken: these are {flow.dt:g} apart, as the source's steps")
-    _check_folder(folder)
+    check_place(folder, ELSEWHERE)
+    simulations_in(folder, ELSEWHERE)
     with FolderLock(folder, "wait for it") as lock:
         try:
             facts = {"from": content.name, "values": checksum({n: a[chosen] for n, a in found.arrays.items()})}
@@ -108,15 +110,8 @@ def record(scene: Experiment, content: Recorded, folder: Path, split: str, stagg
             lock.release()
 
 
-def _check_folder(folder: Path):
-    check_place(folder, "Choose another folder.")
-    for path in visible(folder):
-        if not is_simulation(path):
-            raise InputError(f"{folder} is not a phi_sol data folder: it holds {path.name!r}. Choose another folder.")
-
-
 def _write(scene: Experiment, config: dict, found: Converted, chosen: list[int], folder: Path, name: str) -> Path:
-    flow, taken = scene.pair.source, [p for p in visible(folder) if is_simulation(p)]
+    flow, taken = scene.pair.source, simulations_in(folder, ELSEWHERE)
     for path in taken:
         _, known = read_description(path)
         if known.get("imported", {}).get("values") == config["imported"]["values"]:
@@ -137,13 +132,6 @@ def _write(scene: Experiment, config: dict, found: Converted, chosen: list[int],
     for note in found.notes:
         LOG.warning("%s: %s.", name, note)
     return place
-
-
-def real(what: str, value: Any) -> float:
-    """A finite number; raises InputError for anything else."""
-    if not is_real(value):
-        raise InputError(f"{what} must be a finite number, not {quoted(value)}.")
-    return float(plain(value))
 
 
 def _positions(dim: str, given: Any) -> np.ndarray:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import FailedError, InputError
-from ..experiment import load_experiment
+from ..errors import InputError
+from ..experiment import Experiment, load_experiment
 from ..files import remove, resolved
 from ..quiet import start_tensorflow
 from ..storage.locks import LOCK, FolderLock
-from ..workers.items import Engine, Item, Outcome, check_visible
+from ..workers.items import Engine, Item, check, check_visible
 
 if TYPE_CHECKING:
     from .generator import Generator
@@ -33,11 +33,7 @@ def spread(
     """
     if not batches:
         return {}
-    origin = generator.experiment.origin
-    if origin is None:
-        name = generator.experiment.name
-        advice = "write it into a file that defines `experiment`, and load it: load_experiment('my_scene.py')"
-        raise InputError(f"Other processes have a scene from its file, and {name!r} was not loaded from one: {advice}.")
+    origin = origin_of(generator.experiment)
     advice = "wait for it, or end it"
     with FolderLock(generator.folder, advice) as lock:
         try:
@@ -55,16 +51,13 @@ def spread(
     return {name: step for o in outcomes for name, step in o.result["diverged"].items()}
 
 
-def check(outcomes: Sequence[Outcome]):
-    """Raises FailedError, or InputError where all of it is the user's, for items that failed: each once, with why."""
-    failed = [o for o in outcomes if o.failure]
-    if failed:
-        reasons: dict[str, list[str]] = {}
-        for o in failed:
-            reasons.setdefault(o.failure, []).append(o.item.label)
-        text = "; ".join(f"{', '.join(labels)}: {reason}" for reason, labels in reasons.items())
-        kind = InputError if all(o.wrong for o in failed) else FailedError
-        raise kind(f"{len(failed)} of {len(outcomes)} pieces of work failed. {text}")
+def origin_of(experiment: Experiment) -> str:
+    """The scene's name or file, which other processes have it from; InputError if there is none."""
+    if experiment.origin is None:
+        advice = "write it into a file that defines `experiment`, and load it: load_experiment('my_scene.py')"
+        name = experiment.name
+        raise InputError(f"Other processes have a scene from its file, and {name!r} was not loaded from one: {advice}.")
+    return experiment.origin
 
 
 def _described(generator: Generator, origin: str) -> dict:
@@ -102,4 +95,4 @@ def compute(arguments: dict, report: Callable[[float], None]) -> dict:
     start_tensorflow()
     check_visible(Path(arguments["generator"]["folder"]), LOCK)
     generator = _generator(json.dumps(arguments["generator"], sort_keys=True))
-    return {"diverged": generator.compute(arguments["batch"], report, steps=arguments["steps"])}
+    return {"diverged": generator.compute(arguments["batch"], arguments["steps"], report)}

@@ -30,8 +30,7 @@ from ..training.runs import RUN_FILE
 from ..training.task import Cost, Setting, Task
 from ..training.trainer import Trainer
 from ..training.validation import Validation
-from ..workers.cluster import Cluster
-from ..workers.local import Workers
+from ..workers.items import Engine
 
 PLAN_FILE = "reproduction.json"
 MOST_SEEDS = 1000
@@ -194,7 +193,7 @@ class Reproduction:
 
     # --- doing it ---
 
-    def generate(self, progress: bool = True, engine: Workers | Cluster | None = None):
+    def generate(self, progress: bool = True, engine: Engine | None = None):
         """
         Computes the simulations that are missing, by the processes of an engine if there is one, errors as
         `Generator.run`. Writes what this is, first.

@@ -8,9 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import InputError
 from ..experiment import load_experiment
-from ..files import resolved
+from ..generation.work import origin_of
 from ..progress import sent_to
 from ..quiet import start_tensorflow
 from ..workers.items import Item
@@ -24,13 +23,8 @@ FUNCTION = f"{__name__}:train"
 def items(reproduction: Reproduction) -> list[Item]:
     """The trainings that are not finished; InputError if other processes can't have the scene from a file."""
     experiment = reproduction.experiment
-    if experiment.origin is None:
-        raise InputError(
-            f"Other processes have a scene from its file, and {experiment.name!r} was not loaded from one."
-        )
-    what: dict = {"scene": experiment.origin, "out": str(resolved(reproduction.out)), "data": str(reproduction.data)}
-    what["cwd"] = str(Path.cwd())  # which the data may be named from
-    what |= {"budget": reproduction.budget, "seeds": reproduction.seeds}
+    what: dict = {"scene": origin_of(experiment), "out": str(reproduction.out), "data": str(reproduction.data)}
+    what |= {"budget": reproduction.budget, "seeds": reproduction.seeds, "cwd": str(Path.cwd())}
     left = [(i, t) for i, t in enumerate(reproduction.trainings) if not t.finished]
     return [Item(f"{experiment.name} {t.folder.name}", FUNCTION, what | {"training": i}) for i, t in left]
 
@@ -40,7 +34,7 @@ def train(arguments: dict, report: Callable[[float], None]) -> dict:
     start_tensorflow()
     from .reproduction import Reproduction
 
-    os.chdir(arguments["cwd"])
+    os.chdir(arguments["cwd"])  # which folders may be named from
     how, number = {n: arguments[n] for n in ("budget", "seeds")}, arguments["training"]
     experiment = load_experiment(arguments["scene"])
     reproduction = Reproduction(experiment, Path(arguments["out"]), Path(arguments["data"]), **how)

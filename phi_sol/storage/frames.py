@@ -12,7 +12,7 @@ import numpy as np
 import phi.field
 
 from ..errors import InputError, MissingError
-from ..files import reading, writing
+from ..files import reading, visible, writing
 from ..flows import Flow
 from ..stepping.state import State
 from .files import PARTIAL, fingerprint, read_json
@@ -58,6 +58,15 @@ def of_frame(checksums: Checksums | None, names: Iterable[str], index: int) -> d
 def is_simulation(path: Path) -> bool:
     """Whether a path is the folder of a simulation, by its name."""
     return path.is_dir() and bool(SIMULATION.fullmatch(path.name))
+
+
+def simulations_in(folder: Path, advice: str) -> list[Path]:
+    """The simulations in a data folder, in order; InputError, with the advice, if it holds anything else."""
+    present = visible(folder)
+    for path in present:
+        if not is_simulation(path):
+            raise InputError(f"{folder} is not a phi_sol data folder: it holds {path.name!r}. {advice}")
+    return present
 
 
 def sim_folder(root: Path, index: int) -> Path:

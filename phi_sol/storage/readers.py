@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import InputError, MissingError
 from ..files import reading
-from .frames import SIMULATION
+from .frames import is_simulation
 from .others import TIME, VECTOR, Recorded
 
 SPACE = ("z", "y", "x")  # of arrays without names, the last ones
@@ -32,7 +32,7 @@ def read_recorded(path: Path, axes: tuple[str, ...] | None = None) -> list[Recor
         raise MissingError(f"{path} is missing.")
     kind = path.suffix.lower()
     if path.is_dir() and kind != ".zarr":
-        if SIMULATION.fullmatch(path.name) or list(path.glob("*_000000.npz")):
+        if is_simulation(path) or list(path.glob("*_000000.npz")):
             return [_scene(path)]
         raise InputError(f"{path} is a folder, but no scene of PhiFlow (velocity_000000.npz, ...) and no Zarr store.")
     if kind not in READERS:
@@ -159,8 +159,8 @@ def _image(path: Path) -> tuple[dict[str, np.ndarray], tuple[str, ...], dict[str
     reader.Update()
     image = reader.GetOutput()
     points = image.GetDimensions()
-    data = image.GetCellData() if image.GetCellData().GetNumberOfArrays() else image.GetPointData()
-    at_cells = data is image.GetCellData() or image.GetCellData().GetNumberOfArrays() > 0
+    at_cells = image.GetCellData().GetNumberOfArrays() > 0
+    data = image.GetCellData() if at_cells else image.GetPointData()
     sizes = [max(n - at_cells, 1) for n in points]
     used = [i for i in range(3) if sizes[i] > 1]
     places = {}

@@ -6,7 +6,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 from ..arguments import checked
 from ..errors import InputError, integer, one_line, quoted, suggestion
 from ..files import reading
-from .items import Item, Outcome, carry_out, check_versions, cores, outcome, packed, unheard
+from .items import Engine, Item, Outcome, carry_out, check_versions, cores, outcome, packed
 from .local import DEATHS, MOST
 
 LOG = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ CONNECT = 30  # seconds
 _one = threading.Lock()  # a process of a cluster may have several threads; TensorFlow has its own
 
 
-class Cluster:
+class Cluster(Engine):
     """
     The workers of a Dask cluster. One that is killed is replaced by Dask, which gives its item to another one, where it
     goes on from what there is of it. Worker processes with one thread each are right: each carries out an item at a
@@ -63,13 +63,7 @@ class Cluster:
         except ImportError as err:
             raise InputError(f"The cluster's workers have no phi_sol ({one_line(err)}): install it there.") from None
 
-    def run(
-        self,
-        items: Sequence[Item],
-        progress: Callable[[float], None] = unheard,
-        ended: Callable[[Outcome], None] = unheard,
-    ) -> list[Outcome]:
-        """As `Engine.run`; both functions are called in the thread that calls this."""
+    def _carried_out(self, items: list[Item], progress: Callable, ended: Callable) -> list[Outcome]:
         from distributed import KilledWorker, as_completed
 
         topic, done, found = f"phi-sol-{uuid.uuid4().hex}", [0.0] * len(items), {}

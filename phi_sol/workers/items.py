@@ -4,12 +4,13 @@ import importlib
 import os
 import platform
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from ..errors import InputError, one_line, user_error
+from ..errors import FailedError, InputError, one_line, user_error
 from ..storage.files import versions
 
 REPORT_EVERY = 0.2  # seconds between what a worker says of its progress
@@ -47,21 +48,40 @@ class Outcome:
     wrong: bool = False
 
 
-class Engine(Protocol):
+def unheard(_: object):
+    """Called by an engine where nobody wants to know."""
+
+
+class Engine(ABC):
     """Something with processes, which carries out items."""
 
     def run(
-        self, items: Sequence[Item], progress: Callable[[float], None], ended: Callable[[Outcome], None] = ...
+        self,
+        items: Sequence[Item],
+        progress: Callable[[float], None] = unheard,
+        ended: Callable[[Outcome], None] = unheard,
     ) -> list[Outcome]:
         """
         What came of each item, in order; one that fails does not stop the others. `progress` is called with how much of
-        all is done, `ended` with each as it comes.
+        all is done, `ended` with each as it comes, both in the thread that calls this.
         """
-        ...
+        return self._carried_out(list(items), progress, ended)
+
+    @abstractmethod
+    def _carried_out(self, items: list[Item], progress: Callable, ended: Callable) -> list[Outcome]:
+        """As `run`."""
 
 
-def unheard(_: object):
-    """Called by an engine where nobody wants to know."""
+def check(outcomes: Sequence[Outcome]):
+    """Raises FailedError, or InputError where all of it is the user's, for items that failed: each once, with why."""
+    failed = [o for o in outcomes if o.failure]
+    if failed:
+        reasons: dict[str, list[str]] = {}
+        for o in failed:
+            reasons.setdefault(o.failure, []).append(o.item.label)
+        text = "; ".join(f"{', '.join(labels)}: {reason}" for reason, labels in reasons.items())
+        kind = InputError if all(o.wrong for o in failed) else FailedError
+        raise kind(f"{len(failed)} of {len(outcomes)} pieces of work failed. {text}")
 
 
 def packed(item: Item, threads: int) -> dict:

@@ -8,11 +8,11 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from ..arguments import checked
 from ..errors import integer
-from .items import THREADS, Item, Outcome, cores, outcome, packed, unheard
+from .items import THREADS, Engine, Item, Outcome, cores, outcome, packed
 
 LOG = logging.getLogger(__name__)
 MOST = 1024  # processes
@@ -20,7 +20,7 @@ DEATHS = 3  # of processes at one item, without any progress in between, after w
 MEMORY = " (killed by the system, which does that when the memory is full)"
 
 
-class Workers:
+class Workers(Engine):
     """
     So many processes, which share the cores of this machine between them. One that is killed is replaced, and its item
     begun again, which goes on from what there is of it.
@@ -34,19 +34,13 @@ class Workers:
     def __repr__(self):
         return f"{type(self).__name__}({self.count})"
 
-    def run(
-        self,
-        items: Sequence[Item],
-        progress: Callable[[float], None] = unheard,
-        ended: Callable[[Outcome], None] = unheard,
-    ) -> list[Outcome]:
-        """As `Engine.run`; both functions are called in the thread that calls this."""
+    def _carried_out(self, items: list[Item], progress: Callable, ended: Callable) -> list[Outcome]:
         return _Run(items, min(self.count, len(items)), progress, ended).outcomes()
 
 
 class _Run:
-    def __init__(self, items: Sequence[Item], count: int, progress: Callable[[float], None], ended: Callable):
-        self.items, self.progress, self.heard_of, self.told = list(items), progress, ended, set[int]()
+    def __init__(self, items: list[Item], count: int, progress: Callable[[float], None], ended: Callable):
+        self.items, self.progress, self.heard_of, self.told = items, progress, ended, set[int]()
         self.threads = max(1, cores() // max(count, 1))
         self.left: queue.SimpleQueue[int] = queue.SimpleQueue()
         for index in range(len(self.items)):
@@ -86,7 +80,7 @@ class _Run:
         self.progress(sum(self.done))
 
     def _master(self):
-        process, deaths = _Process(self.threads), 0
+        process = _Process(self.threads)
         self.processes.append(process)
         try:
             while not self.ended.is_set():

@@ -9,13 +9,13 @@ import pytest
 
 from phi_sol import FailedError, InputError, load_experiment
 from phi_sol.cli import main
-from phi_sol.cli.sweeps import Sweep, settings
+from phi_sol.cli.sweeps import Sweep, content_of, settings
 from phi_sol.storage.files import write_json
 from phi_sol.workers.items import Outcome
 
 
 def sweep(tmp_path, tiny_scene, given, seeds=1) -> Sweep:
-    return Sweep(load_experiment(tiny_scene), settings(given, None), seeds, tmp_path / "sweep", [Path("data")])
+    return Sweep(load_experiment(tiny_scene), settings(given, {}), seeds, tmp_path / "sweep", [Path("data")])
 
 
 def test_all_combinations_with_what_a_method_has_no_use_for_left_out(tmp_path, tiny_scene):
@@ -44,7 +44,7 @@ def test_values_with_commas_and_names_of_folders(tmp_path, tiny_scene):
 )
 def test_files(name, text, tmp_path):
     (tmp_path / name).write_text(text)
-    found = settings([("unroll", "8")], tmp_path / name)
+    found = settings([("unroll", "8")], content_of(tmp_path / name)["set"])
     assert found == {"unroll": ["2", "4", "8"], "project": ["true"]}
 
 
@@ -60,7 +60,7 @@ def test_files(name, text, tmp_path):
 def test_files_that_say_something_else(text, message, tmp_path):
     (tmp_path / "s.toml").write_text(text)
     with pytest.raises(InputError, match=message):
-        settings([], tmp_path / "s.toml")
+        content_of(tmp_path / "s.toml")
 
 
 @pytest.mark.parametrize(

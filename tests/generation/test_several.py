@@ -3,6 +3,8 @@
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -12,6 +14,7 @@ import numpy as np
 import pytest
 
 from phi_sol import DivergedError, Generator, InputError, State, load_experiment
+from phi_sol.cli import main
 from phi_sol.storage.files import read_json
 from phi_sol.storage.locks import FolderLock
 from phi_sol.workers import local
@@ -69,8 +72,6 @@ def test_workers_write_the_same_bytes_also_if_one_is_killed(made, tmp_path):
 def test_workers_of_a_scheduler_by_the_command(made, tmp_path, monkeypatch, capsys):
     """Two processes of Dask, one of which is killed: the same bytes, and Dask replaces it."""
     distributed = pytest.importorskip("distributed")
-    from phi_sol.cli import main
-
     experiment, expected = made
     with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
         victim = next(iter(cluster.workers.values()))
@@ -119,38 +120,8 @@ def test_workers_repair_and_begin_from_a_state(made, tmp_path, caplog):
     assert not list((tmp_path / "two").glob(".start*"))
 
 
-UNSTABLE = '''"""d grows by a factor of 1 + r dt; beyond float32 it has diverged."""
-from phi import math
-from phi.math.extrapolation import PERIODIC
-from phi_sol import Experiment, Flow, State
-
-
-class Growth(Flow):
-    fields, staggered, parameters = ("marker",), (), ("rate",)
-    size = {"y": 1.0, "x": 1.0}
-
-    @property
-    def boundaries(self):
-        return {"marker": PERIODIC}
-
-    def initial_state(self, rate):
-        parameters = self.parameter_tensors({"rate": rate})
-        return State({"marker": math.expand(self.field("marker", 1.0), parameters["rate"].shape)}, parameters)
-
-    def physics(self, state, dt):
-        return state.with_fields(marker=state.marker * (1 + state.rate * dt))
-
-
-experiment = Experiment(
-    name="growth", flow=Growth, source=dict(y=4, x=4), ratio=1, train=dict(rate=(0.5, 1e9, 0.25)),
-    test=dict(rate=(0.125,)), warmup=0, frames=8, keep_reference_every=4, correct=("marker",),
-)
-'''
-
-
 def test_what_diverges_is_named_and_does_not_stop_the_others(tmp_path):
-    (tmp_path / "growth.py").write_text(UNSTABLE)
-    experiment = load_experiment(tmp_path / "growth.py")
+    experiment = load_experiment(Path(__file__).with_name("growth.py"))
     with pytest.raises(DivergedError, match=r"1 of 3 simulations diverged: rate=1e\+09 by step \d"):
         Generator(experiment, "train", tmp_path / "data", batch=1).run(progress=False, workers=2)
     for i, complete in enumerate((True, False, True)):
@@ -182,9 +153,6 @@ def test_others_at_work_in_the_folder(made, tmp_path):
     experiment, _ = made
     lock = FolderLock(tmp_path / "data", "")
     code = "import sys; from phi_sol.cli import main; sys.exit(main(sys.argv[1:]))"
-    import subprocess
-    import sys
-
     shutil.copy(experiment.origin, tmp_path / "wakes.py")
     command = ["generate", "wakes.py", "--split", "test", "--workers", "1", "--out", "data"]
     found = subprocess.run([sys.executable, "-c", code, *command], cwd=tmp_path, capture_output=True, text=True)

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,9 +13,8 @@ from pathlib import Path
 import pytest
 
 from phi_sol import FailedError, InputError
-from phi_sol.generation.work import check
 from phi_sol.storage.files import versions
-from phi_sol.workers.items import Item, carry_out, check_versions, check_visible, cores, packed
+from phi_sol.workers.items import Item, carry_out, check, check_versions, check_visible, cores, packed
 from phi_sol.workers.local import Workers
 
 
@@ -68,8 +68,6 @@ def test_a_process_that_ends_is_replaced(how, words, tmp_path, caplog):
     notes = [r.getMessage() for r in caplog.records]
     assert len(notes) == 4 and all("another one goes on with it" in n for n in notes)
     (outcome,) = Workers(1).run(items("die", 1, folder=str(tmp_path), times=99, how=how))
-    import re
-
     assert re.search(f"its process ended 3 times: {words}", outcome.failure)
 
 

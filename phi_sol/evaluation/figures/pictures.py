@@ -12,9 +12,9 @@ from ...pictures.film import write_film
 from ...pictures.panels import ERROR, PLAIN, SIGNED, Range, Row, Scale, View, drawn_axes, outline_of
 from ...pictures.values import MAGNITUDE, VALUE, VORTICITY, Picture, Values, flow_values
 from ..measures import Measures
-from .style import save
+from .style import IMPORTED, save
 
-REFERENCE, IMPORTED = "reference, restricted", "imported data"
+REFERENCE = "reference, restricted"
 FINE = 1024  # cells per axis that are drawn as they are
 FPS = 12
 

@@ -12,6 +12,7 @@ COLOURS = ["#0b3c8c", "#e07b00", "#2a9d8f", "#b5179e", "#7fb800", "#8c564b"]
 DASHES = ["-", (0, (6, 2)), (0, (6, 2, 1, 2)), (0, (2, 1.5)), (0, (8, 2, 1, 2, 1, 2)), (0, (1, 1))]
 MARKERS = "oDv^Ps"
 DPI = 130
+IMPORTED = "imported data"  # in the place of the reference
 
 
 def new_figure(width: float, height: float, rows: int = 1, columns: int = 1, **options):
@@ -56,4 +57,4 @@ _REFERENCE = {"color": "k", "linestyle": (0, (1, 1.2)), "linewidth": 2.2, "label
 
 def reference_style(imported: Sequence[str]) -> dict:
     """Of the reference's line, or of that of data that are imported, which no reference of the scene has made."""
-    return _REFERENCE | ({"label": "imported data"} if imported else {})
+    return _REFERENCE | ({"label": IMPORTED} if imported else {})
