@@ -22,6 +22,8 @@ INSTALL = "Dask's clusters need further packages: pip install 'phi_sol[cluster]'
 KINDS = ("slurm", "pbs", "sge", "lsf", "oar", "moab", "htcondor", "local")
 CLASSES = {"slurm": "SLURM", "htcondor": "HTCondor", "moab": "Moab"}  # others are in capitals
 CONNECT = 30  # seconds
+TRIES = 10  # of an item whose workers end, at most
+FLUSHED = 0.05  # seconds that a worker needs to say that it begins, before its item may end it
 _one = threading.Lock()  # a process of a cluster may have several threads; TensorFlow has its own
 
 
@@ -73,17 +75,22 @@ class Cluster(Engine):
             what = event[1] if isinstance(event, tuple) else event
             with lock:
                 done[what["item"]] = max(done[what["item"]], what["done"])
+                started.add(what["item"])
             if what.get("note"):
                 LOG.warning("%s", what["note"])
 
         self.client.subscribe_topic(topic, heard)
         numbers: dict[Any, int] = {}
-        begun: Counter[int] = Counter()
+        tries: Counter[int] = Counter()
+        deaths: Counter[int] = Counter()
+        started: set[int] = set()  # since they were submitted: what only waited in a worker that ended is not to blame
 
         def submit(i: int):
             """Under a name that Dask's dashboard shows."""
-            begun[i] += 1
-            name = f"{items[i].label}-{topic[-8:]}-{i}.{begun[i]}"
+            tries[i] += 1
+            with lock:
+                started.discard(i)
+            name = f"{items[i].label}-{topic[-8:]}-{i}.{tries[i]}"
             future = self.client.submit(_carry_out, packed(items[i], threads), i, topic, key=name, pure=False)
             numbers[future] = i
             return future
@@ -94,10 +101,12 @@ class Cluster(Engine):
             while len(found) < len(items):
                 for future in _next(left):
                     i = numbers[future]
-                    if future.status == "error" and isinstance(future.exception(), KilledWorker) and begun[i] < DEATHS:
-                        LOG.warning("The workers of %s ended: it is begun again.", items[i].label)
-                        left.add(submit(i))
-                        continue
+                    if future.status == "error" and isinstance(future.exception(), KilledWorker):
+                        deaths[i] += i in started
+                        if deaths[i] < DEATHS and tries[i] < TRIES:
+                            LOG.warning("The workers of %s ended: it is begun again.", items[i].label)
+                            left.add(submit(i))
+                            continue
                     found[i] = _outcome(items[i], future)
                     ended(found[i])
                     with lock:
@@ -149,6 +158,8 @@ def _carry_out(sent: dict, number: int, topic: str) -> dict:
             worker.log_event(topic, {"item": number, "done": 0.0, "note": record.getMessage()})
 
     with _one:
+        worker.log_event(topic, {"item": number, "done": 0.0})
+        time.sleep(FLUSHED)
         notes, log = Notes(), logging.getLogger("phi_sol")
         log.addHandler(notes)
         try:

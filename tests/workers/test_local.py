@@ -75,6 +75,7 @@ def test_an_interruption_ends_the_processes(tmp_path):
     """Also where it is SIGKILL: nobody goes on working for one who is not there any more."""
     file = tmp_path / "pid"
     code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"  # ignored in a shell's background
         "from phi_sol.workers.items import Item; from phi_sol.workers.local import Workers;"
         f"Workers(1).run([Item('wait', 'errands:wait', {{'file': {str(file)!r}}}, 600.0)])"
     )
