@@ -13,7 +13,6 @@ from ..arguments import checked
 from ..errors import InputError, quoted
 from ..flows import Flow
 from ..flows.common_ground import check_scale_free
-from ..flows.comparison import first_difference
 from ..kernels.compiled import Arrays
 from ..networks import build_network, continued, in_precision
 from ..networks.front import Front
@@ -28,7 +27,7 @@ from .described import Described
 from .files import COMPILED, Sent, check_trained_for, in_short, load_pair, network_fingerprint, save_pair
 from .forms import check_form, closure
 from .mirrors import TURNED, turned_back, turned_by
-from .scale_free import ScaleFree, channels_between
+from .scale_free import LOCAL, ScaleFree, channels_between
 from .statistics import Normalised, Statistics
 from .symmetric import SYMMETRIC, Symmetric
 from .validity import Knowing
@@ -121,7 +120,7 @@ class Corrector(Described, Knowing, Symmetric, Sent):
         how: dict = dict(seed=seed, periodic=periodic_axes(flow), policy=policy, grid=adapter.resolution)
         model = build_network(network, *shape, apart=scale_free, **how)
         description = {"flow": flow.config(), "network": model.name, "placement": placement, "project": project}
-        description |= ({"form": form} if form != "increment" else {}) | ({"scale_free": True} if scale_free else {})
+        description |= ({"form": form} if form != "increment" else {}) | ({"scale_free": LOCAL} if scale_free else {})
         description |= {"integrator": integrator or INTEGRATOR} if placement == "rate" else {}
         return Corrector(model, adapter, statistics, description).on(flow)
 
@@ -133,7 +132,8 @@ class Corrector(Described, Knowing, Symmetric, Sent):
         bound._flow = flow
         vars(bound).pop(COMPILED, None)
         if self.scale_free:
-            bound._channels, bound.network = ScaleFree(flow), continued(self.network, periodic_axes(flow))
+            bound._channels = ScaleFree(flow, self.is_local)
+            bound.network = continued(self.network, periodic_axes(flow))
             bound.adapter = replace(self.adapter, inputs=tuple(array_names(flow)))
         return bound
 
@@ -151,11 +151,11 @@ class Corrector(Described, Knowing, Symmetric, Sent):
     def fingerprint(self) -> str:
         """Short hash of all that decides its corrections: placement, layers, weights, precision, statistics."""
         how: dict = {"placement": self.placement, "project": self.project}
-        how |= {"form": self.form} if self.form != "increment" else {}
+        how |= {n: self.description[n] for n in ("form", SYMMETRIC, "scale_free") if n in self.description}
         how |= {"integrator": self.integrator} if self.placement == "rate" else {}
-        how |= {SYMMETRIC: True} if self.is_symmetric else {}
-        normalised = {"adapter": asdict(self.adapter), "statistics": asdict(self.statistics)}
-        return network_fingerprint(self.network, how | ({"scale_free": True} if self.scale_free else normalised))
+        if not self.scale_free:
+            how |= {"adapter": asdict(self.adapter), "statistics": asdict(self.statistics)}
+        return network_fingerprint(self.network, how)
 
     def in_precision(self, policy: str) -> "Corrector":
         """
@@ -172,13 +172,7 @@ class Corrector(Described, Knowing, Symmetric, Sent):
         Takes the normalisation of a trained corrector, whose network this one has. Raises InputError if it sees or
         corrects other things than this one, or at another place.
         """
-        theirs, ours = (
-            {**asdict(c.adapter), "placement": c.placement, "form": c.form, "resolution": 0} for c in (trained, self)
-        )
-        if self.scale_free:  # whatever arrays its channels are made of
-            theirs["inputs"] = ours["inputs"]
-        if difference := first_difference(theirs, ours):
-            raise InputError(f"The training can't start from these weights, whose {difference} here.")
+        elsewhere.check_continues(self, trained)
         if not self.scale_free:  # what is left of them scales losses
             self.statistics = trained.statistics
 
@@ -223,7 +217,7 @@ class Corrector(Described, Knowing, Symmetric, Sent):
     def channels(self) -> Normalised | ScaleFree:  # type: ignore[override]
         """What the network sees, `to_channels`, and how what it gives is read, `from_channels`."""
         if self.scale_free:
-            return self._channels or ScaleFree(self._bound)
+            return self._channels or ScaleFree(self._bound, self.is_local)
         return Normalised(self.adapter, self.statistics)
 
     def __repr__(self):
@@ -293,7 +287,7 @@ class Corrector(Described, Knowing, Symmetric, Sent):
         adapter = Adapter(**{k: tuple(v) for k, v in content.pop("adapter").items()})
         statistics = Statistics(**content.pop("statistics"))
         channels = network.input_shape[-1], network.output_shape[-1]
-        takes, gives = channels_between(content.get("scale_free", False), content.get("form", "increment"), adapter)
+        takes, gives = channels_between(bool(content.get("scale_free")), content.get("form", "increment"), adapter)
         if channels != (takes, gives):
             said = f"{DESCRIPTION_FILE} beside it says {takes} to {gives}"
             raise InputError(f"{folder / NETWORK_FILE} maps {channels[0]} to {channels[1]} channels, but {said}.")

@@ -3,6 +3,7 @@
 from ..flows import Flow
 from ..flows.comparison import differences, same_config
 from ..solvers.hybrid import INTEGRATOR
+from .scale_free import LOCAL
 
 FLOWS = "flows"  # the entry of descriptions with what was trained on each of several flows, by name
 
@@ -46,4 +47,9 @@ class Described:
     @property
     def scale_free(self) -> bool:
         """Whether its channels have no dimension, see `phi_sol.correctors.scale_free`."""
-        return self.description.get("scale_free", False)
+        return bool(self.description.get("scale_free", False))
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is scale-free, with corrections that scale with how much the velocity varies nearby."""
+        return self.description.get("scale_free") == LOCAL

@@ -1,6 +1,7 @@
 """A corrector on another flow than the one that it was trained for: whether it can be used, and how strange that is."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy as np
 from ..errors import InputError
 from ..flows import Flow
 from ..flows.common_ground import check_scale_free
-from ..flows.comparison import differences
+from ..flows.comparison import differences, first_difference
 from ..stepping.arrays import array_names
 
 if TYPE_CHECKING:
@@ -40,6 +41,20 @@ def check_fits(corrector: "Corrector", flow: Flow):
         reason = _fixed_grid(corrector, flow)
     if reason:
         raise InputError(f"The corrector can't be used for {flow}: {reason}.")
+
+
+def check_continues(corrector: "Corrector", trained: "Corrector"):
+    """Raises InputError if a corrector can't go on with what another one has learned."""
+    theirs, ours = (
+        asdict(c.adapter) | {"placement": c.placement, "form": c.form, "resolution": 0} for c in (trained, corrector)
+    )
+    if corrector.scale_free:  # whatever arrays its channels are made of
+        theirs["inputs"] = ours["inputs"]
+    if difference := first_difference(theirs, ours):
+        raise InputError(f"The training can't start from these weights, whose {difference} here.")
+    if trained.is_local != corrector.is_local:
+        units = "an earlier version of phi_sol, whose corrections have other units: train it again"
+        raise InputError(f"The training can't start from these weights, of {units}.")
 
 
 def _fixed_grid(corrector: "Corrector", flow: Flow) -> str:

@@ -68,7 +68,7 @@ def test_the_same_flow_in_other_units_looks_the_same():
 def test_corrections_scale_with_cells_and_steps():
     small, large = WakeFlow(y=16, x=8, dt=2.0), WakeFlow(y=16, x=8, dt=1.0)
     said = tf.random.stateless_normal((1, 16, 8, 4), (1, 2))
-    a, b = (ScaleFree(flow).from_channels(said, {}) for flow in (small, large))
+    a, b = (ScaleFree(flow, local=False).from_channels(said, {}) for flow in (small, large))
     for name in a:
         assert a[name].shape == packed(small, small.initial_state(reynolds=99.0))[0][name].shape
         np.testing.assert_allclose(2 * a[name], b[name], rtol=1e-6)
@@ -79,9 +79,88 @@ def test_corrections_scale_with_cells_and_steps():
 def test_periodic_faces_have_two_cells():
     box = PeriodicBox(y=8, x=8, dt=0.01)
     said = tf.random.stateless_normal((2, 8, 8, 4), (5, 2))
-    found = ScaleFree(box).from_channels(said, {})["velocity.y"].numpy()
+    found = ScaleFree(box, local=False).from_channels(said, {})["velocity.y"].numpy()
     unit = CORRECTION * 2 * np.pi / 8 / 0.01
     np.testing.assert_allclose(found[:, 0], unit * (said[:, -1, :, 1] + said[:, 0, :, 0]) / 2, rtol=1e-5)
+
+
+def wave(box, amplitude: float = 1.0):
+    """u = amplitude · sin(y), and how much it varies: the squared differences between neighbours, by hand."""
+    y = (np.arange(16) + 0.5) * 2 * np.pi / 16
+    u = amplitude * np.sin(y)[:, None] * np.ones(16)
+    cells = u * box.dt / box.spacing["x"]
+    squares = ((np.roll(cells, -1, 0) - cells) ** 2 + (np.roll(cells, 1, 0) - cells) ** 2) / 2 / 2
+    return packed(box, box.initial_state(viscosity=0.01, velocity=(np.zeros((16, 16)), u))), squares
+
+
+def test_corrections_scale_with_how_much_the_velocity_varies():
+    box = PeriodicBox(y=16, x=16, dt=0.4)
+    (arrays, _), squares = wave(box)
+    distance = np.abs(np.arange(16)[:, None] - np.arange(16))
+    weights = np.exp(-np.minimum(distance, 16 - distance) / 3)
+    mean = weights @ squares[:, 0] / weights[0].sum()
+    expected = np.tile((mean / np.sqrt(1 + mean**2 / 4))[:, None], (1, 16))
+    np.testing.assert_allclose(ScaleFree(box).variation(arrays)[0], expected, rtol=1e-5)
+    found = ScaleFree(box).from_channels(tf.ones((1, 16, 16, 4)), arrays)
+    np.testing.assert_allclose(found["velocity.x"][0], expected / 2 * box.spacing["x"] / box.dt, rtol=1e-5)
+
+
+def test_corrections_fade_where_the_flow_is_straight_and_stay_bounded():
+    flow = WakeFlow(y=16, x=8, dt=2.0, radius=10.0)
+    (arrays, _), said = packed(flow, flow.initial_state(reynolds=99.0)), tf.ones((1, 16, 8, 4))
+    free = WakeFlow(y=16, x=8, dt=2.0, obstacles=())
+    straight, _ = packed(free, free.initial_state(reynolds=99.0))
+    assert all(not a.numpy().any() for a in ScaleFree(free).from_channels(said, straight).values())
+    found = ScaleFree(flow).variation(arrays).numpy()[0]
+    assert found.max() > 10 * found[-1].max() > 0
+    box = PeriodicBox(y=16, x=16, dt=0.4)
+    few, many = (float(tf.reduce_max(ScaleFree(box).variation(wave(box, a)[0][0]))) for a in (0.1, 1000.0))
+    assert few == pytest.approx(0.01 * float(wave(box)[1].mean()), rel=0.7) and many == pytest.approx(2, rel=1e-3)
+
+
+def test_a_mirrored_state_varies_alike():
+    box = PeriodicBox(y=8, x=6, size={"y": 4.0, "x": 3.0}, dt=0.05)
+    v, u = np.random.default_rng(1).normal(size=(2, 8, 6))
+    values = packed(box, box.initial_state(viscosity=0.01, velocity=(v, u)))[0]
+    v, u = (values[n].numpy()[0] for n in ("velocity.y", "velocity.x"))
+    there = packed(box, box.initial_state(viscosity=0.01, velocity=(-np.roll(v[::-1], 1, 0), u[::-1])))[0]
+    scale = ScaleFree(box)
+    np.testing.assert_allclose(scale.variation(there)[0], scale.variation(values)[0, ::-1], rtol=1e-4)
+
+
+def test_the_gradient_of_a_local_correction():
+    """Against differences, in double precision."""
+    box, rng = PeriodicBox(y=6, x=6, dt=0.4), np.random.default_rng(2)
+    scale, said = ScaleFree(box), tf.constant(rng.normal(size=(1, 6, 6, 4)))
+    arrays = {n: tf.constant(rng.normal(size=(1, 6, 6))) for n in scale.layout.arrays}
+    way = {n: rng.normal(size=(1, 6, 6)) for n in arrays}
+    cotangent = rng.normal(size=(1, 6, 6))
+
+    def value(values):
+        return tf.reduce_sum(scale.from_channels(said, values)["velocity.x"] * cotangent)
+
+    with tf.GradientTape() as tape:
+        tape.watch(arrays)
+        total = value(arrays)
+    slope = sum(float(tf.reduce_sum(g * way[n])) for n, g in tape.gradient(total, arrays).items())
+    ahead, behind = ({n: a + e * way[n] for n, a in arrays.items()} for e in (1e-6, -1e-6))
+    assert slope == pytest.approx(float(value(ahead) - value(behind)) / 2e-6, rel=1e-6)
+
+
+def test_a_corrector_of_before_keeps_its_units(tmp_path):
+    """One whose description says no more than that it is scale-free; it is no start for one of now."""
+    box = PeriodicBox(y=8, x=8, dt=0.3)
+    corrector = wild(Corrector.create(box, "fast", NONE, scale_free=True))
+    arrays, parameters = packed(box, box.initial_state(viscosity=0.01))
+    corrector.description = corrector.description | {"scale_free": True}
+    corrector.save(tmp_path)
+    old = Corrector.load(tmp_path).on(box)
+    assert old.scale_free and not old.is_local
+    given = old._front(old.channels.to_channels(arrays, parameters))
+    expected = ScaleFree(box, local=False).from_channels(given, arrays)
+    np.testing.assert_allclose(old(arrays, parameters)["velocity.x"], expected["velocity.x"], rtol=1e-5)
+    with pytest.raises(InputError, match="an earlier version of phi_sol, whose corrections have other units"):
+        Corrector.create(box, "fast", NONE, scale_free=True).take_over(old)
 
 
 def test_forces_are_seen():
@@ -198,6 +277,7 @@ def test_it_runs_on_other_cells_speeds_and_steps(tmp_path):
             | ({"seed": 1} if "seed" in there.parameters else {})
         )
         arrays, parameters = packed(there, state)
+        arrays = {n: a + tf.random.stateless_uniform(a.shape, (3, 3)) for n, a in arrays.items()}  # none is at rest
         given = moved(arrays, parameters)
         assert {n: v.shape for n, v in given.items()} == {n: arrays[n].shape for n in array_names(there) if "." in n}
         assert all(np.isfinite(v).all() and np.abs(v).max() > 0 for v in given.values())
