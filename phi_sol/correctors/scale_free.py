@@ -15,7 +15,7 @@ and what the network gives is, for the lower and the upper face of each cell,
     (change of v) dt / h = G / sqrt(1 + (G / 2)²) · output / 2,    G = mean of |dt h_d ∂_d v_c / h_c|² nearby,
 
 so that corrections fade where the flow is at rest or straight: G is the mean over components of the squared differences
-between neighbouring cells, in cells per step, smoothed with exp(-distance / 3 cells) along each axis. (What one step of
+between neighbouring cells, in cells per step, with the weights exp(-distance / 3 cells) along each axis. (What one step of
 these solvers lacks has a root mean square of 0.4 to 1.1 G in all flows of `benchmarks/flows`, whose sizes of it differ
 by a factor of 70.) Correctors of before that, whose description says `"scale_free": true`, give corrections in units of
 0.05. A face gets the mean of what its two cells say. Nothing here depends on a data set, so that the same numbers mean
@@ -128,20 +128,21 @@ class ScaleFree:
 
     def variation(self, arrays: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """G / sqrt(1 + (G / 2)²) of a state, shape (batch, *resolution)."""
-        layout, found = self.layout, []
+        layout, cells, parts = self.layout, [], []
         for name, d in zip(layout.arrays, layout.dims, strict=True):
-            faces, along = layout.pad(tf.convert_to_tensor(arrays[name]), d) / self.units[d], layout.axis(d)
-            cells = (_part(faces, along, slice(None, -1)) + _part(faces, along, slice(1, None))) / 2
-            for e in layout.dims:
-                axis = layout.axis(e)
-                first, last = _part(cells, axis, slice(None, 1)), _part(cells, axis, slice(-1, None))
-                ends = (last, first) if layout.is_periodic(e) else (first, last)
-                wide = tf.concat([ends[0], cells, ends[1]], axis)
-                squares = (_part(wide, axis, slice(1, None)) - _part(wide, axis, slice(None, -1))) ** 2
-                found.append((_part(squares, axis, slice(1, None)) + _part(squares, axis, slice(None, -1))) / 2)
-        total = tf.add_n(found) / len(layout.dims)
-        for smoothing in self._smoothing:  # takes the first axis away, and gives it back as the last one
-            total = tf.tensordot(total, tf.cast(smoothing, total.dtype), [[1], [1]])
+            faces, axis = layout.pad(tf.convert_to_tensor(arrays[name]), d) / self.units[d], layout.axis(d)
+            cells.append((_part(faces, axis, slice(None, -1)) + _part(faces, axis, slice(1, None))) / 2)
+        for e, smoothing in self._smoothing.items():
+            axis = layout.axis(e)
+            if layout.is_periodic(e):
+                apart = [tf.roll(c, -1, axis) - c for c in cells]
+            else:
+                apart = [_part(c, axis, slice(1, None)) - _part(c, axis, slice(None, -1)) for c in cells]
+            part = tf.add_n([a**2 for a in apart])
+            for weights in smoothing:  # takes the first axis away, and gives it back as the last one
+                part = tf.tensordot(part, tf.cast(weights, part.dtype), [[1], [1]])
+            parts.append(part)
+        total = tf.add_n(parts) / len(layout.dims)
         return total / tf.sqrt(1 + (total / MOST) ** 2)
 
     @property
@@ -215,15 +216,20 @@ class ScaleFree:
         return tf.concat([first] * lower + [array] + [last] * upper, axis)
 
     @cached_property
-    def _smoothing(self) -> list[np.ndarray]:
-        """By axis the weights of cells, in columns, in the mean of each cell, in rows."""
-        found = []
-        for d, n in self.layout.resolution.items():
-            apart = np.abs(np.arange(n)[:, None] - np.arange(n))
-            apart = np.minimum(apart, n - apart) if self.layout.is_periodic(d) else apart
-            weights = np.exp(-apart / SMOOTH)
-            found.append(weights / weights.sum(1, keepdims=True))
-        return found
+    def _smoothing(self) -> dict[str, list[np.ndarray]]:
+        """
+        For what lies between neighbours along an axis, by that: by axis the weights, in columns, in the mean of each
+        cell, in rows.
+        """
+        between = {e: {d: self._near(d, 0.5 if d == e else 0.0) for d in self.layout.dims} for e in self.layout.dims}
+        return {e: [*weights.values()] for e, weights in between.items()}
+
+    def _near(self, d: str, shift: float) -> np.ndarray:
+        n, periodic = self.layout.resolution[d], self.layout.is_periodic(d)
+        places = np.arange(n - (shift > 0 and not periodic)) + shift
+        apart = np.abs(np.arange(n)[:, None] - places)
+        weights = np.exp(-(np.minimum(apart, n - apart) if periodic else apart) / SMOOTH)
+        return weights / weights.sum(1, keepdims=True)
 
     @cached_property
     def _sides(self) -> list[np.ndarray]:
