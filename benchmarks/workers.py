@@ -33,6 +33,7 @@ experiment = Experiment(
     warmup=100, frames=100, keep_reference_every=100,
 )
 '''
+WORKERS = (b"workers.process", b"spawn_main")  # in their command lines
 COMMAND = [sys.executable, "-m", "phi_sol", "generate", "many.py", "--split", "train", "--batch", "4"]
 
 
@@ -53,12 +54,12 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 def children(parent: int) -> list[int]:
-    """Worker processes of a process."""
+    """Worker processes of a process, of phi_sol or of Dask."""
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = stat.read_text().rpartition(")")[2].split()
-            if int(fields[1]) == parent and b"workers.process" in (stat.parent / "cmdline").read_bytes():
+            if int(fields[1]) == parent and any(w in (stat.parent / "cmdline").read_bytes() for w in WORKERS):
                 found.append(int(stat.parent.name))
         except OSError:
             continue
@@ -98,12 +99,16 @@ def many(place: Path, count: int) -> list[dict]:
     add("one process, all cores", generated(place, "threads"), cores)
     for n in (1, 2):
         add(f"{n} workers", generated(place, f"w{n}", "--workers", str(n)), n)
-    killer = Killer(max(1, batches // 10), rows[-1]["s"])
+    killer = Killer(-(-batches // 10), rows[-1]["s"])
     seconds = generated(place, "killed", "--workers", "2", during=killer)
     add(f"2 workers, {killer.killed} of {batches} batches killed", seconds, 2, same=files(place / "killed") == right)
     for n in (4, 8):
         (place / "local.yaml").write_text(f"cluster: local\nworkers: {n}\n")
         add(f"{n} workers of Dask", generated(place, f"d{n}", "--cluster", "local.yaml"), n)
+        killer = Killer(-(-batches // 10), rows[-1]["s"])
+        seconds = generated(place, f"k{n}", "--cluster", "local.yaml", during=killer)
+        what = f"{n} workers of Dask, {killer.killed} of {batches} batches killed"
+        add(what, seconds, n, same=files(place / f"k{n}") == right)
     for name in ("threads", "w1", "w2", "d4", "d8"):
         if files(place / name) != right:
             print(f"{name}: other bytes than one process wrote")

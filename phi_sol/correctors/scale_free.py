@@ -15,12 +15,12 @@ and what the network gives is, for the lower and the upper face of each cell,
     (change of v) dt / h = G / sqrt(1 + (G / 2)²) · output / 2,    G = mean of |dt h_d ∂_d v_c / h_c|² nearby,
 
 so that corrections fade where the flow is at rest or straight: G is the mean over components of the squared differences
-between neighbouring cells, in cells per step, with the weights exp(-distance / 3 cells) along each axis. (What one step of
-these solvers lacks has a root mean square of 0.4 to 1.1 G in all flows of `benchmarks/flows`, whose sizes of it differ
-by a factor of 70.) Correctors of before that, whose description says `"scale_free": true`, give corrections in units of
-0.05. A face gets the mean of what its two cells say. Nothing here depends on a data set, so that the same numbers mean
-the same in all flows, at any size, speed, viscosity and resolution. In a mirror the lower face of a cell is its upper
-one.
+between neighbouring cells, in cells per step, with the weights exp(-distance / 3 cells) along each axis. (What a step
+of these solvers lacks has a root mean square of 0.4 to 1.1 G in all flows of `benchmarks/flows`, whose sizes of it
+differ by a factor of 70.) Correctors of before that, whose description says `"scale_free": true`, give corrections in
+units of 0.05. A face gets the mean of what its two cells say. Nothing here depends on a data set, so that the same
+numbers mean the same in all flows, at any size, speed, viscosity and resolution. In a mirror the lower face of a cell
+is its upper one.
 """
 
 from collections.abc import Mapping

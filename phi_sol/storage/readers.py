@@ -180,10 +180,15 @@ def _image(path: Path) -> tuple[dict[str, np.ndarray], tuple[str, ...], dict[str
 
 
 def _scene(path: Path) -> Recorded:
-    """A scene of PhiFlow: a file a field and frame. Versions 2 and 3 name the axes, 1 has (batch, z, y, x, vector)."""
+    """
+    A scene of PhiFlow: a file a field and frame. Versions 2 and 3 name the axes. Version 1 has ([batch,] [z,] y, x,
+    components), these as x, y, z; of a staggered field n + 1 values along all axes.
+    """
     frames: dict[str, list[np.ndarray]] = {}
     axes: dict[str, tuple[str, ...]] = {}
-    for file in sorted(path.glob("*_[0-9][0-9][0-9][0-9][0-9][0-9].npz")):
+    files = sorted(path.glob("*_[0-9][0-9][0-9][0-9][0-9][0-9].npz"))
+    unnamed = _unnamed_shapes(files)
+    for file in files:
         name = file.stem[:-7]
         with reading(file), np.load(file, allow_pickle=False) as stored:
             if "data" in stored.files:
@@ -191,27 +196,52 @@ def _scene(path: Path) -> Recorded:
                 names = [VECTOR if n == "vector" else n for n in names]
                 staggered = "taggered" in str(stored["field_type"])
             else:
-                values = stored[stored.files[0]]
-                dims = values.ndim - 2
-                names = ["batch", *SPACE[-dims:], VECTOR]
-                staggered = values.shape[-1] == dims and name == "velocity"
+                values = stored[stored.files[-1]]
+                names, staggered = _version_1(file, unnamed)
+                values = values[..., ::-1]  # in the order of the axes
                 if values.shape[-1] == 1:
                     values, names = values[..., 0], names[:-1]
         if "batch" in names and values.shape[names.index("batch")] == 1:
             values = np.squeeze(values, names.index("batch"))
             names.remove("batch")
-        if staggered:  # n + 1 values along all axes: of each component those of its own faces
-            space = [n for n in names if n != VECTOR]
+        space = [n for n in names if n not in (VECTOR, "batch")]
+        if staggered:  # of each component the values on its own faces
             values = np.moveaxis(values, names.index(VECTOR), -1)
             for i, d in enumerate(space):
                 part = tuple(slice(None) if e == d else slice(0, -1) for e in space)
                 frames.setdefault(f"{name}.{d}", []).append(values[(*part, i)])
+                axes[f"{name}.{d}"] = (TIME, *space)
+        elif VECTOR in names and file in unnamed:
+            for i, d in enumerate(space):
+                frames.setdefault(f"{name}.{d}", []).append(values[..., i])
                 axes[f"{name}.{d}"] = (TIME, *space)
         else:
             frames.setdefault(name, []).append(values)
             axes[name] = (TIME, *names)
     fields = {n: np.stack(v) for n, v in frames.items()}
     return Recorded(fields, axes, None, {}, {}, str(path))
+
+
+def _unnamed_shapes(files: list[Path]) -> dict[Path, tuple[int, ...]]:
+    """Of the files of PhiFlow 1 among them the shapes of what they hold."""
+    found = {}
+    for file in files:
+        with reading(file), np.load(file, allow_pickle=False) as stored:
+            if "data" not in stored.files:
+                found[file] = stored[stored.files[-1]].shape
+    return found
+
+
+def _version_1(file: Path, shapes: dict[Path, tuple[int, ...]]) -> tuple[list[str], bool]:
+    """Names of the axes of a file of PhiFlow 1, and whether it is of a staggered field: one cell more than others."""
+    own, vectors = shapes[file], [s for s in shapes.values() if s[-1] in (2, 3)]
+    dims = own[-1] if own in vectors else vectors[0][-1] if vectors else len(own) - 1
+    if dims not in (1, 2, 3) or len(own) - 1 - dims not in (0, 1):
+        raise InputError(f"{file}: an array of the shape {own} is no field of PhiFlow 1: ([batch,] [z,] y, x, 1 to 3).")
+    centred = [s[-1 - dims : -1] for s in shapes.values() if s[-1] == 1 and len(s) > dims]
+    larger = tuple(n - 1 for n in own[-1 - dims : -1]) in centred if centred else "velocity" in file.stem
+    names = ["batch"] * (len(own) - 1 - dims) + [*SPACE[-dims:], VECTOR]
+    return names, own[-1] == dims and larger
 
 
 READERS: dict[str, Callable] = {".npz": _numpy, ".npy": _array, ".nc": _xarray, ".zarr": _xarray, ".h5": _well}

@@ -8,6 +8,7 @@ from phi_sol import (
     Dataset,
     InputError,
     Method,
+    MissingError,
     Plan,
     Stage,
     Trainer,
@@ -98,6 +99,8 @@ def test_trained_and_evaluated_against_data_of_others(tiny_scene, fine, tmp_path
     data = Dataset.load(scene.pair, tmp_path)
     task = Correction(data, Method("sol", 2), "small")
     plan = Plan((Stage(2, 1.0),), batch=2, learning_rate=1e-3, steps=2)
+    with pytest.raises(MissingError, match="is imported .PIV.: there are no states of a reference"):
+        Trainer(Correction(data, Method("pre"), "small"), plan, tmp_path / "pre").fit(progress=False)
     corrector = Trainer(task, plan, tmp_path / "run", validation=Validation(simulations=0)).fit(progress=False)
     found = evaluate(scene, {"corrected": corrector}, tmp_path, tmp_path / "evaluation", numerics=False)
     assert found.results["data"]["imported"] == ["PIV"]

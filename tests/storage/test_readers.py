@@ -1,5 +1,7 @@
 """Files of other programs, as other programs write them, or our exports, read back."""
 
+from pathlib import Path
+
 import h5py
 import numpy as np
 import pytest
@@ -83,7 +85,7 @@ def test_numpy(tmp_path):
 
 
 def test_scenes_of_phiflow(tmp_path):
-    """Written by PhiFlow itself, and as PhiFlow 1 has them: (batch, y, x, components), faces in one array."""
+    """Written by PhiFlow itself."""
     scene = Scene.create(str(tmp_path / "scenes"))
     grid = StaggeredGrid(
         lambda p: p * 2.0, math.extrapolation.PERIODIC, y=8, x=12, bounds=BOX.templates["velocity"].bounds
@@ -96,15 +98,53 @@ def test_scenes_of_phiflow(tmp_path):
     x = converted.arrays["velocity.x"]
     np.testing.assert_allclose(x[0], np.broadcast_to(2 * np.arange(12) * 0.25, (8, 12)), atol=1e-5)
     np.testing.assert_allclose(x[1], 2 * x[0], atol=1e-5)
-    old = tmp_path / "sim_000000"
-    old.mkdir()
-    values = np.zeros((1, 9, 13, 2), np.float32)
-    values[0, :, :, 1] = np.arange(13)
-    np.savez(old / "velocity_000000.npz", values)
-    np.savez(old / "density_000000.npz", np.ones((1, 8, 12, 1), np.float32))
-    (found,) = read_recorded(old)
-    assert found.fields["velocity.x"].shape == (1, 8, 13) and found.fields["density"].shape == (1, 8, 12)
-    np.testing.assert_array_equal(found.fields["velocity.x"][0, 0], np.arange(13))
+
+
+def test_a_scene_of_phiflow_1():
+    """
+    Written by PhiFlow 1.5.1: on 4 rows of 6 cells density counts cells, the velocity along y is 10 times the row's
+    number plus the column's, that along x minus that. Components are stored as x, y, whatever the order of axes.
+    """
+    (found,) = read_recorded(Path(__file__).parents[1] / "fixtures" / "phiflow_1" / "sim_000000")
+    number = 10 * np.arange(5)[:, None] + np.arange(7)
+    for frame in (0, 1):
+        np.testing.assert_array_equal(found.fields["velocity.y"][frame][:, :6], number[:, :6])
+        np.testing.assert_array_equal(found.fields["velocity.x"][frame][:4], -number[:4])
+        np.testing.assert_array_equal(found.fields["density"][frame], np.arange(24).reshape(4, 6))
+    assert found.axes["velocity.x"] == ("time", "y", "x") and found.fields["velocity.y"].shape == (2, 5, 6)
+
+
+def scene_1(folder, **arrays):
+    folder.mkdir()
+    for name, values in arrays.items():
+        np.savez(folder / f"{name}_000000.npz", values)
+    return folder
+
+
+def test_fields_of_phiflow_1_by_their_shapes(tmp_path):
+    v, rng = rng_values((9, 13, 2)), np.random.default_rng(1)
+    one = scene_1(tmp_path / "sim_000000", velocity=v[None])  # with an axis of the batch, and alone
+    (found,) = read_recorded(one)
+    np.testing.assert_array_equal(found.fields["velocity.y"][0], v[:, :12, 1])
+    np.testing.assert_array_equal(found.fields["velocity.x"][0], v[:8, :, 0])
+    two = scene_1(tmp_path / "sim_000001", velocity=v[:8, :12], density=rng.normal(size=(8, 12, 1)))  # at cell centres
+    (found,) = read_recorded(two)
+    np.testing.assert_array_equal(found.fields["velocity.y"][0], v[:8, :12, 1])
+    three = scene_1(tmp_path / "sim_000002", velocity=rng_values((5, 6, 7, 3)), density=np.ones((4, 5, 6, 1)))
+    (found,) = read_recorded(three)
+    assert {n: a.shape[1:] for n, a in found.fields.items()} == {
+        "velocity.z": (5, 5, 6),
+        "velocity.y": (4, 6, 6),
+        "velocity.x": (4, 5, 7),
+        "density": (4, 5, 6),
+    }
+    np.testing.assert_array_equal(found.fields["velocity.z"][0], rng_values((5, 6, 7, 3))[:, :5, :6, 2])
+    with pytest.raises(InputError, match="is no field of PhiFlow 1"):
+        read_recorded(scene_1(tmp_path / "sim_000003", odd=np.ones((2, 2, 3, 4, 5, 1))))
+
+
+def rng_values(shape) -> np.ndarray:
+    return np.random.default_rng(0).normal(size=shape).astype(np.float32)
 
 
 def test_data_of_ours_are_scenes_of_phiflow(tiny, tiny_data):
