@@ -7,9 +7,9 @@ DEMO := demo
 DEMO_BUDGET ?= 90s
 TEST_PROCESSES ?= 2
 
-.PHONY: demo test test-slow lint bench clean
+.PHONY: demo test test-slow test-lowest test-highest lint bench constraints clean
 
-$(VENV)/.installed: setup.cfg pyproject.toml
+$(VENV)/.installed: setup.cfg pyproject.toml phi_sol/version.py
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --editable ".[dev]"
@@ -23,7 +23,7 @@ demo: $(VENV)/.installed
 	$(BIN)/phi-sol evaluate wake_2d --data $(DEMO)/data --run $(DEMO)/runs/sol --schemes semi_lagrangian,mac_cormack --out $(DEMO)/runs/evaluation
 	@grep '^- sol: ' $(DEMO)/runs/evaluation/report.md | cut -c 3-
 
-$(BENCH_VENV)/.installed: setup.cfg pyproject.toml
+$(BENCH_VENV)/.installed: setup.cfg pyproject.toml phi_sol/version.py
 	$(PYTHON) -m venv $(BENCH_VENV)
 	$(BENCH_VENV)/bin/python -m pip install --quiet --upgrade pip
 	$(BENCH_VENV)/bin/python -m pip install --quiet --editable ".[bench]"
@@ -49,10 +49,33 @@ test: $(VENV)/.installed
 test-slow: $(VENV)/.installed
 	failed=0; for file in $$(grep -rl --include='test_*.py' 'mark\.slow' tests | sort); do $(BIN)/python -m pytest -m slow $$file || failed=1; done; exit $$failed
 
+# What tells most of versions, in a new environment each: the lowest ones that setup.cfg allows on the oldest Python, the
+# highest ones on the newest. LOWEST_PYTHON=/path/to/python3.10 names one that is found elsewhere.
+LOWEST_PYTHON ?= python3.10
+HIGHEST_PYTHON ?= python3.13
+VERSION_TESTS ?= tests/test_package.py tests/test_metadata.py tests/grids tests/pressure/test_cg.py tests/storage/test_readers.py \
+	tests/evaluation/test_write.py tests/metrics/test_series.py tests/training/test_callbacks.py tests/viewer tests/workers/test_cluster.py \
+	tests/e2e/test_commands.py
+test-lowest: AT = .venv-lowest
+test-lowest: AT_PYTHON = $(LOWEST_PYTHON)
+test-lowest: HOW = --constraint .ci/lowest.txt
+test-highest: AT = .venv-highest
+test-highest: AT_PYTHON = $(HIGHEST_PYTHON)
+test-lowest test-highest:
+	$(AT_PYTHON) -m venv --clear $(AT)
+	$(AT)/bin/python -m pip install --quiet --upgrade pip
+	$(AT)/bin/python -m pip install --quiet $(HOW) --editable ".[dev]"
+	$(AT)/bin/python -m pip check
+	failed=0; for part in $(VERSION_TESTS); do $(AT)/bin/python -m pytest -m "not slow" $$part || failed=1; done; exit $$failed
+
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# The exact versions beside the benchmarks, for the figures that they measured.
+constraints: $(BENCH_VENV)/.installed
+	$(BENCH_VENV)/bin/python benchmarks/constraints.py
+
 clean:
-	rm -rf $(VENV) $(BENCH_VENV) $(DEMO) build *.egg-info
+	rm -rf $(VENV) $(BENCH_VENV) .venv-lowest .venv-highest $(DEMO) build dist *.egg-info

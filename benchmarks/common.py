@@ -18,8 +18,10 @@ from rich.console import Console
 from rich.table import Table
 from sides import SkippedError
 
+from phi_sol.version import __version__
+
 PARTS = ("step", "periodic", "pressure", "training", "networks", "memory", "startup")
-PACKAGES = ("phi_sol", "phiflow", "phiml", "tensorflow", "keras", "numpy", "scipy", "jax", "jax-cfd", "pyamg")
+PACKAGES = ("phiflow", "phiml", "tensorflow", "keras", "numpy", "scipy", "jax", "jax-cfd", "pyamg")
 
 # --- rows ---
 
@@ -115,7 +117,7 @@ def processor() -> str:
 
 
 def versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
+    found = {"python": platform.python_version(), "phi_sol": __version__}
     for package in PACKAGES:
         try:
             found[package] = metadata.version(package)

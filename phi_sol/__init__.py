@@ -6,15 +6,11 @@ imported when something needs it.
 """
 
 import os
-from importlib.metadata import PackageNotFoundError, version
 
 import lazy_loader
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow is imported: no chatter; errors stay
+from .version import __version__ as __version__
 
-try:
-    __version__ = version("phi_sol")
-except PackageNotFoundError:  # run from a source tree that is not installed
-    __version__ = "0+unknown"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow is imported: no chatter; errors stay
 
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

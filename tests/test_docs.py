@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 REPOSITORY = Path(__file__).parents[1]
-PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
+PAGES = [REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
 SMALLER = {
     '"wake_2d")\nphi_sol.Generator': "SCENE)\nphi_sol.Generator",  # the tiny scene where something is computed
     '"karman_2d"': "SCENE",

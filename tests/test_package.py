@@ -17,6 +17,7 @@ REPOSITORY = ROOT.parent
 
 # from the bottom to the top; a module may import modules of its own or a lower layer, also inside of functions
 LAYERS = [
+    "version",
     "errors",
     "arguments",
     "limits",
@@ -51,6 +52,7 @@ LAYERS = [
     "__main__",
 ]
 WITHOUT_TENSORFLOW = {
+    "version",
     "errors",
     "workers",
     "arguments",

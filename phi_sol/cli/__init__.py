@@ -46,11 +46,11 @@ def about(
 ):
     """Coarse PDE solvers made accurate by neural networks that are trained inside the solver's loop."""
     if version:
-        from importlib.metadata import version as of
+        from ..storage.files import versions
 
-        own = sys.modules[__name__.partition(".")[0]].__version__
-        parts = ", ".join(f"{n} {of(n)}" for n in ("phiflow", "tensorflow", "keras"))
-        say(f"phi-sol {own} ({parts}, Python {sys.version.split()[0]})")
+        found = versions()
+        parts = ", ".join(f"{n} {found[n]}" for n in ("phiflow", "tensorflow", "keras"))
+        say(f"phi-sol {found['phi_sol']} ({parts}, Python {found['python']})")
     elif context.invoked_subcommand is None:
         say(context.get_help())
 

@@ -18,6 +18,7 @@ OF_SCENE = ("batch", "learning_rate", "decay", "ramp", "clip", "steps", "optimiz
 
 
 def train(
+    context: typer.Context,
     scenes: Annotated[list[str], typer.Argument(metavar="SCENE...", help=SEVERAL)],
     data: DataOption = None,
     method: Annotated[
@@ -149,7 +150,6 @@ def train(
         option("Go on with an interrupted run, or with more --steps or --budget a finished one.", True, "--resume"),
     ] = False,
     out: OutOption = None,
-    context: typer.Context = None,  # type: ignore[assignment]
 ):
     """
     Train a corrector inside the loop of the source solver, or what else the scene trains.

@@ -31,7 +31,7 @@ def view(
     Look at source, corrected and reference in a web browser: recorded, live, and training curves.
 
     A scene's name stands for data/SCENE and runs/SCENE; with a run, the test data of its scene is shown. Nothing
-    outside these folders is read. Needs Dash and Plotly: pip install phi-sol[view]
+    outside these folders is read. Needs Dash and Plotly: pip install 'phi_sol[view]'
     """
     from ..viewer.phiflow.compat import require_dash
 

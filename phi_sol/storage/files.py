@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..errors import InputError
 from ..files import PARTIAL, reading, write_atomic
+from ..version import __version__
 from .schemas import Schema
 
 SEAL = "checksum"  # entry of a JSON file
@@ -21,8 +22,8 @@ def fingerprint(config: dict) -> str:
 
 def versions() -> dict[str, str]:
     """Versions of everything that may change a result."""
-    result = {"python": platform.python_version()}
-    for package in ("phi_sol", "phiflow", "phiml", "tensorflow", "keras", "numpy"):
+    result = {"python": platform.python_version(), "phi_sol": __version__}
+    for package in ("phiflow", "phiml", "tensorflow", "keras", "numpy"):
         try:
             result[package] = version(package)
         except PackageNotFoundError:

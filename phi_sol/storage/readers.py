@@ -1,5 +1,6 @@
 """Files of other programs, read as what they hold: arrays with named axes, times, coordinates, parameters."""
 
+import importlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,8 @@ def read_recorded(path: Path, axes: tuple[str, ...] | None = None) -> list[Recor
         try:
             return READERS[kind](path, axes)
         except ImportError as err:
-            raise MissingError(f"{path} needs {err.name}: pip install {err.name}.") from None
+            what = f"'phi_sol[{EXTRAS[kind]}]'" if kind in EXTRAS else err.name
+            raise MissingError(f"{path} needs {err.name}: pip install {what}.") from None
 
 
 def _unnamed(name: str, array: np.ndarray, axes: tuple[str, ...] | None, path: Path) -> tuple[str, ...]:
@@ -84,10 +86,9 @@ def _array(path: Path, axes: tuple[str, ...] | None) -> list[Recorded]:
 def _xarray(path: Path, axes: tuple[str, ...] | None) -> list[Recorded]:
     import xarray
 
-    if path.suffix == ".zarr":
-        content = xarray.open_zarr(path, consolidated=False)
-    else:
-        content = xarray.open_dataset(path, engine="h5netcdf")
+    zarr = path.suffix.lower() == ".zarr"
+    importlib.import_module("zarr" if zarr else "h5netcdf")  # without it xarray takes the file for a damaged one
+    content = xarray.open_zarr(path, consolidated=False) if zarr else xarray.open_dataset(path, engine="h5netcdf")
     with content:
         fields = {str(n): v.values for n, v in content.data_vars.items() if v.ndim > 1}
         names = {str(n): tuple(map(str, v.dims)) for n, v in content.data_vars.items() if v.ndim > 1}
@@ -246,3 +247,4 @@ def _version_1(file: Path, shapes: dict[Path, tuple[int, ...]]) -> tuple[list[st
 
 READERS: dict[str, Callable] = {".npz": _numpy, ".npy": _array, ".nc": _xarray, ".zarr": _xarray, ".h5": _well}
 READERS |= {".hdf5": _well, ".vti": _vtk, ".pvd": _vtk}
+EXTRAS = {".nc": "netcdf", ".zarr": "zarr", ".vti": "vtk", ".pvd": "vtk"}  # of the package, with what they are read by

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Any, NotRequired
+from typing import Annotated, Any
 
 from annotated_types import Gt
 from pydantic import (
@@ -15,7 +15,7 @@ from pydantic import (
     ValidationError,
     with_config,
 )
-from typing_extensions import TypedDict  # pydantic takes Python's own from version 3.12 on
+from typing_extensions import NotRequired, TypedDict  # `typing` has them from Python 3.11 on, for pydantic from 3.12 on
 
 Positive = Annotated[FiniteFloat, Gt(0)]
 ONLY = ConfigDict(extra="forbid")

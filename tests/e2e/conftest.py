@@ -45,7 +45,7 @@ def chromium():
     """
     Chromium, driven by selenium; tests that need it are skipped where it, its driver or selenium is not installed.
     """
-    pytest.importorskip("selenium", reason="selenium is not installed: pip install phi-sol[dev]")
+    pytest.importorskip("selenium", reason="selenium is not installed: pip install phi_sol[dev]")
     from selenium import webdriver
     from selenium.webdriver.chrome.options import Options
     from selenium.webdriver.chrome.service import Service

@@ -74,7 +74,7 @@ def test_two_evaluations_are_compared(folder, capsys):
 
 
 def test_pages_of_the_viewer_show_it(folder, monkeypatch):
-    pytest.importorskip("dash", reason="Dash is not installed: pip install phi-sol[view]")
+    pytest.importorskip("dash", reason="Dash is not installed: pip install phi_sol[view]")
     from phi_sol.viewer.catalogue import Catalogue
     from phi_sol.viewer.server import Site
 

@@ -11,7 +11,7 @@ FOLDER = Path(__file__).parents[2] / "docs" / "notebooks"
 
 @pytest.mark.parametrize("name", sorted(p.name for p in FOLDER.glob("*.ipynb")))
 def test_notebook_runs_and_shows_pictures(name, tmp_path, monkeypatch):
-    nbformat = pytest.importorskip("nbformat", reason="nbconvert is not installed: pip install phi-sol[dev]")
+    nbformat = pytest.importorskip("nbformat", reason="nbconvert is not installed: pip install phi_sol[dev]")
     executor = pytest.importorskip("nbconvert.preprocessors", reason="nbconvert is not installed")
     monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
     notebook = nbformat.read(FOLDER / name, as_version=4)

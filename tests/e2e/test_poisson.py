@@ -154,7 +154,7 @@ def test_guess_in_the_viewer(place):
 
 
 def test_evaluation_in_the_viewer(place):
-    pytest.importorskip("dash", reason="Dash is not installed: pip install phi-sol[view]")
+    pytest.importorskip("dash", reason="Dash is not installed: pip install phi_sol[view]")
     from phi_sol.viewer.server import Site
 
     site = Site(Catalogue([str(place / "runs" / "poisson_2d")]))

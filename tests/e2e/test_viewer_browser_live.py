@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-pytest.importorskip("dash", reason="Dash is not installed: pip install phi-sol[view]")
-pytest.importorskip("selenium", reason="selenium is not installed: pip install phi-sol[dev]")
+pytest.importorskip("dash", reason="Dash is not installed: pip install phi_sol[view]")
+pytest.importorskip("selenium", reason="selenium is not installed: pip install phi_sol[dev]")
 
 from selenium.webdriver.common.keys import Keys
 

@@ -41,7 +41,7 @@ def folder(tiny_run, tmp_path, monkeypatch):
 )
 def test_wrong_use(folder, arguments, message, capsys):
     if arguments[0] == "view":
-        pytest.importorskip("dash", reason="Dash is not installed: pip install phi-sol[view]")
+        pytest.importorskip("dash", reason="Dash is not installed: pip install phi_sol[view]")
     assert main(arguments) == 2
     error = capsys.readouterr().err.strip()
     assert message in error and len(error.splitlines()) == 1
@@ -53,12 +53,12 @@ def test_without_the_extra(folder, capsys, monkeypatch):
     assert main(["view", "run"]) == 2
     assert (
         capsys.readouterr().err.strip()
-        == "phi-sol: The viewer needs dash and plotly, which is not installed: pip install phi-sol[view]"
+        == "phi-sol: The viewer needs dash and plotly, which is not installed: pip install 'phi_sol[view]'"
     )
 
 
 def test_view_takes_the_next_port_and_ends_with_ctrl_c(folder, tiny_data):
-    pytest.importorskip("dash", reason="Dash is not installed: pip install phi-sol[view]")
+    pytest.importorskip("dash", reason="Dash is not installed: pip install phi_sol[view]")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

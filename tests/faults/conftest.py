@@ -1,10 +1,10 @@
 """A longer scene, a folder in which everything has been made of it, one with odd places, and a viewer."""
 
 import stat
-from contextlib import chdir
 from pathlib import Path
 
 import pytest
+from folders import chdir
 from processes import TRAINING
 
 from phi_sol.cli import main

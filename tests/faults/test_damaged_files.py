@@ -7,13 +7,14 @@ import multiprocessing
 import re
 import shutil
 from collections.abc import Callable
-from contextlib import chdir, redirect_stderr
+from contextlib import redirect_stderr
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pytest
+from folders import chdir
 
 from phi_sol import evaluate
 from phi_sol.cli import main

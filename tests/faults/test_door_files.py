@@ -4,12 +4,12 @@ before any work; text from outside is never taken for markup.
 """
 
 import os
-from contextlib import chdir
 from io import StringIO
 from pathlib import Path
 
 import matplotlib.figure
 import pytest
+from folders import chdir
 from hostile import lines_of
 from rich.console import Console
 

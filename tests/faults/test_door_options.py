@@ -1,12 +1,12 @@
 """Every option of every command with hostile values, listed ones and such that Hypothesis draws."""
 
 from collections import Counter
-from contextlib import chdir
 from pathlib import Path
 
 import click
 import pytest
 import typer.main
+from folders import chdir
 from hostile import lines_of, report
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st

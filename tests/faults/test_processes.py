@@ -5,10 +5,10 @@ import random
 import shutil
 import signal
 import time
-from contextlib import chdir
 from pathlib import Path
 
 import pytest
+from folders import chdir
 from processes import TRAINING, contents, ended, start
 
 from phi_sol.cli import main

@@ -13,7 +13,7 @@ from collections import Counter
 
 import pytest
 
-pytest.importorskip("dash", reason="Dash is not installed: pip install phi-sol[view]")
+pytest.importorskip("dash", reason="Dash is not installed: pip install phi_sol[view]")
 
 PORT = 18220
 LATEST = 2.5  # seconds after which it serves

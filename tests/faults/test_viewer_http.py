@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-pytest.importorskip("dash", reason="Dash is not installed: pip install phi-sol[view]")
+pytest.importorskip("dash", reason="Dash is not installed: pip install phi_sol[view]")
 
 from phi_sol.viewer.door import CALLBACKS, LARGEST
 from phi_sol.viewer.server import Server

@@ -1,5 +1,6 @@
 """Files of other programs, as other programs write them, or our exports, read back."""
 
+import sys
 from pathlib import Path
 
 import h5py
@@ -8,7 +9,7 @@ import pytest
 from phi import math
 from phi.field import Scene, StaggeredGrid
 
-from phi_sol import Dataset, InputError, PeriodicBox, write
+from phi_sol import Dataset, InputError, MissingError, PeriodicBox, write
 from phi_sol.storage.others import convert
 from phi_sol.storage.readers import read_recorded
 
@@ -43,6 +44,24 @@ def test_netcdf_and_zarr_of_ours_are_exact(one, tmp_path):
         np.testing.assert_allclose(found.times, 0.1 * np.arange(1, 4))
         for n, a in one.arrays.items():
             np.testing.assert_allclose(converted.arrays[n], a.reshape(converted.arrays[n].shape), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "file, library, extra",
+    [
+        ("box.nc", "xarray", "netcdf"),
+        ("box.nc", "h5netcdf", "netcdf"),
+        ("box.zarr", "zarr", "zarr"),
+        ("box.vti", "vtkmodules", "vtk"),
+    ],
+)
+def test_a_missing_library_is_named_with_its_extra(file, library, extra, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, library, None)
+    if file == "box.nc" and library == "h5netcdf":
+        pytest.importorskip("xarray")
+    (tmp_path / file).touch()
+    with pytest.raises(MissingError, match=rf"{file} needs {library}.*: pip install 'phi_sol\[{extra}\]'\.$"):
+        read_recorded(tmp_path / file)
 
 
 def test_the_wells_trajectories(frames, tmp_path):

@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-pytest.importorskip("dash", reason="Dash is not installed: pip install phi-sol[view]")
+pytest.importorskip("dash", reason="Dash is not installed: pip install phi_sol[view]")
 
 from phi.vis._vis_base import AsyncPlay, Control, VisModel
 
@@ -104,5 +104,5 @@ def test_figures_of_the_field_pages():
 
 def test_missing_extra_is_named(monkeypatch):
     monkeypatch.setattr(compat, "find_spec", lambda name: None)
-    with pytest.raises(MissingError, match=r"dash and plotly.*pip install phi-sol\[view\]"):
+    with pytest.raises(MissingError, match=r"dash and plotly.*pip install 'phi_sol\[view\]'"):
         compat.install()

@@ -13,7 +13,7 @@ import time
 import numpy as np
 import pytest
 
-pytest.importorskip("dash", reason="Dash is not installed: pip install phi-sol[view]")
+pytest.importorskip("dash", reason="Dash is not installed: pip install phi_sol[view]")
 
 from phi import math
 from phi.field import CenteredGrid

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-pytest.importorskip("dash", reason="Dash is not installed: pip install phi-sol[view]")
+pytest.importorskip("dash", reason="Dash is not installed: pip install phi_sol[view]")
 
 from phi_sol.errors import InputError
 from phi_sol.pictures.panels import PLAIN, Row, Scale

@@ -60,7 +60,7 @@ def require_dash():
     """Raises MissingError if Dash or Plotly are not installed."""
     missing = [p for p in ("dash", "plotly") if find_spec(p) is None]
     if missing:
-        text = f"The viewer needs {' and '.join(missing)}, which is not installed: pip install phi-sol[view]"
+        text = f"The viewer needs {' and '.join(missing)}, which is not installed: pip install 'phi_sol[view]'"
         raise MissingError(text)
 
 
