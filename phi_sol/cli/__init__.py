@@ -24,6 +24,7 @@ from .import_ import import_
 from .lists import networks, scenes
 from .pretrained import pretrained
 from .reproduce import reproduce
+from .show import runs, show
 from .sweep import sweep
 from .train import train
 from .view import animate, view
@@ -63,6 +64,8 @@ COMMANDS = (
     import_,
     check,
     train,
+    runs,
+    show,
     evaluate,
     estimate,
     compare,
@@ -90,7 +93,7 @@ def main(arguments: list[str]) -> int:
     def fail(err: Exception, code: int) -> int:
         """One line on stderr."""
         message = err.format_message() if hasattr(err, "format_message") else str(err)
-        known = command.commands.get(next(iter(arguments), ""))
+        known = app_command.commands.get(next(iter(arguments), ""))
         names = {p.name for p in known.params} if known else set()
         print("phi-sol: " + printable(in_options(" ".join(message.split()), names)), file=sys.stderr)
         return code
@@ -98,9 +101,9 @@ def main(arguments: list[str]) -> int:
     notes = logging.StreamHandler()
     notes.setFormatter(Lines("phi-sol: %(message)s"))
     logging.getLogger("phi_sol").handlers[:] = [notes]
-    command: Any = typer.main.get_command(app)
+    app_command: Any = typer.main.get_command(app)
     if os.environ.get(COMPLETE):
-        return completed(command)
+        return completed(app_command)
     quiet_import()
     try:
         for text in arguments:
@@ -108,7 +111,7 @@ def main(arguments: list[str]) -> int:
                 raise InputError(f"An argument has control characters, or what is not UTF-8: {text}.")
         given = arguments or ["--help"]
         how: dict = dict(prog_name="phi-sol", standalone_mode=False, obj=given)
-        return command.main(given, **how, default_map=defaults_for(command, given)) or 0
+        return app_command.main(given, **how, default_map=defaults_for(app_command, given)) or 0
     except (InputError, DivergedError, FailedError) as err:
         return fail(err, 2 if isinstance(err, InputError) else 1)
     except Exception as err:
