@@ -16,11 +16,13 @@ from .check import check
 from .common import Command, Lines, say
 from .compare import compare
 from .defaults import Known, read_defaults
+from .doctor import doctor
 from .estimate import estimate
 from .evaluate import evaluate
 from .export import export
 from .generate import generate
 from .import_ import import_
+from .init import init
 from .lists import networks, scenes
 from .pretrained import pretrained
 from .reproduce import reproduce
@@ -60,6 +62,7 @@ def about(
 
 COMMANDS = (
     scenes,
+    init,
     generate,
     import_,
     check,
@@ -76,6 +79,7 @@ COMMANDS = (
     pretrained,
     view,
     animate,
+    doctor,
 )
 for command in COMMANDS:
     app.command(command.__name__.strip("_"), cls=Command)(command)
@@ -144,6 +148,15 @@ def defaults_for(command: Any, arguments: list[str]) -> dict[str, dict[str, Any]
         if arguments[0] == "doctor":
             return {}
         raise
+
+
+def wrong_defaults() -> InputError | None:
+    """What is wrong with `phi_sol.toml` in the current folder."""
+    try:
+        read_defaults(Path(), settable(typer.main.get_command(app)))
+    except InputError as err:
+        return err
+    return None
 
 
 def settable(command: Any) -> dict[str, Known]:
