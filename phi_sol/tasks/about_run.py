@@ -160,12 +160,14 @@ def _validation(folder: Path, product: dict) -> dict[str, Any]:
 
 
 def _log(folder: Path) -> list[dict[str, float]]:
-    """The lines of a log whose numbers are numbers: the last one may be incomplete."""
+    """The lines of a log, without one at its end that is being written, and what in them is no number."""
     path = folder / LOG_FILE
     if not path.is_file():
         return []
-    with reading(path), open(path, newline="", errors="replace") as file:
-        rows = [{n: _number(v) for n, v in row.items() if n and v} for row in csv.DictReader(file)]
+    with reading(path):
+        text = path.read_text(errors="replace")
+        lines = csv.DictReader(text[: text.rfind("\n") + 1].splitlines())
+        rows = [{n: _number(v) for n, v in row.items() if n and v} for row in lines]
     return [{n: v for n, v in r.items() if v is not None} for r in rows if r.get("step") is not None]
 
 
