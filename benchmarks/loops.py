@@ -20,6 +20,7 @@ os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp()
 import numpy as np
 import tensorflow as tf
 from common import show
+from course import measuring
 
 from phi_sol import Corrector, HybridSolver, load_experiment
 from phi_sol.correctors.statistics import Statistics
@@ -46,6 +47,7 @@ def rows_of(scene: str) -> list[dict]:
             loops[name, way] = Loop(hybrid.advance, jit_compile, hybrid.keep)
     times: dict = {key: [] for key in loops}
     for turn in range(TURNS + 1):
+        measuring(f"{scene}, {f'turn {turn} of {TURNS}' if turn else 'compiling'}: {len(loops)} loops")
         for key, loop in loops.items():
             begin = time.perf_counter()
             next(iter(loop.steps(arrays, parameters, dt, STEPS).values())).numpy()

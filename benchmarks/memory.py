@@ -5,6 +5,7 @@ Peak memory of training iterations with and without recomputation of the steps (
 """
 
 from common import row, size_name, skip
+from course import measured, measuring
 from sides import Effort, Side, SkippedError, alternate
 from training import QUICK_UNROLL, RESOLUTION, Iteration, iteration_cases
 
@@ -35,6 +36,7 @@ def run(
             try:
                 if effort.quick and training.unroll > 2 * QUICK_UNROLL:
                     raise SkippedError("takes too long for --quick")
+                measuring(training.name)
                 with started(training, resolution) as side:
                     times = alternate({"case": (side, "iteration"), "baseline": (base, "iteration")}, effort)
                     peaks = side.peak_mb(), base.peak_mb()
@@ -42,15 +44,7 @@ def run(
                 skip(training.name, err)
                 continue
             memory = {"peak_mb": peaks[0], "baseline_peak_mb": peaks[1], "peak_ratio": peaks[0] / peaks[1]}
-            rows.append(
-                row(
-                    training.name,
-                    size_name(resolution),
-                    training.batch,
-                    times["case"],
-                    baseline.name,
-                    times["baseline"],
-                    **memory,
-                )
-            )
+            size, other = size_name(resolution), baseline.name
+            times_of = times["case"], other, times["baseline"]
+            rows += measured([row(training.name, size, training.batch, *times_of, **memory)])
     return rows

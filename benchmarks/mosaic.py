@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from common import five_digits, processor, read_json, show, skip, versions, write_json
+from course import measuring
 from scipy import ndimage
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "verification"))
@@ -144,6 +145,7 @@ def periodic_3d(data: Path, quick: bool, images: Path | None) -> dict:
         exact = to_faces(resized(points, 16), 16)
         row = {"viscosity": viscosity}
         for scheme, n in [("central", 16), ("van_leer", 16), *([] if quick else [("central", 32), ("central", 64)])]:
+            measuring(f"3D vortices, viscosity {viscosity}, {scheme}, {n} cells")
             flow = box(n, "yxz", 0.01, advection=scheme, initial="taylor_green")
             _, end = run(flow, viscosity, 50)
             x_first = [np.moveaxis(u, 0, 1) for u in (end[1], end[0], end[2])]
@@ -158,6 +160,7 @@ def vortices(data: Path, quick: bool, images: Path | None) -> dict:
 
     def error(n, viscosity, dt, steps, scheme) -> float | None:
         """None for a step that is refused, as too long for the diffusion."""
+        measuring(f"2D vortices, {n} cells, viscosity {viscosity}, {steps} steps, {scheme}")
         flow = box(n, "yx", dt, advection=scheme, initial="taylor_green")
         try:
             flow.check_stability(dt, 0, viscosity)
@@ -204,6 +207,7 @@ def main(arguments: list[str] | None = None):
             skip(name, f"the reference fields are not in {given.data}")
             continue
         begin = time.perf_counter()
+        measuring(name)
         found = tasks[name](given.data, given.quick, given.images)
         facts = {"seconds": round(time.perf_counter() - begin), "processor": processor(), "versions": versions()}
         results[name] = found | facts

@@ -4,6 +4,7 @@ One evaluation of each network with the gradient of its weights, and of variants
 """
 
 from common import row, size_name
+from course import measured, measuring
 from sides import Case, Effort, Side, alternate
 
 RESOLUTION, BATCH, BASELINE = dict(y=64, x=32), 6, "small"
@@ -56,7 +57,8 @@ def run(
 ) -> list[dict]:
     with Side(gradient_cases) as side:
         cases = side.prepare(resolution, batch, names)
+        measuring(f"gradients of {len(cases)} networks, in turn")
         times = alternate({name: (side, name) for name in cases}, effort)
-    return [
-        row(f"gradient, {n}", size_name(resolution), batch, ms, BASELINE, times[BASELINE]) for n, ms in times.items()
-    ]
+    return measured(
+        [row(f"gradient, {n}", size_name(resolution), batch, ms, BASELINE, times[BASELINE]) for n, ms in times.items()]
+    )

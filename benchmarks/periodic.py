@@ -6,6 +6,7 @@ A step in a periodic box inside a loop of `LOOP` steps, against JAX-CFD's with t
 import math
 
 from common import row, size_name, skip
+from course import measured, measuring
 from sides import Case, Effort, Side, SkippedError, alternate
 
 LOOP, GRADIENT = 50, 100
@@ -78,11 +79,12 @@ def steps(effort: Effort, sizes: list[dict[str, int]], batches: tuple[int, ...])
                     skip(f"{size_name(resolution)}, batch {batch}", "it takes too long for --quick")
                     continue
                 for advection in SCHEMES:
+                    measuring(f"step, {advection}, {size_name(resolution)}, batch {batch}")
                     ours.prepare(resolution, batch, advection)
                     theirs.prepare(resolution, batch, advection)
                     times = alternate({"ours": (ours, "loop"), "theirs": (theirs, "loop")}, effort)
                     ms, baseline = (t / LOOP for t in times.values())
-                    rows.append(row(f"step, {advection}", size_name(resolution), batch, ms, "JAX-CFD", baseline))
+                    rows += measured([row(f"step, {advection}", size_name(resolution), batch, ms, "JAX-CFD", baseline)])
     return rows
 
 
@@ -90,11 +92,13 @@ def gradients(effort: Effort, resolution: dict[str, int]) -> list[dict]:
     """Of `GRADIENT` steps, against the steps alone; `peak_mb`: the most memory that the process had at any time."""
     rows = []
     for advection in SCHEMES:
+        measuring(f"gradient of {GRADIENT} steps, {advection}, {size_name(resolution)}")
         with Side(gradient_cases) as side:
             side.prepare(resolution, advection)
             times = alternate({"forward": (side, "forward"), "gradient": (side, "gradient")}, effort)
             name, size = f"gradient of {GRADIENT} steps, {advection}", size_name(resolution)
-            rows.append(row(name, size, 1, times["gradient"], "forward", times["forward"], peak_mb=side.peak_mb()))
+            peak = side.peak_mb()
+            rows += measured([row(name, size, 1, times["gradient"], "forward", times["forward"], peak_mb=peak)])
     return rows
 
 

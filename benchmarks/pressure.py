@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from common import row, size_name, skip
+from course import measured, measuring
 from sides import Case, Effort, Side, SkippedError, alternate, lazily
 
 RTOL = 1e-5
@@ -191,8 +192,9 @@ def measure(problem: Problem, effort: Effort) -> list[dict]:
 def run(effort: Effort, problems: list[Problem] | None = None) -> list[dict]:
     rows = []
     for problem in problems or PROBLEMS:
+        measuring(f"{problem.name}, {size_name(problem.resolution)}")
         try:
-            rows += measure(problem, effort)
+            rows += measured(measure(problem, effort))
         except SkippedError as err:
             skip(f"{problem.name}, {size_name(problem.resolution)}", err)
     return rows

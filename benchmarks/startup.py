@@ -9,6 +9,7 @@ import sys
 import time
 
 from common import row, size_name
+from course import measured, measuring
 from sides import Effort
 
 SIZES = [dict(y=64, x=32), dict(y=256, x=128)]
@@ -49,11 +50,12 @@ def milliseconds(name: str, resolution: dict[str, int]) -> float:
 def run(effort: Effort, sizes: list[dict[str, int]] = SIZES) -> list[dict]:
     rows = []
     for resolution in sizes:
+        measuring(f"first steps of fresh processes, {size_name(resolution)}")
         times = [
             [milliseconds(name, resolution) for name in FIRST_STEPS] for _ in range(1 if effort.quick else REPEATS)
         ]
         ours, theirs = map(statistics.median, zip(*times, strict=True))
-        rows.append(row("first step of a process", size_name(resolution), 1, ours, PHIFLOW, theirs))
+        rows += measured([row("first step of a process", size_name(resolution), 1, ours, PHIFLOW, theirs)])
     return rows
 
 

@@ -6,6 +6,7 @@ TensorFlow and with JAX (conjugate gradients), and against JAX-CFD.
 import math
 
 from common import rollout, row, size_name, skip, wake_flow
+from course import measured, measuring
 from sides import Case, Effort, Side, SkippedError, alternate
 
 LOOP = 50
@@ -167,10 +168,12 @@ def run(effort: Effort, sizes: list[dict[str, int]] = SIZES, batches: tuple[int,
     try:
         for resolution in sizes:
             for batch in batches:
+                measuring(f"wake step, {size_name(resolution)}, batch {batch}")
                 try:
-                    rows += comparison.measure(resolution, batch, effort)
+                    rows += measured(comparison.measure(resolution, batch, effort))
                 except SkippedError as err:
                     skip(f"wake step {size_name(resolution)}, batch {batch}", err)
     finally:
         comparison.close()
-    return rows + cost_per_cell(effort) + cost_of_states(effort)
+    measuring("cost per cell, and of PhiFlow states")
+    return rows + measured(cost_per_cell(effort)) + measured(cost_of_states(effort))

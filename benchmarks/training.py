@@ -6,6 +6,7 @@ identity.
 from dataclasses import dataclass
 
 from common import row, size_name, skip, wake_flow
+from course import measured, measuring
 from sides import Case, Effort, Side, SkippedError, alternate, lazily
 
 RESOLUTION = dict(y=64, x=32)
@@ -125,7 +126,8 @@ def run(
         try:
             if effort.quick and training.unroll > QUICK_UNROLL:
                 raise SkippedError("takes too long for --quick")
-            rows.append(measure(training, effort, resolution))
+            measuring(training.name)
+            rows += measured([measure(training, effort, resolution)])
         except SkippedError as err:
             skip(training.name, err)
     return rows

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 from common import five_digits, processor, read_json, show, skip, versions, write_json
+from course import measuring
 from sides import QUICK, Effort, Side, SkippedError
 from turbulence_means import spectral, starts, statistics, vortices
 from turbulence_sides import GRID, build
@@ -82,8 +83,10 @@ def prediction(forced: bool, effort: Effort) -> tuple[dict, dict]:
     frames = round((2.0 if effort.quick else DURATION[forced]) / FRAME)
     seeds = SEEDS[:1] if effort.quick else SEEDS
     base = starts(GRID, seeds, forced)
+    measuring("the reference, by a spectral solver")
     reference = spectral_frames(*REFERENCE, forced, base, frames)
     rows, fields = [], {"spectral": reference}
+    measuring("the spectral solver on another grid")
     check = compared(spectral_frames(*CHECK, forced, base, frames), reference)
     rows.append({"solver": "spectral", "cells": CHECK[0], "steps_per_unit": PER_UNIT * CHECK[1]} | check)
     for solver, sizes in STEPS.items():
@@ -91,6 +94,7 @@ def prediction(forced: bool, effort: Effort) -> tuple[dict, dict]:
             if effort.quick and n not in SIZES_QUICK:
                 continue
             row = {"solver": solver, "cells": n, "steps_per_unit": PER_UNIT * steps}
+            measuring(f"{solver}, {n} points, {'forced' if forced else 'decaying'}")
             try:
                 with Side(build, timeout=900) as side:
                     side.prepare(solver, forced, VISCOSITY, starts(n, seeds, forced), steps, FRAME, frames)
@@ -136,6 +140,7 @@ def main(arguments: list[str] | None = None):
     effort = QUICK if given.quick else Effort()
     results = read_json(given.out, {})
     for part in given.parts or PARTS:
+        measuring(part)
         begin = time.perf_counter()
         if part == "prediction":
             found, fields = {}, {}

@@ -2,9 +2,11 @@
 
 import errno
 import hashlib
+import importlib
 import json
 import os
 import shutil
+import sys
 import threading
 import time
 import zlib
@@ -125,6 +127,16 @@ def read_arrays(path: Path, kind: str) -> tuple[dict, dict[str, np.ndarray]]:
     if not isinstance(about, dict) or about.get("kind") != kind:
         raise InputError(f"{path} holds no {kind}.")
     return about, arrays
+
+
+def read_toml(path: Path) -> dict:
+    """The content of a TOML file; errors as `reading`, and InputError if it is no TOML: where, and why."""
+    toml = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
+    with reading(path):
+        try:
+            return toml.loads(path.read_text(encoding="utf-8-sig"))
+        except toml.TOMLDecodeError as err:
+            raise InputError(f"{path} is no TOML: {err}.") from err
 
 
 def check_unpacked(file: ZipFile, limit: int, what: str):

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 import common
+import course
 import families
 import methods
 import networks
@@ -141,6 +143,51 @@ def test_failed_part_leaves_the_file_as_it_is(tmp_path, monkeypatch, capsys):
     assert run.main(["pressure", "--out", str(out)]) == 1
     assert "no result" in capsys.readouterr().err
     assert [r["name"] for r in json.loads(out.read_text())] == ["before"]
+
+
+def interrupted_after(rows: list[dict], err: BaseException):
+    """A part that is ended after it has measured some rows."""
+
+    def measure(effort):
+        course.measuring("something")
+        course.measured(rows)
+        course.measuring("something else")
+        raise err
+
+    return measure
+
+
+def test_what_is_measured_is_said_as_it_comes_and_kept_when_it_is_interrupted(tmp_path, monkeypatch, capsys):
+    out = tmp_path / "results.json"
+    common.save(out, "step", [row("other part")])
+    common.save(out, "pressure", [row("a"), row("b"), row("c")])
+    common.write_json(tmp_path / "machine.json", {"parts": {"pressure": {"seconds": 600, "quick": False}}})
+    monkeypatch.setattr(pressure, "run", interrupted_after([row("b", 1.0), row("new", 1.0)], KeyboardInterrupt()))
+    assert run.main(["pressure", "--out", str(out)]) == 130
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == "1 part: pressure; about 10 min, as the last time"
+    (first, second) = [line for line in said if " something" in line]
+    assert re.fullmatch(r"  \d\d:\d\d:\d\d something, about 10 min left", first)
+    assert second.endswith("something else, about 10 min left")
+    between = said[said.index(first) + 1 : said.index(second)]
+    assert between == [f"    {n}, 64x32, batch 1: 1 ms, peer 3 ms: 3x" for n in ("b", "new")]
+    assert said[-1] == f"pressure: interrupted; 2 rows are kept in {out}"
+    rows = json.loads(out.read_text())
+    names = [(r["part"], r["name"], r["median_ms"]) for r in rows]
+    kept = [("pressure", "a", 2.0), ("pressure", "b", 1.0), ("pressure", "c", 2.0), ("pressure", "new", 1.0)]
+    assert names == [("step", "other part", 2.0), *kept] and list(rows[1]) == [*KEYS, "part"]
+
+
+def test_rows_of_a_part_that_fails_are_kept_and_the_last_time_is_not_known_for_another_effort(
+    tmp_path, monkeypatch, capsys
+):
+    out = tmp_path / "results.json"
+    monkeypatch.setattr(pressure, "run", interrupted_after([row("a")], RuntimeError("no more")))
+    common.write_json(tmp_path / "machine.json", {"parts": {"pressure": {"seconds": 600, "quick": True}}})
+    assert run.main(["pressure", "--out", str(out)]) == 1
+    said = capsys.readouterr()
+    assert "left" not in said.out and "no more" in said.err
+    assert [r["name"] for r in json.loads(out.read_text())] == ["a"]
 
 
 def test_unknown_part(capsys):

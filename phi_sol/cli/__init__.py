@@ -5,22 +5,28 @@ import logging
 import os
 import re
 import sys
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
-from ..quiet import quiet_import
+from ..errors import InputError
+from ..quiet import quiet_import, silenced
 from .check import check
 from .common import Command, Lines, say
 from .compare import compare
+from .defaults import Known, read_defaults
+from .doctor import doctor
 from .estimate import estimate
 from .evaluate import evaluate
 from .export import export
 from .generate import generate
 from .import_ import import_
+from .init import init
 from .lists import networks, scenes
 from .pretrained import pretrained
 from .reproduce import reproduce
+from .show import runs, show
 from .sweep import sweep
 from .train import train
 from .view import animate, view
@@ -31,7 +37,6 @@ BAD |= {errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL}
 app = typer.Typer(
     name="phi-sol",
     help="Coarse PDE solvers made accurate by neural networks that are trained inside the solver's loop.",
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -57,10 +62,13 @@ def about(
 
 COMMANDS = (
     scenes,
+    init,
     generate,
     import_,
     check,
     train,
+    runs,
+    show,
     evaluate,
     estimate,
     compare,
@@ -71,9 +79,11 @@ COMMANDS = (
     pretrained,
     view,
     animate,
+    doctor,
 )
 for command in COMMANDS:
     app.command(command.__name__.strip("_"), cls=Command)(command)
+COMPLETE = "_PHI_SOL_COMPLETE"  # the variable that a shell sets when it asks for completions
 
 
 def main(arguments: list[str]) -> int:
@@ -82,12 +92,12 @@ def main(arguments: list[str]) -> int:
 
     A mistake in the user's own code is one line, too; with `PHI_SOL_DEBUG=1` in the environment all of its traceback.
     """
-    from ..errors import DivergedError, FailedError, InputError, printable, user_error
+    from ..errors import DivergedError, FailedError, printable, user_error
 
     def fail(err: Exception, code: int) -> int:
         """One line on stderr."""
         message = err.format_message() if hasattr(err, "format_message") else str(err)
-        known = getattr(command, "commands", {}).get(next(iter(arguments), ""))
+        known = app_command.commands.get(next(iter(arguments), ""))
         names = {p.name for p in known.params} if known else set()
         print("phi-sol: " + printable(in_options(" ".join(message.split()), names)), file=sys.stderr)
         return code
@@ -95,14 +105,17 @@ def main(arguments: list[str]) -> int:
     notes = logging.StreamHandler()
     notes.setFormatter(Lines("phi-sol: %(message)s"))
     logging.getLogger("phi_sol").handlers[:] = [notes]
-    command = typer.main.get_command(app)
+    app_command: Any = typer.main.get_command(app)
+    if os.environ.get(COMPLETE):
+        return completed(app_command)
     quiet_import()
     try:
         for text in arguments:
             if text != printable(text):
                 raise InputError(f"An argument has control characters, or what is not UTF-8: {text}.")
         given = arguments or ["--help"]
-        return command.main(given, prog_name="phi-sol", standalone_mode=False, obj=given) or 0
+        how: dict = dict(prog_name="phi-sol", standalone_mode=False, obj=given)
+        return app_command.main(given, **how, default_map=defaults_for(app_command, given)) or 0
     except (InputError, DivergedError, FailedError) as err:
         return fail(err, 2 if isinstance(err, InputError) else 1)
     except Exception as err:
@@ -120,6 +133,51 @@ def main(arguments: list[str]) -> int:
                 OSError(f"{err.filename}: {err.strerror}") if err.filename else err, 2 if err.errno in BAD else 1
             )
         raise
+
+
+def defaults_for(command: Any, arguments: list[str]) -> dict[str, dict[str, Any]]:
+    """
+    What `phi_sol.toml` says of the options of all commands, for a command line that asks for one of them and not for
+    help; InputError if it is wrong, but for `doctor`, which says so itself.
+    """
+    if arguments[0] not in command.commands or "--help" in arguments:
+        return {}
+    try:
+        return read_defaults(Path(), settable(command))
+    except InputError:
+        if arguments[0] == "doctor":
+            return {}
+        raise
+
+
+def wrong_defaults() -> InputError | None:
+    """What is wrong with `phi_sol.toml` in the current folder."""
+    try:
+        read_defaults(Path(), settable(typer.main.get_command(app)))
+    except InputError as err:
+        return err
+    return None
+
+
+def settable(command: Any) -> dict[str, Known]:
+    """The commands, and their options."""
+    functions = {f.__name__.strip("_"): f for f in COMMANDS}
+    options = {
+        n: {p.name: p.opts for p in c.params if p.param_type_name == "option"} for n, c in command.commands.items()
+    }
+    return {n: Known(functions[n], o) for n, o in options.items()}
+
+
+def completed(command: Any) -> int:
+    """Answers a shell that asks for completions; whatever goes wrong, it says nothing."""
+    with silenced():
+        try:
+            command.main(prog_name="phi-sol", complete_var=COMPLETE)
+        except SystemExit as end:
+            return int(end.code or 0)
+        except Exception:
+            pass
+    return 0
 
 
 def in_options(message: str, names: set[str]) -> str:

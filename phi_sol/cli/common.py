@@ -1,8 +1,11 @@
-"""What the commands share: arguments, tables, and how TensorFlow is started."""
+"""What the commands share: arguments, tables, JSON, and how TensorFlow is started."""
 
+import json
 import logging
+import math
 import os
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,26 +13,40 @@ import typer
 from typer.core import TyperCommand
 
 from ..quiet import start_tensorflow
+from . import completion
+from .defaults import in_force, in_words
 
 
-def option(help: str, default: str | bool = True, *names: str):
-    """An option whose default is shown as a text."""
-    return typer.Option(*names, help=help, show_default=default)
+def option(help: str, default: str | bool = True, *names: str, complete: Callable | None = None):
+    """An option whose default is shown as a text, and whose values a shell completes by a function."""
+    return typer.Option(*names, help=help, show_default=default, autocompletion=complete)
 
 
-SceneArgument = Annotated[str, typer.Argument(metavar="SCENE", help="Name of a known scene, or path of a scene file.")]
+SCENE_HELP = "Name of a known scene, or path of a scene file."
+SceneArgument = Annotated[str, typer.Argument(metavar="SCENE", help=SCENE_HELP, autocompletion=completion.scenes)]
 OutOption = Annotated[Path | None, option("Folder for the output.", False)]
 DataOption = Annotated[list[Path] | None, option("Data folder; may be repeated. Default: data/SCENE.", False)]
+JsonOption = Annotated[bool, option("Print JSON, and nothing else, on stdout.", True, "--json")]
 
 
 class Command(TyperCommand):
-    """A command whose options may be given once only, but for those that are lists: no last one silently wins."""
+    """
+    A command whose options may be given once only, but for those that are lists: no last one silently wins. What the
+    command line does not say is as in `phi_sol.toml`, if that was read.
+    """
 
     def parse_args(self, ctx, args):
+        if ctx.resilient_parsing:  # for a completion: the command line is not finished
+            return super().parse_args(ctx, args)
         _, _, order = self.make_parser(ctx).parse_args(args=list(args))
         for given in order:
             if given.param_type_name == "option" and not given.multiple and order.count(given) > 1:
                 ctx.fail(f"{' / '.join([*given.opts[:1], *given.secondary_opts[:1]])} is given more than once.")
+        if ctx.default_map:
+            ctx.default_map = in_force(ctx.default_map, [g.name for g in order], self.name)
+        if ctx.default_map:
+            names = {p.name: p.opts[0].lstrip("-").replace("-", "_") for p in self.params}
+            note(in_words({names[n]: v for n, v in ctx.default_map.items()}))
         return super().parse_args(ctx, args)
 
 
@@ -43,6 +60,34 @@ class Lines(logging.Formatter):
 def say(text: object):
     """Prints lines on stdout."""
     typer.echo(_printable(text))
+
+
+def note(text: object):
+    """Prints a line on stderr, where it is in the way of no output."""
+    typer.echo(f"phi-sol: {_printable(text)}", err=True)
+
+
+def say_json(content: object):
+    """Prints JSON on stdout; numbers that JSON does not have (infinities, NaN) are null."""
+    typer.echo(json.dumps(_plain(content), indent=2, allow_nan=False))
+
+
+def json_of_plan(as_json: bool, dry_run: bool):
+    """Raises InputError for a command that would print its work as JSON without being asked for a plan only."""
+    from ..errors import InputError
+
+    if as_json and not dry_run:
+        raise InputError("--json prints what would be done: add --dry-run.")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(n): _plain(v) for n, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return str(value) if isinstance(value, Path) else value
 
 
 def _printable(text: object) -> str:

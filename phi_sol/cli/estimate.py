@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from . import common
+from . import common, completion
 from .common import OutOption, SceneArgument, option, say
 
 
@@ -11,7 +11,11 @@ def estimate(
     scene: SceneArgument,
     unknown: Annotated[
         list[str] | None,
-        option("A parameter, a field at the start, or a profile such as inlet; may be repeated.", False),
+        option(
+            "A parameter, a field at the start, or a profile such as inlet; may be repeated.",
+            False,
+            complete=completion.unknowns,
+        ),
     ] = None,
     data: Annotated[
         list[Path] | None, option("Data folder; may be repeated. Default: data/SCENE.", False, "--data", "--from")
@@ -20,11 +24,20 @@ def estimate(
         list[int] | None, option("Number of a simulation in the data; may be repeated. Default: all.", False)
     ] = None,
     run: Annotated[
-        Path | None, option("Folder of a run, or pretrained: the corrected source instead of the source.", False)
+        Path | None,
+        option(
+            "Folder of a run, or pretrained: the corrected source instead of the source.",
+            False,
+            complete=completion.runs,
+        ),
     ] = None,
     observe: Annotated[
         list[str] | None,
-        option("A field or component that is seen; may be repeated.", "velocity, or what the run corrects"),
+        option(
+            "A field or component that is seen; may be repeated.",
+            "velocity, or what the run corrects",
+            complete=completion.fields,
+        ),
     ] = None,
     every: Annotated[int, option("Only every so many frames are seen.")] = 1,
     region: Annotated[str | None, option("Where: from and to by axis, e.g. y=100:150,x=20:80.", "everywhere")] = None,
@@ -47,6 +60,7 @@ def estimate(
         option(
             "gauss-newton, gauss-newton-products, l-bfgs, or an optimizer of Keras.",
             "the first for up to 32 numbers, else l-bfgs",
+            complete=completion.searches,
         ),
     ] = None,
     iterations: Annotated[int, option("At most so many, for each start and window.")] = 50,

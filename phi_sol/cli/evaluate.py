@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from . import common
+from . import common, completion
 from .common import DataOption, OutOption, SceneArgument, option, say
 
 
@@ -18,6 +18,7 @@ def evaluate(
             True,
             "--run",
             "--runs",
+            complete=completion.runs,
         ),
     ] = None,
     frames: Annotated[int | None, option("Steps of the source in a rollout.", "as recorded, at most 500")] = None,
@@ -37,6 +38,7 @@ def evaluate(
         option(
             "Of the networks, as for train: 16 bits are faster where the processor or GPU has instructions for them.",
             "each one's own",
+            complete=completion.precisions,
         ),
     ] = None,
     anyway: Annotated[

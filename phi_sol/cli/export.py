@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
+from . import completion
 from .common import DataOption, SceneArgument, data_folders, option, quiet_tensorflow, say
 
 
@@ -12,11 +13,15 @@ def export(
     out: Annotated[Path, option("Folder for the files.", False, "--out", "-o")],
     data: DataOption = None,
     run: Annotated[
-        list[Path] | None, option("Folder of a corrector; may be repeated.", False, "--run", "--runs")
+        list[Path] | None,
+        option("Folder of a corrector; may be repeated.", False, "--run", "--runs", complete=completion.runs),
     ] = None,
     format: Annotated[
         str,
-        option("netcdf (for xarray and ParaView), vtk (ParaView), zarr, well (The Well), or phiflow (PhiFlow scenes)."),
+        option(
+            "netcdf (for xarray and ParaView), vtk (ParaView), zarr, well (The Well), or phiflow (PhiFlow scenes).",
+            complete=completion.one_of("netcdf", "vtk", "zarr", "well", "phiflow"),
+        ),
     ] = "netcdf",
     frames: Annotated[int | None, option("Steps.", "as recorded")] = None,
     every: Annotated[int, option("Export every so many frames.")] = 1,

@@ -3,15 +3,20 @@
 from pathlib import Path
 from typing import Annotated
 
-from .common import OutOption, SceneArgument, option, quiet_tensorflow, say
+from . import completion
+from .common import JsonOption, OutOption, SceneArgument, json_of_plan, option, quiet_tensorflow, say, say_json
 from .engines import ClusterOption, SchedulerOption, WorkersOption, engine_of, one_of
 
 
 def generate(
     scene: SceneArgument,
-    split: Annotated[str | None, option("train, test or all.", "all, or train with --param")] = None,
+    split: Annotated[
+        str | None,
+        option("train, test or all.", "all, or train with --param", complete=completion.one_of("train", "test", "all")),
+    ] = None,
     param: Annotated[
-        list[str] | None, option("Parameter values, e.g. reynolds=250,900, instead of the scene's.")
+        list[str] | None,
+        option("Parameter values, e.g. reynolds=250,900, instead of the scene's.", complete=completion.parameters),
     ] = None,
     frames: Annotated[int | None, option("Recorded steps; frame 0 is the start.", "the scene's")] = None,
     warmup: Annotated[int | None, option("Steps discarded before frame 0.", "the scene's")] = None,
@@ -25,6 +30,7 @@ def generate(
     cluster: ClusterOption = None,
     part: Annotated[str | None, option("i/n: only the i-th of n shares of the batches, for job arrays.", False)] = None,
     dry_run: Annotated[bool, option("Print what would be written, and write nothing.", True, "--dry-run")] = False,
+    as_json: JsonOption = False,
 ):
     """
     Compute reference simulations and store them as PhiFlow scenes.
@@ -41,6 +47,7 @@ def generate(
     from ..files import visible
     from . import pairs
 
+    json_of_plan(as_json, dry_run)
     experiment = load_experiment(scene)
     parameters = pairs.lists(param, "param", "reynolds=250,900")
     split = split or ("train" if parameters else "all")
@@ -68,6 +75,9 @@ def generate(
 
     how: dict = dict(parameters=parameters or None, frames=frames, warmup=warmup, batch=batch, start=start)
     generators = {s: Generator(experiment, s, folders[s], **how) for s in chosen}
+    if as_json:
+        plans = [{"split": s, "folder": folders[s], "frames": g.frames} | g.plan() for s, g in generators.items()]
+        return say_json(plans)
     if dry_run:
         for s, generator in generators.items():
             plan = generator.plan()

@@ -6,16 +6,21 @@ from typing import Annotated
 
 import typer
 
+from . import completion
 from .common import OutOption, SceneArgument, option, quiet_tensorflow, say
 
 
 def import_(
     scene: SceneArgument,
     files: Annotated[list[Path], typer.Argument(metavar="FILES...", help="One or several, each with simulations.")],
-    split: Annotated[str, option("train or test.")] = "train",
+    split: Annotated[str, option("train or test.", complete=completion.one_of("train", "test"))] = "train",
     param: Annotated[
         list[str] | None,
-        option("Values of a parameter, one for each simulation or one for all: reynolds=100,200.", False),
+        option(
+            "Values of a parameter, one for each simulation or one for all: reynolds=100,200.",
+            False,
+            complete=completion.parameters,
+        ),
     ] = None,
     map_: Annotated[
         list[str] | None,

@@ -4,14 +4,18 @@ from typing import Annotated
 
 import typer
 
-from .common import say, wide_console
+from . import completion
+from .common import JsonOption, say, say_json, wide_console
 
 COLUMNS = {"scene": "scene", "network": "network", "error": "MAE", "source_error": "MAE of SRC", "cost": "ms per time"}
 COLUMNS |= {"speedup": "speed-up", "speedup_reference": "cheaper than the reference"}
 
 
 def pretrained(
-    scene: Annotated[str | None, typer.Argument(metavar="[SCENE]", help="Shows its whole card.")] = None,
+    scene: Annotated[
+        str | None, typer.Argument(metavar="[SCENE]", help="Shows its whole card.", autocompletion=completion.shipped)
+    ] = None,
+    as_json: JsonOption = False,
 ):
     """
     Show the trained correctors that come with phi_sol, or the card of one: error, cost, range of validity.
@@ -21,6 +25,10 @@ def pretrained(
     """
     from ..storage.shipped import card, pretrained_folder, pretrained_scenes
 
+    if as_json:
+        names = pretrained_scenes() if scene is None else [scene]
+        cards = [card(n) | {"folder": pretrained_folder(n)} for n in names]
+        return say_json(cards if scene is None else cards[0])
     if scene is not None:
         facts = card(scene)
         width = max(map(len, facts))

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from . import common
-from .common import OutOption, option, say
+from . import common, completion
+from .common import JsonOption, OutOption, json_of_plan, option, say, say_json
 from .engines import ClusterOption, SchedulerOption, WorkersOption, engine_of, one_of
 
 
@@ -15,7 +15,9 @@ def reproduce(
     scene: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[SCENE ...]", help="Known scenes or scene files. Default: those with a schedule of the paper's."
+            metavar="[SCENE ...]",
+            help="Known scenes or scene files. Default: those with a schedule of the paper's.",
+            autocompletion=completion.scenes,
         ),
     ] = None,
     budget: Annotated[
@@ -29,6 +31,7 @@ def reproduce(
     data: Annotated[Path | None, option("Data folder. Default: data/SCENE.", False)] = None,
     out: OutOption = None,
     dry_run: Annotated[bool, option("Measure and print what it will cost, and do nothing.", True, "--dry-run")] = False,
+    as_json: JsonOption = False,
 ):
     """
     Make the paper's table: generate, train from several seeds, evaluate.
@@ -42,6 +45,7 @@ def reproduce(
     from ..errors import InputError
     from ..experiment import load_experiment, scene_names
 
+    json_of_plan(as_json, dry_run)
     experiments = [load_experiment(s) for s in scene or scene_names()]
     experiments = [e for e in experiments if scene or e.paper is not None]
     if len(experiments) > 1 and (data is not None or out is not None):
@@ -52,11 +56,16 @@ def reproduce(
     from ..training.plan import parse_duration
 
     seconds = None if budget is None else parse_duration(budget)
+    plans = []
     for e in experiments:
         folder = out or Path("runs") / e.name / "reproduction"
         reproduction = Reproduction(e, folder, data or Path("data") / e.name, seconds, seeds)
-        say(f"{e.name}: measuring what it will cost")
+        if not as_json:
+            say(f"{e.name}: measuring what it will cost")
         costs = reproduction.costs()
+        plans.append({"scene": e.name, "costs": [{"what": c.text, "seconds": c.seconds} for c in costs]})
+        if as_json:
+            continue
         for cost in costs:
             say(f"  {duration(cost.seconds):>8}  {cost.text}")
         say(f"  {duration(sum(c.seconds for c in costs)):>8}  in all, as measured on this machine just now")
@@ -66,6 +75,8 @@ def reproduce(
             if engine is not None:
                 spread(reproduction, engine)
         carry_out(reproduction)  # what is left: with an engine the evaluation
+    if as_json:
+        say_json(plans)
 
 
 def spread(reproduction, engine):

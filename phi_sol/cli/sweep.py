@@ -4,8 +4,11 @@ import csv
 from pathlib import Path
 from typing import Annotated
 
+import typer
+
 from . import common
-from .common import DataOption, OutOption, SceneArgument, option, say
+from .common import DataOption, JsonOption, OutOption, SceneArgument, json_of_plan, note, option, say, say_json
+from .defaults import in_words
 from .engines import ClusterOption, SchedulerOption, WorkersOption, engine_of, one_of
 
 
@@ -25,13 +28,15 @@ def sweep(
     cluster: ClusterOption = None,
     out: OutOption = None,
     dry_run: Annotated[bool, option("Print the trainings, and do nothing.", True, "--dry-run")] = False,
+    as_json: JsonOption = False,
+    context: typer.Context = None,  # type: ignore[assignment]
 ):
     """
     Train with all combinations of settings, and evaluate them together.
 
     Default output: runs/SCENE/sweep, with a folder for each training, the evaluation of all, sweep.csv, and log.jsonl
     for programs that watch. The same command goes on where it was interrupted; with more values or seeds it trains
-    those that are new.
+    those that are new. What phi_sol.toml says of train holds for all of them.
     """
     from ..errors import FailedError, InputError, MissingError
     from ..experiment import load_experiment
@@ -40,6 +45,7 @@ def sweep(
     from ..workers.local import Workers
     from . import pairs, sweeps
 
+    json_of_plan(as_json, dry_run)
     experiment = load_experiment(scene)
     one_of(workers=workers, scheduler=scheduler, cluster=cluster)
     if file is not None and not file.is_file():
@@ -48,6 +54,9 @@ def sweep(
     values = sweeps.settings(pairs.pairs(set_, "set", "unroll=4,8"), content.get("set", {}))
     if not values:
         raise InputError("There is nothing to vary: give values with --set, e.g. --set unroll=4,8, or a --file.")
+    if fixed := sweeps.fixed(context.find_root().default_map or {}, values):
+        note(in_words(fixed))
+        values = {n: [sweeps.text_of(v)] for n, v in fixed.items()} | values
     folders = data or [Path("data") / experiment.name]
     for split in ("train", "test"):
         find_simulations(common.data_folders(data, experiment.name), split)
@@ -55,6 +64,9 @@ def sweep(
     seeds = content.get("seeds", 1) if seeds is None else seeds
     frames = content.get("frames") if frames is None else frames
     plan = sweeps.Sweep(experiment, values, seeds, out or Path("runs") / experiment.name / "sweep", folders)
+    if as_json:
+        facts = [{"run": r.name, "finished": plan.is_trained(r), "train": r.arguments()} for r in plan.runs]
+        return say_json(facts)
     if dry_run:
         for run in plan.runs:
             say(f"{run.name}{' (finished)' if plan.is_trained(run) else ''}: {' '.join(run.arguments())}")

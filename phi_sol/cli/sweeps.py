@@ -1,10 +1,8 @@
 """Sweeps: the combinations of settings, what each is as a training, and what is known of those that are done."""
 
-import importlib
 import json
-import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
@@ -15,10 +13,11 @@ import typer
 
 from ..errors import FailedError, InputError, MissingError, integer, quoted, suggestion
 from ..experiment import Experiment
-from ..files import reading, resolved, visible
+from ..files import read_toml, reading, resolved, visible
 from ..flows.comparison import first_difference
 from ..storage.files import read_json, write_json
 from ..workers.items import Engine, Item, Outcome
+from .defaults import in_force
 
 PLAN_FILE, LOG_FILE = "sweep.json", "log.jsonl"
 TRAINED, EVALUATED = "run.json", "results.json"
@@ -61,17 +60,15 @@ def content_of(file: Path) -> dict:
     The content of a TOML or YAML file, the values in `set` as texts; InputError if it holds something else than `set`,
     `seeds` and the like.
     """
-    with reading(file):
-        text = file.read_text()
-        if file.suffix == ".toml":
-            name = "tomllib" if sys.version_info >= (3, 11) else "tomli"
-            content = importlib.import_module(name).loads(text)
-        else:
+    if file.suffix == ".toml":
+        content = read_toml(file)
+    else:
+        with reading(file):
             try:
                 import yaml
             except ImportError:
                 raise InputError(f"{file}: YAML needs a further package, pip install pyyaml; or write TOML.") from None
-            content = yaml.safe_load(text)
+            content = yaml.safe_load(file.read_text())
     known = ("set", "seeds", "frames")
     if not isinstance(content, dict) or not isinstance(content.get("set"), dict):
         raise InputError(f"{file} needs a table `set` with the values of each option, e.g. unroll = [4, 8].")
@@ -87,7 +84,17 @@ def _texts(file: Path, name: str, given: Any) -> list[str]:
     values = given if isinstance(given, list) else [given]
     if any(isinstance(v, dict | list) for v in values):
         raise InputError(f"{file}: the values of {name} must be numbers, texts, true or false.")
-    return [str(v).lower() if isinstance(v, bool) else str(v) for v in values]
+    return [text_of(v) for v in values]
+
+
+def text_of(value: Any) -> str:
+    """A value of an option as `settings` has it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def fixed(defaults: Mapping[str, Mapping[str, Any]], values: Mapping[str, Any]) -> dict[str, Any]:
+    """What `phi_sol.toml` says of the options of `train` that a sweep can set, and that these values do not."""
+    return {n: v for n, v in in_force(defaults.get("train", {}), values, "train").items() if n in _options()}
 
 
 @cache

@@ -8,9 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
+from . import completion
 from .common import DataOption, OutOption, data_folders, named, option, quiet_tensorflow, say
-from .launch import launch
 from .pairs import numbers
+from .several import check_several
 
 SCENES = "the scene's"
 SEVERAL = "Name of a known scene, or path of a scene file; several for one corrector of all of them."
@@ -19,21 +20,32 @@ OF_SCENE = ("batch", "learning_rate", "decay", "ramp", "clip", "steps", "optimiz
 
 def train(
     context: typer.Context,
-    scenes: Annotated[list[str], typer.Argument(metavar="SCENE...", help=SEVERAL)],
+    scenes: Annotated[list[str], typer.Argument(metavar="SCENE...", help=SEVERAL, autocompletion=completion.scenes)],
     data: DataOption = None,
     method: Annotated[
-        str, option("pre, pre-sr, non, nog, sol, pure, node or pinn; for poisson_2d non, phy, sol or sol-phy.")
+        str,
+        option(
+            "pre, pre-sr, non, nog, sol, pure, node or pinn; for poisson_2d non, phy, sol or sol-phy.",
+            complete=completion.methods,
+        ),
     ] = "sol",
     unroll: Annotated[
         int | None, option("Unrolled steps n of NOG-, SOL-, PURE- and NODE-n; of the solver for poisson_2d.", SCENES)
     ] = None,
     placement: Annotated[
-        str | None, option("Where the correction enters: after the step, or inside as a force.", "after")
+        str | None,
+        option(
+            "Where the correction enters: after the step, or inside as a force.",
+            "after",
+            complete=completion.one_of("after", "inside"),
+        ),
     ] = None,
     project: Annotated[bool, option("Make the corrected velocity divergence-free.", True, "--project")] = False,
     closure: Annotated[
         str | None,
-        option("What the network gives: viscosity or stress of a closure, or increment.", SCENES),
+        option(
+            "What the network gives: viscosity or stress of a closure, or increment.", SCENES, complete=completion.forms
+        ),
     ] = None,
     weights: Annotated[
         str | None, option("Of several scenes, how often each is drawn, e.g. wake_2d=2,smoke_2d=1.", "all 1")
@@ -42,7 +54,12 @@ def train(
         bool, option("Channels without dimension: for other cells, speeds and steps, too.", True, "--scale-free")
     ] = False,
     integrator: Annotated[
-        str | None, option("Runge-Kutta method of a neural ODE (node): rk4, rk3 or heun.", "rk4")
+        str | None,
+        option(
+            "Runge-Kutta method of a neural ODE (node): rk4, rk3 or heun.",
+            "rk4",
+            complete=completion.one_of("rk4", "rk3", "heun"),
+        ),
     ] = None,
     truncate: Annotated[int | None, option("Cut the gradient after every so many steps.", "never")] = None,
     push_forward: Annotated[int | None, option("Steps without gradient before those of the loss.", SCENES)] = None,
@@ -74,11 +91,17 @@ def train(
             "fast, faster, fastest, small, resnet, convnet, unet, deep-unet, dilated, fno (phi-sol networks), or "
             "FILE.py:NAME of a builder or model.",
             SCENES,
+            complete=completion.networks,
         ),
     ] = None,
     start: Annotated[
         Path | None,
-        option("Run to start from: its network, weights and normalisation; or pretrained.", False, "--from"),
+        option(
+            "Run to start from: its network, weights and normalisation; or pretrained.",
+            False,
+            "--from",
+            complete=completion.runs,
+        ),
     ] = None,
     frozen: Annotated[
         bool, option("With --from: train the last layer only, on features as they are.", True, "--frozen")
@@ -91,7 +114,10 @@ def train(
     ] = None,
     batch: Annotated[int | None, option("Windows per iteration, on all devices together.", SCENES)] = None,
     optimizer: Annotated[
-        str | None, option("adam, adamw, lion, nadam, rmsprop, sgd, or FILE.py:NAME of one.", SCENES)
+        str | None,
+        option(
+            "adam, adamw, lion, nadam, rmsprop, sgd, or FILE.py:NAME of one.", SCENES, complete=completion.optimizers
+        ),
     ] = None,
     learning_rate: Annotated[float | None, option("The optimizer's, at the start.", SCENES)] = None,
     decay: Annotated[
@@ -101,6 +127,7 @@ def train(
             SCENES,
             "--decay",
             "--schedule",
+            complete=completion.decays,
         ),
     ] = None,
     ramp: Annotated[
@@ -113,7 +140,8 @@ def train(
         float | None, option("Momentum of an average of the weights, e.g. 0.999; it is what is saved.", "none")
     ] = None,
     precision: Annotated[
-        str | None, option("Of the network: float32, mixed_bfloat16 or mixed_float16.", "float32")
+        str | None,
+        option("Of the network: float32, mixed_bfloat16 or mixed_float16.", "float32", complete=completion.precisions),
     ] = None,
     validation: Annotated[
         int | None, option("Training simulations held out to choose the best model; 0: none.", "1 of at least 4")
@@ -124,9 +152,15 @@ def train(
     tensorboard: Annotated[
         bool, option("Write logs for TensorBoard into the run's folder.", True, "--tensorboard")
     ] = False,
-    device: Annotated[str, option("gpu, cpu, or auto: a GPU where there is one.")] = "auto",
+    device: Annotated[
+        str, option("gpu, cpu, or auto: a GPU where there is one.", complete=completion.one_of("auto", "cpu", "gpu"))
+    ] = "auto",
     strategy: Annotated[
-        str, option("Devices: none (one), mirrored (all), multi-worker (several machines, by TF_CONFIG).")
+        str,
+        option(
+            "Devices: none (one), mirrored (all), multi-worker (several machines, by TF_CONFIG).",
+            complete=completion.one_of("none", "mirrored", "multi-worker"),
+        ),
     ] = "none",
     seed: Annotated[int, option("Seed of weights and data order.")] = 0,
     curriculum: Annotated[
@@ -164,7 +198,7 @@ def train(
 
     experiments = [load_experiment(s) for s in scenes]
     experiment, several = experiments[0], len(scenes) > 1
-    _check_several(experiments, data, weights, out)
+    check_several(experiments, data, weights, out)
     exclusive: Any = {"steps": steps, "budget": budget}, {"unroll": unroll, "stages": stages}
     exclusive += ({"from": start, "network": network},)
     exclusive += ({"closure": None if closure == "increment" else closure, "placement": placement},)
@@ -202,6 +236,8 @@ def train(
     if workers is not None:
         if strategy != "none":
             raise InputError("--workers and --strategy exclude each other: workers have the strategy multi-worker.")
+        from .launch import launch
+
         return launch(context.obj, workers, folder)
     how |= {"loss": named(loss)}
     plan |= {"steps": steps, "precision": precision, "optimizer": named(optimizer), "decay": named(decay)}
@@ -252,25 +288,3 @@ def train(
     trainer.fit(tensorboard=tensorboard)
     if trainer.chief:
         say(f"{trainer.step} iterations, {trainer.outcome} in {folder}")
-
-
-def _check_several(experiments: list, data: list[Path] | None, weights: str | None, out: Path | None):
-    """Raises InputError for several scenes that can't be trained together, or for options that are not for one."""
-    from ..errors import InputError
-    from ..flows.common_ground import check_together
-
-    names = [e.name for e in experiments]
-    if len(names) == 1:
-        if weights is not None:
-            raise InputError("--weights says how often each of several scenes is drawn: for one leave it out.")
-        return
-    if twice := sorted({n for n in names if names.count(n) > 1}):
-        raise InputError(f"The scene {twice[0]} is there twice: name each once, and --weights for how often it counts.")
-    if out is None:
-        raise InputError("A training on several scenes needs a folder: --out, e.g. --out runs/foundation.")
-    if data and len(data) != len(names):
-        raise InputError(f"{len(names)} scenes need --data {len(names)} times, in their order, not {len(data)} times.")
-    for other in experiments[1:]:
-        if other.task != experiments[0].task:
-            raise InputError(f"{names[0]} and {other.name} can't be trained together: their tasks differ.")
-    check_together({e.name: e.pair.source for e in experiments})

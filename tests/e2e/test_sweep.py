@@ -54,7 +54,7 @@ def test_files(name, text, tmp_path):
         ("unroll = 3", "needs a table `set`"),
         ("sedes = 3\n[set]\nunroll=3", "unknown entry 'sedes'. Did you mean 'seeds'"),
         ("[set]\nunroll = [[3]]", "the values of unroll must be numbers, texts, true or false"),
-        ("[set", "is damaged"),
+        ("[set", "s.toml is no TOML: Expected"),
     ],
 )
 def test_files_that_say_something_else(text, message, tmp_path):

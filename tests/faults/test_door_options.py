@@ -25,6 +25,7 @@ BEFORE = {
     "reproduce": ["tiny.py", "--dry-run", "--budget", "1s", "--data", "data", "--out", "out"],
     "networks": ["--no-timing"],
     "pretrained": [],
+    "init": ["new.py"],
     "scenes": [],
     "animate": ["data", "--out", "out.gif"],
 }
