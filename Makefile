@@ -1,13 +1,15 @@
-# Every target does its own set-up: a virtual environment in .venv with the package and its tools (in .venv-bench with their peers, too).
+# Every target does its own set-up: a virtual environment in .venv with the package and its tools (in .venv-bench with their peers, too, in .venv-docs for the site).
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 BENCH_VENV := .venv-bench
+DOCS_VENV := .venv-docs
 DEMO := demo
 DEMO_BUDGET ?= 90s
 TEST_PROCESSES ?= 2
+EXECUTE ?= true
 
-.PHONY: demo test test-slow lint bench clean
+.PHONY: demo docs test test-slow lint bench clean
 
 $(VENV)/.installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -33,6 +35,17 @@ $(BENCH_VENV)/.installed: setup.cfg pyproject.toml
 bench: $(BENCH_VENV)/.installed
 	$(BENCH_VENV)/bin/python benchmarks/run.py $(PARTS)
 
+$(DOCS_VENV)/.installed: setup.cfg pyproject.toml
+	$(PYTHON) -m venv $(DOCS_VENV)
+	$(DOCS_VENV)/bin/python -m pip install --quiet --upgrade pip
+	$(DOCS_VENV)/bin/python -m pip install --quiet --editable ".[docs]"
+	touch $@
+
+# The documentation as a site, in build/docs; its notebooks are executed, but for make docs EXECUTE=false.
+docs: $(DOCS_VENV)/.installed
+	EXECUTE=$(EXECUTE) NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs build
+	$(DOCS_VENV)/bin/python website/check.py build/docs
+
 # In five parts, each in processes of its own: what XLA has compiled stays in a process, up to 14 GB in all of each of two.
 PART_1 := tests/e2e tests/viewer
 PART_2 := tests/evaluation tests/verification tests/tasks
@@ -55,4 +68,4 @@ lint: $(VENV)/.installed
 	$(BIN)/mypy
 
 clean:
-	rm -rf $(VENV) $(BENCH_VENV) $(DEMO) build *.egg-info
+	rm -rf $(VENV) $(BENCH_VENV) $(DOCS_VENV) $(DEMO) build *.egg-info
