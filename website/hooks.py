@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import griffe
+from markdown_it import MarkdownIt
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
@@ -26,11 +27,12 @@ log = logging.getLogger("mkdocs.hooks.phi_sol")
 
 # pages of the site whose text is that of a file elsewhere in the repository
 PULLED = {
-    "benchmarks/index.md": "benchmarks/README.md",
+    "benchmarks.md": "benchmarks/README.md",
     "changelog.md": "CHANGELOG.md",
     "contributing.md": "CONTRIBUTING.md",
 }
 SAME = {source: page for page, source in PULLED.items()} | {"README.md": "index.md"}
+COMMON = MarkdownIt("gfm-like", {"linkify": False})
 LINK = re.compile(r"(\]\()([^)#\s]+)((?:#[^)]*)?\))")
 UNTIL_WRITTEN = """# Contribute
 
@@ -84,6 +86,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         target = SAME.get(inside, inside.removeprefix("docs/"))
         return found[1] + posixpath.relpath(target, folder or ".") + found[3]
 
+    if here == "index.md":
+        page.meta["hide"] = ["navigation"]
     if here == "notebooks/index.md":
         markdown = markdown.replace("<!-- gallery -->", sources.gallery())
     if here == "api/index.md":
@@ -94,6 +98,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Names in code font that are public lead to the API, but not in headings, links and blocks of code."""
+    _check_reading(html, page)
     places = {n: files.get_file_from_path(p).url for p, names in sources.api_pages().items() for n in names}
 
     def link(found: re.Match) -> str:
@@ -111,6 +116,21 @@ def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -
     skipped = r"<(?P<tag>pre|a|h\d|div class=\"doc doc-signature)\b.*?</(?P=tag)>"
     code = r"<code>(?P<whole>phi_sol\.)?(?P<name>[A-Za-z]\w*)(?:\.(?P<member>\w+))?(?:\(\))?</code>"
     return re.sub(f"{skipped}|{code}", link, html, flags=re.S)
+
+
+def _check_reading(html: str, page: Page) -> None:
+    """
+    Warns where the page has other parts than in the repository, which shows Markdown by CommonMark's rules.
+
+    Python's Markdown wants an empty line before a list, and four spaces before what goes on inside of one.
+    """
+    if page.markdown is None or page.file.src_uri.startswith(("api/", "notebooks/")):
+        return
+    expected = COMMON.render(page.markdown)
+    for part in ("li", "table", "tr", "pre", "blockquote", "img", "h2", "h3"):
+        here, there = (len(re.findall(rf"<{part}[ >]", text)) for text in (html, expected))
+        if here != there:
+            log.warning(f"{page.file.src_uri}: {here} times <{part}> on the site, {there} times in the repository")
 
 
 def _in_repository(page: str, target: str) -> str | None:
