@@ -1,5 +1,6 @@
 """The public names as griffe reads them from the sources, without importing them."""
 
+import re
 from collections.abc import Iterator
 from functools import cache
 
@@ -28,9 +29,10 @@ def public() -> dict[str, griffe.Object]:
 
 
 def inherited(cls: griffe.Class) -> list[str]:
-    """Names of what a class has from bases that are not public; those of public ones stand with them."""
-    shown = {c.path for c in public().values()}
-    return [n for n, m in cls.inherited_members.items() if documented(m) and m.final_target.parent.path not in shown]
+    """Names of what a class has from bases that are not public; what public ones show stands with them."""
+    known = {c.path for c in public().values()}
+    shown = {n for base in cls.mro() if base.path in known for n in base.all_members}
+    return [n for n, m in cls.inherited_members.items() if documented(m) and n not in shown]
 
 
 def documented(member: griffe.Object | griffe.Alias) -> bool:
@@ -56,8 +58,11 @@ def members(name: str) -> Iterator[griffe.Object | griffe.Alias]:
 
 
 def first_line(found: griffe.Object | griffe.Alias) -> str:
+    """The first sentence of a docstring, as far as an equation that follows it."""
     text = found.docstring.value.strip() if found.docstring else ""
-    return " ".join(text.split("\n\n")[0].split())
+    paragraph = " ".join(text.split("\n\n")[0].split())
+    sentence = re.split(r"(?<=[.:])\s(?=[A-Z])", paragraph)[0]
+    return sentence.rstrip(".,:") + "."
 
 
 def said(name: str) -> set[str]:

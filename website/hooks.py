@@ -91,7 +91,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     if here == "notebooks/index.md":
         markdown = markdown.replace("<!-- gallery -->", sources.gallery())
     if here == "api/index.md":
-        markdown = markdown.replace("<!-- names -->", _names())
+        markdown = markdown.replace("<!-- names -->", _names(config))
     markdown = LINK.sub(relink, markdown)
     return sources.DIRECTIVE.sub(_directive, markdown)
 
@@ -152,15 +152,14 @@ def _directive(found: re.Match) -> str:
     return found[0]
 
 
-def _names() -> str:
-    """A table of the public names of each page, one line each."""
+def _names(config: MkDocsConfig) -> str:
+    """The public names of each page in the order of the navigation, one line each."""
+    names = sources.api_pages()
+    (entries,) = (entries for section in config.nav or () for name, entries in section.items() if name == "API")
     parts = []
-    for page, names in sources.api_pages().items():
-        if names:
-            title = (sources.DOCS / page).read_text().splitlines()[0].removeprefix("# ")
-            parts += [f"## [{title}]({posixpath.basename(page)})", "", "| | |", "| --- | --- |"]
-            for name in names:
-                line = api.first_line(api.public()[name]).replace("|", "\\|")
-                parts.append(f"| [`{name}`]({posixpath.basename(page)}#phi_sol.{name}) | {line} |")
-            parts.append("")
+    for title, page in (item for entry in entries if isinstance(entry, dict) for item in entry.items()):
+        file = posixpath.basename(page)
+        parts += [f"## [{title}]({file})", ""]
+        parts += [f"- [`{n}`]({file}#phi_sol.{n}): {api.first_line(api.public()[n])}" for n in names[page]]
+        parts.append("")
     return "\n".join(parts)
