@@ -1,13 +1,15 @@
-# Every target does its own set-up: a virtual environment in .venv with the package and its tools (in .venv-bench with their peers, too).
+# Every target does its own set-up: a virtual environment in .venv with the package and its tools (in .venv-bench with their peers, too, in .venv-docs for the site).
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 BENCH_VENV := .venv-bench
+DOCS_VENV := .venv-docs
 DEMO := demo
 DEMO_BUDGET ?= 90s
 TEST_PROCESSES ?= 2
+EXECUTE ?= true
 
-.PHONY: demo test test-slow test-lowest test-highest lint bench constraints clean
+.PHONY: demo docs test test-slow test-lowest test-highest lint bench constraints clean
 
 $(VENV)/.installed: setup.cfg pyproject.toml phi_sol/version.py
 	$(PYTHON) -m venv $(VENV)
@@ -32,6 +34,17 @@ $(BENCH_VENV)/.installed: setup.cfg pyproject.toml phi_sol/version.py
 # Some parts only: make bench PARTS="step pressure". See benchmarks/README.md.
 bench: $(BENCH_VENV)/.installed
 	$(BENCH_VENV)/bin/python benchmarks/run.py $(PARTS)
+
+$(DOCS_VENV)/.installed: setup.cfg pyproject.toml
+	$(PYTHON) -m venv $(DOCS_VENV)
+	$(DOCS_VENV)/bin/python -m pip install --quiet --upgrade pip
+	$(DOCS_VENV)/bin/python -m pip install --quiet --editable ".[docs]"
+	touch $@
+
+# The documentation as a site, in build/docs; its notebooks are executed, but for make docs EXECUTE=false.
+docs: $(DOCS_VENV)/.installed
+	EXECUTE=$(EXECUTE) NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs build
+	$(DOCS_VENV)/bin/python website/check.py build/docs
 
 # In five parts, each in processes of its own: what XLA has compiled stays in a process, up to 14 GB in all of each of two.
 PART_1 := tests/e2e tests/viewer
@@ -78,4 +91,4 @@ constraints: $(BENCH_VENV)/.installed
 	$(BENCH_VENV)/bin/python benchmarks/constraints.py
 
 clean:
-	rm -rf $(VENV) $(BENCH_VENV) .venv-lowest .venv-highest $(DEMO) build dist *.egg-info
+	rm -rf $(VENV) $(BENCH_VENV) $(DOCS_VENV) .venv-lowest .venv-highest $(DEMO) build dist *.egg-info

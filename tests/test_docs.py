@@ -27,10 +27,11 @@ SMALLER = {
 }
 
 
-def test_python_in_the_readme(tiny_scene, tmp_path, monkeypatch):
+def test_python_in_the_readme_and_in_getting_started(tiny_scene, tmp_path, monkeypatch):
     matplotlib.use("Agg")
     monkeypatch.chdir(tmp_path)
-    stepping, training = re.findall(r"```python\n(.*?)```", PAGES[0].read_text(), re.S)
+    (stepping,) = re.findall(r"```python\n(.*?)```", PAGES[0].read_text(), re.S)
+    (training,) = re.findall(r"```python\n(.*?)```", (REPOSITORY / "docs" / "getting-started.md").read_text(), re.S)
     assert len(stepping.strip().splitlines()) <= 15
     for code in (training, stepping):
         for old, new in SMALLER.items():
@@ -58,6 +59,22 @@ def test_scene_copied_as_the_docs_say(tmp_path):
     shutil.copy(REPOSITORY / "scenes" / "wake_2d.py", tmp_path / "my_wake.py")
     assert load_experiment(str(tmp_path / "my_wake.py")).name == "wake_2d"
     assert os.path.exists(REPOSITORY / "docs" / "getting-started.md")
+
+
+def test_scene_of_the_front_page(tmp_path):
+    """It loads, and both solvers start from its parameters."""
+    from phi import math
+
+    from phi_sol import load_experiment
+
+    (code,) = re.findall(r"```python\n(.*?)```", (REPOSITORY / "docs" / "index.md").read_text(), re.S)
+    (tmp_path / "my_wake.py").write_text(code)
+    pair = load_experiment(str(tmp_path / "my_wake.py")).pair
+    with math.NUMPY:
+        state = pair.restrict(pair.reference.initial_state(reynolds=[100.0, 470.0]))
+    assert state.velocity.shape.spatial.sizes == (64, 32) or state.velocity.resolution.sizes == (64, 32)
+    square = (59.375 - 40.625) ** 2 / 200 / 100
+    assert (~pair.source.projection.fluid).mean() == pytest.approx(square) == (~pair.reference.projection.fluid).mean()
 
 
 @pytest.mark.slow

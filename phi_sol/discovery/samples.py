@@ -101,18 +101,22 @@ class Samples:
 
     @property
     def simulations(self) -> int:
+        """How many simulations there are."""
         return len(next(iter(self.fields.values())))
 
     @property
     def frames(self) -> int:
+        """Of each simulation."""
         return next(iter(self.fields.values())).shape[1]
 
     @property
     def cells(self) -> tuple[int, ...]:
+        """Along each axis."""
         return next(iter(self.fields.values())).shape[2:]
 
     @property
     def spacing(self) -> dict[str, float]:
+        """Size of a cell along each axis."""
         return {d: s / n for (d, s), n in zip(self.size.items(), self.cells, strict=True)}
 
     @property

@@ -203,6 +203,7 @@ class Flow(Options, Steps, Immersed, Solver, System):
 
     @cached_property
     def bounds(self) -> Box:
+        """The domain, from the origin, as PhiFlow's box."""
         with math.NUMPY, math.precision(64):
             return Box(**self.size)
 

@@ -156,6 +156,7 @@ class WakeFlow(StreamSides, Flow):
 
     @cached_property
     def obstacles(self) -> tuple[Geometry, ...]:
+        """The cylinder or sphere, unless the constructor got others."""
         if self.obstacle == OWN:  # bodies, and no obstacles
             return ()
         with math.NUMPY, math.precision(64):

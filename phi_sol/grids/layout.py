@@ -89,6 +89,7 @@ class Layout:
 
     @cached_property
     def size(self) -> dict[str, float]:
+        """Length of the domain along each dimension."""
         if self._size:
             return dict(self._size)
         with math.NUMPY, math.precision(64):
@@ -96,6 +97,7 @@ class Layout:
 
     @property
     def dims(self) -> list[str]:
+        """Names of the dimensions, in the order of the array's axes."""
         return list(self.resolution)
 
     @cached_property
@@ -110,6 +112,7 @@ class Layout:
 
     @property
     def spacing(self) -> dict[str, float]:
+        """Size of a cell along each dimension."""
         return {d: self.size[d] / n for d, n in self.resolution.items()}
 
     def axis(self, dim: str) -> int:
@@ -124,6 +127,7 @@ class Layout:
         return {d: (side_of(self.boundary, d, False), side_of(self.boundary, d, True)) for d in self.dims}
 
     def is_periodic(self, dim: str) -> bool:
+        """Whether both ends of a dimension are the same place."""
         return self.sides[dim][0] == PERIODIC
 
     def boundary_of(self, component: str) -> Extrapolation:

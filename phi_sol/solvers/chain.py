@@ -100,6 +100,7 @@ class Link:
         return fields, parameters
 
     def config(self) -> dict:
+        """All that defines it, as JSON-ready data."""
         ends = {"source": self.source, "target": self.target, "rates": self.rates, "lagged": self.lagged}
         return ends | described(self.function, self.weights)
 

@@ -104,6 +104,7 @@ class Controlled(Wrapped):
 
     @property
     def weights(self) -> list[Any]:
+        """What can be trained, of the controls and of the solver."""
         found = [w for _, control in self.controls for w in control.weights] + weights_of(self.solver)
         return list({id(w): w for w in found}.values())
 

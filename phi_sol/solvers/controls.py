@@ -147,6 +147,7 @@ class NeuralControl(Control):
 
     @property
     def weights(self) -> list[Any]:  # type: ignore[override]
+        """Of the network, those that are not frozen."""
         return list(self.model.trainable_variables)
 
     def known(self) -> dict:

@@ -69,6 +69,7 @@ class Solver(ABC):
 
     @property
     def output(self) -> System:
+        """The system whose states `keep` gives: the flow, but for solvers that compute on another grid."""
         return self.flow
 
     def keep(self, arrays: dict, parameters: dict) -> dict:

@@ -45,6 +45,7 @@ class Trainer:
     Attributes:
         task: What is trained.
         step: Iterations done.
+        seconds: Spent on them.
         label: The way of training in the current stage, such as `SOL-8`.
         epoch_length: Iterations between two calls of the epoch callbacks.
         course: What the run was started with, and what has come to it since.
@@ -133,6 +134,7 @@ class Trainer:
 
     @property
     def stage(self) -> Stage:
+        """The stage of the plan that it is in."""
         return self.plan.stages[self.plan.stage(self.progress)]
 
     @property

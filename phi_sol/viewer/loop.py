@@ -54,12 +54,13 @@ def view(
             texts). Their current values are attributes of the viewer. Variables marked by `phi.vis.control` in the
             calling module are controls, too.
         actions: Functions without arguments by name, called from the page.
-        name, description: Title, by default the script's, and the text below it.
+        name: Title, by default the script's.
+        description: The text below it.
         select: Dimensions of which the page shows one slice.
         play: Whether the loop runs at once, or waits for the page.
         keep_alive: Whether the page stays after the script ended, until Ctrl-C.
-        host, port: Address to bind to, and the port to try first. Others than local ones need the token that is
-            printed with the address.
+        host: Address to bind to. Others than local ones need the token that is printed with the address.
+        port: The port to try first.
         allow_control: Whether the page steers the loop even where `host` is not local.
 
     Returns:
