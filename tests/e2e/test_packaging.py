@@ -29,9 +29,14 @@ pytestmark = [
 ]
 
 
-def run(*command: str | Path, **kwargs) -> str:
-    """What a command prints; its errors are in the failure."""
-    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, **kwargs)
+def outside() -> dict[str, str]:
+    """The environment without what this process's Python is told, such as a path on which phi_sol lies already."""
+    return {n: v for n, v in os.environ.items() if not n.startswith(("PYTHON", "PHI_SOL_")) and n != "VIRTUAL_ENV"}
+
+
+def run(*command: str | Path | int, **kwargs) -> str:
+    """What a command prints, outside of this process's Python; its errors are in the failure."""
+    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, **{"env": outside()} | kwargs)
     assert done.returncode == 0, f"{command} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
     return done.stdout
 
@@ -84,7 +89,7 @@ def test_tests_run_in_the_source_distribution(built, tmp_path):
     (source,) = tmp_path.iterdir()
     tests = ("tests/test_metadata.py", "tests/test_package.py", "tests/grids/test_layout.py")
     command = (sys.executable, "-m", "pytest", "-q", "-n0", "-m", "not slow", "-k", "not editable", *tests)
-    output = run(*command, cwd=source, env=os.environ | {"PYTHONPATH": str(source)})
+    output = run(*command, cwd=source, env=outside() | {"PYTHONPATH": str(source)})
     assert re.search(r"\d+ passed", output) and "skipped" not in output.splitlines()[-1], output
 
 
@@ -113,6 +118,7 @@ def installed(request, built, tmp_path_factory) -> Iterator[Path]:
     exact = ("--constraint", REPOSITORY / "constraints.txt") if request.param == EXACT else ()
     # most of TensorFlow is never imported: what is, is compiled then
     run(bin / "python", "-m", "pip", "install", "--quiet", "--no-compile", *exact, built[1])
+    assert (bin / "phi-sol").is_file()
     yield bin
     shutil.rmtree(folder)
 
@@ -120,8 +126,7 @@ def installed(request, built, tmp_path_factory) -> Iterator[Path]:
 @pytest.fixture
 def here(tmp_path) -> dict:
     """Where and how commands run: in an empty folder, with nothing of this process's Python."""
-    kept = {n: v for n, v in os.environ.items() if not n.startswith(("PYTHON", "PHI_SOL_")) and n != "VIRTUAL_ENV"}
-    return {"cwd": tmp_path, "env": kept}
+    return {"cwd": tmp_path, "env": outside()}
 
 
 def packages(bin: Path) -> dict[str, str]:
