@@ -75,13 +75,14 @@ def show(
     From the files of its folder alone, and of evaluations beside it; also of trainings that go on, estimates and
     sweeps. `pretrained:SCENE` stands for what comes with phi_sol.
     """
-    from ..tasks.about import about, run_folder
+    from ..tasks.about import about, run_folder, understood
 
     facts = about(run_folder(run))
     if as_json:
         return say_json(facts)
     say(f"{facts['folder']}: {facts['kind']}, {facts['state']}")
-    lines = list(_estimate(facts) if facts["kind"] == "estimation" else _lines(facts))
+    with understood(facts["folder"]):
+        lines = list(_estimate(facts) if facts["kind"] == "estimation" else _lines(facts))
     width = max((len(name) for name, _ in lines), default=0)
     for name, text in lines:
         say(f"  {name:{width}}  {text}")

@@ -1,9 +1,11 @@
 """What is known of something trained or estimated, from the files in its folder alone: without TensorFlow."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError, MissingError
+from ..errors import InputError, MissingError, one_line
 from ..files import visible
 from ..storage.files import read_json
 from ..storage.schemas import RUN
@@ -34,15 +36,29 @@ def about(folder: Path) -> dict[str, Any]:
     if not folder.is_dir():
         what = "is a file: give its folder" if folder.exists() else "is missing"
         raise MissingError(f"{folder} {what}.")
-    if is_run(folder):
-        facts = about_run(folder)
-    elif (folder / ESTIMATE).is_file():
-        facts = _about_estimate(folder)
-    elif (folder / SWEEP).is_file():
-        facts = _about_sweep(folder)
-    else:
-        raise MissingError(f"There is no run in {folder}{_hint(folder)}.")
+    with understood(folder):
+        if is_run(folder):
+            facts = about_run(folder)
+        elif (folder / ESTIMATE).is_file():
+            facts = _about_estimate(folder)
+        elif (folder / SWEEP).is_file():
+            facts = _about_sweep(folder)
+        else:
+            raise MissingError(f"There is no run in {folder}{_hint(folder)}.")
     return {"folder": str(folder)} | {n: v for n, v in facts.items() if v not in (None, {}, [], "")}
+
+
+@contextmanager
+def understood(folder: str | Path) -> Iterator[None]:
+    """Within it, what fails at the content of files, of other types than phi_sol writes, is an InputError."""
+    try:
+        yield
+    except (TypeError, AttributeError, KeyError, IndexError, ArithmeticError) as err:
+        raise InputError(f"The files in {folder} hold what phi_sol does not write ({one_line(err)}).") from err
+    except ValueError as err:
+        if isinstance(err, InputError):
+            raise
+        raise InputError(f"The files in {folder} hold what phi_sol does not write ({one_line(err)}).") from err
 
 
 def _hint(folder: Path) -> str:

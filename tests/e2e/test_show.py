@@ -171,6 +171,33 @@ def test_guesses_and_neural_solutions(tmp_path, capsys):
     assert (facts["kind"], facts["parameters"], facts["method"]) == ("neural solution", 27, "PINN")
 
 
+def test_initial_guesses(tmp_path, capsys):
+    """The iterations of conjugate gradients in an evaluation, against those from zero."""
+    folder, place = tmp_path / "sol-phy", tmp_path / "evaluation"
+    for made in (folder, place):
+        made.mkdir()
+    shutil.copy(pretrained_folder("wake_2d") / "corrector.keras", folder / "guess.keras")
+    flow = {"type": "SmokeBox", "resolution": {"y": 32, "x": 32}, "size": {"y": 100.0, "x": 100.0}}
+    write_json(folder / "guess.json", {"flow": flow, "scale": 2.0, "scene": "poisson_2d", "label": "SOL-PHY-5"})
+    solvers = {n: {"iterations": {"0.001": {"mean": m}}} for n, m in (("zero guess", 50.0), ("sol-phy", 8.0))}
+    write_json(place / "results.json", {"scene": "poisson_2d", "tolerance": 1e-3, "frames": 5, "solvers": solvers})
+    facts = shown(capsys, "show", str(folder))
+    assert (facts["kind"], facts["method"]) == ("initial guess", "SOL-PHY-5")
+    assert facts["evaluations"][0]["iterations"] == 8 and facts["evaluations"][0]["iterations_from_zero"] == 50
+    assert main(["show", str(folder)]) == 0 and "8 iterations, from zero 50" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "changed", [{"plan": {"stages": [3]}}, {"scene": 3}, {"plan": {"steps": [], "budget": "x"}}, {"versions": [1]}]
+)
+def test_other_types_than_phi_sol_writes_are_one_line(work, refused_in, changed):
+    """With the right checksum, as some other program might write them."""
+    folder = work / "runs" / "wake_2d" / "mine"
+    (folder / "run.json").unlink()
+    write_json(folder / "corrector.json", read_json(folder / "corrector.json") | changed)
+    assert "runs/wake_2d/mine hold what phi_sol does not write" in refused_in("show", "runs/wake_2d/mine")
+
+
 @pytest.mark.parametrize(
     "name, content, message",
     [
