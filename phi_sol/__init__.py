@@ -5,12 +5,13 @@ The public names are those of the stub `__init__.pyi` beside this file. They are
 imported when something needs it.
 """
 
-import os
 from importlib.metadata import PackageNotFoundError, version
 
 import lazy_loader
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow is imported: no chatter; errors stay
+from .quiet import quiet_import
+
+quiet_import()  # no notes of TensorFlow's, whoever imports it; errors stay
 
 try:
     __version__ = version("phi_sol")
