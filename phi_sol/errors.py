@@ -51,6 +51,16 @@ class FailedError(RuntimeError):
     """Some of the work that was given to several processes failed; all else is done. The message names each of them."""
 
 
+def interrupted(err: KeyboardInterrupt, what: str, so_far: Any) -> KeyboardInterrupt:
+    """
+    An interruption (Ctrl-C, a notebook's stop button) that has what there was by then as `so_far`: notebooks and
+    consoles keep it as `sys.last_value`.
+    """
+    vars(err)["so_far"] = so_far
+    err.args = (f"{what}: sys.last_value.so_far",)
+    return err
+
+
 def suggestion(name: Any, known: Iterable[str]) -> str:
     """` Did you mean 'x'?` with the nearest known name, or nothing if none is near."""
     close = get_close_matches(name, list(known), 1, 0.4) if isinstance(name, str) else None

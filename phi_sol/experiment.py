@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .arguments import check_fields, checked
+from .displays import Displayed
 from .errors import MOST, InputError, MissingError, check_name, instance, integer, plain, quoted, suggestion
 from .files import resolved
 from .flows import Flow
@@ -29,7 +30,7 @@ _set = object.__setattr__  # of frozen ones
 
 
 @dataclass(frozen=True)
-class Experiment:
+class Experiment(Displayed):
     """
     One experiment: flow pair, parameter lists and training schedule. A scene file fills it in.
 
@@ -73,6 +74,13 @@ class Experiment:
     options: dict[str, Any] = field(default_factory=dict)
     task: str | type = "correction"
     origin: str | None = field(default=None, init=False, repr=False, compare=False)
+
+    def _told(self) -> dict:
+        known = {"scene": self.name, "task": self.task if isinstance(self.task, str) else self.task.__name__}
+        known |= {"source": repr(self.pair.source), "reference": repr(self.pair.reference)}
+        parts = {s: ", ".join(f"{n} {v}" for n, v in getattr(self, s).items()) for s in SPLITS}
+        known |= {f"{s} parameters": text for s, text in parts.items()}
+        return known | {"warm-up": f"{self.warmup} steps", "frames": self.frames, "schedule": repr(self.schedule)}
 
     def __repr__(self):
         grid, counts = self.source or self.reference or {}, [len(self.simulations(s)) for s in SPLITS]

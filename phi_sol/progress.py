@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from .displays import as_html, bar
 from .errors import InputError, quoted
-from .texts import for_html
 
 LINES_EVERY = 30.0  # seconds between lines where there is neither a terminal nor a notebook
 DRAW_EVERY = 0.2  # and between changes of a bar in a notebook
@@ -45,11 +45,15 @@ class Part:
         elapsed = time.monotonic() - self.moved
         return (self.done - self.first) / elapsed if elapsed > 0 else 0.0
 
-    def line(self, unit: str) -> str:
-        """`wake_2d train: 12 % of 5000, 320 steps/s, 0:02 so far, 0:14 to go`."""
+    def line(self, unit: str, ended: bool = False) -> str:
+        """`wake_2d train: 12 % of 5000, 320 steps/s, 0:02 so far, 0:14 to go`; or, ended, `..., 320 steps/s, 0:16`."""
         of, elapsed = f" of {self.total:g}" if self.total > 1 else "", time.monotonic() - self.begin
         speed = f"{self.speed:.3g} {unit}" if unit and self.done > self.first else ""
-        texts = [f"{self.title}: {100 * self.share:.0f} %{of}", self.info or speed, f"{_clock(elapsed)} so far"]
+        texts = [f"{self.title}: {100 * self.share:.0f} %{of}", self.info or speed]
+        if ended:
+            texts.append(_clock(elapsed) if self.share == 1 else f"stopped after {_clock(elapsed)}")
+            return ", ".join(t for t in texts if t)
+        texts.append(f"{_clock(elapsed)} so far")
         if 0 < self.share < 1 and self.speed > 0:
             texts.append(f"{_clock((self.total - self.done) / self.speed)} to go")
         return ", ".join(t for t in texts if t)
@@ -83,30 +87,34 @@ class Lines:
 
 
 class Notebook(Lines):
-    """Bars in the output of a notebook's cell, without further packages."""
+    """
+    One line in the output of a notebook's cell, without further packages: a bar of what is under way, and in the end
+    what was done last, and how long it took. (What is under way at the same time has a bar each.)
+    """
 
     _handle: Any = None
+    _last: Part | None = None
 
     def draw(self, name: str, part: Part):
-        if time.monotonic() - self.drawn >= DRAW_EVERY or part.share == 1:
-            self._update()
+        self._last = part
+        if time.monotonic() - self.drawn >= DRAW_EVERY:
+            shown = [p for p in self.parts.values() if p.share < 1] or [part]
+            rows = "".join(bar(p.share, p.line(self.unit)) for p in shown)
+            self._update(rows, "\n".join(p.line(self.unit) for p in shown))
 
-    def _update(self):
-        from IPython.display import HTML, display
+    def _update(self, html: str, text: str):
+        from IPython.display import display
 
-        rows = "".join(
-            f"<div><progress max='1' value='{p.share:.4f}'></progress> {for_html(p.line(self.unit))}</div>"
-            for p in self.parts.values()
-        )
-        self.drawn = time.monotonic()
+        self.drawn, given = time.monotonic(), {"text/html": html, "text/plain": text}
         if self._handle is None:
-            self._handle = display(HTML(rows), display_id=True)
+            self._handle = display(given, raw=True, display_id=True)
         else:
-            self._handle.update(HTML(rows))
+            self._handle.update(given, raw=True)
 
     def close(self):
-        if self._handle is not None:
-            self._update()
+        if self._handle is not None and self._last is not None:
+            text = self._last.line(self.unit, ended=True)
+            self._update(f"<div>{as_html(text)}</div>", text)
 
 
 class Terminal(Lines):
@@ -152,7 +160,7 @@ def _rich_bar(unit: str):
 def _in_notebook() -> bool:
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
-    return type(shell).__name__ == "ZMQInteractiveShell"
+    return any(c.__name__ == "ZMQInteractiveShell" for c in type(shell).__mro__)  # Colab's is a subclass
 
 
 def _clock(seconds: float) -> str:

@@ -3,6 +3,7 @@
 import io
 import sys
 import types
+from itertools import product
 
 import pytest
 
@@ -74,28 +75,73 @@ def test_a_bar_in_a_terminal(clock, monkeypatch):
     assert sys.stderr.getvalue() == ""
 
 
-def test_bars_in_a_notebook(clock, monkeypatch):
+@pytest.fixture
+def notebook(monkeypatch):
+    """What the output of a cell shows, one after the other: outputs that were updated are there once, as they are."""
     shown = []
 
     class Handle:
-        update = staticmethod(shown.append)
+        def update(self, what, raw):
+            assert raw
+            shown[self.place] = what
+            shown_at_all.append(what["text/html"])
 
-    def display(what, display_id):
+    def display(what, raw, display_id):
+        assert raw and display_id
+        handle, handle.place = Handle(), len(shown)
         shown.append(what)
-        return Handle
+        shown_at_all.append(what["text/html"])
+        return handle
 
-    shell = type("ZMQInteractiveShell", (), {})()
+    shown_at_all = []
+    shell = type("Shell", (type("ZMQInteractiveShell", (), {}),), {})()  # as Colab's
     parts = types.ModuleType("IPython.display")
-    parts.HTML, parts.display = str, display
-    notebook = types.ModuleType("IPython")
-    notebook.get_ipython, notebook.display = lambda: shell, parts
-    monkeypatch.setitem(sys.modules, "IPython", notebook)
+    parts.display = display
+    ipython = types.ModuleType("IPython")
+    ipython.get_ipython, ipython.display = lambda: shell, parts
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
     monkeypatch.setitem(sys.modules, "IPython.display", parts)
+    return shown, shown_at_all
+
+
+def test_one_line_in_a_notebook(clock, notebook, capsys):
+    shown, ever = notebook
     work(clock, 1.0)
-    assert "value='0.2000'" in shown[0] and "value='1.0000'" in shown[-1] and "wake: 100 % of 100" in shown[-1]
+    assert "value='0.2000'" in ever[0] and all(html.count("<progress") == 1 for html in ever[:-1])
+    assert shown == [
+        dict.fromkeys(["text/html"], "<div>wake: 100 % of 100, 8 steps/s, 0:11</div>")
+        | {"text/plain": "wake: 100 % of 100, 8 steps/s, 0:11"}
+    ]
+    assert capsys.readouterr() == ("", "")
+
+
+def test_parts_one_after_the_other_are_one_line_in_a_notebook(clock, notebook):
+    shown, ever = notebook
     with showing(True) as show:
-        show("<b>", 1, 2, info="loss < 1")
-    assert "&lt;b&gt;: 50 % of 2, loss &lt; 1" in shown[-1]
+        for part, done in product(("SRC", "<b>"), (0, 1, 2)):
+            show(part, done, 2, info="loss < 1")
+            clock.now += 1
+    assert len(shown) == 1 and all(html.count("<progress") == 1 for html in ever[:-1])
+    assert "&lt;b&gt;: 50 % of 2, loss &lt; 1" in ever[-3]
+    assert shown[0]["text/plain"] == "<b>: 100 % of 2, loss < 1, 0:03"
+
+
+def test_an_interruption_leaves_a_line_in_a_notebook(clock, notebook):
+    shown, _ = notebook
+    with pytest.raises(KeyboardInterrupt), showing(True) as show:
+        show("rollout", 0, 100)
+        clock.now += 5
+        show("rollout", 40, 100)
+        raise KeyboardInterrupt
+    assert [s["text/plain"] for s in shown] == ["rollout: 40 % of 100, stopped after 0:05"]
+
+
+def test_nothing_in_a_notebook_that_asked_for_nothing(clock, notebook):
+    with showing(False) as show:
+        show("rollout", 40, 100)
+    with showing(True, after=60.0) as show:
+        show("rollout", 40, 100)
+    assert notebook == ([], [])
 
 
 def test_no_speed_of_what_was_done_when_it_was_first_heard_of(clock):

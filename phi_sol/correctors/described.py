@@ -1,5 +1,8 @@
 """What the description of a corrector says about it."""
 
+from typing import Any
+
+from ..displays import Displayed
 from ..flows import Flow
 from ..flows.comparison import differences, same_config
 from ..solvers.hybrid import INTEGRATOR
@@ -8,13 +11,37 @@ from .scale_free import LOCAL
 FLOWS = "flows"  # the entry of descriptions with what was trained on each of several flows, by name
 
 
-class Described:
+class Described(Displayed):
     """
     Attributes:
         description: JSON-ready facts.
     """
 
     description: dict
+
+    def _told(self) -> dict:
+        """What a notebook shows of it."""
+        said, known = self.description, self.description.get("parameters", {})
+        network: Any = getattr(self, "network", None)
+        built = network is not None and network.built
+        count = f"{network.count_params():,} parameters" if built else "no parameters yet"
+        flows = {n: d["flow"] for n, d in said.get(FLOWS, {}).items()} or {"": said["flow"]}
+        label = said.get("label") or said.get("method", "")
+        trained = f"{label}{f', in {scene}' if (scene := said.get('scene')) else ''}" if label else "not yet"
+        seen = "; ".join(f"{n} {min(v):g} to {max(v):g}" for n, v in known.items() if len(v))
+        chosen = said.get("chosen", {})
+        return {
+            "network": f"{said.get('network') or getattr(network, 'name', '')}, {count}",
+            "corrects": ", ".join(said.get("correct", ())),
+            "placement": self.placement + (", projected" if self.project else ""),
+            "form": "" if self.form == "increment" else self.form,
+            "scale-free": "yes" if self.scale_free else "",
+            "flow": "; ".join(": ".join(filter(None, [n, _flow(config)])) for n, config in flows.items()),
+            "trained": trained,
+            "training parameters": seen,
+            "chosen": f"{chosen['kind']}, iteration {chosen['step']}" if {"kind", "step"} <= set(chosen) else "",
+            "precision": said.get("precision", ""),
+        }
 
     def at_home(self, flow: Flow) -> dict:
         """
@@ -53,3 +80,9 @@ class Described:
     def is_local(self) -> bool:
         """Whether it is scale-free, with corrections that scale with how much the velocity varies nearby."""
         return self.description.get("scale_free") == LOCAL
+
+
+def _flow(config: dict) -> str:
+    """A flow's configuration in short."""
+    cells = ", ".join(f"{d}={n}" for d, n in config.get("resolution", {}).items())
+    return f"{config.get('type', '')}({cells}, dt={config.get('dt', 0):g}, {config.get('advection', '')})"

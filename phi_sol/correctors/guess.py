@@ -12,6 +12,7 @@ from phi.math import Tensor, precision, reshaped_tensor, wrap
 from phi.tf import TENSORFLOW
 
 from ..arguments import checked
+from ..displays import Displayed
 from ..errors import InputError, integer, positive, quoted
 from ..flows import Flow
 from ..kernels.settings import traced
@@ -25,7 +26,7 @@ from .files import Sent, check_trained_for, in_short, load_pair, network_fingerp
 NETWORK_FILE, DESCRIPTION_FILE = "guess.keras", "guess.json"
 
 
-class PoissonGuess(Sent):
+class PoissonGuess(Displayed, Sent):
     """
     Guesses the solution of `-∇²p = b` in a domain without open sides:
 
@@ -81,6 +82,11 @@ class PoissonGuess(Sent):
         grid = tuple(flow.resolution.values())
         built = build_network(network, 1, 1, len(grid), seed=seed, policy=policy, mirrored=True, grid=grid)
         return PoissonGuess(built, scale, {"flow": flow.config(), "network": built.name})
+
+    def _told(self) -> dict:
+        network, flow = in_short(self.network, self.description)
+        trained = self.description.get("label") or self.description.get("method", "not yet")
+        return {"network": network, "flow": flow, "trained": trained, "passes": self.passes}
 
     def __repr__(self):
         return f"PoissonGuess({', '.join(in_short(self.network, self.description))})"

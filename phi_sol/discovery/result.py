@@ -11,9 +11,9 @@ import numpy as np
 from scipy import stats
 
 from ..arguments import checked
+from ..displays import Displayed, Html, together
 from ..errors import InputError, quoted, suggestion
 from ..evaluation.table import Table
-from ..texts import for_html
 from .library import Library, Term
 from .samples import Arrays, Part
 
@@ -62,7 +62,7 @@ class Equation:
         return f"{self.target} = {text or '0'}"
 
 
-class Discovery:
+class Discovery(Displayed):
     """
     What `phi_sol.discover` found. `print` shows the equations; `result["du.x/dt"]` is one of them.
 
@@ -153,9 +153,8 @@ class Discovery:
     def __repr__(self):
         return f"Discovery({'; '.join(map(str, self.equations.values()))})"
 
-    def _repr_html_(self) -> str:
-        lines = "<br>".join(for_html(e) for e in self.equations.values())
-        return f"<p>{lines}</p>{self.table._repr_html_()}"
+    def _shown(self) -> str:
+        return together(*map(str, self.equations.values()), Html(self.table._repr_html_()))
 
 
 def with_error(value: float, error: float) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 from scipy import ndimage
 
 from ..arguments import check_fields
+from ..displays import Displayed
 from ..errors import InputError, check_name, is_positive, is_real, plain, quoted, suggestion
 
 Arrays = dict[str, np.ndarray]
@@ -14,7 +15,7 @@ _set = object.__setattr__  # of frozen ones
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Samples:
+class Samples(Displayed):
     """
     Fields of simulations at the centres of the cells of a uniform grid.
 
@@ -149,6 +150,12 @@ class Samples:
                 sides = np.moveaxis(keep, axis, 0)
                 sides[:margin] = sides[len(sides) - margin :] = False
         return keep
+
+    def _told(self) -> dict:
+        cells = ", ".join(f"{d}={n}" for d, n in zip(self.size, self.cells, strict=True))
+        known = {"fields": ", ".join(self.fields), "simulations": self.simulations, "frames": self.frames}
+        size = ", ".join(f"{d} {s:g}" for d, s in self.size.items())
+        return known | {"cells": cells, "size": size, "periodic": ", ".join(tuple(self.periodic))}  # type: ignore[arg-type]
 
     def __repr__(self):
         cells = ", ".join(f"{d}={n}" for d, n in zip(self.size, self.cells, strict=True))

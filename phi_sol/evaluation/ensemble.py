@@ -8,6 +8,7 @@ import numpy as np
 from scipy.stats import spearmanr, t
 
 from ..arguments import checked
+from ..displays import Displayed, Html, facts, table, together
 from ..errors import InputError, quoted
 from ..flows.comparison import first_difference
 from ..metrics.metric import compared_arrays
@@ -38,7 +39,7 @@ class Reliability:
     ratio: float
 
 
-class Forecast:
+class Forecast(Displayed):
     """
     Rollouts of several solvers from the same start.
 
@@ -54,6 +55,12 @@ class Forecast:
         arrays = {n: np.stack([r.arrays[n] for r in rollouts]) for n in first.arrays}
         self.mean = Rollout(first.flow, {n: a.mean(0) for n, a in arrays.items()}, first.parameters, first.times)
         self.spread = {n: a.std(0, ddof=1) for n, a in arrays.items()}
+
+    def _shown(self) -> str:
+        """Its members, how much they differ at the end, and the mean."""
+        ends = [(n, float(np.sqrt(np.mean(s[-1] ** 2)))) for n, s in self.spread.items() if len(s)]
+        spread = table(["array", "spread at the end (rms)"], ends)
+        return together(facts("Forecast", {"members": ", ".join(self.members)}), spread, Html(self.mean._repr_html_()))
 
     def __repr__(self):
         return f"Forecast({len(self.members)} members, {len(self.mean)} frames)"

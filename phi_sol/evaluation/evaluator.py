@@ -11,6 +11,7 @@ import numpy as np
 from ..arguments import check, check_fields, checked
 from ..correctors import Corrector
 from ..correctors.files import load_runs
+from ..displays import Displayed, Html, facts, together
 from ..errors import InputError, integer
 from ..experiment import Experiment
 from ..metrics import Metric
@@ -21,8 +22,8 @@ from ..solvers.hybrid import HybridSolver
 from ..stepping.solver import Solver
 from ..storage.dataset import Dataset, find_simulations, folder_names
 from ..storage.files import versions, write_json
-from ..texts import for_html
 from .baselines import check_schemes, plain_solvers
+from .figures.cost import cost_picture
 from .groups import group_runs
 from .illustrate import write_pictures
 from .measures import Measures
@@ -40,7 +41,7 @@ FRAMES = 500  # of a rollout unless it is said
 
 
 @dataclass
-class Evaluation:
+class Evaluation(Displayed):
     """
     What was measured. Notebooks show its tables.
 
@@ -70,8 +71,9 @@ class Evaluation:
         where = f", in {Path(self.files[0]).parent}" if self.files else ""
         return f"Evaluation({', '.join(facts)}: {', '.join(self.results.get('solvers', {}))}{where})"
 
-    def _repr_html_(self) -> str:
-        return "".join(f"<b>{for_html(t.title)}</b>{t._repr_html_()}" for t in self.tables)
+    def _shown(self) -> str:
+        tables = [together(facts(t.title, {}), Html(t._repr_html_())) for t in self.tables]
+        return together(*(tables or [facts("Evaluation", {"": repr(self)})]), cost_picture(self.results, self.files))
 
 
 @checked

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
-from ..errors import InputError
+from ..errors import InputError, interrupted
 from ..metrics.errors import MAE
 from ..stepping.solver import Solver
 from .baselines import Plain, Starts
@@ -39,16 +39,20 @@ def roll_out(
     plain = {n: plain[n] for n in sorted(chosen, key=lambda n: not plain[n].named)}
     brief, records = Measures(data, frames, measures.fields, metrics=[MAE]), {}
     others = [n for n in plain if not plain[n].named]
-    for name in ["SRC", *plain, *trained]:
-        if name in others:
-            records[name] = mae_record(solvers[name], brief, starts)
-            progress("plain numerics", others.index(name) + 1, len(others))
-            continue
-        solver, full = solvers[name], landing(solvers[name], source.dt)[1] == 1
-        keep, what = kept_frames(frames) if full else [], measures if full else brief
-        how: dict = dict(measures=what, start=starts.of(solver), timed=False)
-        records[name] = run_solver(solver, data, frames, keep, partial(progress, name), **how)
-        records[name].is_full = full
+    try:
+        for name in ["SRC", *plain, *trained]:
+            if name in others:
+                records[name] = mae_record(solvers[name], brief, starts)
+                progress("plain numerics", others.index(name) + 1, len(others))
+                continue
+            solver, full = solvers[name], landing(solvers[name], source.dt)[1] == 1
+            keep, what = kept_frames(frames) if full else [], measures if full else brief
+            how: dict = dict(measures=what, start=starts.of(solver), timed=False)
+            records[name] = run_solver(solver, data, frames, keep, partial(progress, name), **how)
+            records[name].is_full = full
+    except KeyboardInterrupt as err:
+        there = ", ".join(records) or "nothing"
+        raise interrupted(err, f"The evaluation was interrupted, measured is {there}", records) from None
     for name, record in records.items():
         record.ms_per_step = ms[name]
     return records, plain, ms[REFERENCE]

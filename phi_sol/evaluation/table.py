@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
+from .. import displays
 from ..metrics.metric import compared_fields, decimal
-from ..texts import for_html
 from .cost import REFERENCE
 
 
 @dataclass(frozen=True)
-class Table:
+class Table(displays.Displayed):
     """Cells as text under headings, names in the first column; with a note below, or nothing."""
 
     title: str
@@ -16,12 +16,9 @@ class Table:
     rows: list[list[str]]
     note: str = ""
 
-    def _repr_html_(self) -> str:
+    def _shown(self) -> str:
         """As HTML, for reports and notebooks."""
-        heads = "".join(f"<th>{for_html(c)}</th>" for c in self.columns)
-        rows = "".join("<tr>" + "".join(f"<td>{for_html(c)}</td>" for c in row) + "</tr>" for row in self.rows)
-        note = f'<p class="note">{for_html(self.note)}</p>' if self.note else ""
-        return f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>{note}"
+        return displays.table(self.columns, self.rows, self.note)
 
 
 def compared(results: dict) -> str:

@@ -14,6 +14,7 @@ from phi.geom import Box, Geometry
 from phi.math import Shape, Tensor, spatial
 from phi.math.extrapolation import Extrapolation
 
+from ..displays import drawn, facts, together
 from ..errors import InputError, check_name, integer, positive, quoted, suggestion
 from ..grids.layout import Layout, by_side, native_of
 from ..limits import check_grid
@@ -24,6 +25,7 @@ from ..stepping.state import State
 from ..stepping.system import System
 from .advection import SCHEMES
 from .definition import definition
+from .facts import told
 from .geometry import bodies as as_obstacles
 from .geometry import covered_fraction, lengths
 from .immersed import Immersed
@@ -256,6 +258,12 @@ class Flow(Options, Steps, Immersed, Solver, System):
         grid = {"resolution": dict(self.resolution), "size": dict(self.size)}
         step = {"dt": self.dt, "advection": self.advection}
         return {"type": type(self).__name__} | grid | step | {"definition": definition(self)}
+
+    def _told(self) -> dict:
+        return told(self)
+
+    def _shown(self) -> str:
+        return together(facts(type(self).__name__, self._told()), drawn(self))
 
     def __repr__(self):
         resolution = ", ".join(f"{d}={n}" for d, n in self.resolution.items())

@@ -19,6 +19,7 @@ from ..stepping.state import Fields, State
 from .advection import SCHEMES
 from .base import Flow
 from .diffusion import laplacian
+from .given import given_velocity
 from .parameters import ROUNDED, SEED
 from .runge_kutta import METHODS
 
@@ -190,7 +191,7 @@ class PeriodicBox(Flow):
         """
         parameters = self.parameter_tensors({SEED: seed, "viscosity": viscosity, **bodies})
         if velocity is not None:
-            field, _ = self.projection(given := self._given(velocity))
+            field, _ = self.projection(given := given_velocity(self, velocity))
             arrays = self.layouts["velocity"].to_arrays(given, given.values.shape.batch).values()
             if not all(np.isfinite(a).all() for a in arrays if isinstance(a, np.ndarray)):
                 raise InputError(f"The velocity of {self} has values that are not finite.")
@@ -201,22 +202,6 @@ class PeriodicBox(Flow):
         shape = math.merge_shapes(field.values.shape.batch, *parameters.values())
         parameters = {n: math.expand(p, shape) for n, p in parameters.items()}
         return State({"velocity": math.expand(field, shape)}, parameters)
-
-    def _given(self, velocity: Any) -> Field:
-        layout = self.layouts["velocity"]
-        fits = isinstance(velocity, Tensor) and "~vector" in velocity.shape and velocity.shape.spatial == self.shape
-        if fits or isinstance(velocity, Field) or (callable(velocity) and not isinstance(velocity, type | Tensor)):
-            return self.field("velocity", velocity)
-        if not isinstance(velocity, list | tuple):
-            kinds = "a field or its values, a function of position, or arrays of the components"
-            raise InputError(f"A velocity of {self} is {kinds}, not {quoted(velocity)}.")
-        shapes = [np.shape(a) for a in velocity]
-        if shapes != [layout.shape(c) for c in layout.components]:
-            needed = f"{len(layout.dims)} arrays ({', '.join(layout.dims)}) of shape {layout.shape(layout.dims[0])}"
-            raise InputError(f"A velocity of {self} consists of {needed}, not of shapes {quoted(shapes)}.")
-        arrays = {n: np.asarray(a)[None] for n, a in zip(layout.arrays, velocity, strict=True)}
-        field = layout.to_field(arrays, math.batch(batch=1)).batch[0]
-        return field.with_values(math.to_float(field.values))
 
     def _waves(self, rng: np.random.Generator, component: str, where: Intervals) -> np.ndarray:
         """u = curl of a potential, per wave: û_m = i k × a_m, so that every grid's faces carry no net flow."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..arguments import checked
+from ..displays import Displayed
 from ..errors import MOST, DivergedError, InputError, integer
 from ..experiment import FRAMES, Experiment
 from ..files import checksum
@@ -31,7 +32,7 @@ LESS = "make room, or choose fewer frames, fewer simulations or another folder"
 START = "start"  # entry of a configuration whose simulations don't begin from the flow's initial state
 
 
-class Generator(Batches):
+class Generator(Displayed, Batches):
     """
     Runs the reference flow of an experiment and writes PhiFlow scenes.
 
@@ -118,6 +119,12 @@ class Generator(Batches):
                 found = f"{len(present)} simulations of another configuration ({len(configs)} asked for)"
                 raise InputError(f"{self.folder} holds {found}. {advice}")
         return [self._job(sim_folder(self.folder, i), config, advice) for i, config in enumerate(configs)]
+
+    def _told(self) -> dict:
+        done = sum(job.done for job in self.jobs)
+        grids = {"reference": repr(self.pair.reference), "source": repr(self.pair.source)}
+        known = {"scene": self.experiment.name, "part": self.split, "simulations": f"{len(self.jobs)}, {done} finished"}
+        return known | {"frames": self.frames, "warm-up": f"{self.warmup} steps", "in": str(self.folder)} | grids
 
     def __repr__(self):
         what = f"{len(self.jobs)} simulations of {self.frames} frames"

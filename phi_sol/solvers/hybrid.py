@@ -199,6 +199,10 @@ class HybridSolver(Wrapped, Generic[Corrects]):
     def _constrained(self, arrays: Arrays, parameters: Arrays) -> Arrays:
         return self.flow.compiled.project(arrays, parameters) if self.corrector.project else arrays
 
+    def _told(self) -> dict:
+        inside = getattr(self.corrector, "_told", dict)()
+        return {"solver": repr(self.solver), "time step": self.dt, "output": repr(self.output)} | inside
+
     def __repr__(self):
         return f"HybridSolver({self.solver}, {self.corrector})"
 

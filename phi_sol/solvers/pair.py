@@ -9,6 +9,7 @@ from phi.math.backend import choose_backend
 
 from .. import flows
 from ..arguments import check, checked
+from ..displays import Displayed
 from ..errors import InputError, check_takes_named, integer, plain, quoted, suggestion
 from ..flows import Flow
 from ..flows.comparison import first_difference
@@ -23,7 +24,7 @@ from .substeps import Substeps
 FINEST = 2**23  # reference steps in a source step: float32 loses what shorter ones change
 
 
-class SolverPair:
+class SolverPair(Displayed):
     """
     The same flow on the source grid and on a reference grid that is `ratio` times finer along every axis, with the same
     physical parameters. The source takes steps of dt where the reference takes `time_ratio` steps of dt / time_ratio.
@@ -190,6 +191,10 @@ class SolverPair:
         if difference := first_difference(config, pair.config):
             raise InputError(f"{name} has changed since this was made: {difference}.")
         return pair
+
+    def _told(self) -> dict:
+        ratios = {"ratio": f"{self.ratio} cells along every axis", "time ratio": f"{self.time_ratio} steps"}
+        return {"source": repr(self.source), "reference": repr(self.reference)} | ratios
 
     def __repr__(self):
         own = f", time_ratio={self.time_ratio}" if self.time_ratio > 1 else ""

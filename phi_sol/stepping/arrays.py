@@ -9,13 +9,13 @@ field and one per component of a staggered field (`velocity.y`, `velocity.x`, `m
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from phi.math import EMPTY_SHAPE, Shape
+from phi.math import EMPTY_SHAPE, Shape, Tensor
 
-from ..errors import InputError, is_real
+from ..errors import InputError, is_real, quoted
 from ..grids.belonging import difference
 from ..grids.layout import native_of, tensor_of
 from .state import Fields, State
@@ -143,3 +143,22 @@ def check_state(flow: System, state: State, own: bool = False):
             way = f"field.with_boundary(flow.boundaries[{name!r}]) or " if "boundary" in found else ""
             fault = f"The field {name!r} does not belong to {flow}: {found}"
             raise InputError(f"{fault}. Make it with {way}flow.field({name!r}, values).")
+
+
+def native_dt(dt: Any, dtype: Any, check: Callable[[float], None] = lambda dt: None) -> Any:
+    """A time step, a number or any tensor or variable, as a scalar of TensorFlow; checked if it is known."""
+    import tensorflow as tf
+
+    if is_real(dt):
+        check(dt)
+        return tf.constant(dt, dtype)
+    dt = dt.native(dt.shape) if isinstance(dt, Tensor) else dt
+    try:
+        native = tf.convert_to_tensor(dt)
+    except (TypeError, ValueError):
+        raise InputError(f"The time step must be a number, not {quoted(dt)}.") from None
+    if native.shape.rank or not (native.dtype.is_floating or native.dtype.is_integer):
+        raise InputError(f"The time step must be a single number, not {quoted(dt)}.")
+    if not tf.is_symbolic_tensor(native):
+        check(float(native))
+    return tf.cast(native, dtype)

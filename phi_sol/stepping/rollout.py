@@ -9,14 +9,14 @@ from phi.math.backend import choose_backend
 from phi.math.magic import BoundDim
 
 from ..arguments import checked
+from ..displays import Displayed, drawn, facts, parameter_table, together
 from ..errors import InputError, quoted
-from ..texts import for_html
 from .arrays import array_names, unpack
 from .state import State
 from .system import System
 
 
-class Rollout(Sequence[State]):
+class Rollout(Displayed, Sequence[State]):
     """
     The states of a rollout, in order. They are kept as arrays, and become PhiFlow fields when they are asked for.
     `frames[2]` is a state, `frames[:2]` and of a batch `frames.batch[0]` are rollouts.
@@ -108,9 +108,14 @@ class Rollout(Sequence[State]):
         """The state at the end."""
         return self[-1]
 
-    def _repr_html_(self) -> str:
-        """What it is, and the table of its last state."""
-        return f"<p>{for_html(repr(self))}</p>" + (f"<p>last frame:</p>{self.last._repr_html_()}" if len(self) else "")
+    def _shown(self) -> str:
+        """What it is, its simulations, and pictures of some frames of the first of these."""
+        times = f"{self.times[0]:g} to {self.times[-1]:g}" if len(self) else "no frames"
+        known = {"frames": len(self), "times": times, "flow": repr(self.flow), "batch": str(self._batch)[1:-1]}
+        numbers = {n: np.asarray(p) for n, p in self.parameters.items() if np.ndim(p) == 1}
+        simulations = parameter_table(numbers) if self._batch and numbers else ""
+        known |= {n: f"{float(p[0]):g}" for n, p in numbers.items() if not self._batch}
+        return together(facts("Rollout", known), simulations, drawn(self))
 
     def __repr__(self):
         shown = f"times {self.times[0]:g} to {self.times[-1]:g}" if len(self) else "no frames"

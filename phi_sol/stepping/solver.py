@@ -8,12 +8,12 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from phi.math import Tensor
 
-from ..errors import InputError, integer, is_real, positive, quoted
+from ..displays import Displayed
+from ..errors import InputError, integer, interrupted, positive, quoted
 from ..limits import check_memory
 from ..progress import Show, showing
-from .arrays import pack, unpack
+from .arrays import native_dt, pack, unpack
 from .finite import finite_frames, guarded
 from .resumable import Resumable
 from .rollout import Rollout
@@ -27,7 +27,7 @@ SHOWN_AFTER = 3.0  # seconds, of which a rollout shows how far it is
 MEASURED_FROM = 1000  # steps of a rollout for which a measurement of both ways to compile it pays
 
 
-class Solver(ABC):
+class Solver(Displayed, ABC):
     """
     Whatever steps a state: a flow, a flow with a corrector in its loop, a finer source, an iterative one, or a solver
     made of these. A subclass sets `flow` and `dt` and defines `advance`; everything else follows from them.
@@ -112,24 +112,11 @@ class Solver(ABC):
 
     def _native_dt(self, arrays: dict, dt: Any = None):
         """The solver's time step or another one, a number or any tensor or variable, as `advance` takes it; checked."""
-        import tensorflow as tf
-
         dtype = next(iter(arrays.values())).dtype
-        if dt is None:
-            return tf.constant(self.dt, dtype)
-        if is_real(dt):
-            self.check_dt(dt)
-            return tf.constant(dt, dtype)
-        dt = dt.native(dt.shape) if isinstance(dt, Tensor) else dt
-        try:
-            native = tf.convert_to_tensor(dt)
-        except (TypeError, ValueError):
-            raise InputError(f"The time step must be a number, not {quoted(dt)}.") from None
-        if native.shape.rank or not (native.dtype.is_floating or native.dtype.is_integer):
-            raise InputError(f"The time step must be a single number, not {quoted(dt)}.")
-        if not tf.is_symbolic_tensor(native):
-            self.check_dt(float(native))
-        return tf.cast(native, dtype)
+        return native_dt(self.dt, dtype) if dt is None else native_dt(dt, dtype, self.check_dt)
+
+    def _told(self) -> dict:
+        return {"steps": repr(self.flow), "time step": self.dt, "is": repr(self)}
 
     def config(self) -> dict:
         """All that defines its steps, as JSON-ready data."""
@@ -178,9 +165,11 @@ class Solver(ABC):
             InputError: if `state` does not belong to this solver's flow or is too fast for its dt, a number is not
                 possible, or the restart is of another rollout.
             DivergedError: where a gradient through the steps is not finite, when it is computed.
+            KeyboardInterrupt: where it is interrupted; its `so_far` is the rollout until then.
         """
         from ..kernels.compiled import recording
 
+        stopped: KeyboardInterrupt | None = None
         steps, keep_every = integer("steps of a rollout", steps, 1), integer("keep_every of a rollout", keep_every, 1)
         if not (restart is None or hasattr(restart, "begin")):
             raise InputError(f"The restart of a rollout is a phi_sol.Restart(folder), not {quoted(restart)}.")
@@ -195,17 +184,23 @@ class Solver(ABC):
             kept, advice = steps // keep_every, "keep fewer frames (keep_every=), or take fewer steps"
             check_memory(f"A rollout of {kept} frames", kept * state_bytes, advice)
             blocks: list[dict] = []
-            with showing(progress, "steps/s", SHOWN_AFTER) as show:
-                for block in self.blocks(arrays, parameters, steps, keep_every, restart=restart):
-                    blocks.append({n: np.asarray(a) for n, a in block.items()})
-                    show("rollout", sum(len(next(iter(b.values()))) for b in blocks) * keep_every, steps)
+            try:
+                with showing(progress, "steps/s", SHOWN_AFTER) as show:
+                    for block in self.blocks(arrays, parameters, steps, keep_every, restart=restart):
+                        blocks.append({n: np.asarray(a) for n, a in block.items()})
+                        show("rollout", sum(len(next(iter(b.values()))) for b in blocks) * keep_every, steps)
+            except KeyboardInterrupt as err:
+                stopped, kept = err, sum(len(next(iter(b.values()))) for b in blocks)
             frames = {n: np.concatenate([b[n] for b in blocks]) for n in blocks[0]} if blocks else {}
-            if frames and (finite := finite_frames(frames)) < steps // keep_every:
+            if frames and (finite := finite_frames(frames)) < kept:
                 LOG.warning("The rollout of %s is not finite after %d frames: dt may be too large.", self, finite)
             parameters = {n: p.numpy() for n, p in parameters.items()}
         numbers = {n: frames.pop(n) for n in self.diagnostics if n in frames}
-        times = self.dt * keep_every * np.arange(1, steps // keep_every + 1)
-        return Rollout(self.output, frames, parameters, times, diagnostics=numbers, batch=shape)
+        times = self.dt * keep_every * np.arange(1, (kept if stopped else steps // keep_every) + 1)
+        made = Rollout(self.output, frames, parameters, times, diagnostics=numbers, batch=shape)
+        if stopped is not None:
+            raise interrupted(stopped, f"The rollout was interrupted, its first {kept} frames are there", made)
+        return made
 
     def _recorded(self, arrays: dict, parameters: dict, steps: int, keep_every: int) -> dict:
         """The frames of a rollout as tensors, step by step, so that a tape sees each of them."""

@@ -9,16 +9,16 @@ from phiml.dataclasses import sliceable
 from phiml.math import Shape, Tensor, merge_shapes
 from phiml.math.magic import BoundDim, slicing_dict
 
+from ..displays import Displayed, drawn, table, together
 from ..errors import InputError, quoted
 from ..grids.layout import sliced
-from ..texts import for_html
 
 Fields = dict[str, Field]
 
 
 @sliceable(dim_attrs=False, dim_repr=False)
 @dataclass(frozen=True)
-class State:
+class State(Displayed):
     """
     Fields of one or several simulations, with their physical parameters.
 
@@ -102,14 +102,12 @@ class State:
         batch = f", {several}" if several else ""
         return f"State({', '.join(f'{n} {_cells(f)}' for n, f in self.fields.items())}{_given(self.parameters)}{batch})"
 
-    def _repr_html_(self) -> str:
-        """A table of fields, with means and extremes of all their values, and of parameters."""
+    def _shown(self) -> str:
+        """A table of fields, with means and extremes of all their values, and of parameters; and a picture."""
         rows = [(n, _cells(f), *_facts(f.values)) for n, f in self.fields.items()]
         rows += [(n, "", *_facts(p)) for n, p in self.parameters.items()]
-        cells = "".join("<tr>" + "".join(f"<td>{for_html(c)}</td>" for c in row) + "</tr>" for row in rows)
-        heads = "".join(f"<th>{c}</th>" for c in ("", "cells", "mean", "least", "greatest"))
-        note = f"<p>batch: {for_html(str(self.batch_shape))}</p>" if self.batch_shape else ""
-        return f"<table><thead><tr>{heads}</tr></thead><tbody>{cells}</tbody></table>{note}"
+        note = f"batch: {self.batch_shape}" if self.batch_shape else ""
+        return together(table(["", "cells", "mean", "least", "greatest"], rows, note), drawn(self))
 
 
 def _cells(field: Field) -> str:

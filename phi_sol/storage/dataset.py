@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..arguments import check, checked
+from ..displays import Displayed, facts, parameter_table, together
 from ..errors import InputError, MissingError, integer
 from ..flows.comparison import first_difference
 from ..solvers.pair import SolverPair
@@ -45,7 +46,7 @@ def folder_names(folder: str | Path | Sequence[str | Path]) -> str:
     return str(folder) if isinstance(folder, str | Path) else ", ".join(map(str, folder))
 
 
-class Dataset:
+class Dataset(Displayed):
     """
     Restricted reference frames of several simulations. They stay on disk, mapped into memory (see
     `phi_sol.storage.packed`), so that a data set may be larger than the memory.
@@ -155,6 +156,12 @@ class Dataset:
     def frame_bytes(self) -> int:
         """Of all arrays of one frame."""
         return sum(a[0, 0].nbytes for a in self.arrays.values())
+
+    def _shown(self) -> str:
+        known = {"simulations": len(self), "frames": self.frames, "arrays": ", ".join(self.arrays)}
+        known |= {"size": f"{self.nbytes / 1e6:.1f} MB", "in": str(self.folders[0].parent), "pair": repr(self.pair)}
+        known |= {"imported from": ", ".join(self.imported)}
+        return together(facts("Dataset", known), parameter_table(self.parameters, self.names))
 
     def __repr__(self):
         given = ", ".join(f"{n} {v.min():g} to {v.max():g}" for n, v in self.parameters.items())

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..arguments import checked
+from ..displays import MOST, Displayed, facts, table, together
 from ..errors import InputError, MissingError
 from ..files import visible
 from .frames import DESCRIPTION, REFERENCE, checksum_in, frame_file, is_simulation, read_description, stored_checksums
@@ -42,7 +43,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Inspection:
+class Inspection(Displayed):
     """
     What an inspection of data has found.
 
@@ -55,6 +56,13 @@ class Inspection:
     simulations: int
     files: int
     findings: list[Finding]
+
+    def _shown(self) -> str:
+        said = {"simulations": self.simulations, "files": self.files, "wrong": len(self.wrong)}
+        rows = [(f.kind, f.path, f.text) for f in self.findings]
+        more = f"and {len(rows) - MOST} more" if len(rows) > MOST else ""
+        found = table(["", "where", "what"], rows[:MOST], more) if rows else ""
+        return together(facts("Inspection", said), found)
 
     @property
     def wrong(self) -> list[Finding]:

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from ..displays import Displayed, facts
 from .dataset import Dataset
 
 
-class Datasets:
+class Datasets(Displayed):
     """
     What a training on several flows knows of its data: as a `Dataset` has it, of all of their simulations in order.
 
@@ -34,6 +35,9 @@ class Datasets:
 
     def __len__(self) -> int:
         return sum(map(len, self.parts.values()))
+
+    def _shown(self) -> str:
+        return facts("Datasets", {n: repr(p) for n, p in self.parts.items()})
 
     def __repr__(self):
         return f"Datasets({', '.join(f'{n}: {len(p)}' for n, p in self.parts.items())} simulations)"

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..arguments import checked
+from ..displays import Displayed
 from ..errors import InputError, integer
 from ..places import check_place
 from ..progress import Show, showing
@@ -27,14 +28,14 @@ from .plan import Plan, Stage
 from .recovery import LOWER, go_back, go_on
 from .runs import RUN_FILE, Course, check_unused, configuration, read_run
 from .streams import Streams
-from .summaries import outcome, summary
+from .summaries import outcome, shown, summary
 from .task import Setting, Task
 from .validation import Validation, Validator
 
 LAST = "last"
 
 
-class Trainer:
+class Trainer(Displayed):
     """
     Carries out the training of a task.
 
@@ -152,15 +153,9 @@ class Trainer:
         error = float(self.validator.last) if self.validator else np.nan
         return None if np.isnan(error) else error
 
-    @property
-    def summary(self) -> str:
-        """One line: what is trained, method, data, devices."""
-        return summary(self)
-
-    @property
-    def outcome(self) -> str:
-        """Which model the run's folder holds."""
-        return outcome(self)
+    summary = property(summary)
+    outcome = property(outcome)
+    _shown = shown
 
     def __repr__(self):
         done = f"iteration {self.step}, {100 * self.progress:.0f} % done"

@@ -1,7 +1,10 @@
 """Accuracy and cost of all solvers in one picture."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from ...displays import Html, image, picture
+from ...metrics.metric import error_label as label_of
 from ...texts import for_figure
 from ..cost import REFERENCE
 from ..cost_tables import judged
@@ -9,8 +12,26 @@ from ..milestones import duration
 from .labels import place_labels
 from .style import MARKERS, new_figure, save, trained_style
 
+COST = "cost.png"
+
+
+def cost_picture(results: dict, files: Sequence[Path]) -> Html:
+    """The same for notebooks: the one that was written, or else a new one; nothing where costs were not measured."""
+    written = next((f for f in files if f.name == COST and f.is_file()), None)
+    if written is not None:
+        return image(written.read_bytes(), "accuracy and cost")
+    if not results.get("envelope"):
+        return Html("")
+    fields = results["solvers"]["SRC"].get("fields") or ["velocity"]
+    return picture(drawn(results, label_of(fields)), "accuracy and cost")
+
 
 def cost_figure(results: dict, error_label: str, path: Path):
+    """Writes the picture of `drawn` into a file."""
+    save(drawn(results, error_label), path)
+
+
+def drawn(results: dict, error_label: str):
     """
     Error against cost, both logarithmic: further down is more accurate, further left is cheaper. The step line is the
     envelope of the plain solvers, what is below and left of it is a gain; right of the dotted line is the reference.
@@ -54,7 +75,7 @@ def cost_figure(results: dict, error_label: str, path: Path):
     figure.suptitle(for_figure(f"{results['scene']}: accuracy and cost"), fontsize=10)
     trained = {n: (e["ms_per_time"], e["mae_shared"]) for n, e in judgements.items()}
     place_labels(axis, trained | plain, first=(*trained, "SRC"), lines=lines, artists=[legend, note])
-    save(figure, path)
+    return figure
 
 
 def _steps(front: list[tuple[float, float]], end: float) -> list[tuple[float, float]]:

@@ -14,7 +14,7 @@ from ...progress import Show
 from ...stepping.adjoint import flattened
 from ...stepping.solver import Solver
 from ...stepping.state import State
-from .estimate import Found
+from .estimate import Found, rows_of
 from .quantities import Quantity
 from .search import Search
 from .unknowns import Unknown
@@ -34,6 +34,12 @@ class Optimum(Found):
     values: dict[str, Any]
     quantity: float
     before: float
+
+    def _told(self) -> dict:
+        return {"quantity": float(self.quantity), "before": float(self.before)}
+
+    def _rows(self) -> list[tuple[str, str, str]]:
+        return rows_of(self.values)
 
     def __repr__(self):
         parts = [f"{n} = {v:.6g}" if isinstance(v, float) else n for n, v in self.values.items()]

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from ...correctors.files import LARGEST, check_trained_for
+from ...displays import Displayed
 from ...errors import InputError, MissingError
 from ...files import check_unpacked, checksum, read_arrays, reading, write_arrays
 from ...flows import Flow
@@ -24,7 +25,7 @@ ELAPSED, SIMULATION = "elapsed", "simulation"
 CLOSE = 1e-4  # how near a state must be to a start, relative to the speed
 
 
-class Solution:
+class Solution(Displayed):
     """
     The solution of some simulations as networks of time and place, one for each.
 
@@ -50,6 +51,10 @@ class Solution:
 
     def __len__(self) -> int:
         return len(self.weights[0])
+
+    def _told(self) -> dict:
+        flow, count = self.description["flow"].get("type", ""), sum(w[0].size for w in self.weights)
+        return {"flow": flow, "simulations": len(self), "up to": f"{self.horizon:g}", "parameters of each": count}
 
     def __repr__(self):
         count, type = sum(w[0].size for w in self.weights), self.description["flow"].get("type", "")
