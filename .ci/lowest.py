@@ -19,11 +19,11 @@ ABOVE = """\
 
 
 def requirements() -> list[Requirement]:
-    """Of the package and its extras, without its own; the peers of benchmarks are another environment's."""
+    """Of the package and its extras, without its own; peers of benchmarks and tools of the site are apart."""
     setup = ConfigParser()
     setup.read(ROOT / "setup.cfg", encoding="utf-8")
     extras = setup["options.extras_require"]
-    groups = [setup["options"]["install_requires"], *(extras[n] for n in extras if n != "bench")]
+    groups = [setup["options"]["install_requires"], *(extras[n] for n in extras if n not in ("bench", "docs"))]
     found = [Requirement(line) for group in groups for line in group.split("\n") if line.strip()]
     return [r for r in found if canonicalize_name(r.name) != "phi-sol"]
 

@@ -64,6 +64,21 @@ def without_notes() -> Iterator[None]:
         filtering.wait()
 
 
+@contextmanager
+def silenced() -> Iterator[None]:
+    """Within it nothing at all comes on stderr, from C++ neither."""
+    _flush()
+    keep = os.dup(2)
+    try:
+        with open(os.devnull, "w") as null:
+            os.dup2(null.fileno(), 2)
+            yield
+    finally:
+        _flush()
+        os.dup2(keep, 2)
+        os.close(keep)
+
+
 def _flush():
     with suppress(AttributeError, OSError, ValueError):  # there may be none, or a closed one
         sys.stderr.flush()

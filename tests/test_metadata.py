@@ -22,7 +22,7 @@ REPOSITORY = Path(__file__).parents[1]
 PACKAGE = REPOSITORY / "phi_sol"
 PAGES = [REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
-FOR_DEVELOPERS = {"dev", "bench"}
+FOR_DEVELOPERS = {"dev", "bench", "docs"}
 IN_NOTEBOOKS = {"ipython"}  # is there, or is not asked for
 
 pytestmark = pytest.mark.skipif(not (REPOSITORY / "setup.cfg").is_file(), reason="not in the source tree")
@@ -213,7 +213,7 @@ def test_constraints_are_within_the_ranges_and_complete(setup):
     python = re.search(r"^# Python (\S+), Linux x86_64$", (REPOSITORY / "constraints.txt").read_text(), re.M)
     assert python and python[1] in SpecifierSet(setup["options"]["python_requires"])
     extras = setup["options.extras_require"]
-    for lines in (setup["options"]["install_requires"], *(extras[e] for e in extras if e != "gpu")):
+    for lines in (setup["options"]["install_requires"], *(extras[e] for e in extras if e not in ("gpu", "docs"))):
         for r in requirements(lines):
             name = canonicalize_name(r.name)
             if name == "phi-sol" or (r.marker and not r.marker.evaluate({"python_version": python[1][:4]})):
@@ -245,7 +245,7 @@ def test_lowest_versions_are_those_of_the_ranges():
     setup.read(REPOSITORY / "setup.cfg", encoding="utf-8")
     extras = setup["options.extras_require"]
     expected: dict[str, Version] = {}
-    for lines in (setup["options"]["install_requires"], *(extras[e] for e in extras if e != "bench")):
+    for lines in (setup["options"]["install_requires"], *(extras[e] for e in extras if e not in ("bench", "docs"))):
         for name, bound in re.findall(r"^([\w.-]+)(?:\[[\w-]+\])?>=([\d.]+)", lines, re.M):
             expected[canonicalize_name(name)] = Version(bound)
     found = pins(REPOSITORY / ".ci" / "lowest.txt")
