@@ -53,7 +53,6 @@ def write(frames: Rollout | State | Sequence[State], path: str | Path, flow: Sol
 
     Example:
         >>> ps.write(frames, "frames.nc")
-        [PosixPath('frames.nc')]
     """
     if not isinstance(path, str | Path):
         raise InputError(f"Frames are written to a file, write(frames, path), not to a {type(path).__name__}.")
