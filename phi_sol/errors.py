@@ -29,6 +29,12 @@ class InputError(ValueError):
     """
     A wrong argument, option or file content. The message says what is wrong, where, and what would be right, in one
     line.
+
+    Example:
+        >>> ps.WakeFlow(y=16, z=8)
+        Traceback (most recent call last):
+            ...
+        phi_sol.errors.InputError: ...
     """
 
     def __init__(self, message: object = ""):
@@ -37,18 +43,38 @@ class InputError(ValueError):
 
 
 class MissingError(InputError, FileNotFoundError):
-    """A file or folder that should be there is not."""
+    """
+    A file or folder that should be there is not.
+
+    Example:
+        >>> ps.load_state("nowhere.npz", flow)
+        Traceback (most recent call last):
+            ...
+        phi_sol.errors.MissingError: ...
+    """
 
     def __str__(self):  # OSError would format its arguments as an errno
         return str(self.args[0])
 
 
 class DivergedError(ArithmeticError):
-    """A simulation or a training no longer has finite values."""
+    """
+    A simulation or a training no longer has finite values.
+
+    Example:
+        >>> issubclass(ps.DivergedError, ArithmeticError)  # a training whose loss is not finite raises it
+        True
+    """
 
 
 class FailedError(RuntimeError):
-    """Some of the work that was given to several processes failed; all else is done. The message names each of them."""
+    """
+    Some of the work that was given to several processes failed; all else is done. The message names each of them.
+
+    Example:
+        >>> issubclass(ps.FailedError, RuntimeError)  # a sweep of which some trainings failed raises it
+        True
+    """
 
 
 def interrupted(err: KeyboardInterrupt, what: str, so_far: Any) -> KeyboardInterrupt:

@@ -109,8 +109,8 @@ def test_one_line_in_a_notebook(clock, notebook, capsys):
     work(clock, 1.0)
     assert "value='0.2000'" in ever[0] and all(html.count("<progress") == 1 for html in ever[:-1])
     assert shown == [
-        dict.fromkeys(["text/html"], "<div>wake: 100 % of 100, 8 steps/s, 0:11</div>")
-        | {"text/plain": "wake: 100 % of 100, 8 steps/s, 0:11"}
+        dict.fromkeys(["text/html"], "<div>wake: 100 % of 100, 7.27 steps/s, 0:11</div>")
+        | {"text/plain": "wake: 100 % of 100, 7.27 steps/s, 0:11"}
     ]
     assert capsys.readouterr() == ("", "")
 

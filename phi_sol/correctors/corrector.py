@@ -51,6 +51,10 @@ class Corrector(Described, Knowing, Symmetric, Sent):
         adapter: Converts between arrays and channels.
         statistics: Normalisation.
         description: JSON-ready facts: flow configuration, method, versions and the like.
+
+    Example:
+        >>> ps.Corrector.load("runs/tiny/sol")
+        Corrector(small, 93954 parameters, of velocity after the step, WakeFlow 24x12)
     """
 
     _flow: Flow | None = None

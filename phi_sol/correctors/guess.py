@@ -45,6 +45,10 @@ class PoissonGuess(Displayed, Sent):
         scale: σ, in domain units².
         description: JSON-ready facts: flow configuration, method, versions and the like.
         passes: How often the network is applied.
+
+    Example:
+        >>> ps.PoissonGuess.create(ps.SmokeBox(y=16, x=16), "small", scale=1.0)
+        PoissonGuess(small, 93089 parameters, SmokeBox 16x16)
     """
 
     @checked

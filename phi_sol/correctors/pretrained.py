@@ -13,5 +13,9 @@ def pretrained(scene: str) -> Corrector:
 
     Raises:
         MissingError: if there is none for this scene.
+
+    Example:
+        >>> ps.pretrained("wake_2d")
+        Corrector(faster, 60096 parameters, of velocity after the step, WakeFlow 64x32)
     """
     return Corrector.load(pretrained_folder(scene))

@@ -67,6 +67,11 @@ def discover(
         InputError: for too few simulations, frames or samples for the library, arrays of another shape or that are not
             finite, candidates that follow from others, a corrector or solver of another flow.
         MissingError: if there is no corrector in a folder.
+
+    Example:
+        >>> u = np.random.default_rng(0).normal(size=(4, 1, 64))
+        >>> ps.discover(3.0 * u, ps.Samples({"u": u}, dict(x=1.0)), ps.Library(order=0, degree=2))
+        Discovery(...)
     """
     blocks = integer("blocks of a discovery", blocks, 1)
     for name, value in (("error_rate", error_rate), ("least", least)):

@@ -95,6 +95,10 @@ class Library:
         without: Names of candidates to leave out, such as one that follows from others.
         margin: Cells left out beside masks and sides that are not periodic; None: as many as differences reach, at
             least 1.
+
+    Example:
+        >>> ps.Library(order=2, degree=1)
+        Library(order=2, degree=1, fields=None, constant=True, terms={}, scales=('1',), by_spaci...
     """
 
     order: int = 2

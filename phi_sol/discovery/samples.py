@@ -28,6 +28,11 @@ class Samples(Displayed):
         mask: Which cells count, shape `cells`; None: all. Beside the others no central difference is taken.
         divergence_free: Name of a vector (`u`) whose divergence is zero: terms that follow from others by it are left
             out.
+
+    Example:
+        >>> x = np.linspace(0, 2 * np.pi, 32, endpoint=False)
+        >>> ps.Samples({"u": np.sin(x)[None, None]}, dict(x=2 * np.pi))
+        Samples(u: 1 simulations of 1 frames, x=32)
     """
 
     fields: Mapping[str, np.ndarray]

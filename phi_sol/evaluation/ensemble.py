@@ -108,6 +108,10 @@ class Ensemble:
 
     Attributes:
         solvers: By name.
+
+    Example:
+        >>> ps.Ensemble({"low": flow, "high": flow}).rollout(start, 4, progress=False)
+        Forecast(2 members, 4 frames)
     """
 
     @checked

@@ -50,6 +50,10 @@ class Evaluation(Displayed):
         runs: Record per solver, `SRC` first.
         files: What was written.
         tables: What a command prints.
+
+    Example:
+        >>> ps.Evaluation({"scene": "tiny", "solvers": {}}, {}, [])
+        Evaluation(scene='tiny': )
     """
 
     results: dict[str, Any]

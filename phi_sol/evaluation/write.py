@@ -50,6 +50,9 @@ def write(frames: Rollout | State | Sequence[State], path: str | Path, flow: Sol
         InputError: for another ending, states that do not belong to the flow, no frames, or a place that can't be
             written to.
         MissingError: if a library is not installed that the format needs.
+
+    Example:
+        >>> ps.write(frames, "frames.nc")
     """
     if not isinstance(path, str | Path):
         raise InputError(f"Frames are written to a file, write(frames, path), not to a {type(path).__name__}.")

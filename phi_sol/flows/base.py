@@ -43,6 +43,12 @@ class Flow(Options, Steps, Immersed, Solver, System):
     A subclass names its `fields` and `parameters`, gives the domain and boundaries, and writes `initial_state` and
     `physics` with PhiFlow operators. The resolution decides whether it is 2D or 3D. Everything here runs on any PhiFlow
     backend; `step` uses the compiled form of `physics` for TensorFlow fields.
+
+    Example:
+        >>> isinstance(flow, ps.Flow), flow.resolution, flow.size, flow.parameters
+        (True, {'y': 16, 'x': 8}, {'y': 200.0, 'x': 100.0}, ('reynolds',))
+        >>> flow.step(start, dt=0.5)
+        State(velocity staggered 16x8, marker 16x8, reynolds=300)
     """
 
     fields: tuple[str, ...] = ("velocity", "marker")

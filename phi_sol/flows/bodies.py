@@ -47,6 +47,10 @@ class Body(ABC):
         numbers: All numbers, by key.
         free: Keys of those that are parameters.
         positive: Keys of numbers that must be positive; others may have any sign.
+
+    Example:
+        >>> isinstance(ps.Disc("ball", dict(y=3.0, x=3.0), 1.0), ps.Body)  # or a shape of your own, with a distance
+        True
     """
 
     positive: tuple[str, ...] = ()

@@ -54,6 +54,10 @@ class Smagorinsky(Closure):
     Smagorinsky's eddy viscosity `ν_t = (C Δ)² |S|`, with |S| = (2 S_ij S_ij)^(1/2) and Δ the width of a cell.
 
     Source: J. Smagorinsky, "General circulation experiments with the primitive equations", Mon. Weather Rev. 91 (1963).
+
+    Example:
+        >>> ps.PeriodicBox(y=16, x=16).with_terms(ps.Smagorinsky(0.17))
+        PeriodicBox(y=16, x=16, dt=0.01, advection='central')
     """
 
     def __init__(self, constant: float = 0.17):
@@ -80,6 +84,10 @@ class DynamicSmagorinsky(Closure):
 
     Source: M. Germano, U. Piomelli, P. Moin, W. H. Cabot, Phys. Fluids A 3 (1991), and D. K. Lilly, Phys. Fluids A 4
     (1992).
+
+    Example:
+        >>> ps.PeriodicBox(y=16, x=16).with_terms(ps.DynamicSmagorinsky())
+        PeriodicBox(y=16, x=16, dt=0.01, advection='central')
     """
 
     def __init__(self, factor: float = 1.0, ratio: float = 6**0.5):

@@ -39,6 +39,10 @@ class ForcedAdvection(Flow):
     dt Σ_d 1/dx_d² <= 1/2. Good values: ν = 0.1, A = 0.15, dt = 0.1; 32x32 (source) and 128x128 (reference).
 
     Source: Um et al., NeurIPS 2020 (arXiv:2007.00016), appendix B.3; the initial velocity is phi_sol's.
+
+    Example:
+        >>> ps.ForcedAdvection(y=16, x=16).parameters
+        ('seed', 'viscosity', 'amplitude')
     """
 
     fields = ("velocity", "forcing", "time")

@@ -51,6 +51,10 @@ class PeriodicBox(Flow):
     and lookups: 1/2), less half the Courant number with `van_leer`, which damps, too.
 
     Source: the forced case (A = 1, k = 4, μ = 0.1, ν = 1/1000) after Kochkov et al., PNAS 118 (2021, arXiv:2102.01010).
+
+    Example:
+        >>> ps.PeriodicBox(y=16, x=16, forcing="kolmogorov", drag=0.1)
+        PeriodicBox(y=16, x=16, dt=0.01, advection='central')
     """
 
     fields = ("velocity",)

@@ -40,6 +40,11 @@ class BuoyantPlume(Flow):
     256x128 (reference), in 3D 32x16x16 and 128x64x64.
 
     Source: Um et al., NeurIPS 2020 (arXiv:2007.00016), appendix B.2; domain size and smoke volumes are phi_sol's.
+
+    Example:
+        >>> plume = ps.BuoyantPlume(y=16, x=16)
+        >>> plume.step(plume.initial_state(seed=0, buoyancy=0.1))
+        State(velocity staggered 16x16, marker 16x16, ...
     """
 
     parameters = (SEED, "buoyancy")

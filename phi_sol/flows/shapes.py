@@ -14,7 +14,14 @@ TINY = 1e-12  # below the square of a length, so that roots have gradients every
 
 
 class Disc(Body):
-    """A disc; with three axes of the centre a ball, with two in 3D a cylinder along the third. Number: `radius`."""
+    """
+    A disc; with three axes of the centre a ball, with two in 3D a cylinder along the third. Number: `radius`.
+
+    Example:
+        >>> ball = ps.Disc("ball", dict(y=3.0, x=3.0), 1.0, free=["radius"])
+        >>> ps.PeriodicBox(y=16, x=16, bodies=ball).parameters
+        ('seed', 'viscosity', 'ball_radius')
+    """
 
     positive = ("radius",)
 
@@ -42,6 +49,10 @@ class Rectangle(Body):
     A rectangle; with a centre of three axes a box, with one of two in 3D a beam along the third. Numbers: its lengths
     along the axes of the centre, `ly`, `lx` (and `lz`), and `angle`, by which it is turned in radians, from the first
     axis towards the second.
+
+    Example:
+        >>> ps.Rectangle("plate", dict(y=3.0, x=3.0), dict(y=2.0, x=1.0), angle=0.3)
+        Rectangle(plate, y=3, x=3, angle=0.3, ly=2, lx=1)
     """
 
     positive: tuple[str, ...] = ("ly", "lx", "lz")
@@ -86,6 +97,10 @@ class Outline(Body):
     with θ from the first axis of the centre towards the second, less `angle`. Numbers: `radius`, `angle`, `a1`, `a2`,
     ..., `b1`, .... a1 and b1 move it as its centre does, to first order. The distance is (ρ - r) / sqrt(1 + (r'/r)²) in
     polar coordinates ρ, θ: exact to first order beside the surface.
+
+    Example:
+        >>> ps.Outline("leaf", dict(y=3.0, x=3.0), 1.0, a=[0.1], free=["angle"])
+        Outline(leaf, y=3, x=3, radius=1, a1=0.1, free: angle)
     """
 
     positive = ("radius",)

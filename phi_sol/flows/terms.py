@@ -22,6 +22,10 @@ class Term(ABC):
 
     Attributes:
         weights: Variables (`keras.Variable`s or TensorFlow's) that can be trained; none of a known term.
+
+    Example:
+        >>> ps.Smagorinsky(0.17).weights, isinstance(ps.Smagorinsky(0.17), ps.Term)
+        ((), True)
     """
 
     weights: Sequence[Any] = ()
@@ -43,7 +47,13 @@ class Term(ABC):
 
 
 class FunctionTerm(Term):
-    """A term from a function of the state, or of state and weights."""
+    """
+    A term from a function of the state, or of state and weights.
+
+    Example:
+        >>> ps.PeriodicBox(y=16, x=16).with_terms(ps.FunctionTerm(lambda state: {"velocity": -0.1 * state.velocity}))
+        PeriodicBox(y=16, x=16, dt=0.01, advection='central')
+    """
 
     def __init__(self, function: Callable, weights: Sequence[Any] = ()):
         """

@@ -48,6 +48,11 @@ class WakeFlow(StreamSides, Flow):
     with dt = 1. All of this is what holds unless the constructor gets something else.
 
     Source: Um et al., NeurIPS 2020 (arXiv:2007.00016), appendix B.1 (2D) and B.5 (3D).
+
+    Example:
+        >>> wake = ps.WakeFlow(y=16, x=8)
+        >>> wake.step(wake.initial_state(reynolds=300.0))
+        State(velocity staggered 16x8, marker 16x8, reynolds=300)
     """
 
     parameters = ("reynolds",)

@@ -61,6 +61,12 @@ def import_frames(
     Raises:
         InputError: as `convert`; for other parameters than the flow's, times that don't fit dt, or a folder that holds
             something else, or the same simulation already.
+
+    Example:
+        >>> u = np.ones((3, 24, 12))
+        >>> arrays, how = {"velocity_y": u, "velocity_x": 0 * u, "marker": u}, dict(axes=("time", "y", "x"))
+        >>> ps.import_frames(scene, arrays, [0, 1, 2], {"reynolds": 300.0}, folder="data/others/train", **how)
+        PosixPath('data/others/train/sim_000000')
     """
     dims = list(scene.pair.source.resolution)
     instance("arrays", arrays, Mapping, "a dictionary of arrays by field")

@@ -61,6 +61,11 @@ class Layout:
         size: Size of the domain per axis.
         staggered: Whether components live on the faces normal to them.
         boundary: PhiFlow's boundary condition.
+
+    Example:
+        >>> layout = flow.layouts["velocity"]
+        >>> layout, layout.arrays
+        (Layout(velocity, staggered, y=16, x=8), ['velocity.y', 'velocity.x'])
     """
 
     @checked

@@ -66,6 +66,9 @@ def plot(
 
     Raises:
         InputError: for what can't be drawn, or grids of different dimension.
+
+    Example:
+        >>> ps.plot(frames, quantity="vorticity").savefig("frames.png")
     """
     if not 0 <= position <= 1:
         raise InputError(f"The position of a slice must be between 0 and 1, not {position!r}.")

@@ -37,6 +37,11 @@ class Projection:
     Second order in space; the projection is orthogonal, linear and idempotent, and its gradient is exact. In a domain
     without an open side, where inflow and outflow may not balance, the mean divergence is not removed: ∇·u is then the
     same small constant everywhere.
+
+    Example:
+        >>> velocity, pressure = ps.Projection(start.velocity, flow.obstacles)(start.velocity)
+        >>> pressure.resolution
+        (yˢ=16, xˢ=8)
     """
 
     _looked_at: bool  # whether obstacles were warned of
@@ -154,6 +159,11 @@ def make_incompressible(
 
     Raises:
         InputError: if the obstacles leave no fluid cell, or what neither phi_sol nor PhiFlow can do is asked for.
+
+    Example:
+        >>> velocity, pressure = ps.make_incompressible(start.velocity, flow.obstacles)
+        >>> velocity.resolution
+        (yˢ=16, xˢ=8)
     """
     if order not in (2, 4):
         raise InputError(f"The order of a projection is 2 or 4, not {quoted(order)}.")

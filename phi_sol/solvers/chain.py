@@ -41,6 +41,10 @@ class Link:
         rates: Whether fields that the function gives are rates of change.
         lagged: Whether the function sees the source as it was at the start of the step of the chain.
         weights: Variables that can be trained.
+
+    Example:
+        >>> ps.Link("wake", "plume", lambda wake, plume: {"buoyancy": 0.1 + 0.0 * wake.reynolds})
+        Link('wake', 'plume', <lambda>)
     """
 
     @checked
@@ -131,6 +135,13 @@ class Chain(Solver):
         counts: How many steps each takes in one of the chain.
         flow: The flows side by side, a `JointFlow`.
         dt: The longest of the time steps.
+
+    Example:
+        >>> box = ps.PeriodicBox(y=16, x=16)
+        >>> carry = lambda wake, box: {"viscosity": 0.01 + 0.001 * math.mean(wake.marker.values)}
+        >>> link = ps.Link("wake", "box", carry)
+        >>> ps.Chain({"wake": flow, "box": box}, link)
+        Chain(wake=WakeFlow(y=16, x=8, dt=1, advection='semi_lagrangian'), box=PeriodicBox(y=16,...
     """
 
     flow: JointFlow

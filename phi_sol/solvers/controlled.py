@@ -44,6 +44,10 @@ class Controlled(Wrapped):
         names: Of the parameters that are set.
         first: Number of the first step of a rollout; may be changed at any time, such as to go on.
         weights: All variables that can be trained, of the controls, then of the solver.
+
+    Example:
+        >>> ps.Controlled(flow, {"reynolds": ps.TimeTable([100.0, 400.0], times=[0.0, 50.0])})
+        Controlled(WakeFlow(y=16, x=8, dt=1, advection='semi_lagrangian'), reynolds)
     """
 
     @checked

@@ -77,7 +77,13 @@ class Control(ABC):
 
 
 class FunctionControl(Control):
-    """A control from a function of time and state, or of time, state and weights."""
+    """
+    A control from a function of time and state, or of time, state and weights.
+
+    Example:
+        >>> ps.FunctionControl(lambda time, state: {"reynolds": 300.0 + 50.0 * math.sin(time)})
+        FunctionControl(<lambda>)
+    """
 
     @checked
     def __init__(self, function: Callable, weights: Sequence = ()):
@@ -119,6 +125,13 @@ class NeuralControl(Control):
         model: The network.
         ranges: Least and greatest value by parameter.
         sees: Names of fields, or `Probes`.
+
+    Example:
+        >>> import keras
+        >>> model = keras.Sequential([keras.Input([2]), keras.layers.Dense(1)])
+        >>> sees = ps.Probes("velocity", [dict(y=90.0, x=50.0)])
+        >>> ps.NeuralControl(model, {"reynolds": (100.0, 1000.0)}, sees)
+        NeuralControl(reynolds)
     """
 
     network = True

@@ -93,6 +93,10 @@ class HybridSolver(Wrapped, Generic[Corrects]):
     Attributes:
         solver: What steps without the correction.
         corrector: The corrector.
+
+    Example:
+        >>> ps.HybridSolver(scene.pair.source, ps.Corrector.load("runs/tiny/sol"))
+        HybridSolver(WakeFlow(y=24, x=12, dt=1, advection='semi_lagrangian'), Corrector(small, 9...
     """
 
     _made_anew = ("loop", "_recomputed")

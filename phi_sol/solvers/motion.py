@@ -29,6 +29,10 @@ class Motion(Control):
     Attributes:
         body: Its name.
         path: By key of the body's numbers (`y`, `x`, `z`, `angle`) a function of time, or a `TimeTable` with times.
+
+    Example:
+        >>> ps.Motion("paddle", y=lambda t: 60 + 10 * math.sin(0.05 * t))
+        Motion(paddle, y=<lambda>)
     """
 
     @checked

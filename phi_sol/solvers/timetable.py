@@ -25,6 +25,10 @@ class TimeTable(Control):
             *faces): numbers, or a variable that can be trained.
         times: Of the knots, in domain units; None for one value per step.
         logarithms: Whether the values are logarithms.
+
+    Example:
+        >>> ps.TimeTable([100.0, 400.0], times=[0.0, 50.0])
+        TimeTable(2 values at knots)
     """
 
     @checked

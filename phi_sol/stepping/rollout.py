@@ -27,6 +27,14 @@ class Rollout(Displayed, Sequence[State]):
         parameters: By parameter name, shape (batch,), of the same kind.
         times: Time of each frame since the start, in domain units.
         diagnostics: By name, shape (frames, batch), what the solver said of them, such as `iterations`.
+
+    Example:
+        >>> frames
+        Rollout(4 frames of WakeFlow(y=16, x=8, dt=1, advection='semi_lagrangian'), times 1 to 4)
+        >>> frames[:2].times
+        array([1., 2.])
+        >>> frames.last
+        State(velocity staggered 16x8, marker 16x8, reynolds=300)
     """
 
     @checked

@@ -43,6 +43,12 @@ class Solver(Displayed, ABC):
         diagnostics: Names of numbers, one per simulation, that each step leaves among the arrays, such as `iterations`.
         by_units: Whether XLA compiles only what is inside of a step that a tape sees: if it has loops, see `Loop.step`.
         carried: Names of what else goes from step to step among the arrays, and is in no frame: a counter of steps.
+
+    Example:
+        >>> isinstance(flow, ps.Solver), flow.dt
+        (True, 1.0)
+        >>> flow.rollout(start, 4, progress=False).times
+        array([1., 2., 3., 4.])
     """
 
     flow: System
@@ -277,7 +283,13 @@ def rollout(
     progress: bool | Show = True,
     restart: Resumable | None = None,
 ) -> Rollout:
-    """`solver.rollout`, for any solver; see there."""
+    """
+    `solver.rollout`, for any solver; see there.
+
+    Example:
+        >>> ps.rollout(flow, start, steps=4, keep_every=2, progress=False)
+        Rollout(2 frames of WakeFlow(y=16, x=8, dt=1, advection='semi_lagrangian'), times 2 to 4)
+    """
     if not isinstance(solver, Solver):
         raise InputError(f"A rollout needs a solver (a flow, a HybridSolver, ...), not {type(solver).__name__}.")
     return solver.rollout(state, steps, keep_every, progress, restart=restart)

@@ -28,6 +28,14 @@ class State(Displayed):
     Attributes:
         fields: PhiFlow fields by name, in the order of `Flow.fields`.
         parameters: PhiML tensors by name, in the order of `Flow.parameters`; without spatial dimensions.
+
+    Example:
+        >>> start
+        State(velocity staggered 16x8, marker 16x8, reynolds=300)
+        >>> start.velocity.resolution, start.reynolds
+        ((yˢ=16, xˢ=8), 300.0)
+        >>> flow.initial_state(reynolds=[100.0, 200.0]).batch[1]
+        State(velocity staggered 16x8, marker 16x8, reynolds=200)
     """
 
     fields: dict[str, Field]

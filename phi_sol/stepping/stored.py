@@ -73,6 +73,11 @@ def load_state(path: str | Path, solver: Solver) -> State:
         MissingError: if there is no such file.
         InputError: if it is damaged, or the state belongs to another flow: other fields or parameters, another grid,
             box or boundary.
+
+    Example:
+        >>> start.save("start.npz")
+        >>> ps.load_state("start.npz", flow)
+        State(velocity staggered 16x8, marker 16x8, reynolds=300)
     """
     from .solver import Solver
     from .state import State

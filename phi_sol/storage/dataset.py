@@ -62,6 +62,13 @@ class Dataset(Displayed):
         checksums: By field of each simulation those of its frames; None for one from before there were any.
         keep_reference_every: Every so many frames the full-resolution state was kept, too.
         imported: Where simulations of other programs are from, which have no full-resolution states.
+
+    Example:
+        >>> data = ps.Dataset.load(scene.pair, "data/tiny", "train")
+        >>> data
+        Dataset(2 simulations of 12 frames, reynolds 150 to 600, 0.1 MB, in data/tiny/train)
+        >>> data.arrays["velocity.y"].shape
+        (2, 13, 24, 12)
     """
 
     @checked

@@ -81,6 +81,10 @@ def inspect_data(folder: str | Path, progress: Callable[[int, int], None] = lamb
 
     Raises:
         MissingError: if there is no such folder, or no simulation in it.
+
+    Example:
+        >>> ps.inspect_data("data/tiny/train").wrong
+        []
     """
     folder, findings, files = Path(folder), [], 0
     places = _places(folder)
@@ -105,6 +109,10 @@ def repair_data(inspection: Inspection, show: Callable[[str], None] = lambda lin
     which another process is at work stay as they are.
 
     Returns what is there no more. `show` is called with a line for each.
+
+    Example:
+        >>> ps.repair_data(ps.inspect_data("data/tiny/train"))
+        []
     """
     gone: list[Path] = []
     for finding in inspection.findings:

@@ -143,6 +143,9 @@ def evaluate(
     Raises:
         InputError: if data or runs do not fit the scene.
         MissingError: if data or runs are missing.
+
+    Example:
+        >>> ps.evaluate(scene, ["runs/tiny/sol"], "data/tiny", "evaluation")  # doctest: +SKIP
     """
     task = task_of(experiment)
     if not isinstance(runs, Iterable):

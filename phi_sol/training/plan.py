@@ -25,6 +25,10 @@ class Stage:
         until: Fraction of the whole training at which it ends.
         anew: Whether the learning rate begins anew with it, as at the start of a training (a warm restart, Loshchilov
             and Hutter, ICLR 2017, arXiv:1608.03983).
+
+    Example:
+        >>> ps.Stage(unroll=2, until=0.3), ps.Stage(unroll=8, until=1.0)
+        (Stage(unroll=2, until=0.3, anew=False), Stage(unroll=8, until=1.0, anew=False))
     """
 
     unroll: int
@@ -74,6 +78,11 @@ class Plan:
         optimizer: A name (`adam`, ...), or a Keras optimizer (or a function without arguments that makes one) whose
             settings, without its learning rate, are taken; what the plan says itself (average of the weights, scale of
             the loss, schedule of the rate) must not be in it.
+
+    Example:
+        >>> plan = ps.Plan(ps.curriculum(8), batch=4, learning_rate=1e-3, steps=1000)
+        >>> plan.stage(0.5), len(plan.stages)
+        (2, 3)
     """
 
     stages: tuple[Stage, ...]
@@ -240,6 +249,10 @@ def curriculum(unroll: int, shares: tuple[float, ...] = (0.2, 0.3, 0.5)) -> tupl
     """
     Stages of n/4, n/2 and n unrolled steps (as many as are at least 2, or n alone), with the given shares of the
     training. Short unrolls are cheap and bring a random network near the solution; long ones first may diverge.
+
+    Example:
+        >>> ps.curriculum(8)
+        (Stage(unroll=2, until=0.2, anew=False), Stage(unroll=4, until=0.5, anew=False), Stage(u...
     """
     unroll = integer("The number of unrolled steps", unroll, 1)
     if not (len(shares) and all(map(is_positive, shares))):

@@ -72,6 +72,10 @@ class Task(Members):
         methods: Ways to train, by name, in a line each.
         measures: Options of the command `evaluate` that are its own.
         width: Characters that its tables take where there is no terminal.
+
+    Example:
+        >>> isinstance(ps.Correction(data, "sol", "small"), ps.Task)
+        True
     """
 
     name: ClassVar[str] = ""

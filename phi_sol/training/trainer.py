@@ -51,6 +51,11 @@ class Trainer(Displayed):
         epoch_length: Iterations between two calls of the epoch callbacks.
         course: What the run was started with, and what has come to it since.
         losses: Of the iterations of the current epoch.
+
+    Example:
+        >>> plan = ps.Plan(ps.curriculum(2), batch=2, learning_rate=1e-3, steps=4)
+        >>> trainer = ps.Trainer(ps.Correction(data, "sol", "small"), plan, "runs/mine")
+        >>> trainer.fit()  # doctest: +SKIP
     """
 
     epoch_length = 50

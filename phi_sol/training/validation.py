@@ -25,6 +25,10 @@ class Validation:
         frames: Steps of a rollout, as far as recorded.
         every: Iterations between two validations; None: so many that its estimated cost is below 1/20 of the time.
         patience: The training ends after so many validations without a new best; None: never.
+
+    Example:
+        >>> ps.Validation(simulations=1, frames=50, patience=5)
+        Validation(simulations=1, frames=50, every=None, patience=5)
     """
 
     simulations: int | None = None

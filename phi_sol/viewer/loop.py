@@ -69,6 +69,9 @@ def view(
     Raises:
         MissingError: if Dash or Plotly are not installed.
         InputError: for what can't be shown, unknown names, or controls of another kind.
+
+    Example:
+        >>> ps.view(start.velocity)  # doctest: +SKIP
     """
     check_arguments(view, locals())
     integer("The port of a viewer", port, 1, 65535)

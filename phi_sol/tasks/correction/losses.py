@@ -45,6 +45,10 @@ class Loss:
         relative: Whether each window counts by its own error of the source, as said above.
         extra: Further terms: functions of (predicted, target), both arrays by name of shape (batch, *spatial), that
             give numbers of shape (batch,), which are added.
+
+    Example:
+        >>> ps.Loss(gradient=0.1)
+        Loss(fields=(), values=1.0, gradient=0.1, spectral=0.0, steps='uniform', relative=False, extra=())
     """
 
     fields: tuple[tuple[str, float], ...] = ()

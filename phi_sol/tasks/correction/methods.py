@@ -71,6 +71,10 @@ class Method:
         temporal: Weight of the temporal regularisation of precomputed corrections.
         seed: Seed of the noise.
         looped: Whether the steps are a loop in the training graph, not written out; None: by their number.
+
+    Example:
+        >>> ps.Method("sol", unroll=8, push_forward=2)
+        Method(name='sol', unroll=8, truncate=None, push_forward=2, noise=0.0, placement='after'...
     """
 
     name: str

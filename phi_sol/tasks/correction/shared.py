@@ -32,6 +32,10 @@ class SharedCorrection(Correction):
 
     Attributes:
         parts: By name the correction of each flow.
+
+    Example:
+        >>> ps.SharedCorrection({"tiny": data}, "sol", "small")
+        SharedCorrection(sol, of tiny)
     """
 
     @checked

@@ -23,6 +23,10 @@ class InitialField(Unknown):
     Attributes:
         deviation: Standard deviation of what is known beforehand around the state that an estimation begins from, in
             the field's units; None: nothing is known.
+
+    Example:
+        >>> ps.InitialField("velocity", deviation=0.1)
+        InitialField('velocity')
     """
 
     late = True  # a velocity is made divergence-free with what enters
@@ -81,6 +85,10 @@ class Profile(Unknown):
     Attributes:
         deviation: Standard deviation of what is known beforehand around the profile that a search begins from.
         mean: What stays, or None.
+
+    Example:
+        >>> ps.Profile("inlet", mean=1.0, deviation=0.1)
+        Profile('inlet')
     """
 
     @checked

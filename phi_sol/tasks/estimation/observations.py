@@ -69,6 +69,10 @@ class Observations(Observed):
         values: By array name, shape (frames, batch, *spatial), float64, NaN where nothing was observed.
         noise: Standard deviation by array name, in the units of the values; None: it is not known, and estimated.
         lacking: Values within what is observed that were not finite.
+
+    Example:
+        >>> ps.Observations(frames, "velocity", every=2, noise=0.01)
+        Observations(480 values of velocity.y, velocity.x in 2 frames)
     """
 
     @checked

@@ -73,6 +73,10 @@ class Parameter(Unknown):
         start: Where the search begins; None: the value of the state that an estimation begins from.
         limits: Least and greatest value, of which either may be None.
         guess: Mean and standard deviation of what is known beforehand, or None.
+
+    Example:
+        >>> ps.Parameter("reynolds", 200.0, bounds=(50.0, 2000.0))
+        Parameter('reynolds')
     """
 
     @checked

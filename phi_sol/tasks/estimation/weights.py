@@ -20,6 +20,10 @@ class Weights(Unknown):
     Attributes:
         variables: TensorFlow's or Keras's.
         deviation: Standard deviation of what is known beforehand around the values that the search begins with.
+
+    Example:
+        >>> ps.Weights([tf.Variable(0.0)], "drag")
+        Weights('drag', 1 numbers)
     """
 
     @checked

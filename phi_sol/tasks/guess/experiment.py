@@ -18,6 +18,11 @@ class PoissonExperiment(Experiment):
         tolerance: Residual, max |∇·(u* - ∇p)| over cells, of solves in validation and in the running simulation.
         samples: Test problems, taken evenly from the frames of all test simulations.
         simulation_steps: Steps of the running simulation of the evaluation.
+
+    Example:
+        >>> parts = {s: dict(buoyancy=(0.1,), seed=(i,)) for i, s in enumerate(("train", "test"))}
+        >>> ps.PoissonExperiment("mine", ps.SmokeBox, dict(y=16, x=16), **parts)
+        PoissonExperiment('mine': SmokeBox(y=16, x=16), ratio 1, time ratio 1, 1 training and 1...
     """
 
     task: str | type = "guess"

@@ -46,6 +46,10 @@ class PoissonMethod:
     Attributes:
         name: A key of `METHODS`.
         unroll: Steps k of conjugate gradients inside the loss; 1 where there are none.
+
+    Example:
+        >>> ps.PoissonMethod("sol", 4)
+        PoissonMethod(name='sol', unroll=4)
     """
 
     name: str

@@ -1,0 +1,65 @@
+"""
+The examples in docstrings run, and every public class and function has one. The names that they share are those of the
+examples in the docstring of the package. (The standard library's doctest does; documents are in test_docs.py.)
+"""
+
+import doctest
+import shutil
+
+import pytest
+
+import phi_sol
+
+OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+PUBLIC = [n for n in phi_sol.__all__ if callable(getattr(phi_sol, n))]
+NOT_RUN = {"evaluate", "view"}  # one takes half a minute, the other one goes on until it is stopped
+
+
+@pytest.fixture(scope="module")
+def place(tiny_scene, tiny_data, tiny_run, tmp_path_factory):
+    """A folder with a scene, its data and a run, as a user has them."""
+    folder = tmp_path_factory.mktemp("examples")
+    shutil.copy(tiny_scene, folder / "tiny.py")
+    shutil.copytree(tiny_data, folder / "data" / "tiny")
+    shutil.copytree(tiny_run, folder / "runs" / "tiny" / "sol")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def names(place):
+    """What the docstring of the package defines."""
+    found: dict = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        for example in doctest.DocTestParser().get_examples(phi_sol.__doc__):
+            exec(compile(example.source, "phi_sol", "single"), found)
+    return found
+
+
+def examples(name: str) -> doctest.DocTest:
+    """Those of one docstring."""
+    found = doctest.DocTestFinder(recurse=False).find(getattr(phi_sol, name), name, module=False)
+    return found[0]
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_examples_run(name, names, place, monkeypatch):
+    monkeypatch.chdir(place)
+    test, said = examples(name), []
+    test.globs = dict(names)
+    done = doctest.DocTestRunner(optionflags=OPTIONS, verbose=False).run(test, out=said.append)
+    assert done.failed == 0, "".join(said)
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_there_are_examples_that_are_short_and_run(name):
+    test = examples(name)
+    lines = [line for e in test.examples for line in e.source.splitlines()]
+    assert 1 <= len(lines) <= 6 and "Example:" in test.docstring
+    run = [e for e in test.examples if not e.options.get(doctest.SKIP)]
+    assert bool(run) != (name in NOT_RUN)
+
+
+def test_a_wrong_example_is_found(names):
+    test = doctest.DocTestParser().get_doctest(">>> 1 + 1\n3\n", dict(names), "wrong", None, 0)
+    assert doctest.DocTestRunner(verbose=False).run(test, out=lambda text: None).failed == 1
