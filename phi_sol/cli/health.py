@@ -32,8 +32,10 @@ EXTRAS = {  # what each is for
     "parquet": "series as Parquet files",
     "cluster": "generate, sweep and reproduce on a Dask cluster; YAML files",
     "tensorboard": "train --tensorboard",
+    "vtk": "VTK image data of other programs",
     "multigrid": "a multigrid preconditioner to compare with",
     "bench": "make bench",
+    "docs": "make docs",
     "dev": "tests and checks",
 }
 SETTINGS: tuple[str, ...] = (

@@ -219,8 +219,9 @@ def _numbers(index: tuple) -> str:
 
 
 def _parameters(state: State) -> dict[str, np.ndarray]:
-    """By name, shape (simulations,)."""
-    return {n: np.asarray(native_of(p, state.batch_shape)) for n, p in state.parameters.items()}
+    """By name, shape (simulations,), and of profiles (simulations, faces)."""
+    shape, given = state.batch_shape, state.parameters.items()
+    return {n: np.asarray(native_of(p, shape, p.shape.without(shape).names)) for n, p in given}
 
 
 def _pressure(flow: Flow, state: State) -> dict[tuple, Values]:

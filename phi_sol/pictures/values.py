@@ -182,8 +182,11 @@ def meant(quantity: str | None, field: str | None, fields: Sequence[str]) -> tup
 
 
 def simulation_titles(parameters: dict[str, np.ndarray], count: int) -> list[str]:
-    """What tells `count` simulations apart: parameters, of shape (count,), that differ among them; of one alone all."""
-    told = {n: v for n, v in parameters.items() if count == 1 or len(np.unique(v)) > 1}
+    """
+    What tells `count` simulations apart: parameters, of shape (count,), that differ among them; of one alone all.
+    Profiles, of shape (count, faces), are too long to be told.
+    """
+    told = {n: v for n, v in parameters.items() if np.ndim(v) == 1 and (count == 1 or len(np.unique(v)) > 1)}
     titles = [", ".join(f"{n}={v[s]:g}" for n, v in told.items()) for s in range(count)]
     if len(set(titles)) == count:
         return [t or "simulation" for t in titles]

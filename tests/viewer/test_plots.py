@@ -51,6 +51,19 @@ def test_states_batches_and_3d():
     assert len(images(figure)) == 2
 
 
+def test_a_state_with_a_profile_is_drawn_and_its_profile_not_told():
+    flow = phi_sol.WakeFlow(y=16, x=8)
+    state = flow.initial_state(reynolds=[100.0, 200.0], inlet=np.linspace(0.5, 1.5, 8))
+    figure = phi_sol.plot(state, quantity="speed", flow=flow)
+    assert [a.get_title() for a in figure.axes[:2]] == ["reynolds=100", "reynolds=200"]
+    assert (
+        len(
+            images(phi_sol.plot({"one": flow.initial_state(reynolds=100.0, inlet=1.0)}, quantity="pressure", flow=flow))
+        )
+        == 1
+    )
+
+
 def test_titles_stand_side_by_side_and_simulations_below_each_other():
     flow = phi_sol.WakeFlow(y=16, x=8)
     frames = flow.rollout(flow.initial_state(reynolds=[100.0, 300.0]), 3)
