@@ -89,14 +89,30 @@ def findings(speed: bool, defaults: InputError | None) -> Iterator[Finding]:
 
 def requirements() -> list[Requirement]:
     """What phi_sol needs, those of extras with their markers: from the source tree, or else as it was installed."""
-    config = configparser.ConfigParser()
-    if config.read(ROOT.parent / "setup.cfg") and config.get("metadata", "name", fallback="") == PACKAGE:
+    if config := _source():
         given = [(x, "") for x in config["options"]["install_requires"].split("\n")]
         extras = config["options.extras_require"]
         given += [(x, name) for name in extras for x in extras[name].split("\n")]
         texts = [(x.partition(";"), name) for x, name in given if x.strip()]
         return [Requirement(_marked(name, own, extra)) for (name, _, own), extra in texts]
     return [Requirement(text) for text in metadata.requires(PACKAGE) or []]
+
+
+def pythons() -> SpecifierSet:
+    """Those that phi_sol runs on; all of them where that is not known."""
+    if config := _source():
+        return SpecifierSet(config["options"]["python_requires"])
+    try:
+        return SpecifierSet(metadata.metadata(PACKAGE)["Requires-Python"] or "")
+    except metadata.PackageNotFoundError:
+        return SpecifierSet()
+
+
+def _source() -> configparser.ConfigParser | None:
+    """The set-up in the source tree; None where phi_sol does not run from one."""
+    config = configparser.ConfigParser()
+    read = config.read(ROOT.parent / "setup.cfg")
+    return config if read and config.get("metadata", "name", fallback="") == PACKAGE else None
 
 
 def _marked(name: str, marker: str, extra: str) -> str:
@@ -132,9 +148,9 @@ def packages() -> Iterator[Finding]:
     """Python, and what phi_sol needs."""
     own, python = sys.modules[PACKAGE].__version__, platform.python_version()
     yield Finding("packages", PACKAGE, own)
-    range_of = SpecifierSet(">=3.10,<3.13")
-    fits = range_of.contains(python, prereleases=True)
-    yield Finding("packages", "Python", python, fits, "" if fits else f"make an environment with Python {range_of}")
+    allowed = pythons()
+    fits = allowed.contains(python, prereleases=True)
+    yield Finding("packages", "Python", python, fits, "" if fits else f"make an environment with Python {allowed}")
     yield Finding("packages", "system", platform.platform())
     try:
         needed = [r for r in requirements() if not r.marker or r.marker.evaluate({"extra": ""})]
@@ -145,10 +161,6 @@ def packages() -> Iterator[Finding]:
         wrong = lacking(r)
         text = wrong or metadata.version(r.name)
         yield Finding("packages", r.name, text, not wrong, f"pip install '{r.name}{r.specifier}'" if wrong else "")
-    try:
-        yield Finding("packages", "phiml", metadata.version("phiml"))  # of PhiFlow
-    except metadata.PackageNotFoundError:
-        yield Finding("packages", "phiml", "not installed", False, "pip install phiml")
 
 
 def devices() -> Iterator[Finding]:

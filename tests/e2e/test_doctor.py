@@ -2,6 +2,7 @@
 
 import json
 from configparser import ConfigParser
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,15 @@ def test_requirements_are_those_of_the_package():
         setup = ConfigParser()
         setup.read(REPOSITORY / "setup.cfg")
         assert extras == set(health.EXTRAS) == set(setup["options.extras_require"]) - {"all"}
+
+
+def test_pythons_are_those_of_the_package(tmp_path, monkeypatch):
+    allowed = health.pythons()
+    assert "3.12.0" in allowed and "3.9.0" not in allowed
+    monkeypatch.setattr(health, "ROOT", tmp_path / "elsewhere")  # as it was installed
+    assert str(health.pythons()) == metadata.metadata("phi_sol")["Requires-Python"]
+    monkeypatch.setattr(health, "PACKAGE", "no-such-package-at-all")
+    assert "3.9.0" in health.pythons()
 
 
 def test_versions_and_extras_that_do_not_fit():
