@@ -82,6 +82,7 @@ class Corrector(Described, Knowing, Symmetric, Sent):
         form: str = "increment",
         integrator: str | None = None,
         scale_free: bool = False,
+        local: bool = True,
     ) -> "Corrector":
         """
         An untrained corrector for `flow`. It corrects nothing yet: the last layer starts at zero. Its network continues
@@ -101,10 +102,10 @@ class Corrector(Described, Knowing, Symmetric, Sent):
             integrator: With the placement `rate` the Runge-Kutta method, `rk4` (default), `rk3` or `heun`.
             scale_free: Whether its channels have no dimension, see `phi_sol.correctors.scale_free`, so that it runs on
                 other cells, speeds and time steps, too. Such a corrector corrects the velocity.
+            local: Whether it then scales with how much the velocity varies nearby; for networks of before, not.
 
         Raises:
-            InputError: for an unknown network, policy, form or integrator, other channels, and fields that are missing
-                or prescribed.
+            InputError: for an unknown network, policy, form or integrator, other channels, fields that are not free.
         """
         check_placement(placement, project, None, integrator)
         free = [f for f in flow.fields if f not in flow.prescribed]
@@ -124,7 +125,8 @@ class Corrector(Described, Knowing, Symmetric, Sent):
         how: dict = dict(seed=seed, periodic=periodic_axes(flow), policy=policy, grid=adapter.resolution)
         model = build_network(network, *shape, apart=scale_free, **how)
         description = {"flow": flow.config(), "network": model.name, "placement": placement, "project": project}
-        description |= ({"form": form} if form != "increment" else {}) | ({"scale_free": LOCAL} if scale_free else {})
+        description |= {"form": form} if form != "increment" else {}
+        description |= {"scale_free": LOCAL if local else True} if scale_free else {}
         description |= {"integrator": integrator or INTEGRATOR} if placement == "rate" else {}
         return Corrector(model, adapter, statistics, description).on(flow)
 

@@ -156,6 +156,31 @@ def test_a_frozen_trunk_keeps_its_weights(run, data, tmp_path):
         Correction(data["box"], Method("sol", 2), "fast", frozen=True)
 
 
+def test_a_network_of_before_keeps_the_units_that_it_has_learned(run, data, tmp_path):
+    """In one flow and in several; one that is new has those of now."""
+    old = Corrector.load(run[0])
+    assert old.is_local
+    old.description = old.description | {"scale_free": True}
+    old.save(tmp_path / "old")
+    plan, none = Plan((Stage(2, 1.0),), steps=2, batch=2, learning_rate=1e-6), Validation(simulations=0)
+    for name, task in (
+        ("one", Correction(data["box"], Method("sol", 2, scale_free=True), Corrector.load(tmp_path / "old"))),
+        ("all", SharedCorrection(data, Method("sol", 2), Corrector.load(tmp_path / "old"))),
+    ):
+        Trainer(task, plan, tmp_path / name, validation=none).fit(progress=False)
+        trained = Corrector.load(tmp_path / name)
+        assert trained.scale_free and not trained.is_local
+        frame = {n: a[:1, 0] for n, a in data["box"].arrays.items()}
+        numbers = {n: v[:1] for n, v in data["box"].parameters.items()}
+        found, right = (
+            c.on(data["box"].pair.source)(frame, numbers) for c in (trained, Corrector.load(tmp_path / "old"))
+        )
+        for n in right:  # hardly trained
+            np.testing.assert_allclose(found[n], right[n], atol=0.01 * np.abs(right[n]).max())
+    parts = [p.trained.is_local for p in task.members]
+    assert parts == [False, False]
+
+
 def test_flows_that_one_network_cannot_serve():
     wakes = {"flat": WakeFlow(y=16, x=8), "deep": WakeFlow(y=16, x=8, z=8)}
     with pytest.raises(InputError, match="one dimension, but flat has 2 axes and deep 3"):

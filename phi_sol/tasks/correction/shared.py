@@ -110,7 +110,7 @@ class SharedCorrection(Correction):
         first, *others = self.members
         first.set_up(replace(setting, simulations=used[0]))
         for part, simulations in zip(others, used[1:], strict=True):
-            part.network, part.start = first.trained.network, None
+            part.network, part.start, part.local = first.trained.network, None, first.local
             part.set_up(replace(setting, simulations=simulations))
         self.method, self.trained, self.corrector, self.hybrid = (
             first.method,

@@ -87,6 +87,7 @@ class Correction(NetworkTask):
         self.correct, self.remat, self.frozen = tuple(correct), remat, frozen
         if frozen and self.start is None:
             raise InputError("Only a network that was trained before can be frozen: give a corrector to start from.")
+        self.local = self.start is None or self.start.is_local or not self.start.scale_free  # units that it has learned
         free = [f for f in self.flow.fields if f not in self.flow.prescribed]
         for field in self.correct:
             if field not in free:
@@ -119,7 +120,7 @@ class Correction(NetworkTask):
         statistics = Statistics.of(data.moments(used), corrections, parameters)
         how: dict = dict(seed=setting.seed, policy=setting.precision, correct=self.correct)
         how |= dict(placement=method.placement, project=method.project, form=method.form)
-        how |= dict(integrator=method.integrator, scale_free=method.scale_free)
+        how |= dict(integrator=method.integrator, scale_free=method.scale_free, local=self.local)
         with setting.scope():
             network = self.begun(setting.precision)
             self.corrector = self.trained = Corrector.create(self.flow, network, statistics, **how)
