@@ -270,7 +270,7 @@ def calls_of_parts(folder: Path, tiny, tiny_train, tiny_data, tiny_run) -> dict[
         "Corrector.create": Call(
             phi_sol.Corrector.create, {"flow": flow, "network": "small", "statistics": corrector.statistics},
             {**network, "statistics": "thing", "correct": "list", "placement": "choice", "project": "flag",
-             "form": "choice", "integrator": "choice", "scale_free": "flag"},
+             "form": "choice", "integrator": "choice", "scale_free": "flag", "local": "flag"},
             {"integrator": (NONE,)},
         ),
         "Corrector.load": Call(
