@@ -53,7 +53,7 @@ def check_continues(corrector: "Corrector", trained: "Corrector"):
     if difference := first_difference(theirs, ours):
         raise InputError(f"The training can't start from these weights, whose {difference} here.")
     if trained.is_local != corrector.is_local:
-        units = "an earlier version of phi_sol, whose corrections have other units: train it again"
+        units = "an earlier version of phi_sol, whose corrections have other units (local=False)"
         raise InputError(f"The training can't start from these weights, of {units}.")
 
 

@@ -190,7 +190,7 @@ def _scene(path: Path) -> Recorded:
     files = sorted(path.glob("*_[0-9][0-9][0-9][0-9][0-9][0-9].npz"))
     unnamed = _unnamed_shapes(files)
     for file in files:
-        name = file.stem[:-7]
+        name = _field(file)
         with reading(file), np.load(file, allow_pickle=False) as stored:
             if "data" in stored.files:
                 values, names = stored["data"], [str(n) for n in stored["dim_names"]]
@@ -198,7 +198,7 @@ def _scene(path: Path) -> Recorded:
                 staggered = "taggered" in str(stored["field_type"])
             else:
                 values = stored[stored.files[-1]]
-                names, staggered = _version_1(file, unnamed)
+                names, staggered = _version_1(file, values.shape, unnamed)
                 values = values[..., ::-1]  # in the order of the axes
                 if values.shape[-1] == 1:
                     values, names = values[..., 0], names[:-1]
@@ -212,7 +212,7 @@ def _scene(path: Path) -> Recorded:
                 part = tuple(slice(None) if e == d else slice(0, -1) for e in space)
                 frames.setdefault(f"{name}.{d}", []).append(values[(*part, i)])
                 axes[f"{name}.{d}"] = (TIME, *space)
-        elif VECTOR in names and file in unnamed:
+        elif VECTOR in names and name in unnamed:
             for i, d in enumerate(space):
                 frames.setdefault(f"{name}.{d}", []).append(values[..., i])
                 axes[f"{name}.{d}"] = (TIME, *space)
@@ -223,20 +223,25 @@ def _scene(path: Path) -> Recorded:
     return Recorded(fields, axes, None, {}, {}, str(path))
 
 
-def _unnamed_shapes(files: list[Path]) -> dict[Path, tuple[int, ...]]:
-    """Of the files of PhiFlow 1 among them the shapes of what they hold."""
-    found = {}
-    for file in files:
+def _field(file: Path) -> str:
+    """The name of the field in a file of a scene, without the number of the frame."""
+    return file.stem[:-7]
+
+
+def _unnamed_shapes(files: list[Path]) -> dict[str, tuple[int, ...]]:
+    """Of the fields of PhiFlow 1 the shapes of what their first files hold."""
+    found: dict[str, tuple[int, ...]] = {}
+    for name, file in {_field(f): f for f in reversed(files)}.items():
         with reading(file), np.load(file, allow_pickle=False) as stored:
             if "data" not in stored.files:
-                found[file] = stored[stored.files[-1]].shape
+                found[name] = stored[stored.files[-1]].shape
     return found
 
 
-def _version_1(file: Path, shapes: dict[Path, tuple[int, ...]]) -> tuple[list[str], bool]:
+def _version_1(file: Path, own: tuple[int, ...], shapes: dict[str, tuple[int, ...]]) -> tuple[list[str], bool]:
     """Names of the axes of a file of PhiFlow 1, and whether it is of a staggered field: one cell more than others."""
-    own, vectors = shapes[file], [s for s in shapes.values() if s[-1] in (2, 3)]
-    dims = own[-1] if own in vectors else vectors[0][-1] if vectors else len(own) - 1
+    vectors = [s for s in shapes.values() if s[-1] in (2, 3)]
+    dims = own[-1] if own[-1] in (2, 3) else vectors[0][-1] if vectors else len(own) - 1
     if dims not in (1, 2, 3) or len(own) - 1 - dims not in (0, 1):
         raise InputError(f"{file}: an array of the shape {own} is no field of PhiFlow 1: ([batch,] [z,] y, x, 1 to 3).")
     centred = [s[-1 - dims : -1] for s in shapes.values() if s[-1] == 1 and len(s) > dims]
