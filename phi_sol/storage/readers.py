@@ -240,11 +240,11 @@ def _unnamed_shapes(files: list[Path]) -> dict[str, tuple[int, ...]]:
 
 def _version_1(file: Path, own: tuple[int, ...], shapes: dict[str, tuple[int, ...]]) -> tuple[list[str], bool]:
     """Names of the axes of a file of PhiFlow 1, and whether it is of a staggered field: one cell more than others."""
-    vectors = [s for s in shapes.values() if s[-1] in (2, 3)]
-    dims = own[-1] if own[-1] in (2, 3) else vectors[0][-1] if vectors else len(own) - 1
+    vectors = [s for s in (own, *shapes.values()) if s[-1:] in ((2,), (3,))]
+    dims = own[-1] if own in vectors else vectors[0][-1] if vectors else len(own) - 1
     if dims not in (1, 2, 3) or len(own) - 1 - dims not in (0, 1):
         raise InputError(f"{file}: an array of the shape {own} is no field of PhiFlow 1: ([batch,] [z,] y, x, 1 to 3).")
-    centred = [s[-1 - dims : -1] for s in shapes.values() if s[-1] == 1 and len(s) > dims]
+    centred = [s[-1 - dims : -1] for s in shapes.values() if s[-1:] == (1,) and len(s) > dims]
     larger = tuple(n - 1 for n in own[-1 - dims : -1]) in centred if centred else "velocity" in file.stem
     names = ["batch"] * (len(own) - 1 - dims) + [*SPACE[-dims:], VECTOR]
     return names, own[-1] == dims and larger

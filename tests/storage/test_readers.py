@@ -160,6 +160,8 @@ def test_fields_of_phiflow_1_by_their_shapes(tmp_path):
     np.testing.assert_array_equal(found.fields["velocity.z"][0], rng_values((5, 6, 7, 3))[:, :5, :6, 2])
     with pytest.raises(InputError, match="is no field of PhiFlow 1"):
         read_recorded(scene_1(tmp_path / "sim_000003", odd=np.ones((2, 2, 3, 4, 5, 1))))
+    with pytest.raises(InputError, match=r"an array of the shape \(\) is no field of PhiFlow 1"):
+        read_recorded(scene_1(tmp_path / "sim_000004", number=np.float32(3), velocity=v))
 
 
 def rng_values(shape) -> np.ndarray:
