@@ -11,6 +11,9 @@ One corrector without all of them is harder for it than one for each that lacks 
 velocity over 20 steps of the test simulations, relative to the source's; those of plain numerics of equal cost stand
 beside (the source's flow with the second-order scheme, on the same grid). Several of these can run side by side, each
 with other flows; a training that is there already is read.
+
+The seeds of each tuning make an ensemble: the error of its mean, and whether its spread foretells that error (rank
+correlation over frames and simulations, coverage of the intervals of 90 %, error over spread).
 """
 
 import argparse
@@ -19,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 from common import show, versions, write_json
+from phi.math import batch
 
 import phi_sol as ps
 from phi_sol.tasks.correction.validation import rollout_error
@@ -52,7 +56,22 @@ def error(solver, data: ps.Dataset, plain: float = 1.0) -> float:
     return rollout_error(solver, data, range(len(data)), STEPS, names) / plain
 
 
-def measured(name: str, given) -> list[dict]:
+def doubt(members: list, tests: ps.Dataset, plain: float) -> dict:
+    """Of an ensemble: the error of its mean, and whether its spread says how large that is."""
+    flow, keep = members[0].flow, slice(STEPS + 1)
+    arrays = {n: np.moveaxis(a, 1, 0)[keep] for n, a in tests.arrays.items()}
+    times = flow.dt * np.arange(STEPS + 1)
+    right = ps.Rollout(flow, arrays, tests.parameters, times, batch=batch(simulation=len(tests)))
+    forecast = ps.Ensemble(members).rollout(right[0], STEPS, progress=False)
+    told = forecast.reliability(right[1:], 0.9)
+    names = [n for n in arrays if n.startswith("velocity")]
+    off = np.mean([np.abs(forecast.mean.arrays[n] - right[1:].arrays[n]).mean() for n in names])
+    row = {"members": len(members), "of the mean": float(off) / plain}
+    return row | {"rank": told.rank, "coverage of 90 %": told.coverage, "error over spread": told.ratio}
+
+
+def measured(name: str, given) -> tuple[list[dict], list[dict]]:
+    """Errors relative to the source's, and what ensembles of seeds are worth."""
     scene, folder, near = scene_of(name), Path(given.out) / name, SIMILAR[name]
     if name in ps.Corrector.load(given.run).description["flows"]:
         raise SystemExit(f"{given.run} was trained on {name}.")
@@ -63,6 +82,7 @@ def measured(name: str, given) -> list[dict]:
     better = error(scene.flow(**scene.source, **scene.options | {"advection": "mac_cormack"}), tests, plain)
     trained(ps.Correction(near_data, METHOD, "faster"), folder / near, 60 * given.minutes, 0)
     starts = {"foundation": given.run, f"from {near}": folder / near}
+    members: dict[tuple[int, str], list] = {}
     for seed in range(given.seeds):
         row = {"flow": name, "seed": seed, "simulations": 0, "SRC": plain, "SRC-MC": better}
         for label, run in starts.items():
@@ -77,10 +97,17 @@ def measured(name: str, given) -> list[dict]:
                 # every tuning begins from what is on disk: a training changes the weights that it is given
                 start, rate = ("faster", SCRATCH) if run is None else (ps.Corrector.load(run), TUNED)
                 tuned = trained(ps.Correction(part, METHOD, start), place, given.seconds, seed, rate)
-                row[label] = error(ps.HybridSolver(source, tuned), tests, plain)
+                solver = ps.HybridSolver(source, tuned)
+                row[label] = error(solver, tests, plain)
+                members.setdefault((count, label), []).append(solver)
             rows.append(row)
             print(row, flush=True)
-    return rows
+    ensembles = [
+        {"flow": name, "simulations": count, "of": label} | doubt(solvers, tests, plain)
+        for (count, label), solvers in members.items()
+        if len(solvers) > 1
+    ]
+    return rows, ensembles
 
 
 def main():
@@ -95,11 +122,15 @@ def main():
     parser.add_argument("--counts", type=int, nargs="+", default=COUNTS, help="of simulations to tune on")
     given = parser.parse_args()
     found = {name: measured(name, given) for name in given.left_out}
-    rows = [row for name in found for row in found[name]]
+    rows = [row for name in found for row in found[name][0]]
+    ensembles = [row for name in found for row in found[name][1]]
     show("error relative to SRC in flows that were left out", rows)
+    show("ensembles of the seeds", ensembles)
     place = Path(__file__).parent / "results" / "foundation.json"
     known = json.loads(place.read_text()) if place.is_file() else {}
-    write_json(place, known | {"left out": known.get("left out", {}) | found, "versions": versions()})
+    for key, part in (("left out", 0), ("ensembles", 1)):
+        known[key] = known.get(key, {}) | {name: both[part] for name, both in found.items()}
+    write_json(place, known | {"versions": versions()})
     means = {}
     for row in rows:
         for label in set(row) - {"flow", "seed", "simulations", "SRC"}:

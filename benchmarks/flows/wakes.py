@@ -7,7 +7,7 @@ TESTED = (130.0, 520.0)
 SCHEDULE = Schedule(network="faster", unroll=4, steps=6000, batch=8, learning_rate=2e-3, clip=1.0, relative=True)
 
 
-def wake(name: str, train: dict | None = None, **options) -> Experiment:
+def wake(name: str, train: dict | None = None, cells: dict | None = None, **options) -> Experiment:
     """
     Sixteen simulations of 40 frames to train on, and two to test; parameters of bodies are the first ones there. The
     first frame is of a developed wake, whatever the inflow's speed.
@@ -17,14 +17,14 @@ def wake(name: str, train: dict | None = None, **options) -> Experiment:
     return Experiment(
         name=name,
         flow=WakeFlow,
-        source=dict(y=64, x=32),
+        source=cells or dict(y=64, x=32),
         ratio=4,
         time_ratio=20,
-        options=dict(dt=10.0, **options),
+        options=dict(dt=10.0) | options,
         reference_options=dict(advection="mac_cormack"),
         train=train,
         test=dict(reynolds=TESTED, **others),
-        warmup=round(60 / options.get("speed", 1.0)),
+        warmup=round(600 / options.get("dt", 10.0) / options.get("speed", 1.0)),
         frames=40,
         keep_reference_every=40,
         schedule=SCHEDULE,
