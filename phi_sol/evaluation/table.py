@@ -20,6 +20,14 @@ class Table(displays.Displayed):
         """As HTML, for reports and notebooks."""
         return displays.table(self.columns, self.rows, self.note)
 
+    def __str__(self):
+        """As plain text: names to the left, numbers to the right."""
+        lines = [self.columns, *self.rows]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        padded = ([c.rjust(w) for c, w in zip(line, widths, strict=True)] for line in lines)
+        text = ["  ".join([line[0].ljust(widths[0]), *cells[1:]]) for line, cells in zip(lines, padded, strict=True)]
+        return "\n".join([self.title, *(t.rstrip() for t in text), *([self.note] if self.note else [])])
+
 
 def compared(results: dict) -> str:
     """What the errors are of: the velocity or, where there is none, the fields that are compared."""
