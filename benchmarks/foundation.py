@@ -6,7 +6,8 @@ was not trained for, over 200 units of time from a developed wake.
         --run foundation=phi_sol/correctors/shipped/foundation_2d/pretrained --data data
 
 With `--data`, a folder with the test data of the flows in `benchmarks/flows` by name, also the error relative to the
-source's in each of those, over 20 steps and over 40, and what a step costs.
+source's in each of those, over 20 steps and over 40, and what a step costs; of a corrector that was not trained in a
+flow also with the gain that its first training simulation says (`calibrated`).
 
 A corrector that can't be used in a flow (other cells, another time step) has no number there. `outside`: the share of
 cells, in percent, that look like nothing in the training of the last run, and `shift`: how far all of them together are
@@ -97,24 +98,38 @@ def measured(name: str, options: dict, reynolds: tuple[float, ...], correctors: 
     return row
 
 
+def with_gains(label: str, corrector: ps.Corrector, source, first: ps.Dataset) -> dict[str, ps.HybridSolver]:
+    """A corrector in a flow as it is and, where it was not trained there, with its gain; nothing where it can't be."""
+    try:
+        found = {label: ps.HybridSolver(source, corrector, strict=False)}
+    except ps.InputError:
+        return {}
+    try:
+        corrector.check_flow(source)
+    except ps.InputError:
+        told = ps.calibrated(corrector, first)
+        found[f"{label}, calibrated"] = ps.HybridSolver(source, told, strict=False)
+    return found
+
+
 def recorded(folder: Path, correctors: dict) -> list[dict]:
     """The error relative to the source's on the test simulations of every flow, over 20 steps and all 40."""
     rows = []
     for file in sorted((Path(__file__).parent / "flows").glob("*_2d.py")):
         scene = ps.load_experiment(str(file))
         data, source = ps.Dataset.load(scene.pair, folder / file.stem, "test"), scene.pair.source
+        first = ps.Dataset.load(scene.pair, folder / file.stem, "train").only([0])
+        known = {n: with_gains(n, c, source, first) for n, c in correctors.items()}
         chosen = list(range(len(data)))
         for frames in (20, 40):
             names = [n for n in data.arrays if n.startswith("velocity")]
             plain = rollout_error(source, data, chosen, frames, names)
             row = {"flow": file.stem, "steps": frames, "SRC": plain}
-            for label, corrector in correctors.items():
-                try:
-                    solver = ps.HybridSolver(source, corrector, strict=False)
-                except ps.InputError:
-                    row[label] = None
-                    continue
-                row[label] = rollout_error(solver, data, chosen, frames, names) / plain
+            for label, solvers in known.items():
+                row |= {label: None} if not solvers else {}
+                for name, solver in solvers.items():
+                    row[name] = rollout_error(solver, data, chosen, frames, names) / plain
+                    row |= {f"gain, {label}": solver.corrector.gain} if solver.corrector.gain != 1 else {}
             print(row, flush=True)
             rows.append(row)
     return rows

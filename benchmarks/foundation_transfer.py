@@ -1,6 +1,7 @@
 """
 Flows that are left out: what a corrector trained on others does in them at once, and after it was tuned on 1, 2, 4, 8
-or 16 of their simulations, beside correctors from scratch and from the most similar single flow, all with equal time.
+or 16 of their simulations, beside correctors from scratch and from the most similar single flow, all with as many
+iterations of the same network, and so in equal time. Before that, with the gain that one simulation says.
 
     for flow in benchmarks/flows/*_2d.py; do phi-sol generate $flow --split all --out data/$(basename $flow .py); done
     phi-sol train benchmarks/flows/... --out runs/others        # all but step_2d, plumes_2d and shear_2d
@@ -34,19 +35,19 @@ SIMILAR |= {"forced_2d": "turbulence_2d", "turbulence_2d": "forced_2d"}
 COUNTS, STEPS = (1, 2, 4, 8, 16), 20
 METHOD = ps.Method("sol", 4, scale_free=True, loss=ps.Loss(relative=True))
 NONE = ps.Validation(simulations=0)
-SCRATCH, TUNED = 2e-3, 7e-4  # learning rates
+RATE = 2e-3  # of learning, in all trainings
 
 
 def scene_of(name: str) -> ps.Experiment:
     return ps.load_experiment(str(FLOWS / f"{name}.py"))
 
 
-def trained(task, folder: Path, seconds: float, seed: int, rate: float = SCRATCH) -> ps.Corrector:
+def trained(task, folder: Path, steps: int, seed: int) -> ps.Corrector:
     """A training; one that is there already is read, one that was interrupted is gone on with."""
     run = folder / "run.json"
     if run.is_file() and json.loads(run.read_text())["complete"]:
         return ps.Corrector.load(folder)
-    plan = ps.Plan((ps.Stage(4, 1.0),), batch=8, learning_rate=rate, budget=seconds, clip=1.0, ema=0.99)
+    plan = ps.Plan((ps.Stage(4, 1.0),), batch=8, learning_rate=RATE, steps=steps, clip=1.0, ema=0.99)
     how: dict = {"seed": seed, "validation": NONE, "resume": run.is_file()}
     return ps.Trainer(task, plan, folder, **how).fit(progress=False)
 
@@ -80,7 +81,7 @@ def measured(name: str, given) -> tuple[list[dict], list[dict]]:
     near_data = ps.Dataset.load(scene_of(near).pair, given.data / near, "train")
     plain, rows = error(source, tests), []
     better = error(scene.flow(**scene.source, **scene.options | {"advection": "mac_cormack"}), tests, plain)
-    trained(ps.Correction(near_data, METHOD, "faster"), folder / near, 60 * given.minutes, 0)
+    trained(ps.Correction(near_data, METHOD, "faster"), folder / near, given.similar, 0)
     starts = {"foundation": given.run, f"from {near}": folder / near}
     members: dict[tuple[int, str], list] = {}
     for seed in range(given.seeds):
@@ -88,6 +89,9 @@ def measured(name: str, given) -> tuple[list[dict], list[dict]]:
         for label, run in starts.items():
             corrector = ps.HybridSolver(source, ps.Corrector.load(run), strict=False)
             row[label] = error(corrector, tests, plain)
+            told = ps.calibrated(ps.Corrector.load(run), data.only([0]))
+            row[f"{label}, gain"] = told.gain
+            row[f"{label}, calibrated"] = error(ps.HybridSolver(source, told, strict=False), tests, plain)
         rows.append(row)
         for count in given.counts:
             part, row = data.only(range(0, len(data), len(data) // count)), {"flow": name, "seed": seed}
@@ -95,8 +99,8 @@ def measured(name: str, given) -> tuple[list[dict], list[dict]]:
             for label, run in (starts | {"scratch": None}).items():
                 place = folder / f"{label.replace(' ', '-')}-{seed}-{count}"
                 # every tuning begins from what is on disk: a training changes the weights that it is given
-                start, rate = ("faster", SCRATCH) if run is None else (ps.Corrector.load(run), TUNED)
-                tuned = trained(ps.Correction(part, METHOD, start), place, given.seconds, seed, rate)
+                start = "faster" if run is None else ps.Corrector.load(run)
+                tuned = trained(ps.Correction(part, METHOD, start), place, given.steps, seed)
                 solver = ps.HybridSolver(source, tuned)
                 row[label] = error(solver, tests, plain)
                 members.setdefault((count, label), []).append(solver)
@@ -116,8 +120,8 @@ def main():
     parser.add_argument("--data", type=Path, required=True, help="folder of the data of the flows")
     parser.add_argument("--left-out", action="append", required=True, help="name of a flow")
     parser.add_argument("--out", default="runs/transfer", help="folder of the trainings, which are gone on with")
-    parser.add_argument("--minutes", type=float, default=4.0, help="of the training on the most similar flow")
-    parser.add_argument("--seconds", type=float, default=60.0, help="of each tuning, and of each from scratch")
+    parser.add_argument("--similar", type=int, default=800, help="iterations of the training on the most similar flow")
+    parser.add_argument("--steps", type=int, default=240, help="iterations of each tuning, and of each from scratch")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--counts", type=int, nargs="+", default=COUNTS, help="of simulations to tune on")
     given = parser.parse_args()

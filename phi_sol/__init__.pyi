@@ -61,6 +61,7 @@ from .storage.inspection import inspect_data as inspect_data
 from .storage.inspection import repair_data as repair_data
 from .storage.restart import Restart as Restart
 from .tasks import evaluate as evaluate
+from .tasks.correction.calibration import calibrated as calibrated
 from .tasks.correction.losses import Loss as Loss
 from .tasks.correction.methods import Method as Method
 from .tasks.correction.shared import SharedCorrection as SharedCorrection

@@ -12,6 +12,7 @@ import typer
 
 from ..errors import InputError
 from ..quiet import quiet_import, silenced
+from .calibrate import calibrate
 from .check import check
 from .common import Command, Lines, say
 from .compare import compare
@@ -67,6 +68,7 @@ COMMANDS = (
     import_,
     check,
     train,
+    calibrate,
     runs,
     show,
     evaluate,

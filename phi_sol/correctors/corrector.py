@@ -23,7 +23,7 @@ from ..stepping.arrays import array_names
 from ..storage.schemas import CORRECTOR
 from . import elsewhere
 from .adapter import Adapter, periodic_axes
-from .described import Described
+from .described import CALIBRATION, Described
 from .files import COMPILED, Sent, check_trained_for, in_short, load_pair, network_fingerprint, save_pair
 from .forms import check_form, closure
 from .mirrors import TURNED, turned_back, turned_by
@@ -156,8 +156,8 @@ class Corrector(Described, Knowing, Symmetric, Sent):
     @property
     def fingerprint(self) -> str:
         """Short hash of all that decides its corrections: placement, layers, weights, precision, statistics."""
-        how: dict = {"placement": self.placement, "project": self.project}
-        how |= {n: self.description[n] for n in ("form", SYMMETRIC, "scale_free") if n in self.description}
+        kept = {"form", SYMMETRIC, "scale_free", CALIBRATION} & set(self.description)
+        how: dict = {"placement": self.placement, "project": self.project} | {n: self.description[n] for n in kept}
         how |= {"integrator": self.integrator} if self.placement == "rate" else {}
         if not self.scale_free:
             how |= {"adapter": asdict(self.adapter), "statistics": asdict(self.statistics)}
@@ -175,12 +175,13 @@ class Corrector(Described, Knowing, Symmetric, Sent):
 
     def take_over(self, trained: "Corrector"):
         """
-        Takes the normalisation of a trained corrector, whose network this one has. Raises InputError if it sees or
+        Takes normalisation and gain of a trained corrector, whose network this one has. Raises InputError if it sees or
         corrects other things than this one, or at another place.
         """
         elsewhere.check_continues(self, trained)
         if not self.scale_free:  # what is left of them scales losses
             self.statistics = trained.statistics
+        self.description |= {n: trained.description[n] for n in (CALIBRATION,) if n in trained.description}
 
     def weights(self) -> list[tf.Tensor]:
         """The values of the network's trainable weights, as tensors for loops and recomputed gradients."""
@@ -197,7 +198,7 @@ class Corrector(Described, Knowing, Symmetric, Sent):
         seen = channels.to_channels(arrays, parameters)
         dims = [n.rpartition(".")[2] for n in self.outputs]
         given = seen if mirrored is None else turned_by(seen, dims, mirrored)
-        output = tf.cast(self._front(tf.cast(given, self.network.compute_dtype), weights), seen.dtype)
+        output = self.gain * tf.cast(self._front(tf.cast(given, self.network.compute_dtype), weights), seen.dtype)
         output = output if mirrored is None else turned_back(output, dims, mirrored, self.form)
         if self.form != "increment":
             return closure(self.form, self._bound)(output, arrays, channels.scale)
@@ -287,14 +288,13 @@ class Corrector(Described, Knowing, Symmetric, Sent):
             MissingError: if there is no corrector in `folder`.
             InputError: if a file is damaged, belongs to another one, or needs a class or function that is not known.
         """
-        folder = Path(folder)
-        files = folder / NETWORK_FILE, folder / DESCRIPTION_FILE
+        files = Path(folder) / NETWORK_FILE, Path(folder) / DESCRIPTION_FILE
         network, content = load_pair(*files, CORRECTOR, "corrector", custom_objects)
         adapter = Adapter(**{k: tuple(v) for k, v in content.pop("adapter").items()})
         statistics = Statistics(**content.pop("statistics"))
         channels = network.input_shape[-1], network.output_shape[-1]
         takes, gives = channels_between(bool(content.get("scale_free")), content.get("form", "increment"), adapter)
         if channels != (takes, gives):
-            said = f"{DESCRIPTION_FILE} beside it says {takes} to {gives}"
-            raise InputError(f"{folder / NETWORK_FILE} maps {channels[0]} to {channels[1]} channels, but {said}.")
+            said = f"maps {channels[0]} to {channels[1]} channels, but {DESCRIPTION_FILE} beside it says {takes} to"
+            raise InputError(f"{files[0]} {said} {gives}.")
         return Corrector(network, adapter, statistics, content)

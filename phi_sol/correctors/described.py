@@ -8,6 +8,7 @@ from ..flows.comparison import differences, same_config
 from ..solvers.hybrid import INTEGRATOR
 from .scale_free import LOCAL
 
+CALIBRATION, GAIN = "calibration", "gain"  # what `phi_sol.calibrated` has found, and of that what it multiplies with
 FLOWS = "flows"  # the entry of descriptions with what was trained on each of several flows, by name
 
 
@@ -36,6 +37,7 @@ class Described(Displayed):
             "placement": self.placement + (", projected" if self.project else ""),
             "form": "" if self.form == "increment" else self.form,
             "scale-free": "yes" if self.scale_free else "",
+            "gain": f"{self.gain:.3g}" if self.gain != 1 else "",
             "flow": "; ".join(": ".join(filter(None, [n, _flow(config)])) for n, config in flows.items()),
             "trained": trained,
             "training parameters": seen,
@@ -75,6 +77,11 @@ class Described(Displayed):
     def scale_free(self) -> bool:
         """Whether its channels have no dimension, see `phi_sol.correctors.scale_free`."""
         return bool(self.description.get("scale_free", False))
+
+    @property
+    def gain(self) -> float:
+        """What all its corrections are multiplied by, see `phi_sol.calibrated`."""
+        return self.description.get(CALIBRATION, {}).get(GAIN, 1.0)
 
     @property
     def is_local(self) -> bool:

@@ -273,6 +273,9 @@ def calls_of_parts(folder: Path, tiny, tiny_train, tiny_data, tiny_run) -> dict[
              "form": "choice", "integrator": "choice", "scale_free": "flag", "local": "flag"},
             {"integrator": (NONE,)},
         ),
+        "calibrated": Call(
+            phi_sol.calibrated, {"corrector": corrector, "data": tiny_train}, {"corrector": "thing", "data": "thing"},
+        ),
         "Corrector.load": Call(
             phi_sol.Corrector.load, {"folder": tiny_run}, {"folder": "path", "custom_objects": "table"},
         ),

@@ -1,0 +1,47 @@
+"""`phi-sol calibrate`."""
+
+from pathlib import Path
+from typing import Annotated
+
+from . import completion
+from .common import DataOption, OutOption, SceneArgument, data_folders, option, quiet_tensorflow, say
+
+
+def calibrate(
+    scene: SceneArgument,
+    run: Annotated[
+        Path, option("Folder of a corrector, or pretrained:SCENE.", False, "--run", complete=completion.runs)
+    ],
+    data: DataOption = None,
+    frames: Annotated[int | None, option("Steps of each simulation.", "as recorded")] = None,
+    out: OutOption = None,
+):
+    """
+    Adapt a corrector to a scene that it was not trained in, in seconds: how much of its corrections is right there.
+
+    All corrections are multiplied by one number between 0 and 1, which a few recorded frames say; nothing is trained.
+    One short simulation of the training split is enough: phi-sol generate SCENE --frames 20. Then evaluate it with
+    --anyway. Default output: runs/SCENE/calibrated.
+    """
+    from ..experiment import load_experiment
+    from ..places import check_place
+    from ..storage.dataset import Dataset
+    from ..storage.shipped import shipped_or_own
+
+    experiment = load_experiment(scene)
+    folder = out or Path("runs") / experiment.name / "calibrated"
+    check_place(folder, "Name another folder (--out).")
+    quiet_tensorflow()
+    from ..correctors import Corrector
+    from ..tasks.correction.calibration import calibrated
+
+    corrector = Corrector.load(shipped_or_own(run, experiment.name))
+    recorded = Dataset.load(experiment.pair, data_folders(data, experiment.name), "train", frames)
+    found = calibrated(corrector, recorded)
+    found.save(folder)
+    told = found.description["calibration"]
+    say(f"Gain {found.gain:.2f}; error over {told['frames']} steps, relative to the source's:")
+    for gain, error in told["errors"]:
+        what = {0.0: " (the source alone)", 1.0: " (as it was)"}.get(gain, "")
+        say(f"  with the gain {gain:.2f}{what}: {'it diverges' if error is None else f'{error:.3f}'}")
+    say(f"Corrector in {folder}; evaluate it with --run {folder} --anyway.")

@@ -1,0 +1,32 @@
+"""`phi-sol calibrate`, as users run it."""
+
+import shutil
+
+from phi_sol import Corrector
+from phi_sol.cli import main
+
+
+def test_a_corrector_is_calibrated_shown_and_evaluated(tiny_scene, tiny_data, tiny_run, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    command = ["calibrate", str(tiny_scene), "--data", str(tiny_data), "--run", str(tiny_run)]
+    assert main([*command, "--frames", "6", "--out", "mine"]) == 0
+    said = capsys.readouterr().out
+    corrector = Corrector.load("mine")
+    assert said.startswith(f"Gain {corrector.gain:.2f}; error over 6 steps") and "the source alone): 1.000" in said
+    assert main(["show", "mine"]) == 0
+    evaluate = ["evaluate", str(tiny_scene), "--data", str(tiny_data), "--no-numerics", "--anyway", "--out", "e"]
+    assert main([*evaluate, "--run", "mine"]) == 0
+    assert "mine: velocity MAE" in capsys.readouterr().out
+
+
+def test_what_is_missing_is_said_in_one_line(refused_here, tiny_scene, tiny_run, tiny_data, tmp_path):
+    assert "There is no corrector in nothing" in refused_here(
+        "calibrate", tiny_scene, "--data", tiny_data, "--run", "nothing"
+    )
+    line = refused_here("calibrate", tiny_scene, "--data", "none", "--run", tiny_run)
+    assert "There is no data folder none" in line and "generate" in line
+    (tmp_path / "file").write_text("")
+    shutil.copytree(tiny_run, tmp_path / "run")
+    assert "file" in refused_here(
+        "calibrate", tiny_scene, "--data", tiny_data, "--run", "run", "--out", tmp_path / "file"
+    )

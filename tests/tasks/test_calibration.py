@@ -1,0 +1,138 @@
+"""The gain of a corrector in a flow that it was not trained in, against loops over states and what must come out."""
+
+import numpy as np
+import pytest
+from phi.math import batch
+
+from phi_sol import (
+    Correction,
+    Corrector,
+    HybridSolver,
+    InputError,
+    Method,
+    Plan,
+    Rollout,
+    Stage,
+    Trainer,
+    Validation,
+    WakeFlow,
+    calibrated,
+)
+from phi_sol.storage.dataset import Dataset
+from phi_sol.tasks.correction.calibration import one_step_gain, with_gain
+
+NAMES = ("velocity.y", "velocity.x")
+
+
+@pytest.fixture(scope="module")
+def trained(tiny_train, tmp_path_factory):
+    """A corrector that is somewhat right."""
+    task = Correction(tiny_train, Method("sol", 2), "small")
+    plan = Plan((Stage(2, 1.0),), steps=60, batch=2, learning_rate=2e-3)
+    return Trainer(task, plan, tmp_path_factory.mktemp("run"), validation=Validation(simulations=0)).fit(progress=False)
+
+
+def scaled(corrector: Corrector, factor: float, folder) -> Corrector:
+    """With other weights in the last layer, which is linear."""
+    corrector.save(folder)
+    other = Corrector.load(folder)
+    last = [layer for layer in other.network.layers if layer.weights][-1]
+    last.set_weights([factor * w for w in last.get_weights()])
+    return other
+
+
+def error(solver, data: Dataset) -> float:
+    """Mean over simulations and frames, of rollouts from recorded states."""
+    frames, flow = data.arrays["velocity.y"].shape[1] - 1, data.pair.source
+    arrays = {n: np.moveaxis(np.asarray(a), 1, 0) for n, a in data.arrays.items()}
+    recorded = Rollout(
+        flow, arrays, data.parameters, flow.dt * np.arange(frames + 1), batch=batch(simulation=len(data))
+    )
+    own = solver.rollout(recorded[0], frames, progress=False)
+    return float(np.mean([np.abs(own.arrays[n] - arrays[n][1:]).mean() for n in NAMES]))
+
+
+class Lacking:
+    """Corrects a known multiple of what the source lacks in the first step that it sees, and nothing else."""
+
+    outputs = NAMES
+
+    def __init__(self, lacks: dict[str, np.ndarray], factor: float):
+        self.lacks, self.factor = lacks, factor
+
+    def __call__(self, stepped, parameters):
+        return {n: self.factor * self.lacks[n] for n in NAMES}
+
+
+def test_the_gain_of_one_step_is_that_of_least_squares(tiny_train):
+    source, frames = tiny_train.pair.source, 4
+    lacks: dict[str, list] = {n: [] for n in NAMES}
+    for t in range(frames):
+        arrays = {n: a[:, t] for n, a in tiny_train.arrays.items()}
+        stepped = source.advance(arrays, dict(tiny_train.parameters), np.float32(source.dt))
+        for n in NAMES:
+            lacks[n].append(tiny_train.arrays[n][:, t + 1] - np.asarray(stepped[n]))
+    exact = {n: np.concatenate(v) for n, v in lacks.items()}
+    assert one_step_gain(Lacking(exact, 4.0), tiny_train, frames) == pytest.approx(0.25, rel=1e-4)
+    assert one_step_gain(Lacking(exact, -2.0), tiny_train, frames) == pytest.approx(-0.5, rel=1e-4)
+    assert one_step_gain(Lacking(exact, 0.0), tiny_train, frames) == 1.0
+    rng = np.random.default_rng(0)
+    noise = {n: rng.normal(size=a.shape).astype(np.float32) for n, a in exact.items()}
+    square = lambda g: sum(  # noqa: E731
+        sum(((exact[n][i] - g * noise[n][i]) ** 2).sum() for n in NAMES) / sum((exact[n][i] ** 2).sum() for n in NAMES)
+        for i in range(len(exact["velocity.y"]))
+    )
+    found = one_step_gain(Lacking(noise, 1.0), tiny_train, frames)
+    assert square(found) < min(square(found - 1e-3), square(found + 1e-3))
+
+
+def test_a_correction_that_is_too_large_is_damped_and_one_that_is_wrong_is_left_out(trained, tiny_train, tmp_path):
+    source = tiny_train.pair.source
+    kept = calibrated(trained, tiny_train)
+    large = calibrated(scaled(trained, 6.0, tmp_path / "a"), tiny_train)
+    assert 0 < large.gain < 0.5
+    told = large.description["calibration"]
+    assert [g for g, _ in told["errors"]] == [0.0, large.gain, 1.0] and told["frames"] == 12
+    errors = dict(map(tuple, told["errors"]))
+    assert errors[large.gain] == min(e for e in errors.values() if e is not None) and errors[0.0] == 1.0
+    own = error(HybridSolver(source, large, strict=False), tiny_train) / error(source, tiny_train)
+    assert own == pytest.approx(errors[large.gain], rel=1e-3)
+    assert dict(map(tuple, kept.description["calibration"]["errors"]))[kept.gain] <= 1
+    arrays = {n: a[:, 3] for n, a in tiny_train.arrays.items()}
+    whole = with_gain(large, 1.0, {})(arrays, dict(tiny_train.parameters))
+    part = large(arrays, dict(tiny_train.parameters))
+    np.testing.assert_allclose(part["velocity.x"], large.gain * np.asarray(whole["velocity.x"]), rtol=1e-5, atol=1e-9)
+
+    wrong = calibrated(scaled(trained, -1.0, tmp_path / "b"), tiny_train)
+    assert wrong.gain == 0
+    assert not np.any(wrong(arrays, dict(tiny_train.parameters))["velocity.y"])
+
+
+def test_it_is_kept_when_saved_and_trained_on_and_found_anew(trained, tiny_train, tmp_path):
+    large = calibrated(scaled(trained, 6.0, tmp_path / "a"), tiny_train)
+    large.save(tmp_path / "kept")
+    again = Corrector.load(tmp_path / "kept")
+    assert again.gain == large.gain and again.fingerprint == large.fingerprint
+    assert again.fingerprint != with_gain(large, 1.0, {}).fingerprint
+    assert f"{again.gain:.3g}" in again._repr_html_()
+    assert calibrated(again, tiny_train).gain == pytest.approx(large.gain, rel=1e-5)  # not of what is left
+    task = Correction(tiny_train, Method("sol", 2), again)
+    plan = Plan((Stage(2, 1.0),), steps=1, batch=2, learning_rate=1e-9)
+    on = Trainer(task, plan, tmp_path / "on", validation=Validation(simulations=0)).fit(progress=False)
+    assert on.gain == large.gain
+
+
+def test_what_can_not_be_calibrated_is_said(trained, tiny_train, tiny):
+    flow = tiny_train.pair.source
+    inside = Corrector.create(flow, "small", trained.statistics, placement="inside")
+    with pytest.raises(InputError, match="after the step"):
+        calibrated(inside, tiny_train)
+    stress = Corrector.create(flow, "small", trained.statistics, form="stress", placement="inside")
+    with pytest.raises(InputError, match="form stress"):
+        calibrated(stress, tiny_train)
+    other = WakeFlow(y=12, x=6)
+    elsewhere = Corrector.create(other, "small", trained.statistics)
+    with pytest.raises(InputError, match="can't be used"):
+        calibrated(elsewhere, tiny_train)
+    with pytest.raises(InputError, match="Dataset"):
+        calibrated(trained, "data/tiny")
