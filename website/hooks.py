@@ -97,8 +97,13 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Names in code font that are public lead to the API, but not in headings, links and blocks of code."""
+    """
+    Names in code font that are public lead to the API, but not in headings, links and blocks of code; links of
+    notebooks to pages lead to these pages.
+    """
     _check_reading(html, page)
+    if page.file.src_uri.endswith(".ipynb"):
+        html = _from_notebook(html, page, files)
     places = {n: files.get_file_from_path(p).url for p, names in sources.api_pages().items() for n in names}
 
     def link(found: re.Match) -> str:
@@ -116,6 +121,17 @@ def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -
     skipped = r"<(?P<tag>pre|a|h\d|div class=\"doc doc-signature)\b.*?</(?P=tag)>"
     code = r"<code>(?P<whole>phi_sol\.)?(?P<name>[A-Za-z]\w*)(?:\.(?P<member>\w+))?(?:\(\))?</code>"
     return re.sub(f"{skipped}|{code}", link, html, flags=re.S)
+
+
+def _from_notebook(html: str, page: Page, files: Files) -> str:
+    """Links to files of docs/, which are left as they are in notebooks."""
+
+    def link(found: re.Match) -> str:
+        path = posixpath.normpath(posixpath.join(posixpath.dirname(page.file.src_uri), found["path"]))
+        file = files.get_file_from_path(path)
+        return f'href="{file.url_relative_to(page.file)}{found["anchor"] or ""}"' if file else found[0]
+
+    return re.sub(r'href="(?P<path>[^":#]+\.(?:md|ipynb))(?P<anchor>#[^"]*)?"', link, html)
 
 
 def _check_reading(html: str, page: Page) -> None:
