@@ -112,10 +112,11 @@ def with_gains(label: str, corrector: ps.Corrector, source, first: ps.Dataset) -
     return found
 
 
-def recorded(folder: Path, correctors: dict) -> list[dict]:
+def recorded(folder: Path, correctors: dict, only: list[str] | None = None) -> list[dict]:
     """The error relative to the source's on the test simulations of every flow, over 20 steps and all 40."""
     rows = []
-    for file in sorted((Path(__file__).parent / "flows").glob("*_2d.py")):
+    files = sorted((Path(__file__).parent / "flows").glob("*_2d.py"))
+    for file in [f for f in files if not only or f.stem in only]:
         scene = ps.load_experiment(str(file))
         data, source = ps.Dataset.load(scene.pair, folder / file.stem, "test"), scene.pair.source
         first = ps.Dataset.load(scene.pair, folder / file.stem, "train").only([0])
@@ -148,8 +149,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", action="append", required=True, help="NAME=FOLDER of a run")
     parser.add_argument("--data", type=Path, help="folder of the test data of the flows in benchmarks/flows")
+    parser.add_argument("--flows", nargs="+", help="of those in --data only these, and nothing else")
     given = parser.parse_args()
     correctors = {n: ps.Corrector.load(folder) for n, _, folder in (r.partition("=") for r in given.run)}
+    if given.flows:
+        rows = recorded(given.data, correctors, given.flows)
+        return show(
+            "error relative to SRC in recorded flows", [{n: v for n, v in r.items() if v is not None} for r in rows]
+        )
     rows = [measured(name, *flow, correctors) for name, flow in flows().items()]
     show("error relative to SRC", [{n: "-" if v is None else v for n, v in r.items()} for r in rows])
     found = {"wake_2d": rows}

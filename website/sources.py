@@ -29,13 +29,14 @@ class Notebook:
     What the gallery says of a notebook.
 
     Its first cell has the title and the line: a heading, and the first sentence below it. Its metadata have
-    `"phi_sol": {"minutes": ...}`, how long it takes on two cores.
+    `"phi_sol": {"minutes": ..., "order": ...}`, how long it takes on two cores, and its place in the gallery.
     """
 
     file: str
     title: str
     line: str
     minutes: float
+    order: float = float("inf")
 
     @classmethod
     def read(cls, path: Path) -> "Notebook":
@@ -45,18 +46,19 @@ class Notebook:
         found = re.match(r"# ([^\n]+)\n+([^#\n].*?[.:])(?:\s|$)", first, re.S)
         if not found:
             raise ValueError(f"{path}: the first cell has to be a heading (`# ...`) and a sentence")
-        minutes = content["metadata"].get("phi_sol", {}).get("minutes")
+        said = content["metadata"].get("phi_sol", {})
+        minutes = said.get("minutes")
         if not isinstance(minutes, int | float) or minutes <= 0:
             raise ValueError(
                 f'{path}: its metadata lack `"phi_sol": {{"minutes": ...}}`, how long it takes on two cores'
             )
-        return cls(path.name, found[1].strip(), " ".join(found[2].split()), minutes)
+        return cls(path.name, found[1].strip(), " ".join(found[2].split()), minutes, said.get("order", float("inf")))
 
 
 def notebooks() -> list[Notebook]:
-    """All of docs/notebooks, the short ones first."""
+    """All of docs/notebooks in the order of their places, and then the short ones first."""
     found = [Notebook.read(p) for p in sorted((DOCS / "notebooks").glob("*.ipynb"))]
-    return sorted(found, key=lambda n: (n.minutes, n.title))
+    return sorted(found, key=lambda n: (n.order, n.minutes, n.title))
 
 
 def gallery() -> str:
