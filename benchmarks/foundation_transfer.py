@@ -84,15 +84,15 @@ def measured(name: str, given) -> tuple[list[dict], list[dict]]:
     trained(ps.Correction(near_data, METHOD, "faster"), folder / near, given.similar, 0)
     starts = {"foundation": given.run, f"from {near}": folder / near}
     members: dict[tuple[int, str], list] = {}
+    at_once = {"simulations": 0, "SRC": plain, "SRC-MC": better}  # whatever the seed
+    for label, run in starts.items():
+        corrector = ps.Corrector.load(run)
+        at_once[label] = error(ps.HybridSolver(source, corrector, strict=False), tests, plain)
+        told = ps.calibrated(corrector, data.only([0]))
+        at_once[f"{label}, gain"] = told.gain
+        at_once[f"{label}, calibrated"] = error(ps.HybridSolver(source, told, strict=False), tests, plain)
     for seed in range(given.seeds):
-        row = {"flow": name, "seed": seed, "simulations": 0, "SRC": plain, "SRC-MC": better}
-        for label, run in starts.items():
-            corrector = ps.HybridSolver(source, ps.Corrector.load(run), strict=False)
-            row[label] = error(corrector, tests, plain)
-            told = ps.calibrated(ps.Corrector.load(run), data.only([0]))
-            row[f"{label}, gain"] = told.gain
-            row[f"{label}, calibrated"] = error(ps.HybridSolver(source, told, strict=False), tests, plain)
-        rows.append(row)
+        rows.append({"flow": name, "seed": seed} | at_once)
         for count in given.counts:
             part, row = data.only(range(0, len(data), len(data) // count)), {"flow": name, "seed": seed}
             row["simulations"] = count

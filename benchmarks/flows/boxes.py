@@ -1,4 +1,4 @@
-"""What the periodic flows have in common: lookups with steps of about two cells, as in the wakes."""
+"""What the flows in boxes have in common: lookups with steps of about two cells, as in the wakes."""
 
 from wakes import SCHEDULE
 

@@ -1,13 +1,10 @@
 """A channel between walls with cylinders of several sizes in it, some of them near a wall."""
 
-from wakes import REYNOLDS, wake
+from wakes import DISC, REYNOLDS, spread, wake
 
-from phi_sol import Disc
-
-DISC = Disc("disc", dict(y=50.0, x=50.0), 10.0, free=("x", "radius"))
 PLACES = {
-    "disc_x": tuple(round(20 + 60 * (0.618 * i % 1), 1) for i in range(16)),
-    "disc_radius": tuple(round(6 + 7 * (0.755 * i % 1), 1) for i in range(16)),
+    "disc_x": spread(20, 60, 0.618),
+    "disc_radius": spread(6, 7, 0.755),
 }
 
 experiment = wake(

@@ -1,12 +1,12 @@
 """Vortices of several sizes in a closed box with walls at rest, fast ones and slow ones, which die away."""
 
 import numpy as np
+from boxes import box
 from phi import math
 from phi.math.extrapolation import ZERO
 from phi.physics import diffuse
-from wakes import SCHEDULE
 
-from phi_sol import Experiment, Flow, State
+from phi_sol import Flow, State
 from phi_sol.grids.sampling import seeded_field
 
 VORTICES = 12
@@ -17,7 +17,6 @@ class StirredBox(Flow):
 
     fields, staggered, parameters = ("velocity",), ("velocity",), ("seed", "viscosity")
     size = {"y": 100.0, "x": 100.0}
-    dt = 5.0
 
     @property
     def boundaries(self):
@@ -53,18 +52,4 @@ class StirredBox(Flow):
         return state.with_fields(velocity=self.projection(velocity)[0])
 
 
-experiment = Experiment(
-    name="stirred_2d",
-    flow=StirredBox,
-    source=dict(y=64, x=64),
-    ratio=4,
-    time_ratio=16,
-    options=dict(),
-    reference_options=dict(advection="mac_cormack"),
-    train=dict(seed=tuple(range(16)), viscosity=(0.05,)),
-    test=dict(seed=(100, 101), viscosity=(0.05,)),
-    warmup=0,
-    frames=40,
-    keep_reference_every=40,
-    schedule=SCHEDULE,
-)
+experiment = box("stirred_2d", dt=5.0, viscosity=0.05, flow=StirredBox)

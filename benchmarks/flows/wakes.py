@@ -1,10 +1,18 @@
 """What the wakes of these flows have in common: grids and steps of `wake_2d`, fewer and shorter simulations."""
 
-from phi_sol import Experiment, Schedule, WakeFlow
+from phi_sol import Disc, Experiment, Outline, Schedule, WakeFlow
 
 REYNOLDS = tuple(round(100 * 10 ** (i / 15), 1) for i in range(16))
 TESTED = (130.0, 520.0)
 SCHEDULE = Schedule(network="faster", unroll=4, steps=6000, batch=8, learning_rate=2e-3, clip=1.0, relative=True)
+
+DISC = Disc("disc", dict(y=50.0, x=50.0), 10.0, free=("x", "radius"))
+OVAL = Outline("oval", dict(y=50.0, x=50.0), 11.0, a=(0.0, 0.0), free=("radius", "a2", "angle"))
+
+
+def spread(low: float, width: float, stride: float, digits: int = 1) -> tuple[float, ...]:
+    """Sixteen values from `low` on, evenly over the width, with neighbours far apart."""
+    return tuple(round(low + width * (stride * i % 1), digits) for i in range(16))
 
 
 def wake(name: str, train: dict | None = None, cells: dict | None = None, **options) -> Experiment:

@@ -25,19 +25,19 @@ def calibrate(
     """
     from ..experiment import load_experiment
     from ..places import check_place
-    from ..storage.dataset import Dataset
+    from ..storage.dataset import Dataset, find_simulations
     from ..storage.shipped import shipped_or_own
 
     experiment = load_experiment(scene)
     folder = out or Path("runs") / experiment.name / "calibrated"
     check_place(folder, "Name another folder (--out).")
+    folders = find_simulations(data_folders(data, experiment.name), "train")
     quiet_tensorflow()
     from ..correctors import Corrector
     from ..tasks.correction.calibration import calibrated
 
     corrector = Corrector.load(shipped_or_own(run, experiment.name))
-    recorded = Dataset.load(experiment.pair, data_folders(data, experiment.name), "train", frames)
-    found = calibrated(corrector, recorded)
+    found = calibrated(corrector, Dataset(experiment.pair, folders, frames))
     found.save(folder)
     told = found.description["calibration"]
     say(f"Gain {found.gain:.2f}; error over {told['frames']} steps, relative to the source's:")

@@ -82,8 +82,7 @@ def one_step_gain(corrector: Corrector, data: Dataset, frames: int) -> float:
     arrays = {n: tf.constant(np.concatenate([a[:, t] for t in at])) for n, a in data.arrays.items()}
     parameters = {n: tf.constant(np.tile(p, len(at))) for n, p in data.parameters.items()}
     stepped = flow.advance(arrays, parameters, tf.constant(flow.dt, arrays[corrector.outputs[0]].dtype))
-    given, lack, own = corrector(stepped, parameters), 0.0, 0.0
-    missing = 0.0
+    given, lack, own, missing = corrector(stepped, parameters), 0.0, 0.0, 0.0
     for n in corrector.outputs:
         after = np.concatenate([data.arrays[n][:, t + 1] for t in at])
         off, change = (np.asarray(v, np.float64).reshape(len(after), -1) for v in (after - stepped[n], given[n]))
