@@ -67,6 +67,7 @@ test-slow: $(VENV)/.installed
 LOWEST_PYTHON ?= python3.10
 HIGHEST_PYTHON ?= python3.13
 VERSION_TESTS ?= tests/test_package.py tests/test_metadata.py tests/grids tests/pressure/test_cg.py tests/storage/test_readers.py \
+	tests/storage/test_shipped.py tests/correctors/test_other_keras.py \
 	tests/evaluation/test_write.py tests/metrics/test_series.py tests/training/test_callbacks.py tests/viewer tests/workers/test_cluster.py \
 	tests/e2e/test_commands.py
 test-lowest: AT = .venv-lowest

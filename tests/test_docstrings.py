@@ -1,17 +1,24 @@
 """
-The examples in docstrings run, and every public class and function has one. The names that they share are those of the
-examples in the docstring of the package. (The standard library's doctest does; documents are in test_docs.py.)
+The examples in docstrings run, and every public class, function and module has one, as has every class of a module. The
+names that they share are those of the examples in the docstring of the package. (The standard library's doctest does;
+documents are in test_docs.py.)
 """
 
 import doctest
 import shutil
+from operator import attrgetter
+from types import ModuleType
 
 import pytest
 
 import phi_sol
 
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+MODULES = [n for n in phi_sol.__all__ if isinstance(getattr(phi_sol, n), ModuleType)]
+IN_MODULES = [f"{m}.{n}" for m in MODULES for n in getattr(phi_sol, m).__all__]
 PUBLIC = [n for n in phi_sol.__all__ if callable(getattr(phi_sol, n))]
+PUBLIC += MODULES + [n for n in IN_MODULES if isinstance(attrgetter(n)(phi_sol), type)]
+RUN = PUBLIC + [n for n in IN_MODULES if n not in PUBLIC and ">>>" in (attrgetter(n)(phi_sol).__doc__ or "")]
 NOT_RUN = {"evaluate", "view"}  # one takes half a minute, the other one goes on until it is stopped
 
 
@@ -38,11 +45,11 @@ def names(place):
 
 def examples(name: str) -> doctest.DocTest:
     """Those of one docstring."""
-    found = doctest.DocTestFinder(recurse=False).find(getattr(phi_sol, name), name, module=False)
+    found = doctest.DocTestFinder(recurse=False).find(attrgetter(name)(phi_sol), name, module=False)
     return found[0]
 
 
-@pytest.mark.parametrize("name", PUBLIC)
+@pytest.mark.parametrize("name", RUN)
 def test_examples_run(name, names, place, monkeypatch):
     monkeypatch.chdir(place)
     test, said = examples(name), []

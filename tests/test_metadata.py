@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from configparser import ConfigParser
+from fnmatch import fnmatch
 from importlib import metadata
 from pathlib import Path
 
@@ -102,8 +103,18 @@ def test_pythons_are_the_same_everywhere(setup):
     classifiers = re.findall(r"Python :: (3\.\d+)", setup["metadata"]["classifiers"])
     assert tuple(classifiers) == PYTHONS
     said = f"Python {PYTHONS[0]} to {PYTHONS[-1]}"
-    for page in ("README.md", "CONTRIBUTING.md", "docs/getting-started.md"):
-        assert re.findall(r"Python 3\.\d+ to 3\.\d+", (REPOSITORY / page).read_text()) == [said], page
+    saying = {
+        p.relative_to(REPOSITORY).as_posix(): set(re.findall(r"Python 3\.\d+ to 3\.\d+", p.read_text())) for p in PAGES
+    }
+    saying = {page: versions for page, versions in saying.items() if versions}
+    assert all(versions == {said} for versions in saying.values()), saying
+    assert {
+        "README.md",
+        "CONTRIBUTING.md",
+        "docs/index.md",
+        "docs/install.md",
+        "docs/getting-started.md",
+    } <= saying.keys()
     config = (REPOSITORY / "pyproject.toml").read_text()
     assert f'target-version = "py{PYTHONS[0].replace(".", "")}"' in config
     assert f'python_version = "{PYTHONS[0]}"' in config  # of mypy: what only later ones have is found
@@ -289,3 +300,17 @@ def test_targets_and_commands_of_the_contributors_pages_exist():
             )
         )
         assert asked and asked <= rules, page
+
+
+def test_the_source_distribution_is_asked_for_every_folder_and_file():
+    """By name, fast; tests/e2e/test_packaging.py builds it and compares every file."""
+    if not (REPOSITORY / ".git").exists() or not shutil.which("git"):
+        pytest.skip("not a git checkout")
+    command = ["git", "-C", str(REPOSITORY), "ls-files", "-z"]
+    tracked = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split("\0")
+    lines = [line.split() for line in (REPOSITORY / "MANIFEST.in").read_text().splitlines()]
+    grafted = {word for what, *words in lines if what == "graft" for word in words}
+    included = [word for what, *words in lines if what == "include" for word in words]
+    assert {f.partition("/")[0] for f in tracked if "/" in f} <= grafted
+    alone = [f for f in tracked if f and "/" not in f and not any(fnmatch(f, i) for i in included)]
+    assert set(alone) <= {"MANIFEST.in", "pyproject.toml", "setup.cfg"}  # are always there

@@ -6,6 +6,7 @@ import os
 import pickle
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 from zipfile import ZipFile
@@ -20,6 +21,7 @@ from ..flows.comparison import first_difference
 from ..networks.timing import architecture
 from ..storage.files import fingerprint, read_json, write_json
 from ..storage.schemas import Schema
+from . import other_keras
 from .objects import find, needed, objects_of
 
 Trained = TypeVar("Trained")
@@ -101,12 +103,22 @@ def load_network(path: Path, description: Path, kind: str, custom_objects: dict 
         raise InputError(f"{words}: {command}; {python}.")
     try:
         with keras.saving.custom_object_scope(objects):
-            return keras.models.load_model(path, compile=False, safe_mode=True)
+            return _load(path, config)
     except Exception as err:  # whatever Keras or code of the user's raises
         said = str(err).rpartition("Exception encountered: ")[2]  # behind all of the configuration
         reason = user_error(err) or " ".join(said.split())[:300]
         facts = f"saved with Keras {version}, here is {keras.version()}; classes of one's own may have changed since"
         raise InputError(f"{path} is whole, but can't be loaded ({facts}): {reason}") from err
+
+
+def _load(path: Path, config: dict) -> keras.Model:
+    """Raises what Keras raises of the network as it is, unless it can be loaded as another version's."""
+    try:
+        return keras.models.load_model(path, compile=False, safe_mode=True)
+    except Exception:
+        with suppress(Exception):
+            return other_keras.load(path, config)
+        raise
 
 
 def _read_config(path: Path) -> tuple[dict, str]:

@@ -3,15 +3,15 @@ Measures of flow fields: pure functions on NumPy arrays.
 
 All of them take arrays by name as `phi_sol.stepping` has them (`velocity.y`, `velocity.x`, `marker`), of shape
 (simulations, *spatial), and the flow that they belong to, which gives grid, boundary conditions and obstacles.
-`arrays_of(flow, state)` makes them from PhiFlow fields:
-
-    from phi_sol import metrics
-    arrays = metrics.arrays_of(flow, state)
-    metrics.kinetic_energy(flow, arrays)
-
-Results have one entry per simulation. Several frames can be given at once as so many simulations.
+`arrays_of(flow, state)` makes them from PhiFlow fields. Results have one entry per simulation. Several frames can be
+given at once as so many simulations.
 
 What an evaluation measures are the `Metric`s of `METRICS`, each a function with its name, unit, direction and column.
+
+Example:
+    >>> arrays = ps.metrics.arrays_of(flow, start)
+    >>> ps.metrics.kinetic_energy(flow, arrays).shape
+    (1,)
 """
 
 from .bodies import body_forces

@@ -26,9 +26,6 @@ def series(frames: Rollout, probes: Iterable[Point] = (), metrics: Iterable[Metr
     All measures of a rollout that are one number per state, over time: those of `phi_sol.metrics.METRICS` that its flow
     has (kinetic energy, enstrophy, divergence, a marker's mass, forces on obstacles, ...), and fields at points.
 
-        series = metrics.series(flow.rollout(state, steps=500), probes=[dict(y=100, x=50)])
-        series["time"], series["drag"], series["velocity.x at y=100 x=50"]
-
     Args:
         probes: Points, by their position along each axis in domain units; there all fields are interpolated linearly.
         metrics: Others than those of phi_sol, see `Metric`; those that compare with a reference are left out.
@@ -38,6 +35,11 @@ def series(frames: Rollout, probes: Iterable[Point] = (), metrics: Iterable[Metr
 
     Raises:
         InputError: for a point without a position along an axis, or outside of the domain.
+
+    Example:
+        >>> series = ps.metrics.series(frames, probes=[dict(y=100, x=50)])
+        >>> series["drag"].shape, series["velocity.x at y=100 x=50"].shape
+        ((4,), (4,))
     """
     from . import METRICS
 

@@ -31,6 +31,11 @@ class NetworkFacts:
         flops_per_cell: Floating-point operations of one evaluation per cell of the grid: convolutions and Fourier sums,
             two per multiplication and addition, without biases, activations and sums. None where layers are not known.
         resolution: Grid of `flops_per_cell`, which makes a difference where a network pads or coarsens grids.
+
+    Example:
+        >>> network = ps.networks.build_network("small", inputs=3, outputs=2, rank=2)
+        >>> ps.networks.describe(network).receptive_field
+        25
     """
 
     parameters: int
@@ -57,6 +62,11 @@ def describe(network: keras.Model, resolution: Sequence[int] | None = None) -> N
     Args:
         network: A network that `build_network` made, or a loaded one.
         resolution: Cells per axis; by default 64, 64x32 or 32x16x16. Another dimension is an InputError.
+
+    Example:
+        >>> network = ps.networks.build_network("faster", inputs=3, outputs=2, rank=2)
+        >>> ps.networks.describe(network, (128, 64)).flops_per_cell
+        7488.0
     """
     inputs = getattr(network, "inputs", None)  # a subclassed model has none
     rank = len(inputs[0].shape) - 2 if inputs else len(resolution or ())

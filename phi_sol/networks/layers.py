@@ -104,6 +104,13 @@ class Layers:
         policy: Types of variables and computations.
         mirrored: Whether they continue it by its mirror image instead of zeros.
         apart: Whether layers of their own continue fields everywhere, so that `continued` can change that.
+
+    Example:
+        >>> def tiny(layers, x, outputs):
+        ...     x = layers.activate(layers.conv(x, filters=8, kernel=3))
+        ...     return layers.last(x, outputs, kernel=3)
+        >>> ps.networks.build_network(tiny, inputs=3, outputs=2, rank=2, periodic=True).count_params()
+        370
     """
 
     periodic: tuple[bool, ...]
