@@ -13,6 +13,7 @@ from .engines import ClusterOption, SchedulerOption, WorkersOption, engine_of, o
 
 
 def sweep(
+    context: typer.Context,
     scene: SceneArgument,
     set_: Annotated[
         list[str] | None, option("Values of an option of train, e.g. unroll=4,8; may be repeated.", False, "--set")
@@ -29,7 +30,6 @@ def sweep(
     out: OutOption = None,
     dry_run: Annotated[bool, option("Print the trainings, and do nothing.", True, "--dry-run")] = False,
     as_json: JsonOption = False,
-    context: typer.Context = None,  # type: ignore[assignment]
 ):
     """
     Train with all combinations of settings, and evaluate them together.

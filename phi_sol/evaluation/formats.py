@@ -116,10 +116,15 @@ def to_xarray(frames: Rollout, **attributes):
 
 def write_netcdf(frames: Rollout, path: Path, **attributes):
     """One NetCDF file (CF, compressed), see `to_xarray`."""
+    import h5netcdf
+    import xarray
+
     content = to_xarray(frames, **attributes)
     packed = {v: {"zlib": True, "complevel": 4} for v in content.data_vars}
-    # in memory first: on a full disk HDF5 would print traces of all that it can't close
-    _fixed_length_texts(content).to_netcdf(image := BytesIO(), engine="h5netcdf", encoding=packed)
+    # in memory first: on a full disk HDF5 would print traces of all that it can't close; by way of a store, since
+    # `to_netcdf` takes no file in memory for this engine where Python is 3.10
+    with h5netcdf.File(image := BytesIO(), "w") as file:
+        _fixed_length_texts(content).dump_to_store(xarray.backends.H5NetCDFStore(file), encoding=packed)
     write_atomic(path, image.getvalue())
 
 

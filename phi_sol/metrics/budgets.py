@@ -100,7 +100,7 @@ def _stretching(flow: Flow, arrays: Arrays, vorticity: list[np.ndarray]) -> np.n
             w = (w + np.roll(w, -1, axis_of(flow, d))) / 2
         (normal,) = set(flow.resolution) - {*pair}
         centred[normal] = -w if normal == "y" else w  # ∂u_z/∂x - ∂u_x/∂z is -ω_y
-    velocity = {n: np.float64(arrays[n]) for n in layout.arrays}
+    velocity = {n: np.asarray(arrays[n], np.float64) for n in layout.arrays}
     strain = in_cells(layout, strain_rate(layout, velocity))
     parts: Any = ((1 if i == j else 2) * _mean(np.asarray(s) * centred[i] * centred[j]) for (i, j), s in strain.items())
     return sum(parts)

@@ -43,7 +43,7 @@ def energy_spectrum(flow: Flow, arrays: Arrays) -> tuple[np.ndarray, np.ndarray]
     count = 2 + int(np.sqrt(sum((np.pi / h) ** 2 for h in flow.spacing.values())) / width)
     energy = np.zeros((1, 1))
     for component in dims:
-        u = np.float64(arrays[f"velocity.{component}"])
+        u = np.asarray(arrays[f"velocity.{component}"], np.float64)
         axes = tuple(range(1, u.ndim))
         mean = u.mean(axes, keepdims=True)
         fluctuation = u - mean

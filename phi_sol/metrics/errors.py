@@ -35,12 +35,12 @@ def relative_l2(arrays: Arrays, reference: Arrays, names: list[str]) -> np.ndarr
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         wrong = sum(_mean(np.square(d)) for d in _differences(arrays, reference, names))
-        return np.sqrt(wrong / sum(_mean(np.square(np.float64(reference[n]))) for n in names))
+        return np.sqrt(wrong / sum(_mean(np.square(np.asarray(reference[n], np.float64))) for n in names))
 
 
 def _differences(arrays: Arrays, reference: Arrays, names: list[str]):
     with np.errstate(invalid="ignore", over="ignore"):
-        return [np.float64(arrays[n]) - reference[n] for n in names]
+        return [np.asarray(arrays[n], np.float64) - reference[n] for n in names]
 
 
 def _mean(values: np.ndarray) -> np.ndarray:

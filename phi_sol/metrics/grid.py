@@ -40,12 +40,12 @@ def surrounded(flow: Flow, arrays: Arrays, component: str) -> np.ndarray:
     A component of the velocity on all faces, those at the boundary and one layer beyond it included: float64, shape
     (simulations, ...) with n + 3 entries along the component's own axis (n cells) and n + 2 along the others.
     """
-    return flow.layouts["velocity"].surrounded(np.float64(arrays[f"velocity.{component}"]), component)
+    return flow.layouts["velocity"].surrounded(np.asarray(arrays[f"velocity.{component}"], np.float64), component)
 
 
 def faces(flow: Flow, arrays: Arrays, field: str = "velocity") -> Arrays:
     """By axis name, each component on all its faces, those at the boundary included: n + 1 along its own; float64."""
-    return {d: flow.layouts[field].pad(np.float64(arrays[f"{field}.{d}"]), d) for d in flow.resolution}
+    return {d: flow.layouts[field].pad(np.asarray(arrays[f"{field}.{d}"], np.float64), d) for d in flow.resolution}
 
 
 def centred(flow: Flow, arrays: Arrays, field: str = "velocity") -> Arrays:

@@ -54,7 +54,7 @@ def step_pressure(flow: Flow, arrays: Arrays, parameters: Arrays) -> np.ndarray 
     twin.projection = listening = _Listening(flow.projection)
     for rows in np.array_split(np.flatnonzero(finite), -(-finite.sum() // TOGETHER)) if finite.any() else ():
         shape = batch(batch=len(rows))
-        chosen, given = ({n: np.float64(a[rows]) for n, a in g.items()} for g in (arrays, parameters))
+        chosen, given = ({n: np.asarray(a[rows], np.float64) for n, a in g.items()} for g in (arrays, parameters))
         with math.NUMPY, math.precision(64):
             twin.integrate(unpack(twin, chosen, given, shape), math.wrap(flow.dt))
             if listening.found is None:

@@ -38,7 +38,7 @@ def curl(flow: Flow, arrays: Arrays, plane: tuple[str, str], around: bool = Fals
     for d, across in (plane, plane[::-1]):
         first, n, axis = 1 - layout.missing(d)[0], flow.resolution[d], axis_of(flow, d)
         inner = range(n) if d in closed else range(first, first + n - 1)
-        faces[d] = np.take(np.float64(arrays[f"velocity.{d}"]), inner, axis)
+        faces[d] = np.take(np.asarray(arrays[f"velocity.{d}"], np.float64), inner, axis)
         if across in closed:
             axis = axis_of(flow, across)
             faces[d] = np.concatenate([np.take(faces[d], [-1], axis), faces[d]], axis)

@@ -24,7 +24,7 @@ def line(
     """
     field, component = _parts(flow, component)
     name = f"{field}.{component}" if component else field
-    values = flow.layouts[field].surrounded(np.float64(arrays[name]), component)
+    values = flow.layouts[field].surrounded(np.asarray(arrays[name], np.float64), component)
     for dim in flow.resolution:
         axis, h = axis_of(flow, dim), flow.spacing[dim]
         offset = 1.0 if dim == component else 0.5  # the padded array has one layer before the boundary

@@ -21,8 +21,10 @@ class Drawing:
         columns = max(len(r.panels) for r in rows)
         titled = [i == 0 or list(r.panels) != list(rows[i - 1].panels) for i, r in enumerate(rows)]
         ratios = [height] * len(rows) + [1.9] * curves
-        labelled = [i == len(rows) - 1 or titled[i + 1] for i in range(len(rows))]
-        around = 0.3 * sum(titled) + 0.42 * sum(labelled) + 0.08 * len(rows) + 0.2 * bool(title) + 0.3 + 0.5 * curves
+        self._labelled = [i == len(rows) - 1 or titled[i + 1] for i in range(len(rows))]
+        around = (
+            0.3 * sum(titled) + 0.42 * sum(self._labelled) + 0.08 * len(rows) + 0.2 * bool(title) + 0.3 + 0.5 * curves
+        )
         size = [max(width * columns + 1.8, 4.0), sum(ratios) + around]
         wide, high = (2 * round(50 * s) / 100 for s in size)  # even numbers of pixels, for videos
         self.figure = NotebookFigure(figsize=(wide, high), dpi=100, layout="constrained")
@@ -32,7 +34,7 @@ class Drawing:
         self._images, self._notes, self._bars = {}, {}, set()
         for i, (row, axes) in enumerate(zip(rows, self.axes, strict=True)):
             for j, (axis, name) in enumerate(zip_longest(axes, row.panels)):
-                axis.tick_params(labelsize=8, labelbottom=labelled[i], labelleft=j == 0)
+                axis.tick_params(labelsize=8, labelbottom=self._labelled[i], labelleft=j == 0)
                 axis.set_title(for_figure(name) if name and titled[i] else "", fontsize=10)
                 if name is None:
                     axis.axis("off")  # colour bars stand below each other
@@ -55,13 +57,13 @@ class Drawing:
                     self._notes[i, j] = axis.text(0.5, 0.5, for_figure(content), transform=axis.transAxes, **style)
                     continue
                 if image is None:
-                    image = self._images[i, j] = self._first(axis, content, row, j == 0)
+                    image = self._images[i, j] = self._first(axis, content, row, self._labelled[i], j == 0)
                 image.set(data=content.values, clim=row.scale.limits, visible=True)
         for _, group in groupby(enumerate(rows), key=lambda item: item[1].scale):
             self._add_bar([i for i, _ in group], rows)
 
     @staticmethod
-    def _first(axis, content: Picture, row: Row, leftmost: bool):
+    def _first(axis, content: Picture, row: Row, lowest: bool, leftmost: bool):
         vertical, horizontal = content.coordinates
         extent = (*content.extents[horizontal], *content.extents[vertical])
         style = dict(origin="lower", cmap=row.scale.colours, interpolation="nearest")
@@ -71,7 +73,7 @@ class Drawing:
             axis.contourf(*drawn, levels=[-np.inf, 0], colors="0.75")
             axis.contour(*drawn, levels=[0], colors="k", linewidths=0.8)
         axis.set(xlim=extent[:2], ylim=extent[2:])
-        if axis.xaxis.get_tick_params()["labelbottom"]:
+        if lowest:
             axis.set_xlabel(for_figure(horizontal), fontsize=9)
         if leftmost:
             axis.set_ylabel(for_figure(f"{row.name}\n{vertical}".strip()), fontsize=9)

@@ -89,7 +89,9 @@ class Values:
         return Values({d: b for d, b in self.bounds.items() if d != across}, parts, self.staggered)
 
     def __sub__(self, other: "Values") -> "Values":
-        return Values(self.bounds, {n: np.float64(a) - other.parts[n] for n, a in self.parts.items()}, self.staggered)
+        return Values(
+            self.bounds, {n: np.asarray(a, np.float64) - other.parts[n] for n, a in self.parts.items()}, self.staggered
+        )
 
 
 def flow_values(flow: Flow, arrays: dict[str, np.ndarray]) -> dict[str, Values]:
