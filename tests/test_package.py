@@ -226,3 +226,24 @@ def test_wheel_has_the_scenes(tmp_path):
     output = run_python(code, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(site)}).split()
     assert output[2] == "karman_2d"
     assert all(Path(f).is_relative_to(site) for f in output[:2])
+
+
+def test_public_names_need_no_extra():
+    """Where Dash, Plotly and the others are not installed, all can be imported; what needs them says so when called."""
+    extras = ("dash", "plotly", "werkzeug", "flask", "xarray", "zarr", "h5netcdf", "vtk", "pyarrow", "yaml", "dask")
+    extras += ("distributed", "dask_jobqueue", "pyamg", "tensorboard")
+    code = f"""
+import sys
+
+class Missing:
+    def find_spec(name, path=None, target=None):
+        if name.partition(".")[0] in {extras!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+sys.meta_path.insert(0, Missing)
+from phi_sol import *
+import phi_sol
+assert set(phi_sol.__all__) <= set(globals())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

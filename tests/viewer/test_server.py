@@ -85,11 +85,14 @@ def test_port_in_use_and_other_hosts(site):
 
 def answer(site, path="/", method="GET", **headers) -> int:
     """Status of an answer, also to a callback that changes nothing."""
+    from werkzeug.test import EnvironBuilder, run_wsgi_app
+
     body = dict(output="kill-button.style", state=[], changedPropIds=[])
     body |= dict(inputs=[dict(id="kill-button", property="n_clicks", value=None)])
     options = {"json": body} if method == "POST" else {}
     given = {n.replace("_", "-"): v for n, v in headers.items()}
-    return site.app.dash.server.test_client(False).open(path, method=method, headers=given, **options).status_code
+    environ = EnvironBuilder(path, method=method, headers=given, **options).get_environ()  # a client would parse hosts
+    return int(run_wsgi_app(site.app.dash.server, environ)[1].partition(" ")[0])
 
 
 CALLBACKS = "/_dash-update-component"

@@ -20,7 +20,6 @@ from ...pictures.panels import FIELDS, VOLUME, Choice, colour_range, drawn_axes
 from ...pictures.values import MAGNITUDE, VALUE, Values, quantities
 from ...texts import printable_lines
 from ..ending import remove, temporary_folder
-from ..figures import single
 from ..live import SOLVERS, Live
 from ..recording import Recording
 from .compat import Shown
@@ -180,6 +179,8 @@ class BaseModel(VisModel):
         choice = Choice(name, quantity, FIELDS, across, (index + 0.5) / values.resolution.get(across, 1))
         view = choice.view(values, drawn_axes(values.axes, self.drawn))
         limits = colour_range([view.whole(self.values(n)) for n in self.peers(name)], False)
+        from ..figures import single  # needs Plotly, which what only defines models and loops does not
+
         return single(values, view, limits, arrows=values.is_vector and component is None)
 
 
