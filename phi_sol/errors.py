@@ -30,7 +30,7 @@ class InputError(ValueError):
     A wrong argument, option or file content. The message says what is wrong, where, and what would be right, in one
     line.
 
-    Example:
+    Examples:
         >>> ps.WakeFlow(y=16, z=8)
         Traceback (most recent call last):
             ...
@@ -46,7 +46,7 @@ class MissingError(InputError, FileNotFoundError):
     """
     A file or folder that should be there is not.
 
-    Example:
+    Examples:
         >>> ps.load_state("nowhere.npz", flow)
         Traceback (most recent call last):
             ...
@@ -61,7 +61,7 @@ class DivergedError(ArithmeticError):
     """
     A simulation or a training no longer has finite values.
 
-    Example:
+    Examples:
         >>> issubclass(ps.DivergedError, ArithmeticError)  # a training whose loss is not finite raises it
         True
     """
@@ -71,7 +71,7 @@ class FailedError(RuntimeError):
     """
     Some of the work that was given to several processes failed; all else is done. The message names each of them.
 
-    Example:
+    Examples:
         >>> issubclass(ps.FailedError, RuntimeError)  # a sweep of which some trainings failed raises it
         True
     """

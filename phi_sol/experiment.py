@@ -54,7 +54,7 @@ class Experiment(Displayed):
         task: What is trained: `correction`, `guess`, or a `phi_sol.Task` of one's own.
         origin: Name of the scene, or path of its file, that `load_experiment` has it from; None for another one.
 
-    Example:
+    Examples:
         >>> parts = dict(train=dict(reynolds=(150.0, 600.0)), test=dict(reynolds=(300.0,)))
         >>> ps.Experiment("mine", ps.WakeFlow, dict(y=16, x=8), **parts)
         Experiment('mine': WakeFlow(y=16, x=8), ratio 4, time ratio 1, 2 training and 1 test sim...
@@ -212,7 +212,7 @@ def load_experiment(scene: str | Path) -> Experiment:
         MissingError: if there is no such scene or file.
         InputError: if the file can't be executed or defines no experiment.
 
-    Example:
+    Examples:
         >>> ps.load_experiment("wake_2d").pair
         SolverPair(source=WakeFlow(y=64, x=32, dt=10, advection='semi_lagrangian'), ratio=4, tim...
     """

@@ -41,7 +41,7 @@ class Schedule:
         loss: A `phi_sol.Loss`, or a function (predicted, target), or several, that are added to the plain one.
         optimizer: A name, a Keras optimizer, or a function without arguments that makes one, see `Plan.optimizer`.
 
-    Example:
+    Examples:
         >>> ps.Schedule("fast", unroll=4, steps=1000)
         Schedule(network='fast', unroll=4, steps=1000, batch=6, learning_rate=0.001, decay='cosi...
     """

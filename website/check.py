@@ -1,5 +1,5 @@
 """
-Checks the built site: links and anchors, what is loaded from elsewhere, public names, the search.
+Checks the built site: links and anchors, what is loaded from elsewhere, public names and examples, the search.
 
     python website/check.py build/docs
 
@@ -72,6 +72,12 @@ def broken(site: Path) -> list[str]:
     return found
 
 
+def misread(site: Path) -> list[str]:
+    """Pages of the API with a quotation: what Markdown takes `>>>` for where a docstring does not say `Examples:`."""
+    pages = (site / "api").rglob("*.html")
+    return [f"{p.relative_to(site)} shows an example as a quotation" for p in pages if "<blockquote>" in p.read_text()]
+
+
 def inventory(site: Path) -> set[str]:
     """The names in `objects.inv`, which other projects link by (Sphinx's format, version 2)."""
     content = (site / "objects.inv").read_bytes()
@@ -110,13 +116,13 @@ def not_found(site: Path) -> list[str]:
 
 
 def main(site: Path) -> int:
-    problems = unlisted(site) + broken(site) + not_found(site)
+    problems = unlisted(site) + misread(site) + broken(site) + not_found(site)
     for problem in problems:
         print(problem)
     print(
         f"{site}: {len(problems)} problems"
         if problems
-        else f"{site}: links, public names and search are as they should be"
+        else f"{site}: links, public names, examples and search are as they should be"
     )
     return bool(problems)
 

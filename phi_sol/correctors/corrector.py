@@ -52,7 +52,7 @@ class Corrector(Described, Knowing, Symmetric, Sent):
         statistics: Normalisation.
         description: JSON-ready facts: flow configuration, method, versions and the like.
 
-    Example:
+    Examples:
         >>> ps.Corrector.load("runs/tiny/sol")
         Corrector(small, 93954 parameters, of velocity after the step, WakeFlow 24x12)
     """

@@ -46,7 +46,7 @@ class PoissonGuess(Displayed, Sent):
         description: JSON-ready facts: flow configuration, method, versions and the like.
         passes: How often the network is applied.
 
-    Example:
+    Examples:
         >>> ps.PoissonGuess.create(ps.SmokeBox(y=16, x=16), "small", scale=1.0)
         PoissonGuess(small, 93089 parameters, SmokeBox 16x16)
     """

@@ -30,7 +30,7 @@ class NeuralTerm(Term):
     Source: C. Rackauckas et al., "Universal differential equations for scientific machine learning" (2020,
     arXiv:2001.04385).
 
-    Example:
+    Examples:
         >>> ps.PeriodicBox(y=16, x=16).with_terms(ps.NeuralTerm())
         PeriodicBox(y=16, x=16, dt=0.01, advection='central')
     """

@@ -14,7 +14,7 @@ def pretrained(scene: str) -> Corrector:
     Raises:
         MissingError: if there is none for this scene.
 
-    Example:
+    Examples:
         >>> ps.pretrained("wake_2d")
         Corrector(faster, 60096 parameters, of velocity after the step, WakeFlow 64x32)
     """

@@ -68,7 +68,7 @@ def discover(
             finite, candidates that follow from others, a corrector or solver of another flow.
         MissingError: if there is no corrector in a folder.
 
-    Example:
+    Examples:
         >>> u = np.random.default_rng(0).normal(size=(4, 1, 64))
         >>> ps.discover(3.0 * u, ps.Samples({"u": u}, dict(x=1.0)), ps.Library(order=0, degree=2))
         Discovery(...)

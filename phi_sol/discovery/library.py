@@ -96,7 +96,7 @@ class Library:
         margin: Cells left out beside masks and sides that are not periodic; None: as many as differences reach, at
             least 1.
 
-    Example:
+    Examples:
         >>> ps.Library(order=2, degree=1)
         Library(order=2, degree=1, fields=None, constant=True, terms={}, scales=('1',), by_spaci...
     """

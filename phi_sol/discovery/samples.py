@@ -29,7 +29,7 @@ class Samples(Displayed):
         divergence_free: Name of a vector (`u`) whose divergence is zero: terms that follow from others by it are left
             out.
 
-    Example:
+    Examples:
         >>> x = np.linspace(0, 2 * np.pi, 32, endpoint=False)
         >>> ps.Samples({"u": np.sin(x)[None, None]}, dict(x=2 * np.pi))
         Samples(u: 1 simulations of 1 frames, x=32)

@@ -109,7 +109,7 @@ class Ensemble:
     Attributes:
         solvers: By name.
 
-    Example:
+    Examples:
         >>> ps.Ensemble({"low": flow, "high": flow}).rollout(start, 4, progress=False)
         Forecast(2 members, 4 frames)
     """

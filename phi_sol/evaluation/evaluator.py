@@ -51,7 +51,7 @@ class Evaluation(Displayed):
         files: What was written.
         tables: What a command prints.
 
-    Example:
+    Examples:
         >>> ps.Evaluation({"scene": "tiny", "solvers": {}}, {}, [])
         Evaluation(scene='tiny': )
     """

@@ -51,7 +51,7 @@ def write(frames: Rollout | State | Sequence[State], path: str | Path, flow: Sol
             written to.
         MissingError: if a library is not installed that the format needs.
 
-    Example:
+    Examples:
         >>> ps.write(frames, "frames.nc")
     """
     if not isinstance(path, str | Path):

@@ -44,7 +44,7 @@ class Flow(Options, Steps, Immersed, Solver, System):
     `physics` with PhiFlow operators. The resolution decides whether it is 2D or 3D. Everything here runs on any PhiFlow
     backend; `step` uses the compiled form of `physics` for TensorFlow fields.
 
-    Example:
+    Examples:
         >>> isinstance(flow, ps.Flow), flow.resolution, flow.size, flow.parameters
         (True, {'y': 16, 'x': 8}, {'y': 200.0, 'x': 100.0}, ('reynolds',))
         >>> flow.step(start, dt=0.5)

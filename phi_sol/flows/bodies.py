@@ -48,7 +48,7 @@ class Body(ABC):
         free: Keys of those that are parameters.
         positive: Keys of numbers that must be positive; others may have any sign.
 
-    Example:
+    Examples:
         >>> isinstance(ps.Disc("ball", dict(y=3.0, x=3.0), 1.0), ps.Body)  # or a shape of your own, with a distance
         True
     """

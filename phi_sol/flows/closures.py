@@ -55,7 +55,7 @@ class Smagorinsky(Closure):
 
     Source: J. Smagorinsky, "General circulation experiments with the primitive equations", Mon. Weather Rev. 91 (1963).
 
-    Example:
+    Examples:
         >>> ps.PeriodicBox(y=16, x=16).with_terms(ps.Smagorinsky(0.17))
         PeriodicBox(y=16, x=16, dt=0.01, advection='central')
     """
@@ -85,7 +85,7 @@ class DynamicSmagorinsky(Closure):
     Source: M. Germano, U. Piomelli, P. Moin, W. H. Cabot, Phys. Fluids A 3 (1991), and D. K. Lilly, Phys. Fluids A 4
     (1992).
 
-    Example:
+    Examples:
         >>> ps.PeriodicBox(y=16, x=16).with_terms(ps.DynamicSmagorinsky())
         PeriodicBox(y=16, x=16, dt=0.01, advection='central')
     """

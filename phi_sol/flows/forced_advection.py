@@ -40,7 +40,7 @@ class ForcedAdvection(Flow):
 
     Source: Um et al., NeurIPS 2020 (arXiv:2007.00016), appendix B.3; the initial velocity is phi_sol's.
 
-    Example:
+    Examples:
         >>> ps.ForcedAdvection(y=16, x=16).parameters
         ('seed', 'viscosity', 'amplitude')
     """

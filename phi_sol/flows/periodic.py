@@ -52,7 +52,7 @@ class PeriodicBox(Flow):
 
     Source: the forced case (A = 1, k = 4, μ = 0.1, ν = 1/1000) after Kochkov et al., PNAS 118 (2021, arXiv:2102.01010).
 
-    Example:
+    Examples:
         >>> ps.PeriodicBox(y=16, x=16, forcing="kolmogorov", drag=0.1)
         PeriodicBox(y=16, x=16, dt=0.01, advection='central')
     """

@@ -41,7 +41,7 @@ class BuoyantPlume(Flow):
 
     Source: Um et al., NeurIPS 2020 (arXiv:2007.00016), appendix B.2; domain size and smoke volumes are phi_sol's.
 
-    Example:
+    Examples:
         >>> plume = ps.BuoyantPlume(y=16, x=16)
         >>> plume.step(plume.initial_state(seed=0, buoyancy=0.1))
         State(velocity staggered 16x16, marker 16x16, ...

@@ -17,7 +17,7 @@ class Disc(Body):
     """
     A disc; with three axes of the centre a ball, with two in 3D a cylinder along the third. Number: `radius`.
 
-    Example:
+    Examples:
         >>> ball = ps.Disc("ball", dict(y=3.0, x=3.0), 1.0, free=["radius"])
         >>> ps.PeriodicBox(y=16, x=16, bodies=ball).parameters
         ('seed', 'viscosity', 'ball_radius')
@@ -50,7 +50,7 @@ class Rectangle(Body):
     along the axes of the centre, `ly`, `lx` (and `lz`), and `angle`, by which it is turned in radians, from the first
     axis towards the second.
 
-    Example:
+    Examples:
         >>> ps.Rectangle("plate", dict(y=3.0, x=3.0), dict(y=2.0, x=1.0), angle=0.3)
         Rectangle(plate, y=3, x=3, angle=0.3, ly=2, lx=1)
     """
@@ -98,7 +98,7 @@ class Outline(Body):
     ..., `b1`, .... a1 and b1 move it as its centre does, to first order. The distance is (ρ - r) / sqrt(1 + (r'/r)²) in
     polar coordinates ρ, θ: exact to first order beside the surface.
 
-    Example:
+    Examples:
         >>> ps.Outline("leaf", dict(y=3.0, x=3.0), 1.0, a=[0.1], free=["angle"])
         Outline(leaf, y=3, x=3, radius=1, a1=0.1, free: angle)
     """

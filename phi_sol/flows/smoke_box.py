@@ -32,7 +32,7 @@ class SmokeBox(BuoyantPlume):
     Source: after Um et al., NeurIPS 2020 (arXiv:2007.00016), appendix B.4, where smoke and velocity start as
     band-limited noise.
 
-    Example:
+    Examples:
         >>> box = ps.SmokeBox(y=16, x=16)
         >>> box.step(box.initial_state(buoyancy=0.1, seed=0))
         State(velocity staggered 16x16, marker 16x16, divergence 16x16, pressure 16x16, seed=0,...

@@ -23,7 +23,7 @@ class Term(ABC):
     Attributes:
         weights: Variables (`keras.Variable`s or TensorFlow's) that can be trained; none of a known term.
 
-    Example:
+    Examples:
         >>> ps.Smagorinsky(0.17).weights, isinstance(ps.Smagorinsky(0.17), ps.Term)
         ((), True)
     """
@@ -50,7 +50,7 @@ class FunctionTerm(Term):
     """
     A term from a function of the state, or of state and weights.
 
-    Example:
+    Examples:
         >>> ps.PeriodicBox(y=16, x=16).with_terms(ps.FunctionTerm(lambda state: {"velocity": -0.1 * state.velocity}))
         PeriodicBox(y=16, x=16, dt=0.01, advection='central')
     """

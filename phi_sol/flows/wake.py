@@ -49,7 +49,7 @@ class WakeFlow(StreamSides, Flow):
 
     Source: Um et al., NeurIPS 2020 (arXiv:2007.00016), appendix B.1 (2D) and B.5 (3D).
 
-    Example:
+    Examples:
         >>> wake = ps.WakeFlow(y=16, x=8)
         >>> wake.step(wake.initial_state(reynolds=300.0))
         State(velocity staggered 16x8, marker 16x8, reynolds=300)

@@ -47,7 +47,7 @@ class Generator(Displayed, Batches):
     The description of a finished simulation has a checksum of every frame. What is there is trusted only where these
     are those of its files: a simulation with a frame that is missing, damaged, or another one is computed again.
 
-    Example:
+    Examples:
         >>> generator = ps.Generator(scene, "train", "data/new")
         >>> generator.plan()["simulations"]
         2

@@ -62,7 +62,7 @@ def import_frames(
         InputError: as `convert`; for other parameters than the flow's, times that don't fit dt, or a folder that holds
             something else, or the same simulation already.
 
-    Example:
+    Examples:
         >>> u = np.ones((3, 24, 12))
         >>> arrays, how = {"velocity_y": u, "velocity_x": 0 * u, "marker": u}, dict(axes=("time", "y", "x"))
         >>> ps.import_frames(scene, arrays, [0, 1, 2], {"reynolds": 300.0}, folder="data/others/train", **how)

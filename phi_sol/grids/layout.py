@@ -62,7 +62,7 @@ class Layout:
         staggered: Whether components live on the faces normal to them.
         boundary: PhiFlow's boundary condition.
 
-    Example:
+    Examples:
         >>> layout = flow.layouts["velocity"]
         >>> layout, layout.arrays
         (Layout(velocity, staggered, y=16, x=8), ['velocity.y', 'velocity.x'])

@@ -8,7 +8,7 @@ given at once as so many simulations.
 
 What an evaluation measures are the `Metric`s of `METRICS`, each a function with its name, unit, direction and column.
 
-Example:
+Examples:
     >>> arrays = ps.metrics.arrays_of(flow, start)
     >>> ps.metrics.kinetic_energy(flow, arrays).shape
     (1,)

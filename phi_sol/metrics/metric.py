@@ -39,7 +39,7 @@ class Metric:
     Raises:
         InputError: unless it has a name, one of the two functions, and a direction.
 
-    Example:
+    Examples:
         >>> highest = lambda flow, arrays, parameters: arrays["velocity.y"].max(axis=(1, 2))
         >>> top_speed = ps.metrics.Metric("top_speed", highest, unit="m/s")
         >>> ps.metrics.series(frames, metrics=[top_speed])["top_speed"].shape

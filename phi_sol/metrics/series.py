@@ -36,7 +36,7 @@ def series(frames: Rollout, probes: Iterable[Point] = (), metrics: Iterable[Metr
     Raises:
         InputError: for a point without a position along an axis, or outside of the domain.
 
-    Example:
+    Examples:
         >>> series = ps.metrics.series(frames, probes=[dict(y=100, x=50)])
         >>> series["drag"].shape, series["velocity.x at y=100 x=50"].shape
         ((4,), (4,))

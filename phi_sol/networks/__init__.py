@@ -4,7 +4,7 @@ Networks as Keras models: channels in, channels out, on any grid size.
 A builder takes the layers that it may use (`Layers`: dimension, boundaries, precision), the input and the number of
 outputs. Those of phi_sol end in a layer whose weights start at zero: an untrained corrector corrects nothing.
 
-Example:
+Examples:
     >>> network = ps.networks.build_network("faster", inputs=3, outputs=2, rank=2)
     >>> print(ps.networks.describe(network))
     60096 parameters, receptive field 52 cells
@@ -50,7 +50,7 @@ class Network:
     """
     A kind of network: its builder, and what it is in a line.
 
-    Example:
+    Examples:
         >>> ps.networks.NETWORKS["faster"].summary
         'ResNet on a quarter of the resolution'
     """
@@ -112,7 +112,7 @@ def build_network(
         InputError: for an unknown name or policy, a dimension other than 1 to 3, flags for another number of axes, and
             a model or builder for other shapes or that can't be saved.
 
-    Example:
+    Examples:
         >>> ps.networks.build_network("unet", inputs=3, outputs=2, rank=2, periodic=True, seed=1).output_shape
         (None, None, None, 2)
     """

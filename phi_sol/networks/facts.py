@@ -32,7 +32,7 @@ class NetworkFacts:
             two per multiplication and addition, without biases, activations and sums. None where layers are not known.
         resolution: Grid of `flops_per_cell`, which makes a difference where a network pads or coarsens grids.
 
-    Example:
+    Examples:
         >>> network = ps.networks.build_network("small", inputs=3, outputs=2, rank=2)
         >>> ps.networks.describe(network).receptive_field
         25
@@ -63,7 +63,7 @@ def describe(network: keras.Model, resolution: Sequence[int] | None = None) -> N
         network: A network that `build_network` made, or a loaded one.
         resolution: Cells per axis; by default 64, 64x32 or 32x16x16. Another dimension is an InputError.
 
-    Example:
+    Examples:
         >>> network = ps.networks.build_network("faster", inputs=3, outputs=2, rank=2)
         >>> ps.networks.describe(network, (128, 64)).flops_per_cell
         7488.0

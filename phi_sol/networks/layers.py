@@ -105,7 +105,7 @@ class Layers:
         mirrored: Whether they continue it by its mirror image instead of zeros.
         apart: Whether layers of their own continue fields everywhere, so that `continued` can change that.
 
-    Example:
+    Examples:
         >>> def tiny(layers, x, outputs):
         ...     x = layers.activate(layers.conv(x, filters=8, kernel=3))
         ...     return layers.last(x, outputs, kernel=3)

@@ -67,7 +67,7 @@ def plot(
     Raises:
         InputError: for what can't be drawn, or grids of different dimension.
 
-    Example:
+    Examples:
         >>> ps.plot(frames, quantity="vorticity").savefig("frames.png")
     """
     if not 0 <= position <= 1:

@@ -63,7 +63,7 @@ class DirectPoisson:
     Source: B. L. Buzbee, F. W. Dorr, J. A. George, G. H. Golub, "The direct solution of the discrete Poisson equation
     on irregular regions", SIAM J. Numer. Anal. 8 (1971).
 
-    Example:
+    Examples:
         >>> sides = dict(y=("closed", "open"), x=("closed", "closed"))
         >>> poisson = ps.DirectPoisson(dict(y=8, x=8), dict(y=1.0, x=1.0), sides)
         >>> poisson.solve(math.ones(math.batch(batch=1), math.spatial(y=8, x=8))).shape.spatial

@@ -61,7 +61,7 @@ class ConjugateGradients:
     by b is implicit: the same solve for the upstream gradient, to the same relative accuracy; the guess has none.
     Multigrid runs on the host, in NumPy. Equal to `scipy.sparse.linalg.cg`, step by step, for the same preconditioner.
 
-    Example:
+    Examples:
         >>> cg = ps.ConjugateGradients(np.array([[2.0, -1.0], [-1.0, 2.0]]))
         >>> cg.solve(np.array([[1.0, 0.0]])).p.round(3)
         array([[0.667, 0.333]])

@@ -38,7 +38,7 @@ class Projection:
     without an open side, where inflow and outflow may not balance, the mean divergence is not removed: ∇·u is then the
     same small constant everywhere.
 
-    Example:
+    Examples:
         >>> velocity, pressure = ps.Projection(start.velocity, flow.obstacles)(start.velocity)
         >>> pressure.resolution
         (yˢ=16, xˢ=8)
@@ -160,7 +160,7 @@ def make_incompressible(
     Raises:
         InputError: if the obstacles leave no fluid cell, or what neither phi_sol nor PhiFlow can do is asked for.
 
-    Example:
+    Examples:
         >>> velocity, pressure = ps.make_incompressible(start.velocity, flow.obstacles)
         >>> velocity.resolution
         (yˢ=16, xˢ=8)

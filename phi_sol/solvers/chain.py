@@ -42,7 +42,7 @@ class Link:
         lagged: Whether the function sees the source as it was at the start of the step of the chain.
         weights: Variables that can be trained.
 
-    Example:
+    Examples:
         >>> ps.Link("wake", "plume", lambda wake, plume: {"buoyancy": 0.1 + 0.0 * wake.reynolds})
         Link('wake', 'plume', <lambda>)
     """
@@ -136,7 +136,7 @@ class Chain(Solver):
         flow: The flows side by side, a `JointFlow`.
         dt: The longest of the time steps.
 
-    Example:
+    Examples:
         >>> box = ps.PeriodicBox(y=16, x=16)
         >>> carry = lambda wake, box: {"viscosity": 0.01 + 0.001 * math.mean(wake.marker.values)}
         >>> link = ps.Link("wake", "box", carry)

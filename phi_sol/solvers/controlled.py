@@ -45,7 +45,7 @@ class Controlled(Wrapped):
         first: Number of the first step of a rollout; may be changed at any time, such as to go on.
         weights: All variables that can be trained, of the controls, then of the solver.
 
-    Example:
+    Examples:
         >>> ps.Controlled(flow, {"reynolds": ps.TimeTable([100.0, 400.0], times=[0.0, 50.0])})
         Controlled(WakeFlow(y=16, x=8, dt=1, advection='semi_lagrangian'), reynolds)
     """

@@ -80,7 +80,7 @@ class FunctionControl(Control):
     """
     A control from a function of time and state, or of time, state and weights.
 
-    Example:
+    Examples:
         >>> ps.FunctionControl(lambda time, state: {"reynolds": 300.0 + 50.0 * math.sin(time)})
         FunctionControl(<lambda>)
     """
@@ -126,7 +126,7 @@ class NeuralControl(Control):
         ranges: Least and greatest value by parameter.
         sees: Names of fields, or `Probes`.
 
-    Example:
+    Examples:
         >>> import keras
         >>> model = keras.Sequential([keras.Input([2]), keras.layers.Dense(1)])
         >>> sees = ps.Probes("velocity", [dict(y=90.0, x=50.0)])

@@ -16,7 +16,7 @@ class FinerSource(Wrapped):
         pair: `source` is what rollouts show, `reference` what is stepped.
         solver: Steps states of the finer flow: as a rule this flow itself.
 
-    Example:
+    Examples:
         >>> pair = ps.SolverPair(ps.WakeFlow, dict(y=16, x=8), ratio=2)
         >>> ps.FinerSource(pair, pair.reference)
         FinerSource(WakeFlow(y=32, x=16, dt=1, advection='semi_lagrangian'))

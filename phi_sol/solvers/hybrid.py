@@ -94,7 +94,7 @@ class HybridSolver(Wrapped, Generic[Corrects]):
         solver: What steps without the correction.
         corrector: The corrector.
 
-    Example:
+    Examples:
         >>> ps.HybridSolver(scene.pair.source, ps.Corrector.load("runs/tiny/sol"))
         HybridSolver(WakeFlow(y=24, x=12, dt=1, advection='semi_lagrangian'), Corrector(small, 9...
     """

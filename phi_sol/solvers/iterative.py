@@ -47,7 +47,7 @@ class IterativeFlow(Solver):
         tolerance: max |∇·u| over cells after the step; may be changed at any time.
         iterations: Those of the last `step`, one number per simulation. Rollouts have them among their `diagnostics`.
 
-    Example:
+    Examples:
         >>> ps.IterativeFlow(ps.SmokeBox(y=16, x=16), "zero", tolerance=1e-4)
         IterativeFlow(SmokeBox(y=16, x=16, dt=1, advection='semi_lagrangian'), guess=zero, tolerance=0.0001)
     """

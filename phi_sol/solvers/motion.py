@@ -30,7 +30,7 @@ class Motion(Control):
         body: Its name.
         path: By key of the body's numbers (`y`, `x`, `z`, `angle`) a function of time, or a `TimeTable` with times.
 
-    Example:
+    Examples:
         >>> ps.Motion("paddle", y=lambda t: 60 + 10 * math.sin(0.05 * t))
         Motion(paddle, y=<lambda>)
     """

@@ -36,7 +36,7 @@ class SolverPair(Displayed):
         time_ratio: Reference steps per source step.
         reference_options: Arguments of the flow that the reference has for itself.
 
-    Example:
+    Examples:
         >>> pair = ps.SolverPair(ps.WakeFlow, dict(y=16, x=8), ratio=2, time_ratio=4)
         >>> pair.reference
         WakeFlow(y=32, x=16, dt=0.25, advection='semi_lagrangian')

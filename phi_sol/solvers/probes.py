@@ -24,7 +24,7 @@ class Probes:
         fields: Names of fields, or of components such as `velocity.x`.
         points: By axis, in domain units.
 
-    Example:
+    Examples:
         >>> ps.Probes("velocity", [dict(y=90.0, x=50.0), dict(y=120.0, x=50.0)])
         Probes(velocity at 2 points)
     """

@@ -26,7 +26,7 @@ class TimeTable(Control):
         times: Of the knots, in domain units; None for one value per step.
         logarithms: Whether the values are logarithms.
 
-    Example:
+    Examples:
         >>> ps.TimeTable([100.0, 400.0], times=[0.0, 50.0])
         TimeTable(2 values at knots)
     """

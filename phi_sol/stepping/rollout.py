@@ -28,7 +28,7 @@ class Rollout(Displayed, Sequence[State]):
         times: Time of each frame since the start, in domain units.
         diagnostics: By name, shape (frames, batch), what the solver said of them, such as `iterations`.
 
-    Example:
+    Examples:
         >>> frames
         Rollout(4 frames of WakeFlow(y=16, x=8, dt=1, advection='semi_lagrangian'), times 1 to 4)
         >>> frames[:2].times

@@ -44,7 +44,7 @@ class Solver(Displayed, ABC):
         by_units: Whether XLA compiles only what is inside of a step that a tape sees: if it has loops, see `Loop.step`.
         carried: Names of what else goes from step to step among the arrays, and is in no frame: a counter of steps.
 
-    Example:
+    Examples:
         >>> isinstance(flow, ps.Solver), flow.dt
         (True, 1.0)
         >>> flow.rollout(start, 4, progress=False).times
@@ -286,7 +286,7 @@ def rollout(
     """
     `solver.rollout`, for any solver; see there.
 
-    Example:
+    Examples:
         >>> ps.rollout(flow, start, steps=4, keep_every=2, progress=False)
         Rollout(2 frames of WakeFlow(y=16, x=8, dt=1, advection='semi_lagrangian'), times 2 to 4)
     """

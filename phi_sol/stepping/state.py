@@ -29,7 +29,7 @@ class State(Displayed):
         fields: PhiFlow fields by name, in the order of `Flow.fields`.
         parameters: PhiML tensors by name, in the order of `Flow.parameters`; without spatial dimensions.
 
-    Example:
+    Examples:
         >>> start
         State(velocity staggered 16x8, marker 16x8, reynolds=300)
         >>> start.velocity.resolution, start.reynolds

@@ -74,7 +74,7 @@ def load_state(path: str | Path, solver: Solver) -> State:
         InputError: if it is damaged, or the state belongs to another flow: other fields or parameters, another grid,
             box or boundary.
 
-    Example:
+    Examples:
         >>> start.save("start.npz")
         >>> ps.load_state("start.npz", flow)
         State(velocity staggered 16x8, marker 16x8, reynolds=300)

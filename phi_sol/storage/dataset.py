@@ -63,7 +63,7 @@ class Dataset(Displayed):
         keep_reference_every: Every so many frames the full-resolution state was kept, too.
         imported: Where simulations of other programs are from, which have no full-resolution states.
 
-    Example:
+    Examples:
         >>> data = ps.Dataset.load(scene.pair, "data/tiny", "train")
         >>> data
         Dataset(2 simulations of 12 frames, reynolds 150 to 600, 0.1 MB, in data/tiny/train)

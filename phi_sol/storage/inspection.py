@@ -82,7 +82,7 @@ def inspect_data(folder: str | Path, progress: Callable[[int, int], None] = lamb
     Raises:
         MissingError: if there is no such folder, or no simulation in it.
 
-    Example:
+    Examples:
         >>> ps.inspect_data("data/tiny/train").wrong
         []
     """
@@ -110,7 +110,7 @@ def repair_data(inspection: Inspection, show: Callable[[str], None] = lambda lin
 
     Returns what is there no more. `show` is called with a line for each.
 
-    Example:
+    Examples:
         >>> ps.repair_data(ps.inspect_data("data/tiny/train"))
         []
     """

@@ -34,7 +34,7 @@ class Restart:
         folder: The folder.
         every: Steps between two restarts at most, but for frames that are farther apart.
 
-    Example:
+    Examples:
         >>> flow.rollout(start, 4, progress=False, restart=ps.Restart("long", every=1000))  # goes on after a kill
         Rollout(4 frames of WakeFlow(y=16, x=8, dt=1, advection='semi_lagrangian'), times 1 to 4)
     """

@@ -144,7 +144,7 @@ def evaluate(
         InputError: if data or runs do not fit the scene.
         MissingError: if data or runs are missing.
 
-    Example:
+    Examples:
         >>> ps.evaluate(scene, ["runs/tiny/sol"], "data/tiny", "evaluation")  # doctest: +SKIP
     """
     task = task_of(experiment)

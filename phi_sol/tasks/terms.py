@@ -25,7 +25,7 @@ class FitTerms(Task):
     with r the recorded (restricted) states; gradients pass all n steps. What is trained are the variables themselves;
     the run's folder has them in `terms.npz`, and `FitTerms.load(folder)` reads them.
 
-    Example:
+    Examples:
         >>> drag = ps.FunctionTerm(lambda state, c: {"velocity": -c * state.velocity}, [tf.Variable(0.0)])
         >>> isinstance(ps.FitTerms(data, scene.pair.source.with_terms(drag)), ps.Task)
         True

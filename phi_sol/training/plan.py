@@ -26,7 +26,7 @@ class Stage:
         anew: Whether the learning rate begins anew with it, as at the start of a training (a warm restart, Loshchilov
             and Hutter, ICLR 2017, arXiv:1608.03983).
 
-    Example:
+    Examples:
         >>> ps.Stage(unroll=2, until=0.3), ps.Stage(unroll=8, until=1.0)
         (Stage(unroll=2, until=0.3, anew=False), Stage(unroll=8, until=1.0, anew=False))
     """
@@ -79,7 +79,7 @@ class Plan:
             settings, without its learning rate, are taken; what the plan says itself (average of the weights, scale of
             the loss, schedule of the rate) must not be in it.
 
-    Example:
+    Examples:
         >>> plan = ps.Plan(ps.curriculum(8), batch=4, learning_rate=1e-3, steps=1000)
         >>> plan.stage(0.5), len(plan.stages)
         (2, 3)
@@ -250,7 +250,7 @@ def curriculum(unroll: int, shares: tuple[float, ...] = (0.2, 0.3, 0.5)) -> tupl
     Stages of n/4, n/2 and n unrolled steps (as many as are at least 2, or n alone), with the given shares of the
     training. Short unrolls are cheap and bring a random network near the solution; long ones first may diverge.
 
-    Example:
+    Examples:
         >>> ps.curriculum(8)
         (Stage(unroll=2, until=0.2, anew=False), Stage(unroll=4, until=0.5, anew=False), Stage(u...
     """

@@ -73,7 +73,7 @@ class Task(Members):
         measures: Options of the command `evaluate` that are its own.
         width: Characters that its tables take where there is no terminal.
 
-    Example:
+    Examples:
         >>> isinstance(ps.Correction(data, "sol", "small"), ps.Task)
         True
     """

@@ -52,7 +52,7 @@ class Trainer(Displayed):
         course: What the run was started with, and what has come to it since.
         losses: Of the iterations of the current epoch.
 
-    Example:
+    Examples:
         >>> plan = ps.Plan(ps.curriculum(2), batch=2, learning_rate=1e-3, steps=4)
         >>> trainer = ps.Trainer(ps.Correction(data, "sol", "small"), plan, "runs/mine")
         >>> trainer.fit()  # doctest: +SKIP

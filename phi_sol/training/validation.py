@@ -26,7 +26,7 @@ class Validation:
         every: Iterations between two validations; None: so many that its estimated cost is below 1/20 of the time.
         patience: The training ends after so many validations without a new best; None: never.
 
-    Example:
+    Examples:
         >>> ps.Validation(simulations=1, frames=50, patience=5)
         Validation(simulations=1, frames=50, every=None, patience=5)
     """

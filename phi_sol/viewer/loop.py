@@ -70,7 +70,7 @@ def view(
         MissingError: if Dash or Plotly are not installed.
         InputError: for what can't be shown, unknown names, or controls of another kind.
 
-    Example:
+    Examples:
         >>> ps.view(start.velocity)  # doctest: +SKIP
     """
     check_arguments(view, locals())

@@ -45,7 +45,7 @@ def calibrated(corrector: Corrector, data: Dataset) -> Corrector:
         InputError: for a corrector that can't be used in the flow, or whose corrections enter elsewhere or are a
             closure, and for data of less than one step.
 
-    Example:
+    Examples:
         >>> ps.calibrated(ps.Corrector.load("runs/tiny/sol"), ps.Dataset.load(scene.pair, "data/tiny")).gain
         1.0
     """

@@ -46,7 +46,7 @@ class Loss:
         extra: Further terms: functions of (predicted, target), both arrays by name of shape (batch, *spatial), that
             give numbers of shape (batch,), which are added.
 
-    Example:
+    Examples:
         >>> ps.Loss(gradient=0.1)
         Loss(fields=(), values=1.0, gradient=0.1, spectral=0.0, steps='uniform', relative=False, extra=())
     """

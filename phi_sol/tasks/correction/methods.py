@@ -72,7 +72,7 @@ class Method:
         seed: Seed of the noise.
         looped: Whether the steps are a loop in the training graph, not written out; None: by their number.
 
-    Example:
+    Examples:
         >>> ps.Method("sol", unroll=8, push_forward=2)
         Method(name='sol', unroll=8, truncate=None, push_forward=2, noise=0.0, placement='after'...
     """

@@ -33,7 +33,7 @@ class SharedCorrection(Correction):
     Attributes:
         parts: By name the correction of each flow.
 
-    Example:
+    Examples:
         >>> ps.SharedCorrection({"tiny": data}, "sol", "small")
         SharedCorrection(sol, of tiny)
     """

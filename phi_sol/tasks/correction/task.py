@@ -45,7 +45,7 @@ class Correction(NetworkTask):
     Trains a network to correct a source solver, inside of its loop; what is trained is a `Corrector`. From `set_up` on
     there are `corrector` and `hybrid`, the source with it.
 
-    Example:
+    Examples:
         >>> ps.Correction(data, "sol", "small")
         Correction(sol, of velocity, on Dataset(2 simulations of 12 frames, reynolds 150 to 600,...
     """

@@ -55,7 +55,7 @@ class Design(Search):
     with s the solver's rollout from the state that x gives, and priors of mean m and deviation p, if there are some,
     which say what a change costs. By L-BFGS-B, or an optimizer of Keras, with gradients through all steps.
 
-    Example:
+    Examples:
         >>> push = lambda state: math.mean(state.velocity.vector["x"].values ** 2)
         >>> ps.Design(flow, start, "reynolds", push, steps=4)
         Design(reynolds of WakeFlow(y=16, x=8, dt=1, advection='semi_lagrangian'))

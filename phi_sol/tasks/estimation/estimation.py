@@ -43,7 +43,7 @@ class Estimation(Search):
     or Gauss-Newton steps by products with J (differences along one direction) and Jᵀ (gradients), which LSMR solves;
     or any optimizer of Keras. With priors of all unknowns, errors of many come from the largest eigenvalues of JᵀJ.
 
-    Example:
+    Examples:
         >>> seen = ps.Observations(frames, "velocity", noise=0.01)
         >>> search = ps.Estimation(flow, start, [ps.Parameter("reynolds", 200.0)], seen)
         >>> search.fit(iterations=10)  # doctest: +SKIP

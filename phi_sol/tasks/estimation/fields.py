@@ -24,7 +24,7 @@ class InitialField(Unknown):
         deviation: Standard deviation of what is known beforehand around the state that an estimation begins from, in
             the field's units; None: nothing is known.
 
-    Example:
+    Examples:
         >>> ps.InitialField("velocity", deviation=0.1)
         InitialField('velocity')
     """
@@ -86,7 +86,7 @@ class Profile(Unknown):
         deviation: Standard deviation of what is known beforehand around the profile that a search begins from.
         mean: What stays, or None.
 
-    Example:
+    Examples:
         >>> ps.Profile("inlet", mean=1.0, deviation=0.1)
         Profile('inlet')
     """

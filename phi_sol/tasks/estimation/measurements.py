@@ -31,7 +31,7 @@ class Measurements(Observed):
         noise: Standard deviation by the name; None: it is not known, and estimated.
         lacking: Values that were not finite.
 
-    Example:
+    Examples:
         >>> probes = ps.Probes("velocity", [dict(y=90.0, x=50.0)])
         >>> ps.Measurements(flow, probes, [[1.0, 0.0], [0.9, 0.1]], times=[1.0, 2.0], noise=0.01)
         Measurements(4 values of measured in 2 frames)

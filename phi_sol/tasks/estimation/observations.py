@@ -70,7 +70,7 @@ class Observations(Observed):
         noise: Standard deviation by array name, in the units of the values; None: it is not known, and estimated.
         lacking: Values within what is observed that were not finite.
 
-    Example:
+    Examples:
         >>> ps.Observations(frames, "velocity", every=2, noise=0.01)
         Observations(480 values of velocity.y, velocity.x in 2 frames)
     """

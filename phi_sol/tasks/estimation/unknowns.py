@@ -74,7 +74,7 @@ class Parameter(Unknown):
         limits: Least and greatest value, of which either may be None.
         guess: Mean and standard deviation of what is known beforehand, or None.
 
-    Example:
+    Examples:
         >>> ps.Parameter("reynolds", 200.0, bounds=(50.0, 2000.0))
         Parameter('reynolds')
     """

@@ -21,7 +21,7 @@ class Weights(Unknown):
         variables: TensorFlow's or Keras's.
         deviation: Standard deviation of what is known beforehand around the values that the search begins with.
 
-    Example:
+    Examples:
         >>> ps.Weights([tf.Variable(0.0)], "drag")
         Weights('drag', 1 numbers)
     """

@@ -19,7 +19,7 @@ class PoissonExperiment(Experiment):
         samples: Test problems, taken evenly from the frames of all test simulations.
         simulation_steps: Steps of the running simulation of the evaluation.
 
-    Example:
+    Examples:
         >>> parts = {s: dict(buoyancy=(0.1,), seed=(i,)) for i, s in enumerate(("train", "test"))}
         >>> ps.PoissonExperiment("mine", ps.SmokeBox, dict(y=16, x=16), **parts)
         PoissonExperiment('mine': SmokeBox(y=16, x=16), ratio 1, time ratio 1, 1 training and 1...

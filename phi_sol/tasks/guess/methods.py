@@ -47,7 +47,7 @@ class PoissonMethod:
         name: A key of `METHODS`.
         unroll: Steps k of conjugate gradients inside the loss; 1 where there are none.
 
-    Example:
+    Examples:
         >>> ps.PoissonMethod("sol", 4)
         PoissonMethod(name='sol', unroll=4)
     """

@@ -31,7 +31,7 @@ class PressureGuess(NetworkTask):
     `PoissonGuess`. It is validated by what it is for: the mean number of iterations to the residual `tolerance`, max
     |∇·(u* - ∇p)|, in float64, over up to 64 problems of the simulations that are held out.
 
-    Example:
+    Examples:
         >>> ps.PressureGuess(data, "sol", "small")
         PressureGuess(sol, on Dataset(2 simulations of 12 frames, reynolds 150 to 600, 0.1 MB, i...
     """
