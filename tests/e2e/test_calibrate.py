@@ -16,7 +16,9 @@ def test_a_corrector_is_calibrated_shown_and_evaluated(tiny_scene, tiny_data, ti
     assert main(["show", "mine"]) == 0
     evaluate = ["evaluate", str(tiny_scene), "--data", str(tiny_data), "--no-numerics", "--anyway", "--out", "e"]
     assert main([*evaluate, "--run", "mine"]) == 0
-    assert "mine: velocity MAE" in capsys.readouterr().out
+    said = " ".join(capsys.readouterr().out.split())
+    told = f"mine: All its corrections are multiplied by {corrector.gain:.2f}"
+    assert "mine: velocity MAE" in said and (told in said) == (corrector.gain != 1)
 
 
 def test_what_is_missing_is_said_in_one_line(refused_here, tiny_scene, tiny_run, tiny_data, tmp_path):
