@@ -245,5 +245,4 @@ from phi_sol import *
 import phi_sol
 assert set(phi_sol.__all__) <= set(globals())
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    run_python(code)

@@ -116,8 +116,9 @@ def _load(path: Path, config: dict) -> keras.Model:
     try:
         return keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception:
-        with suppress(Exception):
-            return other_keras.load(path, config)
+        if (known := other_keras.without_unknown(config)) != config:
+            with suppress(Exception):
+                return other_keras.load(path, known)
         raise
 
 

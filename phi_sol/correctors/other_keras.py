@@ -15,20 +15,22 @@ CONFIG = "config.json"
 
 def load(path: Path, config: dict) -> keras.Model:
     """
-    Loads a network without what has no value in its configuration and is not known here: newer versions of Keras write
-    options that they have added even where they are not used. Raises what Keras raises.
+    Loads a network with another configuration than that of its file, see `without_unknown`. Raises what Keras raises.
     """
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / path.name
         with ZipFile(path) as file, ZipFile(copy, "w") as written:
             for name in file.namelist():
-                content = json.dumps(without_unknown(config)).encode() if name == CONFIG else file.read(name)
+                content = json.dumps(config).encode() if name == CONFIG else file.read(name)
                 written.writestr(name, content)
         return keras.models.load_model(copy, compile=False, safe_mode=True)
 
 
 def without_unknown(config: Any) -> Any:
-    """A configuration of Keras without the entries that are None and that the classes they are for do not take."""
+    """
+    A configuration of Keras without the entries that are None and that the classes they are for do not take: newer
+    versions write options that they have added even where they are not used.
+    """
     if isinstance(config, list):
         return [without_unknown(c) for c in config]
     if not isinstance(config, dict):

@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+from packaging.version import Version
 
 pytest.importorskip("dash", reason="Dash is not installed: pip install phi_sol[view]")
 
@@ -43,8 +44,10 @@ def test_the_pages_can_be_imported():
     import dash_html_components
     from phi.vis._dash.dash_gui import DashGui
 
-    # Dash 2 has packages of these names itself, which pass on what there is
-    assert dash_core_components.Graph is dash.dcc.Graph and dash_html_components.Div is dash.html.Div
+    if Version(dash.__version__) < Version("3"):  # it has packages of these names itself, which pass on what there is
+        assert dash_core_components.Graph is dash.dcc.Graph and dash_html_components.Div is dash.html.Div
+    else:
+        assert dash_core_components is dash.dcc and dash_html_components is dash.html
     assert DashGui().asynchronous
 
 
