@@ -7,7 +7,8 @@ was not trained for, over 200 units of time from a developed wake.
 
 With `--data`, a folder with the test data of the flows in `benchmarks/flows` by name, also the error relative to the
 source's in each of those, over 20 steps and over 40, and what a step costs; of a corrector that was not trained in a
-flow also with the gain that its first training simulation says (`calibrated`).
+flow also with the gain that its first training simulation says (`calibrated`), and with that of a reference of twice
+the cells, which needs no recorded data.
 
 A corrector that can't be used in a flow (other cells, another time step) has no number there. `outside`: the share of
 cells, in percent, that look like nothing in the training of the last run, and `shift`: how far all of them together are
@@ -98,8 +99,12 @@ def measured(name: str, options: dict, reynolds: tuple[float, ...], correctors: 
     return row
 
 
-def with_gains(label: str, corrector: ps.Corrector, source, first: ps.Dataset) -> dict[str, ps.HybridSolver]:
-    """A corrector in a flow as it is and, where it was not trained there, with its gain; nothing where it can't be."""
+def with_gains(label: str, corrector: ps.Corrector, scene, first: ps.Dataset) -> dict[str, ps.HybridSolver]:
+    """
+    A corrector in a flow as it is and, where it was not trained there, with the gain of one simulation and with that
+    which needs no data; nothing where it can't be used.
+    """
+    source = scene.pair.source
     try:
         found = {label: ps.HybridSolver(source, corrector, strict=False)}
     except ps.InputError:
@@ -107,8 +112,9 @@ def with_gains(label: str, corrector: ps.Corrector, source, first: ps.Dataset) -
     try:
         corrector.check_flow(source)
     except ps.InputError:
-        told = ps.calibrated(corrector, first)
-        found[f"{label}, calibrated"] = ps.HybridSolver(source, told, strict=False)
+        for how, told in (("calibrated", first), ("without data", scene)):
+            solver = ps.HybridSolver(source, ps.calibrated(corrector, told), strict=False)
+            found[f"{label}, {how}"] = solver
     return found
 
 
@@ -120,7 +126,7 @@ def recorded(folder: Path, correctors: dict, only: list[str] | None = None) -> l
         scene = ps.load_experiment(str(file))
         data, source = ps.Dataset.load(scene.pair, folder / file.stem, "test"), scene.pair.source
         first = ps.Dataset.load(scene.pair, folder / file.stem, "train").only([0])
-        known = {n: with_gains(n, c, source, first) for n, c in correctors.items()}
+        known = {n: with_gains(n, c, scene, first) for n, c in correctors.items()}
         chosen = list(range(len(data)))
         for frames in (20, 40):
             names = [n for n in data.arrays if n.startswith("velocity")]
@@ -130,7 +136,7 @@ def recorded(folder: Path, correctors: dict, only: list[str] | None = None) -> l
                 row |= {label: None} if not solvers else {}
                 for name, solver in solvers.items():
                     row[name] = rollout_error(solver, data, chosen, frames, names) / plain
-                    row |= {f"gain, {label}": solver.corrector.gain} if solver.corrector.gain != 1 else {}
+                    row |= {f"gain, {name}": solver.corrector.gain} if name != label else {}
             print(row, flush=True)
             rows.append(row)
     return rows

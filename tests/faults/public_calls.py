@@ -274,7 +274,8 @@ def calls_of_parts(folder: Path, tiny, tiny_train, tiny_data, tiny_run) -> dict[
             {"integrator": (NONE,)},
         ),
         "calibrated": Call(
-            phi_sol.calibrated, {"corrector": corrector, "data": tiny_train}, {"corrector": "thing", "data": "thing"},
+            phi_sol.calibrated, {"corrector": corrector, "data": tiny_train},
+            {"corrector": "thing", "data": "thing", "frames": "count or none"},
         ),
         "Corrector.load": Call(
             phi_sol.Corrector.load, {"folder": tiny_run}, {"folder": "path", "custom_objects": "table"},

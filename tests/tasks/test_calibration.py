@@ -1,5 +1,7 @@
 """The gain of a corrector in a flow that it was not trained in, against loops over states and what must come out."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from phi.math import batch
@@ -12,12 +14,14 @@ from phi_sol import (
     Method,
     Plan,
     Rollout,
+    SolverPair,
     Stage,
     Trainer,
     Validation,
     WakeFlow,
     calibrated,
 )
+from phi_sol.generation.brief import brief_data
 from phi_sol.storage.dataset import Dataset
 from phi_sol.tasks.correction.calibration import one_step_gain, with_gain
 
@@ -94,7 +98,9 @@ def test_a_correction_that_is_too_large_is_damped_and_one_that_is_wrong_is_left_
     told = large.description["calibration"]
     assert [g for g, _ in told["errors"]] == [0.0, large.gain, 1.0] and told["frames"] == 12
     errors = dict(map(tuple, told["errors"]))
-    assert errors[large.gain] == min(e for e in errors.values() if e is not None) and errors[0.0] == 1.0
+    assert errors[large.gain] < 1 and errors[0.0] == 1.0 and told["ratio"] == tiny_train.pair.ratio
+    bound = with_gain(trained, 1.0, {}).on(source)
+    assert large.gain == pytest.approx(one_step_gain(bound, tiny_train, 12) / 6, rel=1e-4)
     own = error(HybridSolver(source, large, strict=False), tiny_train) / error(source, tiny_train)
     assert own == pytest.approx(errors[large.gain], rel=1e-3)
     assert dict(map(tuple, kept.description["calibration"]["errors"]))[kept.gain] <= 1
@@ -120,6 +126,29 @@ def test_it_is_kept_when_saved_and_trained_on_and_found_anew(trained, tiny_train
     plan = Plan((Stage(2, 1.0),), steps=1, batch=2, learning_rate=1e-9)
     on = Trainer(task, plan, tmp_path / "on", validation=Validation(simulations=0)).fit(progress=False)
     assert on.gain == large.gain
+
+
+def test_a_scene_needs_no_data(trained, tiny, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    known = tiny.simulations("train")
+    own = {n: [known[0][n], known[-1][n]] for n in known[0]}
+    twice = SolverPair(tiny.flow, tiny.pair.source.resolution, 2, time_ratio=1, **tiny.options)
+    start = twice.fine.rollout(twice.reference.initial_state(**own), tiny.warmup, tiny.warmup, progress=False).last
+    right = twice.restrict(twice.fine.rollout(start, 5, progress=False))
+    data = brief_data(tiny, 5)
+    for name in NAMES:
+        np.testing.assert_allclose(
+            data.arrays[name][:, 1:], np.moveaxis(np.asarray(right.arrays[name]), 1, 0), atol=2e-5
+        )
+    found = calibrated(trained, tiny, frames=5)
+    assert found.gain == pytest.approx(calibrated(trained, data).gain, rel=1e-3)
+    assert found.description["calibration"]["ratio"] == 2 and found.description["calibration"]["frames"] == 5
+    assert not list(tmp_path.iterdir())
+    assert brief_data(replace(tiny, ratio=1), 1).pair.ratio == 1
+    with pytest.raises(InputError, match="20 frames are asked for, but the data have 5"):
+        calibrated(trained, data, frames=20)
+    with pytest.raises(InputError, match="no correction is trained"):
+        calibrated(trained, replace(tiny, task="guess"))
 
 
 def test_what_can_not_be_calibrated_is_said(trained, tiny_train, tiny):
