@@ -260,7 +260,7 @@ class Corrector(Described, Knowing, Symmetric, Sent):
         return elsewhere.distances(self, arrays, parameters)
 
     def remark(self, flow: Flow, arrays: Mapping, parameters: Mapping) -> str:
-        """A line for a flow, or states, that it was not trained for: what differs, how far they are; else nothing."""
+        """A line on its gain, and on a flow, or states, that it was not trained for: what differs, how far they are."""
         return elsewhere.remark(self, flow, arrays, parameters)
 
     @checked

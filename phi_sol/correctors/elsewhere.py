@@ -89,9 +89,17 @@ def distances(corrector: "Corrector", arrays: Mapping, parameters: Mapping) -> d
 
 def remark(corrector: "Corrector", flow: Flow, arrays: Mapping, parameters: Mapping) -> str:
     """
-    One line where the corrector was trained for another flow, or for other states of it: what differs, and how far the
-    inputs are from those of the training, see `Validity`; of correctors that don't know them the `distances`.
+    One line where the corrector has a gain, or was trained for another flow, or for other states of it: what differs,
+    and how far the inputs are from those of the training, see `Validity`; of correctors that don't know them the
+    `distances`.
     """
+    gain = f"All its corrections are multiplied by {corrector.gain:.2f} (phi-sol calibrate)."
+    away = strangeness(corrector, flow, arrays, parameters)
+    return " ".join(filter(None, (gain if corrector.gain != 1 else "", away)))
+
+
+def strangeness(corrector: "Corrector", flow: Flow, arrays: Mapping, parameters: Mapping) -> str:
+    """What `remark` says of another flow and of other states; nothing of those of the training."""
     different = differing(corrector.at_home(flow)["flow"], flow.config())
     known = corrector.validity
     if known is not None:

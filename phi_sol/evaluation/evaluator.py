@@ -260,7 +260,5 @@ def _facts(description: dict) -> dict:
 
 def _elsewhere(solver: Solver, test: Dataset) -> dict:
     """What is said of a corrector of another flow, over all frames of the test simulations, and of one with a gain."""
-    gain = getattr(getattr(solver, "corrector", None), "gain", 1.0)
-    calibrated = f"All its corrections are multiplied by {gain:.2f} (phi-sol calibrate)." if gain != 1 else ""
-    remark = " ".join(filter(None, (calibrated, solver.remark(test.arrays, test.parameters))))
+    remark = solver.remark(test.arrays, test.parameters)
     return {"remark": remark} if remark else {}

@@ -148,7 +148,7 @@ class HybridSolver(Wrapped, Generic[Corrects]):
         return super().config() | {"corrector": self.corrector.fingerprint}
 
     def remark(self, arrays: Arrays, parameters: Arrays) -> str:
-        """Where the corrector was trained for another flow, or on other states: what differs, and how far they are."""
+        """The corrector's gain; and what differs where it was trained for another flow, or on other states."""
         return self.corrector.remark(self.flow, arrays, parameters)
 
     def check_dt(self, dt: float | None):

@@ -119,6 +119,9 @@ def test_it_is_kept_when_saved_and_trained_on_and_found_anew(trained, tiny_train
     large.save(tmp_path / "kept")
     again = Corrector.load(tmp_path / "kept")
     assert again.gain == large.gain and again.fingerprint == large.fingerprint
+    first = {n: a[:, 0] for n, a in tiny_train.arrays.items()}
+    said = HybridSolver(tiny_train.pair.source, again).remark(first, tiny_train.parameters)
+    assert said == f"All its corrections are multiplied by {large.gain:.2f} (phi-sol calibrate)."
     assert again.fingerprint != with_gain(large, 1.0, {}).fingerprint
     assert f"{again.gain:.3g}" in again._repr_html_()
     assert calibrated(again, tiny_train).gain == pytest.approx(large.gain, rel=1e-5)  # not of what is left
