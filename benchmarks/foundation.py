@@ -121,8 +121,8 @@ def with_gains(label: str, corrector: ps.Corrector, scene, first: ps.Dataset) ->
 def recorded(folder: Path, correctors: dict, only: list[str] | None = None) -> list[dict]:
     """The error relative to the source's on the test simulations of every flow, over 20 steps and all 40."""
     rows = []
-    files = sorted((Path(__file__).parent / "flows").glob("*_2d.py"))
-    for file in [f for f in files if not only or f.stem in only]:
+    files = sorted((Path(__file__).parent / "flows").glob("*_[23]d.py"))
+    for file in [f for f in files if (f.stem in only if only else f.stem.endswith("2d"))]:
         scene = ps.load_experiment(str(file))
         data, source = ps.Dataset.load(scene.pair, folder / file.stem, "test"), scene.pair.source
         first = ps.Dataset.load(scene.pair, folder / file.stem, "train").only([0])
@@ -155,9 +155,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", action="append", required=True, help="NAME=FOLDER of a run")
     parser.add_argument("--data", type=Path, help="folder of the test data of the flows in benchmarks/flows")
-    parser.add_argument("--flows", nargs="+", help="of those in --data only these, and nothing else")
+    parser.add_argument("--flows", nargs="+", help="of those in --data only these (3D ones, too), and nothing else")
+    parser.add_argument("--symmetric", action="append", default=[], help="NAME of a run: averaged over mirrors, too")
     given = parser.parse_args()
     correctors = {n: ps.Corrector.load(folder) for n, _, folder in (r.partition("=") for r in given.run)}
+    correctors |= {f"{n}, symmetric": correctors[n].symmetric() for n in given.symmetric}
     if given.flows:
         rows = recorded(given.data, correctors, given.flows)
         return show(

@@ -32,10 +32,10 @@ def calibrated(corrector: Corrector, data: Dataset | Experiment, frames: int | N
 
         g = Σ_t <C(P(s_t)), r_t> / |r_t|²  :  Σ_t |C(P(s_t))|² / |r_t|²,   r_t = s_{t+1} - P(s_t),
 
-    and 0, which is the source alone, where rollouts over all frames have a greater mean absolute error with g than
-    without: so in these it is not worse than the source. Single steps decide, since one rollout is one sample, and many
-    steps are many: their gain hardly differs between simulations of one flow. A gain that a corrector has already is
-    forgotten; a training that starts from it goes on with its gain.
+    rounded to 0.01, and 0, which is the source alone, where rollouts over all frames have a greater mean absolute error
+    with g than without: so in these it is not worse than the source. Single steps decide, since one rollout is one
+    sample, and many steps are many: their gain hardly differs between simulations of one flow. A gain that a corrector
+    has already is forgotten; a training that starts from it goes on with its gain.
 
     Args:
         corrector: What was trained elsewhere; its corrections enter after the step.
@@ -77,7 +77,7 @@ def calibrated(corrector: Corrector, data: Dataset | Experiment, frames: int | N
     frames = recorded if frames is None else frames
     if frames > recorded:
         raise InputError(f"{frames} frames are asked for, but the data have {recorded}.")
-    best = float(np.clip(one_step_gain(bound, data, frames), 0.0, 1.0))
+    best = round(float(np.clip(one_step_gain(bound, data, frames), 0.0, 1.0)), 2)  # as it is shown
     names, chosen = list(bound.outputs), range(len(data))
     alone = rollout_error(data.pair.source, data, chosen, frames, names)
     errors = {0.0: 1.0}
