@@ -42,7 +42,7 @@ def calibrated(corrector: Corrector, data: Dataset | Experiment, frames: int | N
         data: One short simulation of the flow is enough, from developed states. Or a scene, of which nothing needs to
             be recorded: a reference of only twice the source's cells is simulated then, from the first and the last
             training parameters, after the warm-up (an eighth of the work of one with four times the cells in 2D, a
-            sixteenth in 3D). What it lacks itself makes the gain smaller, up to a third where it was measured.
+            sixteenth in 3D). What it lacks itself makes the gain smaller, by up to a half where it was measured.
         frames: Steps of each simulation that count; default: all that are recorded, of a scene 20.
 
     Returns:
