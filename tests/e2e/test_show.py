@@ -123,6 +123,15 @@ def test_what_comes_with_phi_sol(capsys):
     assert "fails at" in capsys.readouterr().out and run_folder("runs/x") == Path("runs/x")
 
 
+def test_costs_have_a_unit_where_they_are_times(capsys):
+    unit, lines = "ms per unit of simulated time", {}
+    for scene in ("wake_2d", "foundation_2d"):
+        assert main(["pretrained", scene]) == 0
+        lines[scene] = [line for line in capsys.readouterr().out.splitlines() if "cost" in line.split("  ")[0]]
+    assert len(lines["wake_2d"]) == 3 and all(line.endswith(unit) for line in lines["wake_2d"])
+    assert len(lines["foundation_2d"]) == 1 and unit not in lines["foundation_2d"][0]
+
+
 def test_the_number_of_weights_is_that_of_the_network(capsys):
     import phi_sol
 
