@@ -99,6 +99,11 @@ def measured(name: str, options: dict, reynolds: tuple[float, ...], correctors: 
     return row
 
 
+def calibrations(corrector: ps.Corrector, scene, first: ps.Dataset) -> dict[str, ps.Corrector]:
+    """The corrector with the gain of one simulation, and with that which needs no data."""
+    return {"calibrated": ps.calibrated(corrector, first), "without data": ps.calibrated(corrector, scene)}
+
+
 def with_gains(label: str, corrector: ps.Corrector, scene, first: ps.Dataset) -> dict[str, ps.HybridSolver]:
     """
     A corrector in a flow as it is and, where it was not trained there, with the gain of one simulation and with that
@@ -112,9 +117,8 @@ def with_gains(label: str, corrector: ps.Corrector, scene, first: ps.Dataset) ->
     try:
         corrector.check_flow(source)
     except ps.InputError:
-        for how, told in (("calibrated", first), ("without data", scene)):
-            solver = ps.HybridSolver(source, ps.calibrated(corrector, told), strict=False)
-            found[f"{label}, {how}"] = solver
+        for how, told in calibrations(corrector, scene, first).items():
+            found[f"{label}, {how}"] = ps.HybridSolver(source, told, strict=False)
     return found
 
 

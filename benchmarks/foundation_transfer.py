@@ -24,6 +24,7 @@ from pathlib import Path
 
 import numpy as np
 from common import show, versions, write_json
+from foundation import calibrations
 from phi.math import batch
 
 import phi_sol as ps
@@ -89,8 +90,7 @@ def measured(name: str, given) -> tuple[list[dict], list[dict]]:
     for label, run in starts.items():
         corrector = ps.Corrector.load(run)
         at_once[label] = error(ps.HybridSolver(source, corrector, strict=False), tests, plain)
-        for how, known in (("calibrated", data.only([0])), ("without data", scene)):
-            told = ps.calibrated(corrector, known)
+        for how, told in calibrations(corrector, scene, data.only([0])).items():
             at_once[f"{label}, gain, {how}"] = told.gain
             at_once[f"{label}, {how}"] = error(ps.HybridSolver(source, told, strict=False), tests, plain)
     for seed in range(given.seeds):

@@ -33,7 +33,7 @@ def pretrained(
         facts = card(scene)
         width = max(map(len, facts))
         for name, value in facts.items():
-            is_time = name.endswith("cost") and isinstance(value, float)
+            is_time = name.endswith("cost") and not isinstance(value, str)
             unit = " ms per unit of simulated time" if is_time else ""
             say(f"{name.replace('_', ' '):{width}}  {_shown(value)}{unit}")
         say(f"{'folder':{width}}  {pretrained_folder(scene)}")

@@ -98,7 +98,8 @@ def test_a_correction_that_is_too_large_is_damped_and_one_that_is_wrong_is_left_
     told = large.description["calibration"]
     assert [g for g, _ in told["errors"]] == [0.0, large.gain, 1.0] and told["frames"] == 12
     errors = dict(map(tuple, told["errors"]))
-    assert errors[large.gain] < 1 and errors[0.0] == 1.0 and told["ratio"] == tiny_train.pair.ratio
+    assert errors[large.gain] == min(e for e in errors.values() if e is not None) and errors[0.0] == 1.0
+    assert told["ratio"] == tiny_train.pair.ratio
     bound = with_gain(trained, 1.0, {}).on(source)
     assert large.gain == pytest.approx(one_step_gain(bound, tiny_train, 12) / 6, abs=0.0051)
     own = error(HybridSolver(source, large, strict=False), tiny_train) / error(source, tiny_train)
@@ -124,7 +125,7 @@ def test_it_is_kept_when_saved_and_trained_on_and_found_anew(trained, tiny_train
     assert said == f"All its corrections are multiplied by {large.gain:.2f} (phi-sol calibrate)."
     assert again.fingerprint != with_gain(large, 1.0, {}).fingerprint
     assert f"{again.gain:.3g}" in again._repr_html_()
-    assert calibrated(again, tiny_train).gain == pytest.approx(large.gain, abs=0.011)  # not of what is left
+    assert calibrated(again, tiny_train).gain == large.gain  # not of what is left
     task = Correction(tiny_train, Method("sol", 2), again)
     plan = Plan((Stage(2, 1.0),), steps=1, batch=2, learning_rate=1e-9)
     on = Trainer(task, plan, tmp_path / "on", validation=Validation(simulations=0)).fit(progress=False)
@@ -144,7 +145,7 @@ def test_a_scene_needs_no_data(trained, tiny, tmp_path, monkeypatch):
             data.arrays[name][:, 1:], np.moveaxis(np.asarray(right.arrays[name]), 1, 0), atol=2e-5
         )
     found = calibrated(trained, tiny, frames=5)
-    assert found.gain == pytest.approx(calibrated(trained, data).gain, abs=0.011)
+    assert found.gain == calibrated(trained, data).gain
     assert found.description["calibration"]["ratio"] == 2 and found.description["calibration"]["frames"] == 5
     assert not list(tmp_path.iterdir())
     assert brief_data(replace(tiny, ratio=1), 1).pair.ratio == 1

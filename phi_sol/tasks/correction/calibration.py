@@ -59,8 +59,7 @@ def calibrated(corrector: Corrector, data: Dataset | Experiment, frames: int | N
         1.0
     """
     instance("What is calibrated", corrector, Corrector, "a Corrector")
-    if not isinstance(data, Experiment):
-        instance("What a corrector is calibrated on", data, Dataset, "a Dataset or an Experiment")
+    instance("What a corrector is calibrated on", data, (Dataset, Experiment), "a Dataset or an Experiment")
     frames = None if frames is None else integer("The number of frames", frames, 1, MOST)
     if corrector.placement != "after" or corrector.form != "increment":
         where = f"of the form {corrector.form}" if corrector.form != "increment" else f"placed {corrector.placement!r}"
@@ -70,13 +69,12 @@ def calibrated(corrector: Corrector, data: Dataset | Experiment, frames: int | N
     if isinstance(data, Experiment):
         if data.task == "guess":
             raise InputError(f"In the scene {quoted(data.name)} no correction is trained.")
-        data = brief_data(data, FRAMES if frames is None else frames)
-    recorded = next(iter(data.arrays.values())).shape[1] - 1
-    if recorded < 1 or not len(data):
+        data = brief_data(data, frames or FRAMES)
+    if data.frames < 1 or not len(data):
         raise InputError("A corrector is calibrated on data of at least one step.")
-    frames = recorded if frames is None else frames
-    if frames > recorded:
-        raise InputError(f"{frames} frames are asked for, but the data have {recorded}.")
+    frames = frames or data.frames
+    if frames > data.frames:
+        raise InputError(f"{frames} frames are asked for, but the data have {data.frames}.")
     best = round(float(np.clip(one_step_gain(bound, data, frames), 0.0, 1.0)), 2)  # as it is shown
     names, chosen = list(bound.outputs), range(len(data))
     alone = rollout_error(data.pair.source, data, chosen, frames, names)
@@ -87,8 +85,8 @@ def calibrated(corrector: Corrector, data: Dataset | Experiment, frames: int | N
             errors[gain] = float(np.float64(rollout_error(solver, data, chosen, frames, names)) / alone)
     gain = best if errors[best] <= 1 else 0.0  # not where it is NaN
     said = [[g, e if np.isfinite(e) else None] for g, e in sorted(errors.items())]
-    facts = {"flow": data.pair.source.config(), "simulations": len(data), "frames": frames, "errors": said}
-    facts["ratio"] = data.pair.ratio
+    facts = {"flow": data.pair.source.config(), "simulations": len(data), "frames": frames}
+    facts |= {"ratio": data.pair.ratio, "errors": said}
     LOG.info("The gain is %.2f: %.2f of the source's error, %.2f with the gain 1.", gain, errors[gain], errors[1.0])
     return with_gain(bound, gain, facts)
 
