@@ -1,6 +1,6 @@
 """
 How far a corrector of `wake_2d` carries: the error of the corrected source relative to the source's, in flows that it
-was not trained for, over 200 units of time from a developed wake.
+was not trained for, over 200 units of time from a developed wake; with `--dimensions 3` the same around `wake_3d`.
 
     python benchmarks/foundation.py --run one-flow=phi_sol/correctors/shipped/wake_2d/pretrained \
         --run foundation=phi_sol/correctors/shipped/foundation_2d/pretrained --data data
@@ -17,6 +17,7 @@ from its distribution, in deviations (`Validity`).
 
 import argparse
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -28,8 +29,31 @@ from phi_sol.evaluation.timing import runner, time_alternately
 from phi_sol.stepping.arrays import pack
 from phi_sol.tasks.correction.validation import rollout_error
 
-STEPS, WARMUP, DT, RATIO, TIME_RATIO = 20, 60, 10.0, 4, 20  # as wake_2d; a developed wake after 600 units of time
-RANGE = (150.0, 400.0, 800.0)
+RATIO = 4
+
+
+@dataclass(frozen=True)
+class Around:
+    """A scene of wakes, and the flows around it by name: options beside its own, and Reynolds numbers."""
+
+    scene: str
+    cells: dict[str, int]
+    dt: float
+    time_ratio: int
+    warmup: int  # steps, to a developed wake
+    options: dict
+    flows: dict[str, tuple[dict, tuple[float, ...]]]
+
+    @property
+    def steps(self) -> int:
+        return round(200 / self.dt)
+
+    def pair(self, options: dict) -> ps.SolverPair:
+        own = {} if "obstacles" in options else self.options
+        options = {"dt": self.dt} | self.cells | own | options
+        cells = {d: options.pop(d) for d in self.cells}
+        how = {"ratio": RATIO, "time_ratio": self.time_ratio, "reference_options": {"advection": "mac_cormack"}}
+        return ps.SolverPair(ps.WakeFlow, cells, **how, **options)
 
 
 def ellipse(y: float, x: float) -> np.ndarray:
@@ -38,36 +62,55 @@ def ellipse(y: float, x: float) -> np.ndarray:
     return ((places[0][:, None] - 50) / y) ** 2 + ((places[1] - 50) / x) ** 2 < 1
 
 
-def flows() -> dict[str, tuple[dict, tuple[float, ...]]]:
-    """Options beside those of the trained flow, and Reynolds numbers."""
+def around_2d() -> Around:
+    reynolds = (150.0, 400.0, 800.0)
     two = [Sphere(y=50.0, x=30.0, radius=8.0), Sphere(y=50.0, x=70.0, radius=8.0)]
-    return {
-        "as trained": ({}, RANGE),
-        "square": ({"obstacles": Box(y=(41, 59), x=(41, 59))}, RANGE),
-        "ellipse": ({"obstacles": ellipse(16, 8)}, RANGE),
-        "two cylinders": ({"obstacles": two}, RANGE),
-        "off the centre": ({"center": {"y": 50.0, "x": 62.0}}, RANGE),
-        "twice as long": ({"size": {"y": 400.0, "x": 100.0}, "center": {"y": 50.0, "x": 50.0}, "y": 128}, RANGE),
-        "half the speed": ({"speed": 0.5}, RANGE),
-        "twice the speed": ({"speed": 2.0}, RANGE),
-        "0.6 times the speed": ({"speed": 0.6}, RANGE),
-        "1.7 times the speed": ({"speed": 1.7}, RANGE),
-        "1.5 times the cells": ({"y": 96, "x": 48, "dt": DT / 1.5}, RANGE),
+    flows: dict[str, tuple[dict, tuple[float, ...]]] = {
+        "as trained": ({}, reynolds),
+        "square": ({"obstacles": Box(y=(41, 59), x=(41, 59))}, reynolds),
+        "ellipse": ({"obstacles": ellipse(16, 8)}, reynolds),
+        "two cylinders": ({"obstacles": two}, reynolds),
+        "off the centre": ({"center": {"y": 50.0, "x": 62.0}}, reynolds),
+        "twice as long": ({"size": {"y": 400.0, "x": 100.0}, "center": {"y": 50.0, "x": 50.0}, "y": 128}, reynolds),
+        "half the speed": ({"speed": 0.5}, reynolds),
+        "twice the speed": ({"speed": 2.0}, reynolds),
+        "0.6 times the speed": ({"speed": 0.6}, reynolds),
+        "1.7 times the speed": ({"speed": 1.7}, reynolds),
+        "1.5 times the cells": ({"y": 96, "x": 48, "dt": 10.0 / 1.5}, reynolds),
         "half the least Re": ({}, (50.0,)),
         "twice the greatest Re": ({}, (2000.0,)),
     }
+    return Around("wake_2d", {"y": 64, "x": 32}, 10.0, 20, 60, {}, flows)
 
 
-def pair_of(options: dict) -> ps.SolverPair:
-    options = {"dt": DT, "y": 64, "x": 32} | options
-    cells = {d: options.pop(d) for d in "yx"}
-    how = {"ratio": RATIO, "time_ratio": TIME_RATIO, "reference_options": {"advection": "mac_cormack"}}
-    return ps.SolverPair(ps.WakeFlow, cells, **how, **options)
+def around_3d() -> Around:
+    reynolds = (69.0, 181.2)
+    two = [Sphere(y=50.0, x=32.0, z=50.0, radius=10.0), Sphere(y=50.0, x=68.0, z=50.0, radius=10.0)]
+    own = {"obstacle": "inclined"}
+    longer = {"size": {"y": 400.0, "x": 100.0, "z": 100.0}, "center": {"y": 50.0, "x": 50.0, "z": 50.0}, "y": 64}
+    flows: dict[str, tuple[dict, tuple[float, ...]]] = {
+        "as trained": ({}, reynolds),
+        "sphere": ({"obstacle": "sphere"}, reynolds),
+        "block": ({"obstacles": Box(y=(42, 58), x=(40, 60), z=(30, 70))}, reynolds),
+        "plate": ({"obstacles": Box(y=(46, 54), x=(30, 70), z=(35, 65))}, reynolds),
+        "two spheres": ({"obstacles": two}, reynolds),
+        "off the centre": ({"center": {"y": 50.0, "x": 62.0, "z": 50.0}}, reynolds),
+        "twice as long": (longer, reynolds),
+        "half the speed": ({"speed": 0.5}, reynolds),
+        "0.7 times the speed": ({"speed": 0.7}, reynolds),
+        "1.3 times the speed": ({"speed": 1.3}, reynolds),
+        "1.6 times the speed": ({"speed": 1.6}, reynolds),
+        "1.5 times the cells": ({"y": 48, "x": 24, "z": 24, "dt": 8.0 / 1.5}, reynolds),
+        "half the least Re": ({}, (25.0,)),
+        "twice the greatest Re": ({}, (500.0,)),
+    }
+    return Around("wake_3d", {"y": 32, "x": 16, "z": 16}, 8.0, 8, 38, own, flows)
 
 
 def off(frames, right) -> float:
     """MAE of the velocity over all frames."""
-    return float(np.mean([np.abs(frames.arrays[n] - right.arrays[n]).mean() for n in ("velocity.y", "velocity.x")]))
+    names = [n for n in right.arrays if n.startswith("velocity")]
+    return float(np.mean([np.abs(frames.arrays[n] - right.arrays[n]).mean() for n in names]))
 
 
 def strangeness(solver, right, reynolds: tuple[float, ...]) -> dict:
@@ -78,12 +121,13 @@ def strangeness(solver, right, reynolds: tuple[float, ...]) -> dict:
     return {"outside": 100 * float(known.outside(seen).mean()), "shift": max(known.shifts(seen).values())}
 
 
-def measured(name: str, options: dict, reynolds: tuple[float, ...], correctors: dict) -> dict:
-    pair = pair_of(options)
+def measured(around: Around, name: str, correctors: dict) -> dict:
+    options, reynolds = around.flows[name]
+    pair = around.pair(options)
     begin = pair.reference.initial_state(reynolds=list(reynolds))
-    warm = int(WARMUP * DT / pair.source.dt / pair.source.speed)
+    warm = int(around.warmup * around.dt / pair.source.dt / pair.source.speed)
     fine = pair.fine.rollout(begin, warm, keep_every=warm, progress=False).last
-    steps = round(STEPS * DT / pair.source.dt)
+    steps = round(around.steps * around.dt / pair.source.dt)
     right, start = pair.restrict(pair.fine.rollout(fine, steps, progress=False)), pair.restrict(fine)
     row = {"flow": name, "SRC": off(pair.source.rollout(start, steps, progress=False), right)}
     for label, corrector in correctors.items():
@@ -122,11 +166,10 @@ def with_gains(label: str, corrector: ps.Corrector, scene, first: ps.Dataset) ->
     return found
 
 
-def recorded(folder: Path, correctors: dict, only: list[str] | None = None) -> list[dict]:
+def recorded(folder: Path, correctors: dict, dimensions: int, only: list[str] | None = None) -> list[dict]:
     """The error relative to the source's on the test simulations of every flow, over 20 steps and all 40."""
-    rows = []
-    files = sorted((Path(__file__).parent / "flows").glob("*_[23]d.py"))
-    for file in [f for f in files if (f.stem in only if only else f.stem.endswith("2d"))]:
+    rows, place = [], Path(__file__).parent / "flows"
+    for file in [place / f"{n}.py" for n in only or []] or sorted(place.glob(f"*_{dimensions}d.py")):
         scene = ps.load_experiment(str(file))
         data, source = ps.Dataset.load(scene.pair, folder / file.stem, "test"), scene.pair.source
         first = ps.Dataset.load(scene.pair, folder / file.stem, "train").only([0])
@@ -146,10 +189,10 @@ def recorded(folder: Path, correctors: dict, only: list[str] | None = None) -> l
     return rows
 
 
-def costs(correctors: dict) -> dict[str, float]:
+def costs(around: Around, correctors: dict) -> dict[str, float]:
     """Of a step of the wake, with and without corrections, all in turn, in milliseconds."""
-    source = pair_of({}).source
-    state = source.initial_state(reynolds=[RANGE[0]])
+    source = around.pair({}).source
+    state = source.initial_state(reynolds=[around.flows["as trained"][1][0]])
     arrays, parameters, _ = pack(source, state)
     solvers = {"SRC": source} | {n: ps.HybridSolver(source, c, strict=False) for n, c in correctors.items()}
     return time_alternately({n: runner(s, arrays, parameters, choose=True) for n, s in solvers.items()})
@@ -159,23 +202,26 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", action="append", required=True, help="NAME=FOLDER of a run")
     parser.add_argument("--data", type=Path, help="folder of the test data of the flows in benchmarks/flows")
-    parser.add_argument("--flows", nargs="+", help="of those in --data only these (3D ones, too), and nothing else")
+    parser.add_argument("--dimensions", type=int, choices=(2, 3), default=2, help="around wake_2d, or wake_3d")
+    parser.add_argument("--flows", nargs="+", help="of those in --data only these (2D or 3D), and nothing else")
     parser.add_argument("--symmetric", action="append", default=[], help="NAME of a run: averaged over mirrors, too")
     given = parser.parse_args()
     correctors = {n: ps.Corrector.load(folder) for n, _, folder in (r.partition("=") for r in given.run)}
     correctors |= {f"{n}, symmetric": correctors[n].symmetric() for n in given.symmetric}
     if given.flows:
-        rows = recorded(given.data, correctors, given.flows)
+        rows = recorded(given.data, correctors, given.dimensions, given.flows)
         return show(
             "error relative to SRC in recorded flows", [{n: v for n, v in r.items() if v is not None} for r in rows]
         )
-    rows = [measured(name, *flow, correctors) for name, flow in flows().items()]
+    around = around_2d() if given.dimensions == 2 else around_3d()
+    rows = [measured(around, name, correctors) for name in around.flows]
     show("error relative to SRC", [{n: "-" if v is None else v for n, v in r.items()} for r in rows])
-    found = {"wake_2d": rows}
+    flows, step = ("flows", "ms per step") if given.dimensions == 2 else ("flows 3d", "ms per step 3d")
+    found = {around.scene: rows}
     if given.data:
-        found |= {"flows": recorded(given.data, correctors), "ms per step": costs(correctors)}
-        show("error relative to SRC in recorded flows", found["flows"])
-        show("ms per step", [found["ms per step"]])
+        found |= {flows: recorded(given.data, correctors, given.dimensions), step: costs(around, correctors)}
+        show("error relative to SRC in recorded flows", found[flows])
+        show("ms per step", [found[step]])
     place = Path(__file__).parent / "results" / "foundation.json"
     known = json.loads(place.read_text()) if place.is_file() else {}
     write_json(place, known | found | {"versions": versions()})

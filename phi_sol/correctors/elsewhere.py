@@ -11,11 +11,13 @@ from ..flows import Flow
 from ..flows.common_ground import check_scale_free
 from ..flows.comparison import differences, first_difference
 from ..stepping.arrays import array_names
+from .described import CALIBRATION
 
 if TYPE_CHECKING:
     from .corrector import Corrector
 
 SHOWN, LONG = 3, 90  # differences that are named, and characters of each
+ADVICE = "It may do harm here: phi-sol calibrate --without-data says how much of it is right."
 
 
 def check_fits(corrector: "Corrector", flow: Flow):
@@ -105,7 +107,8 @@ def strangeness(corrector: "Corrector", flow: Flow, arrays: Mapping, parameters:
     if known is not None:
         seen = corrector.look_at(flow, arrays, parameters)
         if different:
-            return f"The corrector was trained for another flow ({different}). {known.words(seen)}."
+            advice = f" {ADVICE}" if known.strange(seen) and CALIBRATION not in corrector.description else ""
+            return f"The corrector was trained for another flow ({different}). {known.words(seen)}.{advice}"
         return f"{known.words(seen)}." if known.strange(seen) else ""
     if not different:
         return ""

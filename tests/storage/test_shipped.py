@@ -82,15 +82,23 @@ def test_what_comes_with_the_package_belongs_to_its_scene():
         assert facts["speedup"] and facts["speedup_over"]
 
 
-def test_the_one_for_many_flows():
+@pytest.mark.parametrize(
+    "dimensions, least, other",
+    [
+        (2, 8, lambda: phi_sol.WakeFlow(y=48, x=24, dt=8.0, speed=1.5)),
+        (3, 7, lambda: phi_sol.WakeFlow(y=24, x=12, z=12, dt=10.0, speed=1.2, obstacle="sphere")),
+    ],
+)
+def test_the_one_for_many_flows(dimensions, least, other):
     """It runs in flows, on grids and at speeds that it never saw, is at home in its own, and knows its range."""
-    facts, corrector = shipped.card("foundation_2d"), phi_sol.pretrained("foundation_2d")
-    assert len(facts["flows"]) >= 8 and set(facts["flows"]) == set(corrector.description["flows"])
+    name = f"foundation_{dimensions}d"
+    facts, corrector = shipped.card(name), phi_sol.pretrained(name)
+    assert len(facts["flows"]) >= least and set(facts["flows"]) == set(corrector.description["flows"])
     assert sum(np.size(w) for w in corrector.network.get_weights()) <= 1e6 and corrector.validity is not None
-    wake = phi_sol.load_experiment("wake_2d").pair.source
+    wake = phi_sol.load_experiment(f"wake_{dimensions}d").pair.source
     phi_sol.HybridSolver(wake, corrector)
-    other = phi_sol.WakeFlow(y=48, x=24, dt=8.0, speed=1.5)
-    hybrid = phi_sol.HybridSolver(other, corrector, strict=False)
-    assert len(hybrid.rollout(other.initial_state(reynolds=200.0), steps=2, progress=False)) == 2
+    flow = other()
+    hybrid = phi_sol.HybridSolver(flow, corrector, strict=False)
+    assert len(hybrid.rollout(flow.initial_state(reynolds=200.0), steps=2, progress=False)) == 2
     with pytest.raises(phi_sol.InputError):
-        phi_sol.HybridSolver(other, corrector)
+        phi_sol.HybridSolver(flow, corrector)

@@ -169,3 +169,19 @@ def test_what_can_not_be_calibrated_is_said(trained, tiny_train, tiny):
         calibrated(elsewhere, tiny_train)
     with pytest.raises(InputError, match="Dataset"):
         calibrated(trained, "data/tiny")
+
+
+def test_who_uses_it_elsewhere_is_told_of_it(tiny_train, tmp_path):
+    """A corrector in a flow that is strange to it says how to calibrate it; at home, or calibrated, it does not."""
+    task = Correction(tiny_train, Method("sol", 2, scale_free=True), "fast")
+    plan = Plan((Stage(2, 1.0),), steps=2, batch=2, learning_rate=1e-3)
+    known = Trainer(task, plan, tmp_path, validation=Validation(simulations=0)).fit(progress=False)
+    source, advice = tiny_train.pair.source, "phi-sol calibrate --without-data says how much of it is right"
+    other = WakeFlow(**source.resolution, dt=source.dt, speed=4.0)
+    first = {n: a[:, 0] for n, a in tiny_train.arrays.items()}
+    faster = {n: 4 * a if n.startswith("velocity") else a for n, a in first.items()}
+    said = HybridSolver(other, known, strict=False).remark(faster, tiny_train.parameters)
+    assert said.startswith("The corrector was trained for another flow (speed") and advice in said
+    assert advice not in HybridSolver(source, known).remark(faster, tiny_train.parameters)
+    half = HybridSolver(other, with_gain(known, 0.5, {}), strict=False).remark(faster, tiny_train.parameters)
+    assert "multiplied by 0.50" in half and "trained for another flow" in half and advice not in half
