@@ -97,7 +97,7 @@ def around_3d() -> Around:
         "twice as long": (longer, reynolds),
         "0.7 times the speed": ({"speed": 0.7}, reynolds),
         "1.3 times the speed": ({"speed": 1.3}, reynolds),
-        "1.5 times the cells": ({"y": 48, "x": 24, "z": 24, "dt": 8.0 / 1.5}, reynolds[1:]),
+        "1.25 times the cells": ({"y": 40, "x": 20, "z": 20, "dt": 6.4}, reynolds[1:]),
         "half the least Re": ({}, (25.0,)),
         "twice the greatest Re": ({}, (500.0,)),
     }

@@ -103,11 +103,14 @@ class Notebook(Lines):
             self._update(rows, "\n".join(p.line(self.unit) for p in shown))
 
     def _update(self, html: str, text: str):
-        from IPython.display import display
+        from IPython.display import DisplayHandle
 
         self.drawn, given = time.monotonic(), {"text/html": html, "text/plain": text}
         if self._handle is None:
-            self._handle = display(given, raw=True, display_id=True)
+            self._handle = (
+                DisplayHandle()
+            )  # known before it is seen: whatever interrupts that, `close` has the last word
+            self._handle.display(given, raw=True)
         else:
             self._handle.update(given, raw=True)
 

@@ -80,23 +80,22 @@ def notebook(monkeypatch):
     """What the output of a cell shows, one after the other: outputs that were updated are there once, as they are."""
     shown = []
 
-    class Handle:
+    class DisplayHandle:
+        def display(self, what, raw):
+            assert raw
+            self.place = len(shown)
+            shown.append(what)
+            shown_at_all.append(what["text/html"])
+
         def update(self, what, raw):
             assert raw
             shown[self.place] = what
             shown_at_all.append(what["text/html"])
 
-    def display(what, raw, display_id):
-        assert raw and display_id
-        handle, handle.place = Handle(), len(shown)
-        shown.append(what)
-        shown_at_all.append(what["text/html"])
-        return handle
-
     shown_at_all = []
     shell = type("Shell", (type("ZMQInteractiveShell", (), {}),), {})()  # as Colab's
     parts = types.ModuleType("IPython.display")
-    parts.display = display
+    parts.DisplayHandle = DisplayHandle
     ipython = types.ModuleType("IPython")
     ipython.get_ipython, ipython.display = lambda: shell, parts
     monkeypatch.setitem(sys.modules, "IPython", ipython)
@@ -134,6 +133,21 @@ def test_an_interruption_leaves_a_line_in_a_notebook(clock, notebook):
         show("rollout", 40, 100)
         raise KeyboardInterrupt
     assert [s["text/plain"] for s in shown] == ["rollout: 40 % of 100, stopped after 0:05"]
+
+
+def test_an_interruption_while_it_is_first_shown_leaves_a_line_too(clock, notebook, monkeypatch):
+    """The signal may come when the front end has got the bar, and Python has not returned from that."""
+    handle = sys.modules["IPython.display"].DisplayHandle
+    usual = handle.display
+
+    def interrupted(self, what, raw):
+        usual(self, what, raw)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(handle, "display", interrupted)
+    with pytest.raises(KeyboardInterrupt), showing(True) as show:
+        show("rollout", 0, 100)
+    assert [s["text/plain"] for s in notebook[0]] == ["rollout: 0 % of 100, stopped after 0:00"]
 
 
 def test_nothing_in_a_notebook_that_asked_for_nothing(clock, notebook):
