@@ -44,6 +44,9 @@ class NetworkTask(Task):
             self.network = network
             return
         self.start, self.network, known = network, network.network, network.description
+        axes, own = len(known["flow"]["resolution"]), len(self.flow.resolution)
+        if axes != own:
+            raise InputError(f"The training can't start from these weights, for {axes} axes: {self.flow} has {own}.")
         weights = hashlib.sha256(b"".join(np.ascontiguousarray(w).tobytes() for w in self.network.get_weights()))
         seen = [f for part in (known, known.get("from", {})) for f in part.get("data", [])]
         facts = {"weights": weights.hexdigest()[:16], "label": known.get("label")}

@@ -18,6 +18,7 @@ from phi_sol import (
     Stage,
     Trainer,
     Validation,
+    pretrained,
 )
 from phi_sol.correctors.mirrors import TURNED
 
@@ -83,6 +84,8 @@ def test_it_goes_on_from_a_scale_free_one_only(run, tiny_train, tmp_path):
     plain = Corrector.create(tiny_train.pair.source, "fast", corrector.statistics)
     with pytest.raises(InputError, match="of no scale-free corrector: leave it out"):
         Correction(tiny_train, Method("sol", scale_free=True), plain)
+    with pytest.raises(InputError, match=r"can't start from these weights, for 3 axes: WakeFlow\(.*\) has 2\."):
+        Correction(tiny_train, Method("sol", scale_free=True), pretrained("foundation_3d"))
 
 
 def test_it_is_refused_outside_of_the_loop():
