@@ -16,12 +16,12 @@ from its distribution, in deviations (`Validity`).
 """
 
 import argparse
-import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from common import show, versions, write_json
+from common import read_json, show, versions, write_json
 from phi.geom import Box, Sphere
 
 import phi_sol as ps
@@ -29,7 +29,7 @@ from phi_sol.evaluation.timing import runner, time_alternately
 from phi_sol.stepping.arrays import pack
 from phi_sol.tasks.correction.validation import rollout_error
 
-RATIO = 4
+FLOWS = Path(__file__).parent / "flows"
 
 
 @dataclass(frozen=True)
@@ -37,23 +37,22 @@ class Around:
     """A scene of wakes, and the flows around it by name: options beside its own, and Reynolds numbers."""
 
     scene: str
-    cells: dict[str, int]
-    dt: float
-    time_ratio: int
     warmup: int  # steps, to a developed wake
-    options: dict
     flows: dict[str, tuple[dict, tuple[float, ...]]]
+
+    @cached_property
+    def own(self) -> ps.Experiment:
+        return ps.load_experiment(self.scene)
 
     @property
     def steps(self) -> int:
-        return round(200 / self.dt)
+        return round(200 / self.own.options["dt"])
 
     def pair(self, options: dict) -> ps.SolverPair:
-        own = {} if "obstacles" in options else self.options
-        options = {"dt": self.dt} | self.cells | own | options
-        cells = {d: options.pop(d) for d in self.cells}
-        how = {"ratio": RATIO, "time_ratio": self.time_ratio, "reference_options": {"advection": "mac_cormack"}}
-        return ps.SolverPair(ps.WakeFlow, cells, **how, **options)
+        own = {n: v for n, v in self.own.options.items() if n != "obstacle" or "obstacles" not in options}
+        given = {n: v for n, v in options.items() if n not in self.own.source}
+        cells = {d: options.get(d, n) for d, n in self.own.source.items()}
+        return replace(self.own, source=cells, options=own | given).pair
 
 
 def ellipse(y: float, x: float) -> np.ndarray:
@@ -80,14 +79,13 @@ def around_2d() -> Around:
         "half the least Re": ({}, (50.0,)),
         "twice the greatest Re": ({}, (2000.0,)),
     }
-    return Around("wake_2d", {"y": 64, "x": 32}, 10.0, 20, 60, {}, flows)
+    return Around("wake_2d", 60, flows)
 
 
 def around_3d() -> Around:
     """The flow as trained, and what is not among the recorded ones."""
     reynolds = (69.0, 181.2)
     two = [Sphere(y=50.0, x=32.0, z=50.0, radius=10.0), Sphere(y=50.0, x=68.0, z=50.0, radius=10.0)]
-    own = {"obstacle": "inclined"}
     longer = {"size": {"y": 400.0, "x": 100.0, "z": 100.0}, "center": {"y": 50.0, "x": 50.0, "z": 50.0}, "y": 64}
     flows: dict[str, tuple[dict, tuple[float, ...]]] = {
         "as trained": ({}, reynolds),
@@ -101,7 +99,7 @@ def around_3d() -> Around:
         "half the least Re": ({}, (25.0,)),
         "twice the greatest Re": ({}, (500.0,)),
     }
-    return Around("wake_3d", {"y": 32, "x": 16, "z": 16}, 8.0, 8, 38, own, flows)
+    return Around("wake_3d", 38, flows)
 
 
 def off(frames, right) -> float:
@@ -110,11 +108,8 @@ def off(frames, right) -> float:
     return float(np.mean([np.abs(frames.arrays[n] - right.arrays[n]).mean() for n in names]))
 
 
-def strangeness(solver, right, reynolds: tuple[float, ...]) -> dict:
-    """What the corrector says of all frames of the first Reynolds number, see `Validity`."""
-    first = {n: a[:, 0] for n, a in right.arrays.items()}
-    parameters = {"reynolds": np.full(len(right), reynolds[0], np.float32)}
-    seen, known = solver.corrector.look_at(solver.flow, first, parameters), solver.corrector.validity
+def strangeness(known, seen: np.ndarray) -> dict:
+    """What a corrector says of the channels of states, see `Validity`."""
     return {"outside": 100 * float(known.outside(seen).mean()), "shift": max(known.shifts(seen).values())}
 
 
@@ -122,10 +117,13 @@ def measured(around: Around, name: str, correctors: dict) -> dict:
     options, reynolds = around.flows[name]
     pair = around.pair(options)
     begin = pair.reference.initial_state(reynolds=list(reynolds))
-    warm = int(around.warmup * around.dt / pair.source.dt / pair.source.speed)
+    dt = around.own.options["dt"]
+    warm = int(around.warmup * dt / pair.source.dt / pair.source.speed)
     fine = pair.fine.rollout(begin, warm, keep_every=warm, progress=False).last
-    steps = round(around.steps * around.dt / pair.source.dt)
+    steps = round(around.steps * dt / pair.source.dt)
     right, start = pair.restrict(pair.fine.rollout(fine, steps, progress=False)), pair.restrict(fine)
+    first = {n: a[:, 0] for n, a in right.arrays.items()}  # all frames of the first Reynolds number
+    parameters = {"reynolds": np.full(len(right), reynolds[0], np.float32)}
     row = {"flow": name, "SRC": off(pair.source.rollout(start, steps, progress=False), right)}
     for label, corrector in correctors.items():
         try:
@@ -135,7 +133,7 @@ def measured(around: Around, name: str, correctors: dict) -> dict:
             continue
         row[label] = off(solver.rollout(start, steps, progress=False), right) / row["SRC"]
         if solver.corrector.validity is not None:
-            row |= strangeness(solver, right, reynolds)
+            row |= strangeness(solver.corrector.validity, solver.corrector.look_at(pair.source, first, parameters))
     print(row, flush=True)
     return row
 
@@ -143,6 +141,23 @@ def measured(around: Around, name: str, correctors: dict) -> dict:
 def calibrations(corrector: ps.Corrector, scene, first: ps.Dataset) -> dict[str, ps.Corrector]:
     """The corrector with the gain of one simulation, and with that which needs no data."""
     return {"calibrated": ps.calibrated(corrector, first), "without data": ps.calibrated(corrector, scene)}
+
+
+def scene_of(name: str) -> ps.Experiment:
+    return ps.load_experiment(str(FLOWS / f"{name}.py"))
+
+
+def names_of(dimensions: int) -> list[str]:
+    """Of the flows in `benchmarks/flows`."""
+    return sorted(p.stem for p in FLOWS.glob(f"*_{dimensions}d.py"))
+
+
+def is_at_home(corrector: ps.Corrector, flow: ps.Flow) -> bool:
+    try:
+        corrector.check_flow(flow)
+    except ps.InputError:
+        return False
+    return True
 
 
 def with_gains(label: str, corrector: ps.Corrector, scene, first: ps.Dataset) -> dict[str, ps.HybridSolver]:
@@ -155,27 +170,25 @@ def with_gains(label: str, corrector: ps.Corrector, scene, first: ps.Dataset) ->
         found = {label: ps.HybridSolver(source, corrector, strict=False)}
     except ps.InputError:
         return {}
-    try:
-        corrector.check_flow(source)
-    except ps.InputError:
+    if not is_at_home(corrector, source):
         for how, told in calibrations(corrector, scene, first).items():
             found[f"{label}, {how}"] = ps.HybridSolver(source, told, strict=False)
     return found
 
 
-def recorded(folder: Path, correctors: dict, dimensions: int, only: list[str] | None = None) -> list[dict]:
+def recorded(folder: Path, correctors: dict, flows: list[str]) -> list[dict]:
     """The error relative to the source's on the test simulations of every flow, over 20 steps and all 40."""
-    rows, place = [], Path(__file__).parent / "flows"
-    for file in [place / f"{n}.py" for n in only or []] or sorted(place.glob(f"*_{dimensions}d.py")):
-        scene = ps.load_experiment(str(file))
-        data, source = ps.Dataset.load(scene.pair, folder / file.stem, "test"), scene.pair.source
-        first = ps.Dataset.load(scene.pair, folder / file.stem, "train").only([0])
+    rows = []
+    for flow in flows:
+        scene = scene_of(flow)
+        data, source = ps.Dataset.load(scene.pair, folder / flow, "test"), scene.pair.source
+        first = ps.Dataset.load(scene.pair, folder / flow, "train").only([0])
         known = {n: with_gains(n, c, scene, first) for n, c in correctors.items()}
         chosen = list(range(len(data)))
         for frames in (20, 40):
             names = [n for n in data.arrays if n.startswith("velocity")]
             plain = rollout_error(source, data, chosen, frames, names)
-            row = {"flow": file.stem, "steps": frames, "SRC": plain}
+            row = {"flow": flow, "steps": frames, "SRC": plain}
             for label, solvers in known.items():
                 row |= {label: None} if not solvers else {}
                 for name, solver in solvers.items():
@@ -206,7 +219,7 @@ def main():
     correctors = {n: ps.Corrector.load(folder) for n, _, folder in (r.partition("=") for r in given.run)}
     correctors |= {f"{n}, symmetric": correctors[n].symmetric() for n in given.symmetric}
     if given.flows:
-        rows = recorded(given.data, correctors, given.dimensions, given.flows)
+        rows = recorded(given.data, correctors, given.flows)
         return show(
             "error relative to SRC in recorded flows", [{n: v for n, v in r.items() if v is not None} for r in rows]
         )
@@ -216,12 +229,11 @@ def main():
     flows, step = ("flows", "ms per step") if given.dimensions == 2 else ("flows 3d", "ms per step 3d")
     found = {around.scene: rows}
     if given.data:
-        found |= {flows: recorded(given.data, correctors, given.dimensions), step: costs(around, correctors)}
+        found |= {flows: recorded(given.data, correctors, names_of(given.dimensions)), step: costs(around, correctors)}
         show("error relative to SRC in recorded flows", found[flows])
         show("ms per step", [found[step]])
     place = Path(__file__).parent / "results" / "foundation.json"
-    known = json.loads(place.read_text()) if place.is_file() else {}
-    write_json(place, known | found | {"versions": versions()})
+    write_json(place, read_json(place, {}) | found | {"versions": versions()})
 
 
 if __name__ == "__main__":

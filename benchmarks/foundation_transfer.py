@@ -23,14 +23,13 @@ import json
 from pathlib import Path
 
 import numpy as np
-from common import show, versions, write_json
-from foundation import calibrations
+from common import read_json, show, versions, write_json
+from foundation import calibrations, scene_of
 from phi.math import batch
 
 import phi_sol as ps
 from phi_sol.tasks.correction.validation import rollout_error
 
-FLOWS = Path(__file__).parent / "flows"
 SIMILAR = {"step_2d": "square_2d", "plumes_2d": "two_2d", "shear_2d": "turbulence_2d", "square_2d": "cylinder_2d"}
 SIMILAR |= {"two_2d": "cylinder_2d", "bodies_2d": "cylinder_2d", "cylinder_2d": "bodies_2d", "waves_2d": "shear_2d"}
 SIMILAR |= {"forced_2d": "turbulence_2d", "turbulence_2d": "forced_2d"}
@@ -38,10 +37,6 @@ COUNTS, STEPS = (1, 2, 4, 8, 16), 20
 METHOD = ps.Method("sol", 4, scale_free=True, loss=ps.Loss(relative=True))
 NONE = ps.Validation(simulations=0)
 RATE = 2e-3  # of learning, in all trainings
-
-
-def scene_of(name: str) -> ps.Experiment:
-    return ps.load_experiment(str(FLOWS / f"{name}.py"))
 
 
 def trained(task, folder: Path, steps: int, seed: int) -> ps.Corrector:
@@ -133,7 +128,7 @@ def main():
     show("error relative to SRC in flows that were left out", rows)
     show("ensembles of the seeds", ensembles)
     place = Path(__file__).parent / "results" / "foundation.json"
-    known = json.loads(place.read_text()) if place.is_file() else {}
+    known = read_json(place, {})
     for key, part in (("left out", 0), ("ensembles", 1)):
         known[key] = known.get(key, {}) | {name: both[part] for name, both in found.items()}
     write_json(place, known | {"versions": versions()})

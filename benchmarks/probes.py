@@ -13,12 +13,11 @@ fitted to (four folds), and how much it is damped is chosen within the others.
 """
 
 import argparse
-import json
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from common import show, versions, write_json
+from common import read_json, show, versions, write_json
 
 import phi_sol as ps
 from phi_sol.experiment import load_experiment
@@ -100,8 +99,7 @@ def main():
     rows = [*wakes(pair, data, trained, random), *shedding(pair, trained, random)]
     show("probes", rows)
     place = Path(__file__).parent / "results" / "foundation.json"
-    known = json.loads(place.read_text()) if place.is_file() else {}
-    write_json(place, known | {"probes": rows, "versions": versions()})
+    write_json(place, read_json(place, {}) | {"probes": rows, "versions": versions()})
 
 
 def wakes(pair, data, trained, random) -> list[dict]:

@@ -11,42 +11,31 @@ velocity over 20 steps of the test simulations relative to the source's; where i
 """
 
 import argparse
-import json
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from common import show, versions, write_json
+from common import read_json, show, versions, write_json
+from foundation import is_at_home, names_of, scene_of, strangeness
+from foundation_transfer import error
 from scipy.stats import spearmanr
 
 import phi_sol as ps
-from phi_sol.tasks.correction.validation import rollout_error
 
-STEPS, WORST = 20, 10.0
+WORST = 10.0
 EDGES = (0.2, 0.5, 1, 3)  # of the shifts that are counted together
 
 
-def is_at_home(corrector: ps.Corrector, flow: ps.Flow) -> bool:
-    try:
-        corrector.check_flow(flow)
-    except ps.InputError:
-        return False
-    return True
-
-
 def measured(name: str, folder: Path, correctors: dict[str, ps.Corrector]) -> list[dict]:
-    scene = ps.load_experiment(str(Path(__file__).parent / "flows" / f"{name}.py"))
+    scene, rows = scene_of(name), []
     data, source = ps.Dataset.load(scene.pair, folder / name, "test"), scene.pair.source
-    names = [n for n in data.arrays if n.startswith("velocity")]
-    plain, rows = rollout_error(source, data, range(len(data)), STEPS, names), []
+    plain = error(source, data)
     for label, corrector in correctors.items():
         solver = ps.HybridSolver(source, corrector, strict=False)
         known, seen = solver.corrector.validity, solver.corrector.look_at(source, data.arrays, data.parameters)
-        row = {"flow": name, "of": label, "outside": 100 * float(known.outside(seen).mean())}
-        row |= {"shift": max(known.shifts(seen).values()), "strange": bool(known.strange(seen))}
+        row = {"flow": name, "of": label} | strangeness(known, seen) | {"strange": bool(known.strange(seen))}
         row["trained"] = is_at_home(corrector, source)
-        error = rollout_error(solver, data, range(len(data)), STEPS, names) / plain
-        rows.append(row | {"error": min(error, WORST)})
+        rows.append(row | {"error": min(error(solver, data, plain), WORST)})
         print(rows[-1], flush=True)
     return rows
 
@@ -75,17 +64,14 @@ def main():
     parser.add_argument("--data", type=Path, required=True, help="folder of the data of the flows")
     given = parser.parse_args()
     correctors = {n: ps.Corrector.load(folder) for n, _, folder in (r.partition("=") for r in given.run)}
-    flows = sorted(p.stem for p in (Path(__file__).parent / "flows").glob("*_2d.py"))
-    rows = [row for name in flows for row in measured(name, given.data, correctors)]
+    rows = [row for name in names_of(2) for row in measured(name, given.data, correctors)]
     away = [r for r in rows if not r["trained"]]
     rank = float(spearmanr([r["shift"] for r in away], [r["error"] for r in away]).statistic)
     show("what the range of validity says, and what the corrections do", rows)
     show(f"counts; rank correlation of shift and error in flows not trained on: {rank:.2f}", counted(rows))
     place = Path(__file__).parent / "results" / "foundation.json"
-    known = json.loads(place.read_text()) if place.is_file() else {}
-    write_json(
-        place, known | {"ranges": rows, "ranges counted": counted(rows), "ranges, rank": rank, "versions": versions()}
-    )
+    found = {"ranges": rows, "ranges counted": counted(rows), "ranges, rank": rank, "versions": versions()}
+    write_json(place, read_json(place, {}) | found)
 
 
 if __name__ == "__main__":

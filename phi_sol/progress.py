@@ -107,9 +107,8 @@ class Notebook(Lines):
 
         self.drawn, given = time.monotonic(), {"text/html": html, "text/plain": text}
         if self._handle is None:
-            self._handle = (
-                DisplayHandle()
-            )  # known before it is seen: whatever interrupts that, `close` has the last word
+            # known before it is seen: whatever interrupts that, `close` has the last word
+            self._handle = DisplayHandle()
             self._handle.display(given, raw=True)
         else:
             self._handle.update(given, raw=True)
